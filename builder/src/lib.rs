@@ -1,0 +1,3 @@
+//! builder
+
+pub mod closure;

@@ -1,0 +1,2 @@
+//! capsule
+fn main() {}

@@ -1,0 +1,24 @@
+//! Linker arguments of the init binary, a reason above each.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    for arg in LINK_ARGS {
+        println!("cargo::rustc-link-arg-bins={arg}");
+    }
+}
+
+const LINK_ARGS: [&str; 8] = [
+    // No libc and no crt1.o: `_start` is ours (src/start.rs).
+    "-nostartfiles",
+    "-nostdlib",
+    // One file, no interpreter: it must run in an empty root and as a kernel's /init.
+    "-static",
+    // A fixed load address: without it rustc asks for static-pie, which needs a relocating start-up.
+    "-no-pie",
+    // No build id, unwind tables or section padding: each would be bytes without a reader.
+    "-Wl,--build-id=none",
+    "-Wl,--no-eh-frame-hdr",
+    "-Wl,-z,norelro",
+    // Text is never writable, the stack never executable.
+    "-Wl,-z,noexecstack",
+];

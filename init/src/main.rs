@@ -1,0 +1,6 @@
+//! The init binary: entry point and memory functions; everything else is the library.
+#![no_std]
+#![no_main]
+
+mod mem;
+mod start;

@@ -1,0 +1,72 @@
+//! memcpy, memmove, memset, memcmp and bcmp: what rustc expects of every target, and a libc would bring.
+//!
+//! `rep movsb`/`rep stosb` are a few bytes long and fast enough on every CPU since 2012 (ERMS);
+//! the one large copy that init does goes through the kernel.
+// Unsafe: these are C functions by contract; callers (compiled code) guarantee their pointers.
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+
+/// # Safety
+/// As memcpy(3): both areas are `len` bytes long and do not overlap.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
+    // SAFETY: the caller guarantees both areas; the direction flag is clear by the ABI.
+    unsafe {
+        asm!("rep movsb", inout("rcx") len => _, inout("rdi") to => _, inout("rsi") from => _,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+/// # Safety
+/// As memmove(3): both areas are `len` bytes long; they may overlap.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
+    if (to as usize).wrapping_sub(from as usize) >= len {
+        // SAFETY: `to` is not inside `from..from+len`, so a forward copy never reads what it wrote.
+        return unsafe { memcpy(to, from, len) };
+    }
+    // SAFETY: the areas overlap with `to` above `from`: copy from the last byte down, then restore
+    // the direction flag as the ABI wants it.
+    unsafe {
+        asm!("std", "rep movsb", "cld", inout("rcx") len => _,
+            inout("rdi") to.add(len).wrapping_sub(1) => _, inout("rsi") from.add(len).wrapping_sub(1) => _,
+            options(nostack));
+    }
+    to
+}
+
+/// # Safety
+/// As memset(3): the area is `len` bytes long.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
+    // SAFETY: the caller guarantees the area; the direction flag is clear by the ABI.
+    unsafe {
+        asm!("rep stosb", inout("rcx") len => _, inout("rdi") to => _, in("al") byte as u8,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+/// # Safety
+/// As memcmp(3): both areas are `len` bytes long.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
+    for at in 0..len {
+        // SAFETY: `at` is below `len`, which the caller guarantees for both areas.
+        let (x, y) = unsafe { (*a.add(at), *b.add(at)) };
+        if x != y {
+            return i32::from(x) - i32::from(y);
+        }
+    }
+    0
+}
+
+/// # Safety
+/// As bcmp(3), of which memcmp is an implementation.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
+    // SAFETY: same contract.
+    unsafe { memcmp(a, b, len) }
+}
