@@ -1,0 +1,177 @@
+//! The tree that is read: the build host itself, or another root. No path ever leads out of it.
+//!
+//! Every open goes through openat2(2) with `RESOLVE_IN_ROOT`: absolute symlinks and `..` mean the same as after a
+//! chroot(2) into the tree, whatever the tree holds. Nothing here looks at what a file contains.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+
+use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
+
+/// The kernel's limit for symlinks in one lookup (path_resolution(7)); beyond it lookups fail with ELOOP.
+const MAX_LINKS: usize = 40;
+
+/// How often a lookup that raced with a rename is tried.
+const RACES: usize = 128;
+
+/// A directory that is treated as `/`.
+#[derive(Debug)]
+pub struct Sysroot {
+    fd: OwnedFd,
+    path: PathBuf,
+    links: Mutex<HashMap<PathBuf, Option<OsString>>>,
+}
+
+/// One symbolic link that a lookup went through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where the link stands; no parent of it is a link.
+    pub path: PathBuf,
+    /// The link's text.
+    pub target: OsString,
+    /// Whether it stands for the whole path asked for, not for a directory on the way.
+    pub is_last: bool,
+}
+
+/// How a path leads to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// Every link on the way, in the order of the lookup.
+    pub links: Vec<Link>,
+    /// The file at the end; no component of this path is a link.
+    pub file: PathBuf,
+}
+
+impl Sysroot {
+    /// Takes `path` as the root; fails when it is not a directory.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let fd = fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { fd, path: path.to_owned(), links: Mutex::default() })
+    }
+
+    /// The root's own path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a file for reading, with all links followed inside the root. A FIFO does not block.
+    pub fn open(&self, path: &Path) -> io::Result<File> {
+        Ok(self.openat(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())
+    }
+
+    /// What stands at `path`, with all links followed inside the root.
+    pub fn stat(&self, path: &Path) -> io::Result<fs::Stat> {
+        Ok(fs::fstat(self.openat(path, OFlags::PATH)?)?)
+    }
+
+    /// Whether a directory stands at `path`.
+    pub fn is_dir(&self, path: &Path) -> bool {
+        self.openat(path, OFlags::PATH | OFlags::DIRECTORY).is_ok()
+    }
+
+    /// Whether `path` is a regular file that somebody may execute.
+    pub fn is_executable(&self, path: &Path) -> bool {
+        self.stat(path).is_ok_and(|stat| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_mode & 0o111 != 0
+        })
+    }
+
+    /// The names in a directory, sorted by bytes.
+    pub fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let fd = self.openat(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(&fd)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Follows `path` as the kernel does and records every link. The last component must exist.
+    pub fn trail(&self, path: &Path) -> io::Result<Trail> {
+        let mut links = Vec::new();
+        let mut done = PathBuf::from("/");
+        let mut ahead = reversed_components(path);
+        while let Some(step) = ahead.pop() {
+            match step {
+                Step::Up => {
+                    done.pop();
+                }
+                Step::Down(name) => {
+                    let here = done.join(&name);
+                    let Some(target) = self.link_at(&here)? else {
+                        done = here;
+                        continue;
+                    };
+                    let is_last = ahead.is_empty();
+                    if Path::new(&target).is_absolute() {
+                        done = PathBuf::from("/");
+                    }
+                    ahead.extend(reversed_components(Path::new(&target)));
+                    links.push(Link { path: here, target, is_last });
+                    if links.len() > MAX_LINKS {
+                        return Err(rustix::io::Errno::LOOP.into());
+                    }
+                }
+            }
+        }
+        Ok(Trail { links, file: done })
+    }
+
+    /// The text of the link at `path`, or `None` when something else stands there. Remembered.
+    fn link_at(&self, path: &Path) -> io::Result<Option<OsString>> {
+        if let Some(known) = self.lock_links().get(path) {
+            return Ok(known.clone());
+        }
+        let fd = self.openat(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        let is_link = FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) == FileType::Symlink;
+        let target = if is_link {
+            let text = fs::readlinkat(&fd, "", Vec::new())?;
+            Some(OsStr::from_bytes(text.to_bytes()).to_owned())
+        } else {
+            None
+        };
+        self.lock_links().insert(path.to_owned(), target.clone());
+        Ok(target)
+    }
+
+    fn lock_links(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Option<OsString>>> {
+        self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn openat(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        // A rename elsewhere can race with a `..` of ours (openat2(2)): ask again, but not for ever.
+        for _ in 0..RACES {
+            match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+                Err(rustix::io::Errno::AGAIN) => {}
+                other => return other,
+            }
+        }
+        Err(rustix::io::Errno::AGAIN)
+    }
+}
+
+enum Step {
+    Up,
+    Down(OsString),
+}
+
+/// The components as a stack: the first one is popped first.
+fn reversed_components(path: &Path) -> Vec<Step> {
+    let step = |component| match component {
+        Component::ParentDir => Some(Step::Up),
+        Component::Normal(name) => Some(Step::Down(name.to_owned())),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().rev().filter_map(step).collect()
+}
