@@ -1,0 +1,148 @@
+//! Files as the loader sees them: opened once, parsed once, told apart by device and inode.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustix::fs::FileType;
+
+use super::mapped;
+use crate::elf::{self, Abi, ElfError, ElfFacts};
+use crate::sysroot::Sysroot;
+
+/// A file that could be opened. Whether it is usable depends on who asks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Device and inode: two paths with the same pair are one object to the loader.
+    pub id: FileId,
+    /// Permission bits, with setuid and setgid.
+    pub mode: u32,
+    /// What is in the file.
+    pub content: Content,
+}
+
+/// Device and inode number.
+pub type FileId = (u64, u64);
+
+/// What an opened file holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Content {
+    /// An ELF file that can be loaded.
+    Elf(ElfFacts),
+    /// An ELF file that is damaged, or of a kind that cannot be loaded, behind a good header.
+    BadElf(Abi, ElfError),
+    /// No ELF file at all; the first bytes tell what it is instead.
+    NotElf {
+        /// What the loader would say.
+        error: ElfError,
+        /// The first bytes of the file, at most [`HEAD_BYTES`].
+        head: Vec<u8>,
+    },
+    /// A directory.
+    Directory,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// How much of a file that is not ELF is kept: the kernel's limit for a `#!` line (BINPRM_BUF_SIZE, execve(2)).
+pub const HEAD_BYTES: usize = 256;
+
+/// Remembers what was opened. Shared by all threads.
+pub struct Objects<'a> {
+    sysroot: &'a Sysroot,
+    by_path: Shards<PathBuf, Opened>,
+    by_id: Shards<FileId, Arc<Object>>,
+    directories: Shards<PathBuf, bool>,
+}
+
+/// An object, or the errno that open(2) gave.
+pub type Opened = Result<Arc<Object>, rustix::io::Errno>;
+
+impl<'a> Objects<'a> {
+    /// An empty memory for one tree.
+    pub fn new(sysroot: &'a Sysroot) -> Self {
+        Self { sysroot, by_path: Shards::new(), by_id: Shards::new(), directories: Shards::new() }
+    }
+
+    /// The tree.
+    pub fn sysroot(&self) -> &'a Sysroot {
+        self.sysroot
+    }
+
+    /// Opens and reads the file at `path`, once.
+    pub fn open(&self, path: &Path) -> Opened {
+        if let Some(known) = self.by_path.get(path) {
+            return known;
+        }
+        let opened = self
+            .read(path)
+            .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO));
+        self.by_path.insert(path.to_owned(), opened.clone());
+        opened
+    }
+
+    /// Whether a directory stands at `path`. Asked once.
+    pub fn is_dir(&self, path: &Path) -> bool {
+        self.directories.get(path).unwrap_or_else(|| {
+            let answer = self.sysroot.is_dir(path);
+            self.directories.insert(path.to_owned(), answer);
+            answer
+        })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Arc<Object>> {
+        let file = self.sysroot.open(path)?;
+        let stat = rustix::fs::fstat(&file)?;
+        let id = (stat.st_dev, stat.st_ino);
+        if let Some(known) = self.by_id.get(&id) {
+            return Ok(known);
+        }
+        let content = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => mapped::with_bytes(&file, classify)?,
+            FileType::Directory => Content::Directory,
+            _ => Content::Special,
+        };
+        let object = Arc::new(Object { id, mode: stat.st_mode & 0o7777, content });
+        self.by_id.insert(id, Arc::clone(&object));
+        Ok(object)
+    }
+}
+
+/// What a regular file holds; `bytes` is all of it.
+pub fn classify(bytes: &[u8]) -> Content {
+    match (elf::identify(bytes), elf::parse(bytes)) {
+        (_, Ok(facts)) => Content::Elf(facts),
+        (Ok(abi), Err(error)) => Content::BadElf(abi, error),
+        (Err(error), _) => Content::NotElf { error, head: bytes[..bytes.len().min(HEAD_BYTES)].to_vec() },
+    }
+}
+
+/// A hash map in pieces, so that threads rarely wait for each other.
+struct Shards<K, V> {
+    hasher: RandomState,
+    maps: [RwLock<HashMap<K, V>>; 16],
+}
+
+impl<K: Hash + Eq, V: Clone> Shards<K, V> {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), maps: Default::default() }
+    }
+
+    fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn insert(&self, key: K, value: V) {
+        self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+    }
+
+    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
+        let hash = self.hasher.hash_one(key);
+        &self.maps[(hash >> 60) as usize]
+    }
+}

@@ -1,0 +1,73 @@
+//! Facts that glibc's loader carries as plain strings: its system directories, its `$LIB` and its version.
+//!
+//! Distributions change them (Debian: `lib/x86_64-linux-gnu`; Fedora: `lib64`; Gentoo Prefix: anything), so they are
+//! read out of the very loader that will run. What cannot be found is `None`; the table in `arch` then stands in.
+
+/// What the loader's read-only data says.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Directories with a trailing slash, in the order of the search.
+    pub system_dirs: Option<Vec<Vec<u8>>>,
+    /// The text that stands for `$LIB`.
+    pub lib: Option<Vec<u8>>,
+    /// glibc's major and minor version.
+    pub version: Option<(u32, u32)>,
+}
+
+/// Searches the bytes of a loader.
+pub fn parse(bytes: &[u8]) -> Facts {
+    Facts { system_dirs: system_dirs(bytes), lib: lib(bytes), version: version(bytes) }
+}
+
+/// `system_dirs` of dl-load.c is one array of NUL-terminated strings: at least two absolute directories in a row,
+/// each with a slash at its end.
+fn system_dirs(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let starts = find_all(bytes, b"/lib").filter(|&at| at == 0 || bytes[at - 1] == 0);
+    starts.map(|at| directories(&bytes[at..])).find(|dirs| dirs.len() >= 2)
+}
+
+fn directories(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let is_directory = |s: &&[u8]| s.len() > 1 && s.starts_with(b"/") && s.ends_with(b"/");
+    bytes.split(|&b| b == 0).take_while(is_directory).map(<[u8]>::to_vec).collect()
+}
+
+/// The value of `$LIB` follows the names of the tokens.
+fn lib(bytes: &[u8]) -> Option<Vec<u8>> {
+    let at = find_all(bytes, b"\0LIB\0lib").next()?;
+    let text = bytes[at + 5..].split(|&b| b == 0).next()?;
+    Some(text.to_vec())
+}
+
+/// `… stable release version 2.36.`
+fn version(bytes: &[u8]) -> Option<(u32, u32)> {
+    const MARK: &[u8] = b" release version ";
+    let at = find_all(bytes, MARK).next()? + MARK.len();
+    let text = bytes[at..].split(|&b| !b.is_ascii_digit() && b != b'.').next()?;
+    let mut numbers = std::str::from_utf8(text).ok()?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn find_all<'a>(bytes: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    bytes.windows(pattern.len()).enumerate().filter(move |(_, w)| *w == pattern).map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debian_loader_tells_all_three() {
+        let bytes =
+            b"x\0ORIGIN\0PLATFORM\0LIB\0lib/x86_64-linux-gnu\0y\0/lib/x86_64-linux-gnu/\0/usr/lib/\0\0\
+            ld.so (Debian GLIBC 2.36-9) stable release version 2.36.\n\0";
+        let facts = parse(bytes);
+        assert_eq!(facts.lib.unwrap(), b"lib/x86_64-linux-gnu");
+        assert_eq!(facts.system_dirs.unwrap(), [b"/lib/x86_64-linux-gnu/".to_vec(), b"/usr/lib/".to_vec()]);
+        assert_eq!(facts.version, Some((2, 36)));
+    }
+
+    #[test]
+    fn bytes_that_say_nothing_give_nothing() {
+        assert_eq!(parse(b"\0/lib/only-one/\0no\0"), Facts::default());
+    }
+}
