@@ -1,3 +1,10 @@
 //! builder
 
+pub mod arch;
 pub mod closure;
+pub mod elf;
+mod errno;
+pub mod loader;
+pub mod resolve;
+pub mod script;
+pub mod sysroot;
