@@ -1,1 +1,32 @@
-//! vm-tests
+//! Proof of a bundle: boots it under QEMU on a clean kernel and judges what the guest says.
+//!
+//! Processes and ports. The harness (`vm-tests`, on the host) starts QEMU with the bundle's initramfs and a second
+//! segment behind it. In the VM the bundle's init is PID 1; told by the segment's /etc/capsule it starts the agent as
+//! root. The agent sets out canaries, runs the plan step by step (most steps are sandboxes that init makes) and writes
+//! one frame a step on the second serial port; the first port is the console. At the end it writes the exit port.
+//!
+//! Who believes what. The agent decides nothing: it reports. The harness believes only frames that carry the digest
+//! of this boot's nonce, which the agent unlinks before the first sandbox starts; plan, frames and QEMU's exit code
+//! must tell the same story. A guest that panics, hangs, is silent, cut short or lies is a failure with its transcript.
+
+pub mod agent;
+pub mod campaign;
+pub mod canary;
+pub mod case;
+pub mod census;
+pub mod cpio;
+pub mod execute;
+pub mod frame;
+pub mod guest;
+pub mod host;
+pub mod initramfs;
+pub mod kernel;
+pub mod message;
+pub mod plan;
+pub mod port;
+pub mod probe;
+pub mod qemu;
+pub mod random;
+pub mod suite;
+pub mod tally;
+pub mod vm;

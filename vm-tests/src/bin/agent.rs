@@ -1,0 +1,99 @@
+//! The guest agent. In a VM: `agent` reads /vm-tests/plan and /vm-tests/nonce, writes to the second serial port, and
+//! ends the VM. On a host: `agent host DIRECTORY` takes plan and nonce from there and writes frames to stdout.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+use rustix::termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr};
+use vm_tests::frame::{FrameWriter, Nonce};
+use vm_tests::plan::Plan;
+use vm_tests::probe::sys::{self, Arg};
+use vm_tests::qemu::{EXIT_PORT, GUEST_DONE, GUEST_FAILED};
+use vm_tests::{agent, canary, port, random};
+
+const DIRECTORY: &str = "/vm-tests";
+const RESULTS: &str = "/dev/ttyS1";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match words[..] {
+        [] => in_vm(),
+        ["canary"] => canary::serve(),
+        ["host", directory] => on_host(Path::new(directory)),
+        _ => Err(io::Error::other("arguments are: nothing, `canary`, or `host DIRECTORY`")),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("error: agent: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn on_host(directory: &Path) -> io::Result<()> {
+    let (plan, nonce) = read(directory)?;
+    let mut out = FrameWriter::new(nonce, io::stdout());
+    agent::run(&plan, directory, &std::env::current_exe()?, &mut out)
+}
+
+fn in_vm() -> io::Result<()> {
+    let ran = run_in_vm();
+    if let Err(cause) = &ran {
+        // The console is what the harness shows when frames are missing.
+        eprintln!("error: agent: {cause}");
+    }
+    end_vm(if ran.is_ok() { GUEST_DONE } else { GUEST_FAILED })
+}
+
+fn run_in_vm() -> io::Result<()> {
+    let directory = Path::new(DIRECTORY);
+    let (plan, nonce) = read(directory)?;
+    prepare_vm()?;
+    let mut out = FrameWriter::new(nonce, raw_port()?);
+    agent::run(&plan, directory, &directory.join("agent"), &mut out)?;
+    tcdrain(out.get_ref())?;
+    Ok(())
+}
+
+/// A world worth attacking: a loopback that services can be reached on, and a canary whose pid is no small number.
+fn prepare_vm() -> io::Result<()> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    // struct ifreq: the name in 16 bytes, then the flags UP and RUNNING.
+    let mut request = [0u8; 40];
+    request[..2].copy_from_slice(b"lo");
+    request[16] = 0x41;
+    let set_flags = libc::SIOCSIFFLAGS as i64;
+    sys::call(libc::SYS_ioctl, &mut [Arg::N(socket.as_raw_fd().into()), Arg::N(set_flags), Arg::R(&request)])
+        .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    let last_pid = 5000 + u64::from_str_radix(&random::hex(2)?, 16).unwrap_or(0) % 20_000;
+    fs::write("/proc/sys/kernel/ns_last_pid", last_pid.to_string())
+}
+
+/// The nonce is gone from the file system before anything else runs.
+fn read(directory: &Path) -> io::Result<(Plan, Nonce)> {
+    let plan = serde_json::from_slice(&fs::read(directory.join("plan"))?)?;
+    let nonce = Nonce::from_text(&fs::read_to_string(directory.join("nonce"))?);
+    fs::remove_file(directory.join("nonce"))?;
+    Ok((plan, nonce))
+}
+
+/// Raw: no newline translation and no echo, so that frames arrive byte for byte.
+fn raw_port() -> io::Result<File> {
+    let port = OpenOptions::new().read(true).write(true).open(RESULTS)?;
+    let mut settings = tcgetattr(&port)?;
+    settings.make_raw();
+    tcsetattr(&port, OptionalActions::Now, &settings)?;
+    Ok(port)
+}
+
+/// QEMU's isa-debug-exit device ends the VM with this code; there is nothing to return to after that.
+fn end_vm(code: u8) -> io::Result<()> {
+    port::write(EXIT_PORT, code)?;
+    Err(io::Error::other("the VM goes on after its exit port was written"))
+}

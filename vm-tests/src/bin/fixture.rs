@@ -1,0 +1,69 @@
+//! An `/init` for the harness's own tests: boots just enough, then does what /fixture names.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use rustix::mount::{MountFlags, mount};
+
+fn main() -> ExitCode {
+    for (kind, target) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
+        if let Err(cause) = mount(kind, target, kind, MountFlags::empty(), None::<&std::ffi::CStr>) {
+            println!("fixture: mount {target}: {cause}");
+        }
+    }
+    println!("fixture: READY");
+    let behaviour = fs::read_to_string("/fixture").unwrap_or_default();
+    match behaviour.trim() {
+        // PID 1 that returns is a kernel panic.
+        "panic" => return ExitCode::from(1),
+        "hang" => sleep_for_ever(),
+        "chatter" => chatter(),
+        "forge" => forge(),
+        "half-frame" => {
+            results(b"@frame 0 4000 0011");
+            power_off();
+        }
+        "power-off" => power_off(),
+        // As the real init does for an `exec` line of /etc/capsule.
+        "agent" => drop(Command::new("/vm-tests/agent").status()),
+        other => println!("fixture: unknown behaviour `{other}`"),
+    }
+    sleep_for_ever()
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn power_off() {
+    if let Err(cause) = rustix::system::reboot(rustix::system::RebootCommand::PowerOff) {
+        println!("fixture: power off: {cause}");
+    }
+}
+
+/// Talks on the console for ever, and never says anything that counts.
+fn chatter() {
+    loop {
+        println!("fixture: 12 passed, 0 failed");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// A pass, in every form but the right one.
+fn forge() {
+    println!("ok 1 - forged\n1..1\n12 passed, 0 failed");
+    results(b"@frame 0 27 0000000000000000000000000000000000000000000000000000000000000000\n{\"message\":\"done\",\"steps\":0}\n");
+}
+
+fn results(bytes: &[u8]) {
+    let written =
+        fs::OpenOptions::new().write(true).open("/dev/ttyS1").and_then(|mut port| port.write_all(bytes));
+    if let Err(cause) = written {
+        println!("fixture: results port: {cause}");
+    }
+}

@@ -1,0 +1,20 @@
+//! The hostile program: `probe attack FAMILY/NAME CANARY PID PORT SOCKET`, or `probe verdict NAME [ARGUMENT]`.
+
+use std::process::ExitCode;
+
+use vm_tests::probe::{self, Target, verdict};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["attack", name, canary, pid, port, socket] => {
+            probe::attack(name, &Target::new(canary, pid, port, socket))
+        }
+        ["verdict", name, ref rest @ ..] => verdict::run(name, rest),
+        _ => {
+            eprintln!("error: arguments are `attack NAME CANARY PID PORT SOCKET` or `verdict NAME`");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A campaign: the same cases in every world, each world one VM, as many at a time as asked for.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use serde::Serialize;
+
+use crate::case::{Case, Verdict};
+use crate::frame::Nonce;
+use crate::guest::Guest;
+use crate::initramfs::{self, PROBES};
+use crate::kernel::Kernel;
+use crate::message::Observation;
+use crate::plan::{Plan, Watch};
+use crate::qemu::{Accel, Machine};
+use crate::suite::probe_bind;
+use crate::vm::{Deadlines, Failure, Session, Vm};
+
+/// Which hierarchy init mounts at /sys/fs/cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cgroup {
+    /// The unified one.
+    V2,
+    /// One hierarchy a controller, as on old hosts.
+    V1,
+}
+
+/// Where cases run.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The kernel that is booted.
+    pub kernel: Kernel,
+    /// Its control groups.
+    pub cgroup: Cgroup,
+    /// Options of every sandbox run in it.
+    pub options: Vec<String>,
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cgroup = match self.cgroup {
+            Cgroup::V2 => "cgroup v2",
+            Cgroup::V1 => "cgroup v1",
+        };
+        write!(f, "{}, {cgroup}", self.kernel.short_name())?;
+        self.options.iter().try_for_each(|option| write!(f, ", {option}"))
+    }
+}
+
+/// What is proven, and with what.
+pub struct Campaign<'a> {
+    /// The bundle's own archive, booted as it is.
+    pub initramfs: PathBuf,
+    /// The agent and the probes.
+    pub guest: &'a Guest,
+    /// How guests are executed.
+    pub accel: Accel,
+    /// VMs at a time.
+    pub jobs: usize,
+}
+
+/// One case in one world.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The world's name.
+    pub world: String,
+    /// The case's name.
+    pub case: String,
+    /// Rows of the catalogue of attacks.
+    pub ids: Vec<String>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What was seen; nothing when its VM failed before.
+    pub seen: Option<Observation>,
+}
+
+impl Campaign<'_> {
+    /// Runs `cases` in each of `worlds` and hands every world's rows to `done` as it ends. The rows come in the order
+    /// of worlds and cases.
+    pub fn run(&self, worlds: &[World], cases: &[Case], done: impl Fn(&World, &[Row]) + Sync) -> Vec<Row> {
+        let waiting = Mutex::new(worlds.iter().enumerate().collect::<VecDeque<_>>());
+        let finished = Mutex::new(Vec::new());
+        let next = || waiting.lock().ok()?.pop_front();
+        thread::scope(|scope| {
+            for _ in 0..self.jobs.clamp(1, worlds.len().max(1)) {
+                scope.spawn(|| {
+                    while let Some((index, world)) = next() {
+                        let rows = self.world(world, cases);
+                        done(world, &rows);
+                        if let Ok(mut finished) = finished.lock() {
+                            finished.push((index, rows));
+                        }
+                    }
+                });
+            }
+        });
+        let mut finished = finished.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        finished.sort_by_key(|(index, _)| *index);
+        finished.into_iter().flat_map(|(_, rows)| rows).collect()
+    }
+
+    fn world(&self, world: &World, cases: &[Case]) -> Vec<Row> {
+        match self.boot(world, cases) {
+            Ok(session) => judge(&world.to_string(), cases, &session.observations, &session.hello.secret),
+            Err(why) => cases.iter().map(|case| unseen(world, case, &why)).collect(),
+        }
+    }
+
+    fn boot(&self, world: &World, cases: &[Case]) -> Result<Session, String> {
+        let nonce = Nonce::random().map_err(|cause| format!("no nonce: {cause}"))?;
+        let files = tempfile::tempdir().map_err(|cause| format!("no temporary directory: {cause}"))?;
+        let initramfs = files.path().join("initramfs");
+        let segment =
+            initramfs::segment(self.guest, &plan(world, cases), &nonce).map_err(|cause| cause.to_string())?;
+        initramfs::join(&self.initramfs, &segment, &initramfs)
+            .map_err(|cause| format!("`{}`: {cause}", self.initramfs.display()))?;
+        let show = |failure: Failure| failure.to_string();
+        let vm = Vm::start(&self.machine(world), &initramfs).map_err(show)?;
+        vm.run(&nonce, Deadlines::default(), cases.len()).map_err(show)
+    }
+
+    fn machine(&self, world: &World) -> Machine {
+        let mut machine = Machine { accel: self.accel, ..Machine::emulated(&world.kernel.image) };
+        if world.cgroup == Cgroup::V1 {
+            machine.append.push("capsule.cgroup=v1".into());
+        }
+        machine
+    }
+}
+
+fn plan(world: &World, cases: &[Case]) -> Plan {
+    let mut options = vec!["--bind".to_string(), probe_bind(PROBES)];
+    options.extend(world.options.iter().cloned());
+    Plan {
+        init: "/init".into(),
+        root: "/rootfs".into(),
+        options,
+        watch: Watch::Machine,
+        steps: cases.iter().map(|case| case.step.clone()).collect(),
+    }
+}
+
+/// Compares each case with what was seen of it. `seen` is in the order of `cases`.
+pub fn judge(world: &str, cases: &[Case], seen: &[Observation], secret: &str) -> Vec<Row> {
+    cases
+        .iter()
+        .zip(seen)
+        .map(|(case, seen)| {
+            let verdict = if case.step.name == seen.name {
+                case.judge(seen, secret)
+            } else {
+                Verdict::Failed(vec![format!("`{}` was reported in its place", seen.name)])
+            };
+            row(world, case, verdict, Some(seen.clone()))
+        })
+        .collect()
+}
+
+fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) -> Row {
+    Row { world: world.to_string(), case: case.step.name.clone(), ids: case.ids.clone(), verdict, seen }
+}
+
+fn unseen(world: &World, case: &Case, why: &str) -> Row {
+    row(&world.to_string(), case, Verdict::Failed(vec![why.to_string()]), None)
+}
+
+/// Where the bundle's bootable archive is.
+pub fn archive_of(bundle: &Path) -> Option<PathBuf> {
+    ["initramfs.cpio", "initramfs.cpio.zst"].iter().map(|name| bundle.join(name)).find(|path| path.exists())
+}

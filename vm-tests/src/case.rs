@@ -1,0 +1,248 @@
+//! A case: one step, and what must be seen of it.
+
+use serde::Serialize;
+
+use crate::message::{End, Observation};
+use crate::plan::{Place, Step};
+use crate::probe::{Finding, Outcome};
+
+/// One step and its expectations.
+#[derive(Clone)]
+pub struct Case {
+    /// What is run.
+    pub step: Step,
+    /// Rows of the catalogue that it covers.
+    pub ids: Vec<String>,
+    /// What must be seen; all of it.
+    pub expect: Vec<Expect>,
+}
+
+/// Says what is wrong.
+pub type Rule = fn(&Observation) -> Result<(), String>;
+
+/// One thing that must be seen.
+#[derive(Clone)]
+pub enum Expect {
+    /// The exit code of the runner.
+    Exit(i32),
+    /// The report's `status`.
+    Status(&'static str),
+    /// The report's `signal`.
+    Signal(i64),
+    /// Standard output, all of it.
+    Stdout(String),
+    /// Somewhere on standard output.
+    StdoutHas(&'static str),
+    /// Somewhere on standard error.
+    StderrHas(&'static str),
+    /// At most this many bytes on each stream.
+    StreamsUpTo(u64),
+    /// A rule of its own.
+    Rule(Rule),
+    /// The probe's own words.
+    Attack(Outcome),
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "result", content = "why")]
+pub enum Verdict {
+    /// Everything was seen.
+    Passed,
+    /// This kernel has nothing to attack here, says the probe.
+    NotApplicable(String),
+    /// Something was not as it must be: all of it.
+    Failed(Vec<String>),
+}
+
+impl Case {
+    /// Judges what was seen. `secret` is what no sandbox may print.
+    pub fn judge(&self, seen: &Observation, secret: &str) -> Verdict {
+        let mut wrong: Vec<String> =
+            self.expect.iter().filter_map(|expect| expect.check(seen).err()).collect();
+        if seen.end == End::Overdue {
+            wrong.push(format!("not over within {} ms", self.step.limit_ms));
+        }
+        if self.step.place == Place::Sandbox && !self.expects_escape() {
+            wrong.extend(contained(seen, secret));
+        }
+        match (wrong.is_empty(), self.finding(seen)) {
+            (false, _) => Verdict::Failed(wrong),
+            (true, Some(finding)) if finding.outcome == Outcome::NotApplicable => {
+                Verdict::NotApplicable(finding.saw)
+            }
+            (true, _) => Verdict::Passed,
+        }
+    }
+
+    /// What the probe of this case said, if it is one and said something.
+    pub fn finding(&self, seen: &Observation) -> Option<Finding> {
+        let is_attack = self.expect.iter().any(|expect| matches!(expect, Expect::Attack(_)));
+        if is_attack { finding(seen).ok() } else { None }
+    }
+
+    fn expects_escape(&self) -> bool {
+        self.expect.iter().any(|expect| matches!(expect, Expect::Attack(Outcome::Escaped)))
+    }
+}
+
+/// What must hold after any sandboxed run, whatever it did.
+fn contained(seen: &Observation, secret: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, text) in [("stdout", &seen.stdout), ("stderr", &seen.stderr), ("the report", &seen.report)] {
+        if text.contains(secret) {
+            wrong.push(format!("the secret is on {name}"));
+        }
+    }
+    wrong.extend(seen.leftovers.iter().map(|left| format!("left behind: {left}")));
+    if let (End::Code(code), Ok(report)) = (seen.end, seen.report())
+        && report.get("status").and_then(|status| status.as_str()) == Some("ok")
+        && code != 0
+    {
+        wrong.push(format!("the report says ok, the exit code is {code}"));
+    }
+    wrong
+}
+
+impl Expect {
+    fn check(&self, seen: &Observation) -> Result<(), String> {
+        match self {
+            Expect::Exit(code) => {
+                equal("exit", &End::Code(*code), &seen.end).map_err(|wrong| with_stderr(wrong, seen))
+            }
+            Expect::Status(status) => equal("status", &status.to_string(), &seen.status()?)
+                .map_err(|wrong| with_stderr(wrong, seen)),
+            Expect::Signal(signal) => {
+                let report = seen.report()?;
+                equal("signal", &Some(*signal), &report.get("signal").and_then(|value| value.as_i64()))
+            }
+            Expect::Stdout(text) => equal("stdout", text, &seen.stdout),
+            Expect::StdoutHas(text) => has("stdout", &seen.stdout, text),
+            Expect::StderrHas(text) => has("stderr", &seen.stderr, text),
+            Expect::StreamsUpTo(most) if seen.stdout_bytes.max(seen.stderr_bytes) > *most => Err(format!(
+                "{} and {} bytes on the streams, {most} allowed",
+                seen.stdout_bytes, seen.stderr_bytes
+            )),
+            Expect::StreamsUpTo(_) => Ok(()),
+            Expect::Rule(rule) => rule(seen),
+            Expect::Attack(outcome) => attack(*outcome, seen),
+        }
+    }
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, seen: &T) -> Result<(), String> {
+    if expected == seen { Ok(()) } else { Err(format!("{what} is {seen:?}, not {expected:?}")) }
+}
+
+fn has(what: &str, seen: &str, wanted: &str) -> Result<(), String> {
+    if seen.contains(wanted) { Ok(()) } else { Err(format!("{wanted:?} is not on {what}: {seen:?}")) }
+}
+
+/// The runner's own words help to understand an end that nobody expected.
+fn with_stderr(wrong: String, seen: &Observation) -> String {
+    let words: String = seen.stderr.chars().take(300).collect();
+    if words.is_empty() { wrong } else { format!("{wrong}; stderr: {}", words.trim_end()) }
+}
+
+fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
+    let finding = finding(seen)?;
+    let is_accepted = finding.outcome == expected
+        || (expected == Outcome::Blocked && finding.outcome == Outcome::NotApplicable);
+    if is_accepted { Ok(()) } else { Err(format!("{:?}: {}", finding.outcome, finding.saw)) }
+}
+
+/// A probe says one line. One that the filter killed says nothing, and init says why.
+fn finding(seen: &Observation) -> Result<Finding, String> {
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    if let [line] = lines[..] {
+        return serde_json::from_str(line)
+            .map_err(|cause| format!("the probe said no finding ({cause}): {line}"));
+    }
+    if lines.is_empty() && seen.status().is_ok_and(|status| status == "forbidden-syscall") {
+        return Ok(Finding { outcome: Outcome::Blocked, saw: "killed: forbidden-syscall".into() });
+    }
+    Err(with_stderr(
+        format!("the probe said {} lines: {:?}, it ended with {:?}", lines.len(), seen.stdout, seen.end),
+        seen,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(stdout: &str, report: &str, code: i32) -> Observation {
+        Observation {
+            name: "case".into(),
+            end: End::Code(code),
+            stdout: stdout.into(),
+            stderr: String::new(),
+            stdout_bytes: stdout.len() as u64,
+            stderr_bytes: 0,
+            report: report.into(),
+            wall_us: 1,
+            leftovers: vec![],
+        }
+    }
+
+    fn case(expect: Vec<Expect>) -> Case {
+        Case { step: Step::sandbox("case", &["/bin/true"]), ids: vec![], expect }
+    }
+
+    const OK: &str = "{\"status\":\"ok\"}\n";
+
+    #[test]
+    fn what_was_expected_passes() {
+        let case = case(vec![Expect::Exit(0), Expect::Status("ok"), Expect::Stdout("hi\n".into())]);
+        assert_eq!(case.judge(&seen("hi\n", OK, 0), "canary-1"), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_secret_on_a_stream_fails_whatever_else_is_right() {
+        let verdict = case(vec![]).judge(&seen("canary-1", OK, 0), "canary-1");
+        assert_eq!(verdict, Verdict::Failed(vec!["the secret is on stdout".into()]));
+    }
+
+    #[test]
+    fn a_leftover_fails_whatever_else_is_right() {
+        let mut seen = seen("", OK, 0);
+        seen.leftovers.push("mount tmpfs".into());
+        assert_eq!(
+            case(vec![]).judge(&seen, "canary-1"),
+            Verdict::Failed(vec!["left behind: mount tmpfs".into()])
+        );
+    }
+
+    #[test]
+    fn two_reports_are_no_report() {
+        let verdict = case(vec![Expect::Status("ok")]).judge(&seen("", &format!("{OK}{OK}"), 0), "canary-1");
+        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
+    }
+
+    #[test]
+    fn an_attack_that_says_nothing_is_not_blocked() {
+        let case = case(vec![Expect::Attack(Outcome::Blocked)]);
+        assert!(matches!(case.judge(&seen("", OK, 0), "canary-1"), Verdict::Failed(_)));
+        let killed = seen("", "{\"status\":\"forbidden-syscall\"}", 159);
+        assert_eq!(case.judge(&killed, "canary-1"), Verdict::Passed);
+    }
+
+    #[test]
+    fn an_attack_that_prints_a_second_line_is_not_believed() {
+        let case = case(vec![Expect::Attack(Outcome::Blocked)]);
+        let line = "{\"outcome\":\"blocked\",\"saw\":\"EPERM\"}\n";
+        assert_eq!(case.judge(&seen(line, OK, 0), "canary-1"), Verdict::Passed);
+        assert!(matches!(case.judge(&seen(&line.repeat(2), OK, 0), "canary-1"), Verdict::Failed(_)));
+    }
+
+    #[test]
+    fn an_escape_fails_unless_it_is_what_was_expected() {
+        let line = "{\"outcome\":\"escaped\",\"saw\":\"canary-1\"}\n";
+        let escape = seen(line, "{\"status\":\"nonzero-exit\"}", 1);
+        assert!(matches!(
+            case(vec![Expect::Attack(Outcome::Blocked)]).judge(&escape, "canary-1"),
+            Verdict::Failed(_)
+        ));
+        assert_eq!(case(vec![Expect::Attack(Outcome::Escaped)]).judge(&escape, "canary-1"), Verdict::Passed);
+    }
+}

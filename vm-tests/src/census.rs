@@ -1,0 +1,93 @@
+//! The census: what exists on the machine besides the agent, so that what a run leaves behind is seen.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Kernel threads are children of kthreadd; they come and go on their own.
+const KTHREADD: &str = "2";
+/// Settings that a run has no business changing. (Some, like random/*, change by themselves.)
+const SETTINGS: [&str; 8] = [
+    "/proc/sys/kernel/hostname",
+    "/proc/sys/kernel/core_pattern",
+    "/proc/sys/kernel/modprobe",
+    "/proc/sys/kernel/pid_max",
+    "/proc/sys/kernel/sysrq",
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/sys/net/ipv4/ip_forward",
+    "/proc/swaps",
+];
+
+/// One look at the machine.
+pub struct Census(BTreeSet<String>);
+
+impl Census {
+    /// Looks now.
+    pub fn take() -> Census {
+        let mut found = BTreeSet::new();
+        found.extend(processes());
+        found.extend(lines("mount", "/proc/self/mountinfo"));
+        for table in ["/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"] {
+            found.extend(lines("ipc object", table));
+        }
+        found.extend(lines("module", "/proc/modules").map(|line| first_words(&line, 2)));
+        for path in SETTINGS {
+            found.extend(lines(path, path));
+        }
+        cgroups(Path::new("/sys/fs/cgroup"), &mut found);
+        Census(found)
+    }
+
+    /// What is there now and was not there `before`.
+    pub fn since(&self, before: &Census) -> Vec<String> {
+        self.0.difference(&before.0).cloned().collect()
+    }
+}
+
+fn processes() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let pid = entry.file_name().into_string().ok().filter(|name| name.parse::<u32>().is_ok())?;
+        // The process may be gone by now: then it is no leftover.
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (name, rest) = stat.split_once(") ")?;
+        let parent = rest.split(' ').nth(1)?;
+        let ours = pid != KTHREADD && parent != KTHREADD;
+        ours.then(|| format!("process {name})"))
+    })
+}
+
+fn lines(kind: &'static str, path: &str) -> impl Iterator<Item = String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| format!("{kind} {line}")).collect::<Vec<_>>().into_iter()
+}
+
+fn first_words(line: &str, count: usize) -> String {
+    line.split(' ').take(count).collect::<Vec<_>>().join(" ")
+}
+
+fn cgroups(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.insert(format!("cgroup {}", entry.path().display()));
+            cgroups(&entry.path(), found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_process_that_was_left_behind_is_named() {
+        let before = Census::take();
+        let mut child = Command::new("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
+        let found = Census::take().since(&before);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let expected = format!("process {} (sleep)", child.id());
+        assert!(found.contains(&expected), "{expected:?} is not in {found:?}");
+    }
+}

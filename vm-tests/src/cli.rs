@@ -1,0 +1,56 @@
+//! The command line of `vm-tests`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Boots a bundle on clean kernels and judges what its sandboxes do. The last line is `N passed, N failed`.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What is run.
+    #[arg(value_enum, default_value_t = Scope::Subset)]
+    pub scope: Scope,
+    /// The bundle, as `capsule build` left it.
+    #[arg(long, value_name = "DIR", default_value = "out/bundle")]
+    pub bundle: PathBuf,
+    /// A kernel image instead of the newest Debian cloud kernels; may be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Vec<PathBuf>,
+    /// Only cases whose name contains this; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
+    /// Run on this host, in the bundle's sandbox, instead of in VMs.
+    #[arg(long)]
+    pub host: bool,
+    /// An option for every sandbox run, as in `--option=--cgroup=v1`; may be repeated.
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub option: Vec<String>,
+    /// VMs at a time; one a core unless given.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Static guest programs that were built before, instead of building them with cargo.
+    #[arg(long, value_name = "DIR")]
+    pub guest: Option<PathBuf>,
+    /// Print every case, not only those that failed.
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print the cases and run nothing.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// One world for each kernel: minutes.
+    Subset,
+    /// Every world.
+    All,
+    /// Only what somebody sees who looks around inside.
+    Capsule,
+    /// Only the programs with a known end.
+    Verdicts,
+    /// Only the attacks, and their controls.
+    Attacks,
+}

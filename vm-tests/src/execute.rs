@@ -1,0 +1,177 @@
+//! Runs one step: spawn, feed, drain, wait with a deadline.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::message::{End, Observation};
+use crate::plan::{Place, Plan, Stdin, Step};
+
+/// What is kept of each stream, in bytes; the rest is counted only.
+const KEPT: usize = 64 << 10;
+/// How long a stream may stay open after the process ended: whoever still holds it is a leftover.
+const STREAM_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs `step` with `argv` (placeholders already replaced) and says what it did.
+pub fn step(plan: &Plan, step: &Step, argv: &[String]) -> Observation {
+    match attempt(plan, step, argv) {
+        Ok(observation) => observation,
+        Err(cause) => Observation {
+            name: step.name.clone(),
+            end: End::Unstarted,
+            stdout: String::new(),
+            stderr: format!("agent: `{}` not started: {cause}", argv.join(" ")),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            report: String::new(),
+            wall_us: 0,
+            leftovers: Vec::new(),
+        },
+    }
+}
+
+fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation> {
+    let (report_read, report_write) = report_pipe()?;
+    let mut command = command(plan, step, argv, &report_write);
+    let begun = Instant::now();
+    let mut child = command.spawn()?;
+    // Ours would keep the report open for ever.
+    drop(report_write);
+    let silent = feed(&mut child, &step.stdin);
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let report = drain(Some(File::from(report_read)));
+    let end = wait(&mut child, Duration::from_millis(step.limit_ms))?;
+    let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    drop(silent);
+
+    let mut leftovers = Vec::new();
+    let stdout = collect("stdout", stdout, &mut leftovers);
+    let stderr = collect("stderr", stderr, &mut leftovers);
+    let report = collect("the report", report, &mut leftovers);
+    Ok(Observation {
+        name: step.name.clone(),
+        end,
+        stdout: stdout.text(),
+        stderr: stderr.text(),
+        stdout_bytes: stdout.bytes,
+        stderr_bytes: stderr.bytes,
+        report: report.text(),
+        wall_us,
+        leftovers,
+    })
+}
+
+/// The write end is inherited by the runner under its own number; the read end is not.
+fn report_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe()?;
+    fcntl_setfd(&read, FdFlags::CLOEXEC)?;
+    Ok((read, write))
+}
+
+fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Command {
+    let mut command = match step.place {
+        Place::Sandbox => {
+            let mut command = Command::new(&plan.init);
+            command.args(["run", "--root", &plan.root, "--report"]);
+            command.arg(format!("fd:{}", report.as_raw_fd()));
+            command.args(&plan.options).args(&step.options).arg("--").args(argv);
+            command
+        }
+        Place::Bare => {
+            let mut command = Command::new(&argv[0]);
+            command.args(&argv[1..]);
+            command
+        }
+    };
+    let stdin = if step.stdin == Stdin::Empty { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Returns what has to stay open while the step runs.
+fn feed(child: &mut Child, stdin: &Stdin) -> Option<ChildStdin> {
+    let mut pipe = child.stdin.take()?;
+    let Stdin::Text(text) = stdin else { return Some(pipe) };
+    let text = text.clone();
+    // A program may end without reading: a broken pipe is its right.
+    thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
+    None
+}
+
+#[derive(Default)]
+struct Stream {
+    kept: Vec<u8>,
+    bytes: u64,
+}
+
+impl Stream {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
+}
+
+fn drain<R: Read + Send + 'static>(source: Option<R>) -> Receiver<Stream> {
+    let (sender, receiver) = mpsc::channel();
+    let Some(mut source) = source else { return receiver };
+    thread::spawn(move || {
+        let mut stream = Stream::default();
+        let mut buffer = vec![0; 64 << 10];
+        // A read error ends the stream like its end does: what was read until then is what there is.
+        while let Ok(count @ 1..) = source.read(&mut buffer) {
+            stream.bytes += count as u64;
+            let room = KEPT - stream.kept.len();
+            stream.kept.extend_from_slice(&buffer[..count.min(room)]);
+        }
+        // Nobody listens any more when the grace has passed.
+        sender.send(stream).ok();
+    });
+    receiver
+}
+
+fn collect(name: &str, receiver: Receiver<Stream>, leftovers: &mut Vec<String>) -> Stream {
+    receiver.recv_timeout(STREAM_GRACE).unwrap_or_else(|_| {
+        leftovers.push(format!("{name} is still held open by somebody"));
+        Stream::default()
+    })
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pidfd = pidfd_open(id.ok_or(io::ErrorKind::InvalidInput)?, PidfdFlags::empty())?;
+    if !ends_within(&pidfd, limit)? {
+        child.kill()?;
+        child.wait()?;
+        return Ok(End::Overdue);
+    }
+    child.wait().map(end)
+}
+
+fn ends_within(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(|_| io::ErrorKind::InvalidInput)?;
+        match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&left)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(cause) => return Err(cause.into()),
+        }
+    }
+}
+
+fn end(status: ExitStatus) -> End {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => End::Code(code),
+        (None, signal) => End::Signal(signal.unwrap_or(0)),
+    }
+}

@@ -1,0 +1,69 @@
+//! The guest's programs (agent, probe, fixture): static, so that they run in any root and in none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the static programs are.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    directory: PathBuf,
+}
+
+/// glibc's static build has everything these programs use, and needs no other target to be installed.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Why there are no guest programs.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// cargo failed, and has said why on stderr.
+    #[error("the guest programs were not built: `{0}` failed")]
+    Build(String),
+    /// A program is missing or unreadable.
+    #[error("`{path}`: {cause}")]
+    File {
+        /// The program.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+impl Guest {
+    /// Programs that were built before.
+    pub fn at(directory: &Path) -> Guest {
+        Guest { directory: directory.to_path_buf() }
+    }
+
+    /// Builds them with cargo, in a target directory of their own: the one in use is locked while cargo runs us.
+    pub fn build() -> Result<Guest, GuestError> {
+        let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = target_directory(crate_directory).join("guest");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "--release", "--bin=agent", "--bin=probe", "--bin=fixture"]);
+        command.args(["--target", TARGET, "--config", "profile.release.strip=true"]);
+        command.arg("--target-dir").arg(&target);
+        command.arg("--manifest-path").arg(crate_directory.join("Cargo.toml"));
+        command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        if !command.status().is_ok_and(|status| status.success()) {
+            return Err(GuestError::Build(format!("{command:?}").replace('"', "")));
+        }
+        Ok(Guest { directory: target.join(TARGET).join("release") })
+    }
+
+    /// The path of one of them.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The bytes of one of them.
+    pub fn program(&self, name: &str) -> Result<Vec<u8>, GuestError> {
+        let path = self.path(name);
+        std::fs::read(&path).map_err(|cause| GuestError::File { path, cause })
+    }
+}
+
+fn target_directory(crate_directory: &Path) -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    chosen.unwrap_or_else(|| crate_directory.join("../target"))
+}

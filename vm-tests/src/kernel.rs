@@ -1,0 +1,220 @@
+//! Clean kernels: the newest Debian cloud kernel of a series, from apt into a cache, checked by its digest.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::random::to_hex;
+
+/// The series that a bundle is proven on, oldest first.
+pub const SERIES: [&str; 2] = ["6.1", "6.12"];
+
+/// A kernel image that is there and is what it was when it was fetched.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// What to call it: the package's name, or the path that the operator gave.
+    pub name: String,
+    /// The image.
+    pub image: PathBuf,
+    /// SHA-256 of the image, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Why there is no kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// A file that cannot be read or written.
+    #[error("`{path}`: {cause}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The image in the cache is not the one that was fetched.
+    #[error("`{0}` has changed since it was fetched\n  hint: remove its directory to fetch it again")]
+    Changed(PathBuf),
+    /// apt knows no kernel of this series.
+    #[error(
+        "no kernel of series `{0}` in the package lists\n  hint: run `apt-get update`, or give one with `--kernel PATH`"
+    )]
+    Unknown(String),
+    /// A program of the package manager failed.
+    #[error("`{command}` failed: {cause}")]
+    Tool {
+        /// The command as it was run.
+        command: String,
+        /// Its last words.
+        cause: String,
+    },
+    /// A package without an image in it.
+    #[error("`{0}` holds no boot/vmlinuz-*")]
+    NoImage(String),
+}
+
+/// Written beside the image.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    package: String,
+    sha256: String,
+}
+
+impl Kernel {
+    /// An image that the operator brings.
+    pub fn at(image: &Path) -> Result<Kernel, KernelError> {
+        let sha256 = digest(image)?;
+        Ok(Kernel { name: image.display().to_string(), image: image.to_path_buf(), sha256 })
+    }
+
+    /// The kernel of `series` from the cache, fetched into it when it is not there.
+    pub fn of_series(series: &str) -> Result<Kernel, KernelError> {
+        let directory = cache_directory().join(series);
+        match cached(&directory)? {
+            Some(kernel) => Ok(kernel),
+            None => {
+                fetch(series, &directory)?;
+                cached(&directory)?.ok_or_else(|| KernelError::NoImage(directory.display().to_string()))
+            }
+        }
+    }
+}
+
+impl Kernel {
+    /// The name without what every package of its kind has in it.
+    pub fn short_name(&self) -> &str {
+        self.name.trim_start_matches("linux-image-").trim_end_matches("-cloud-amd64")
+    }
+}
+
+/// `$XDG_CACHE_HOME/capsule/kernels`, or below ~/.cache.
+fn cache_directory() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("capsule/kernels")
+}
+
+fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {
+    let record = directory.join("kernel.json");
+    let text = match fs::read(&record) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(KernelError::File { path: record, cause }),
+    };
+    let image = directory.join("vmlinuz");
+    let parsed: Record = serde_json::from_slice(&text).map_err(|_| KernelError::Changed(record))?;
+    if digest(&image)? != parsed.sha256 {
+        return Err(KernelError::Changed(image));
+    }
+    Ok(Some(Kernel { name: parsed.package, image, sha256: parsed.sha256 }))
+}
+
+fn digest(path: &Path) -> Result<String, KernelError> {
+    let bytes = fs::read(path).map_err(|cause| file(path, cause))?;
+    Ok(to_hex(&Sha256::digest(bytes)))
+}
+
+fn file(path: &Path, cause: io::Error) -> KernelError {
+    KernelError::File { path: path.to_path_buf(), cause }
+}
+
+/// apt checks the package's digest against signed lists; ours only says that the image stayed the same since then.
+fn fetch(series: &str, directory: &Path) -> Result<(), KernelError> {
+    let package = match newest_known(series)? {
+        Some(package) => package,
+        None => {
+            run(Command::new("apt-get").args(["update", "-q"]))?;
+            newest_known(series)?.ok_or_else(|| KernelError::Unknown(series.to_string()))?
+        }
+    };
+    let parent = directory.parent().unwrap_or(directory);
+    fs::create_dir_all(parent).map_err(|cause| file(parent, cause))?;
+    // Beside its destination, so that a rename completes it: a fetch that is cut short leaves nothing behind.
+    let work = tempfile::tempdir_in(parent).map_err(|cause| file(parent, cause))?;
+    run(Command::new("apt-get").args(["download", "-q", &package]).current_dir(work.path()))?;
+    let deb = only(work.path(), ".deb").ok_or_else(|| KernelError::NoImage(package.clone()))?;
+    run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(work.path().join("unpacked")))?;
+    let image =
+        only(&work.path().join("unpacked/boot"), "").ok_or_else(|| KernelError::NoImage(package.clone()))?;
+    let kept = work.path().join("kept");
+    fs::create_dir(&kept).map_err(|cause| file(&kept, cause))?;
+    fs::rename(&image, kept.join("vmlinuz")).map_err(|cause| file(&image, cause))?;
+    let record = Record { package, sha256: digest(&kept.join("vmlinuz"))? };
+    let text = serde_json::to_vec(&record).map_err(|cause| file(&kept, cause.into()))?;
+    fs::write(kept.join("kernel.json"), text).map_err(|cause| file(&kept, cause))?;
+    match fs::rename(&kept, directory) {
+        // Another harness was faster; what is there was checked like ours.
+        Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        renamed => renamed.map_err(|cause| file(directory, cause)),
+    }
+}
+
+fn newest_known(series: &str) -> Result<Option<String>, KernelError> {
+    let pattern = format!(r"^linux-image-{}\.[0-9].*-cloud-amd64$", series.replace('.', r"\."));
+    let listed = run(Command::new("apt-cache").args(["search", "--names-only", &pattern]))?;
+    let text = String::from_utf8_lossy(&listed.stdout);
+    Ok(newest(text.lines().filter_map(|line| line.split(' ').next())).map(str::to_string))
+}
+
+/// The name whose numbers are highest, compared one by one from the left.
+fn newest<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names.max_by_key(|name| {
+        let numbers = name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u64>().ok());
+        numbers.collect::<Vec<_>>()
+    })
+}
+
+/// A kernel package has one image, an image in boot/ whose name begins so.
+fn only(directory: &Path, ending: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if ending.is_empty() { name.starts_with("vmlinuz-") } else { name.ends_with(ending) }
+    };
+    let mut wanted = entries.filter(is_wanted);
+    wanted.next()
+}
+
+fn run(command: &mut Command) -> Result<Output, KernelError> {
+    let shown = format!("{command:?}").replace('"', "");
+    let failed = |cause: String| KernelError::Tool { command: shown.clone(), cause };
+    let output = command.stdin(Stdio::null()).output().map_err(|cause| failed(cause.to_string()))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let last = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no message").to_string();
+    Err(failed(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let names = ["linux-image-6.1.0-9-cloud-amd64", "linux-image-6.1.0-56-cloud-amd64"];
+        assert_eq!(newest(names.into_iter()), Some(names[1]));
+        let names = ["linux-image-6.12.117+deb12-cloud-amd64", "linux-image-6.12.99+deb12-cloud-amd64"];
+        assert_eq!(newest(names.into_iter()), Some(names[0]));
+    }
+
+    #[test]
+    fn a_changed_image_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("vmlinuz"), b"kernel").unwrap();
+        let record = Record { package: "linux-image".into(), sha256: to_hex(&Sha256::digest(b"kernel")) };
+        fs::write(directory.path().join("kernel.json"), serde_json::to_vec(&record).unwrap()).unwrap();
+        assert_eq!(cached(directory.path()).unwrap().unwrap().name, "linux-image");
+        fs::write(directory.path().join("vmlinuz"), b"kernel!").unwrap();
+        assert!(matches!(cached(directory.path()), Err(KernelError::Changed(_))));
+    }
+
+    #[test]
+    fn an_empty_cache_is_no_error() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(cached(&directory.path().join("6.1")).unwrap().is_none());
+    }
+}

@@ -1,0 +1,119 @@
+//! `vm-tests`: the harness's command.
+
+mod cli;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+use clap::Parser;
+use cli::{Cli, Scope};
+use vm_tests::campaign::{Campaign, Cgroup, Row, World, archive_of};
+use vm_tests::case::{Case, Verdict};
+use vm_tests::guest::Guest;
+use vm_tests::host;
+use vm_tests::kernel::{Kernel, SERIES};
+use vm_tests::qemu::Accel;
+use vm_tests::suite::{attacks, capsule, verdicts};
+use vm_tests::tally::Tally;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(tally) => {
+            println!("{tally}");
+            if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Tally, String> {
+    let cases = cases(cli);
+    if cli.list {
+        cases.iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
+        return Ok(Tally::default());
+    }
+    let guest = match &cli.guest {
+        Some(directory) => Guest::at(directory),
+        None => Guest::build().map_err(|error| error.to_string())?,
+    };
+    let rows = if cli.host {
+        let rows = host::run(&cli.bundle, &guest, &cli.option, &cases)?;
+        show("host", &rows, cli.verbose);
+        rows
+    } else {
+        in_vms(cli, &guest, &cases)?
+    };
+    Ok(Tally::of(&rows))
+}
+
+fn cases(cli: &Cli) -> Vec<Case> {
+    let mut cases = match cli.scope {
+        Scope::Capsule => capsule::cases(),
+        Scope::Verdicts => verdicts::cases(),
+        Scope::Attacks => attacks::cases(),
+        Scope::Subset | Scope::All => [capsule::cases(), verdicts::cases(), attacks::cases()].concat(),
+    };
+    // A control has no sandbox around it: in VMs only.
+    if !cli.host && matches!(cli.scope, Scope::Attacks | Scope::Subset | Scope::All) {
+        cases.extend(attacks::controls());
+    }
+    let is_wanted =
+        |case: &Case| cli.only.is_empty() || cli.only.iter().any(|text| case.step.name.contains(text));
+    cases.retain(is_wanted);
+    cases
+}
+
+fn in_vms(cli: &Cli, guest: &Guest, cases: &[Case]) -> Result<Vec<Row>, String> {
+    let initramfs = archive_of(&cli.bundle).ok_or_else(|| no_archive(&cli.bundle))?;
+    let worlds = worlds(cli)?;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = cli.jobs.unwrap_or(cores);
+    let campaign = Campaign { initramfs, guest, accel: Accel::Tcg, jobs };
+    Ok(campaign.run(&worlds, cases, |world, rows| show(&world.to_string(), rows, cli.verbose)))
+}
+
+fn no_archive(bundle: &Path) -> String {
+    format!(
+        "`{}` holds no initramfs.cpio\n  hint: build it with `capsule build --format dir,cpio`, or name it with `--bundle`",
+        bundle.display()
+    )
+}
+
+fn worlds(cli: &Cli) -> Result<Vec<World>, String> {
+    let kernels: Result<Vec<Kernel>, _> = if cli.kernel.is_empty() {
+        SERIES.into_iter().map(Kernel::of_series).collect()
+    } else {
+        cli.kernel.iter().map(|path| Kernel::at(path)).collect()
+    };
+    let kernels = kernels.map_err(|error| error.to_string())?;
+    let cgroups = [Cgroup::V2, Cgroup::V1];
+    let mut worlds = Vec::new();
+    for (index, kernel) in kernels.into_iter().enumerate() {
+        // The subset has each kernel and each hierarchy once.
+        let chosen = if cli.scope == Scope::All { &cgroups[..] } else { &cgroups[index % 2..=index % 2] };
+        worlds.extend(chosen.iter().map(|&cgroup| World {
+            kernel: kernel.clone(),
+            cgroup,
+            options: cli.option.clone(),
+        }));
+    }
+    Ok(worlds)
+}
+
+/// One line for a world, then what failed in it; everything when asked for.
+fn show(world: &str, rows: &[Row], verbose: bool) {
+    println!("# {world}: {}", Tally::of(rows));
+    for row in rows {
+        match &row.verdict {
+            Verdict::Passed if verbose => println!("ok   {}", row.case),
+            Verdict::NotApplicable(why) => println!("n/a  {}: {why}", row.case),
+            Verdict::Failed(why) => println!("FAIL {}: {}", row.case, why.join("; ")),
+            Verdict::Passed => {}
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What the agent says: one message a frame, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// A payload of the results port.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "message")]
+pub enum Message {
+    /// First of all: the agent runs, in this world.
+    Hello(Hello),
+    /// One step of the plan ended. Boxed: it is by far the largest.
+    Step(Box<Observation>),
+    /// Last of all: this many steps were run.
+    Done {
+        /// As many as the plan had.
+        steps: usize,
+    },
+}
+
+/// The world that the agent woke up in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Hello {
+    /// `uname -r`.
+    pub kernel: String,
+    /// Which hierarchy stands at /sys/fs/cgroup: `v2`, `v1` or `none`.
+    pub cgroup: String,
+    /// Of the first canary: the content that no sandbox may ever print.
+    pub secret: String,
+    /// Seconds since the kernel started, when the agent did.
+    pub uptime_s: f64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Not in time: the agent killed it.
+    Overdue,
+    /// It could not be started at all.
+    Unstarted,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Observation {
+    /// The step's name.
+    pub name: String,
+    /// How the process ended that the agent started: init for a sandboxed step.
+    pub end: End,
+    /// Standard output, cut at the agent's cap.
+    pub stdout: String,
+    /// Standard error, cut at the agent's cap.
+    pub stderr: String,
+    /// Bytes on standard output, also those cut.
+    pub stdout_bytes: u64,
+    /// Bytes on standard error, also those cut.
+    pub stderr_bytes: u64,
+    /// What init wrote to the report's descriptor, as it came; empty without a sandbox.
+    pub report: String,
+    /// Wall time from spawn to the end, in microseconds.
+    pub wall_us: u64,
+    /// What the census found after the step that was not there before.
+    pub leftovers: Vec<String>,
+}
+
+impl Observation {
+    /// The report as JSON, when it is one object on one line.
+    pub fn report(&self) -> Result<serde_json::Value, String> {
+        let line = self.report.strip_suffix('\n').unwrap_or(&self.report);
+        if line.contains('\n') {
+            return Err(format!("the report is more than one line: {:?}", self.report));
+        }
+        match serde_json::from_str::<serde_json::Value>(line) {
+            Ok(value) if value.is_object() => Ok(value),
+            Ok(_) => Err(format!("the report is no object: {line}")),
+            Err(cause) => Err(format!("the report is no JSON ({cause}): {line:?}")),
+        }
+    }
+
+    /// The report's `status`, or what is wrong with the report.
+    pub fn status(&self) -> Result<String, String> {
+        let report = self.report()?;
+        let status = report.get("status").and_then(|status| status.as_str());
+        status.map(str::to_string).ok_or_else(|| format!("the report has no status: {}", self.report))
+    }
+}

@@ -1,0 +1,96 @@
+//! The plan: what the agent is to run, in order. Written by the harness, read by the agent.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything the agent needs to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The runner: `init` of the bundle.
+    pub init: String,
+    /// The sandbox's root.
+    pub root: String,
+    /// Options of every sandbox run, before those of the step.
+    pub options: Vec<String>,
+    /// What to look at around each step.
+    pub watch: Watch,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// How much of the machine the agent's census covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watch {
+    /// The machine is ours: any process, mount, cgroup or IPC object that a step leaves is a finding.
+    Machine,
+    /// Others work on the machine too: only the canaries are looked at.
+    Canaries,
+}
+
+/// One thing to run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique in the plan; names the step in reports.
+    pub name: String,
+    /// Where it runs.
+    pub place: Place,
+    /// Options of the sandbox, for this step only.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Program and arguments. `{canary}`, `{pid}`, `{port}` and `{socket}` are replaced by the agent.
+    pub argv: Vec<String>,
+    /// What the program reads on standard input.
+    pub stdin: Stdin,
+    /// After this many milliseconds the agent kills the step and says so.
+    pub limit_ms: u64,
+}
+
+/// Where a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// In a sandbox that the bundle's init makes.
+    Sandbox,
+    /// As root in the VM itself: the control that shows what a probe sees without a sandbox.
+    Bare,
+}
+
+/// Standard input of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdin {
+    /// At its end from the start.
+    Empty,
+    /// This text, then the end.
+    Text(String),
+    /// A pipe on which nothing ever comes.
+    Silent,
+}
+
+/// What a sandboxed step may take when nothing else is said: emulation is slow, and a hang must still end.
+pub const STEP_LIMIT_MS: u64 = 30_000;
+
+impl Step {
+    /// A sandboxed step without options, with an empty standard input.
+    pub fn sandbox(name: impl Into<String>, argv: &[&str]) -> Step {
+        Step {
+            name: name.into(),
+            place: Place::Sandbox,
+            options: Vec::new(),
+            argv: argv.iter().map(|word| word.to_string()).collect(),
+            stdin: Stdin::Empty,
+            limit_ms: STEP_LIMIT_MS,
+        }
+    }
+
+    /// The same program outside of any sandbox.
+    pub fn bare(name: impl Into<String>, argv: &[&str]) -> Step {
+        Step { place: Place::Bare, ..Step::sandbox(name, argv) }
+    }
+
+    /// With these options of init.
+    pub fn with(mut self, options: &[&str]) -> Step {
+        self.options.extend(options.iter().map(|word| word.to_string()));
+        self
+    }
+}

@@ -1,0 +1,171 @@
+//! The system calls that neither std nor rustix has, as a hostile program wants them: raw.
+// Unsafe: raw system calls, fork, signal handlers and single instructions have no safe interface.
+#![allow(unsafe_code)]
+
+use std::arch::asm;
+use std::ffi::{CStr, c_int, c_long};
+use std::process;
+
+use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
+
+/// An argument of a raw system call. Pointers come only from borrows, so they are valid during the call.
+pub enum Arg<'a> {
+    /// A number, a flag set, or a descriptor.
+    N(i64),
+    /// A string.
+    S(&'a CStr),
+    /// Memory that the kernel reads.
+    R(&'a [u8]),
+    /// Memory that the kernel may write.
+    W(&'a mut [u8]),
+}
+
+/// What the kernel refused with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl std::fmt::Display for Errno {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            libc::EPERM => f.write_str("EPERM"),
+            libc::EACCES => f.write_str("EACCES"),
+            libc::ENOSYS => f.write_str("ENOSYS"),
+            libc::EINVAL => f.write_str("EINVAL"),
+            libc::ENOENT => f.write_str("ENOENT"),
+            libc::EROFS => f.write_str("EROFS"),
+            libc::ESRCH => f.write_str("ESRCH"),
+            libc::EAFNOSUPPORT => f.write_str("EAFNOSUPPORT"),
+            other => write!(f, "{}", std::io::Error::from_raw_os_error(other)),
+        }
+    }
+}
+
+/// Calls system call `number`. Not for calls that change this process's memory map or return twice.
+pub fn call(number: c_long, args: &mut [Arg<'_>]) -> Result<i64, Errno> {
+    let mut raw = [0i64; 6];
+    for (slot, arg) in raw.iter_mut().zip(args.iter_mut()) {
+        *slot = match arg {
+            Arg::N(number) => *number,
+            Arg::S(text) => text.as_ptr() as i64,
+            Arg::R(bytes) => bytes.as_ptr() as i64,
+            Arg::W(bytes) => bytes.as_mut_ptr() as i64,
+        };
+    }
+    // SAFETY: every pointer comes from a borrow that outlives the call, mutable where the kernel writes; the length
+    // that goes with it is the caller's argument beside it, and all callers are in this directory.
+    let returned = unsafe { libc::syscall(number, raw[0], raw[1], raw[2], raw[3], raw[4], raw[5]) };
+    if returned == -1 { Err(last_errno()) } else { Ok(returned) }
+}
+
+fn last_errno() -> Errno {
+    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
+}
+
+/// Forks. `None` in the child.
+pub fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: the probe calls this before it starts any thread, or in programs whose threads hold no lock that the
+    // child could need: the child only makes system calls and leaves by `leave`.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_errno()),
+        0 => Ok(None),
+        child => Ok(Pid::from_raw(child)),
+    }
+}
+
+/// Ends this process at once, without running anything of std.
+pub fn leave(code: c_int) -> ! {
+    // SAFETY: _exit(2) does not return and touches no memory.
+    unsafe { libc::_exit(code) }
+}
+
+/// Runs `body` in a child and waits for it: what it returned as exit code, or how it was killed.
+pub fn in_child(body: impl FnOnce() -> u8) -> Result<WaitStatus, Errno> {
+    let Some(child) = fork()? else { leave(body().into()) };
+    wait_for(child)
+}
+
+/// Waits for one child.
+pub fn wait_for(child: Pid) -> Result<WaitStatus, Errno> {
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return Ok(status),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Errno(errno.raw_os_error())),
+        }
+    }
+}
+
+/// Ignores `signal`, as far as the kernel lets us.
+pub fn ignore(signal: c_int) {
+    // SAFETY: SIG_IGN is no function of ours; nothing runs when the signal comes.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Gives `signal` its default action back (std ignores SIGPIPE).
+pub fn default_action(signal: c_int) {
+    // SAFETY: SIG_DFL is no function of ours.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Sends `signal` to this process, also those that libc keeps for itself.
+pub fn raise(signal: c_int) {
+    let this = i64::from(process::id());
+    // Nothing to do when it fails: the caller then exits with a code that the table does not expect.
+    call(libc::SYS_kill, &mut [Arg::N(this), Arg::N(signal.into())]).ok();
+}
+
+/// Reads address 0.
+pub fn read_null() {
+    // SAFETY: this faults, which is its purpose: the process dies of SIGSEGV here, before any value is used.
+    unsafe { asm!("mov rax, qword ptr [0]", out("rax") _, options(nostack, readonly)) };
+}
+
+/// Divides by zero.
+pub fn divide_by_zero() {
+    // SAFETY: raises #DE, and the process dies of SIGFPE here.
+    unsafe {
+        asm!("xor ecx, ecx", "div ecx", out("ecx") _, inout("eax") 1 => _, inout("edx") 0 => _, options(nostack))
+    };
+}
+
+/// Executes an undefined instruction.
+pub fn undefined_instruction() {
+    // SAFETY: raises #UD, and the process dies of SIGILL here.
+    unsafe { asm!("ud2", options(nostack)) };
+}
+
+/// The 32-bit system call `number` by `int 0x80`, without arguments.
+pub fn call_i386(number: u32) -> i64 {
+    let returned: i64;
+    // SAFETY: the callers pass numbers of calls that take no pointer (getpid); r8 to r11 are clobbered by this entry
+    // on some kernels and declared so.
+    unsafe {
+        asm!("int 0x80", inout("rax") u64::from(number) => returned,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _, options(nostack));
+    }
+    returned
+}
+
+/// Uses `bytes` of stack by recursion, and returns something that depends on all of it.
+#[inline(never)]
+pub fn recurse(bytes: usize) -> u64 {
+    let page = std::hint::black_box([bytes as u8; 4096]);
+    let deeper = if bytes > page.len() { recurse(bytes - page.len()) } else { 0 };
+    deeper + u64::from(std::hint::black_box(page)[bytes % 4096])
+}
+
+/// Installs a seccomp filter that allows every call (and sets no_new_privs, which it needs without privilege).
+pub fn allow_everything() -> Result<(), Errno> {
+    const ALLOW: libc::sock_filter =
+        libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+    let mut filter = [ALLOW];
+    let program = libc::sock_fprog { len: 1, filter: filter.as_mut_ptr() };
+    call(
+        libc::SYS_prctl,
+        &mut [Arg::N(libc::PR_SET_NO_NEW_PRIVS.into()), Arg::N(1), Arg::N(0), Arg::N(0), Arg::N(0)],
+    )?;
+    // SAFETY: `program` and the one instruction it points to live until the call returns; the kernel copies them.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    if returned == -1 { Err(last_errno()) } else { Ok(()) }
+}

@@ -1,0 +1,494 @@
+//! Programs with a known end: what a judge sees of submissions that are wrong, greedy, or just unusual.
+
+use std::fs::{File, OpenOptions};
+use std::hint::black_box;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::setsid;
+
+use super::sys::{self, Arg};
+
+type Program = fn(&[&str]) -> u8;
+
+/// Every program by name.
+const PROGRAMS: &[(&str, Program)] = &[
+    ("exit", |words| number(words) as u8),
+    ("hello", |_| say("hello\n")),
+    ("cat", cat),
+    ("print", print),
+    ("arguments", |words| say(&format!("{}\n", words.len()))),
+    ("raise", raise),
+    ("abort", |_| std::process::abort()),
+    ("null-pointer", |_| fault(sys::read_null)),
+    ("divide-by-zero", |_| fault(sys::divide_by_zero)),
+    ("undefined-instruction", |_| fault(sys::undefined_instruction)),
+    ("raise-in-thread", raise_in_thread),
+    ("exit-in-thread", exit_in_thread),
+    ("print-then-abort", print_then_abort),
+    ("busy", |_| spin_for_ever()),
+    ("busy-child", |_| wait_for_child(spin_for_ever)),
+    ("busy-session", |_| wait_for_child(busy_session)),
+    ("busy-thread", busy_thread),
+    ("busy-short-children", busy_short_children),
+    ("busy-deaf", busy_deaf),
+    ("busy-system", busy_system),
+    ("alternate", alternate),
+    ("sleep", |_| sleep_for_ever()),
+    ("sleep-child", |_| wait_for_child(sleep_for_ever)),
+    ("read-stdin", read_stdin),
+    ("block-on-own-pipe", block_on_own_pipe),
+    ("stop-self", stop_self),
+    ("alarm", alarm),
+    ("memory-heap", |words| keep(touch(number(words)))),
+    ("memory-small-blocks", memory_small_blocks),
+    ("memory-child", memory_child),
+    ("memory-children", memory_children),
+    ("memory-file", memory_file),
+    ("memory-memfd", memory_memfd),
+    ("memory-static", memory_static),
+    ("memory-reserve", memory_reserve),
+    ("stack", stack),
+    ("flood-stdout", |_| flood(io::stdout())),
+    ("flood-stderr", |_| flood(io::stderr())),
+    ("flood-file", flood_file),
+    ("flood-both", flood_both),
+    ("close-stdout", close_stdout),
+    ("fork-until-refused", fork_until_refused),
+    ("fork-bomb", fork_bomb),
+    ("threads-until-refused", threads_until_refused),
+    ("zombies", zombies),
+    ("daemon", daemon),
+    ("children-then-exit", children_then_exit),
+    ("many-short-children", many_short_children),
+    ("files-until-refused", files_until_refused),
+    ("exec-chain", exec_chain),
+    ("kill-all", kill_all),
+    ("kill-init", kill_init),
+    ("i386-call", |_| i386_call()),
+    ("x32-call", x32_call),
+];
+
+/// Runs one of them.
+pub fn run(name: &str, words: &[&str]) -> ExitCode {
+    match PROGRAMS.iter().find(|(known, _)| *known == name) {
+        Some((_, program)) => ExitCode::from(program(words)),
+        None => {
+            eprintln!("error: `{name}` is no verdict program");
+            ExitCode::from(UNREACHED)
+        }
+    }
+}
+
+/// Whether there is such a program.
+pub fn is_known(name: &str) -> bool {
+    PROGRAMS.iter().any(|(known, _)| *known == name)
+}
+
+/// The exit code of a program that went on where it should have ended: no table expects it.
+pub const UNREACHED: u8 = 77;
+
+fn fault(instruction: fn()) -> u8 {
+    instruction();
+    UNREACHED
+}
+
+/// The first argument as a number; 0 without one.
+fn number(words: &[&str]) -> usize {
+    words.first().and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+/// 0 when the text went out.
+fn say(text: &str) -> u8 {
+    let mut out = io::stdout();
+    u8::from(out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err())
+}
+
+fn spin_for_ever() -> u8 {
+    loop {
+        black_box(0u64);
+    }
+}
+
+fn spin(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        black_box(0u64);
+    }
+}
+
+fn sleep_for_ever() -> u8 {
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn wait_for_child(body: impl FnOnce() -> u8) -> u8 {
+    match sys::in_child(body) {
+        Ok(_) => UNREACHED,
+        Err(errno) => errno.0 as u8,
+    }
+}
+
+// Ends.
+
+fn cat(_: &[&str]) -> u8 {
+    u8::from(io::copy(&mut io::stdin(), &mut io::stdout()).is_err())
+}
+
+/// As many bytes as the argument says.
+fn print(words: &[&str]) -> u8 {
+    say(&"x".repeat(number(words)))
+}
+
+fn raise(words: &[&str]) -> u8 {
+    let signal = number(words) as i32;
+    sys::default_action(signal);
+    sys::raise(signal);
+    UNREACHED
+}
+
+fn raise_in_thread(_: &[&str]) -> u8 {
+    thread::spawn(|| std::process::abort());
+    sleep_for_ever()
+}
+
+fn exit_in_thread(_: &[&str]) -> u8 {
+    thread::spawn(|| std::process::exit(3));
+    sleep_for_ever()
+}
+
+fn print_then_abort(_: &[&str]) -> u8 {
+    say("42\n");
+    std::process::abort()
+}
+
+// Time.
+
+fn busy_session() -> u8 {
+    // Fails only for a leader of a process group, which a fresh child is not.
+    setsid().ok();
+    spin_for_ever()
+}
+
+fn busy_thread(_: &[&str]) -> u8 {
+    thread::spawn(spin_for_ever);
+    sleep_for_ever()
+}
+
+/// Each child lives for less than a scheduler tick.
+fn busy_short_children(_: &[&str]) -> u8 {
+    loop {
+        let ended = sys::in_child(|| {
+            spin(Duration::from_millis(2));
+            0
+        });
+        if ended.is_err() {
+            return UNREACHED;
+        }
+    }
+}
+
+/// Deaf to every signal that announces a limit.
+fn busy_deaf(_: &[&str]) -> u8 {
+    for signal in [libc::SIGXCPU, libc::SIGTERM, libc::SIGALRM, libc::SIGINT, libc::SIGHUP, libc::SIGVTALRM] {
+        sys::ignore(signal);
+    }
+    spin_for_ever()
+}
+
+/// Burns its time inside the kernel.
+fn busy_system(_: &[&str]) -> u8 {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        if File::open("/dev/zero").and_then(|mut zero| zero.read_exact(&mut buffer)).is_err() {
+            return UNREACHED;
+        }
+    }
+}
+
+/// Never idle for long, never busy for long.
+fn alternate(_: &[&str]) -> u8 {
+    loop {
+        spin(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn read_stdin(_: &[&str]) -> u8 {
+    u8::from(io::stdin().read(&mut [0; 1]).is_err())
+}
+
+/// Fills a pipe that nobody reads.
+fn block_on_own_pipe(_: &[&str]) -> u8 {
+    let Ok((_reader, writer)) = rustix::pipe::pipe() else { return UNREACHED };
+    flood(File::from(writer))
+}
+
+fn stop_self(_: &[&str]) -> u8 {
+    sys::raise(libc::SIGSTOP);
+    UNREACHED
+}
+
+/// ITIMER_REAL after 50 ms, its signal's default action being the end.
+fn alarm(_: &[&str]) -> u8 {
+    let mut timer = Vec::new();
+    for field in [0i64, 0, 0, 50_000] {
+        timer.extend_from_slice(&field.to_ne_bytes());
+    }
+    let armed = sys::call(libc::SYS_setitimer, &mut [Arg::N(0), Arg::R(&timer), Arg::N(0)]);
+    if armed.is_err() { UNREACHED } else { sleep_for_ever() }
+}
+
+// Memory. Amounts are in MiB.
+
+/// Every page of it written.
+fn touch(mebibytes: usize) -> Vec<u8> {
+    let mut memory = Vec::with_capacity(mebibytes << 20);
+    while memory.len() < memory.capacity() {
+        memory.push(1);
+    }
+    memory
+}
+
+fn keep(memory: Vec<u8>) -> u8 {
+    u8::from(black_box(memory).is_empty())
+}
+
+fn memory_small_blocks(words: &[&str]) -> u8 {
+    let blocks: Vec<Vec<u8>> = (0..number(words) << 10).map(|_| vec![1; 1000]).collect();
+    u8::from(black_box(blocks).is_empty())
+}
+
+/// The child asks for too much, and the parent would exit with 0.
+fn memory_child(words: &[&str]) -> u8 {
+    let amount = number(words);
+    sys::in_child(|| keep(touch(amount))).ok();
+    0
+}
+
+/// Eight children with an eighth each, alive at the same time.
+fn memory_children(words: &[&str]) -> u8 {
+    let share = number(words) / 8;
+    for _ in 0..8 {
+        if let Ok(None) = sys::fork() {
+            let memory = touch(share);
+            thread::sleep(Duration::from_secs(20));
+            sys::leave(i32::from(keep(memory)));
+        }
+    }
+    thread::sleep(Duration::from_secs(20));
+    0
+}
+
+fn memory_file(words: &[&str]) -> u8 {
+    let block = vec![1; 1 << 20];
+    let written = (0..number(words)).try_for_each(|index| {
+        let mut file = File::create(format!("/tmp/{index}"))?;
+        file.write_all(&block)
+    });
+    written.map_or_else(|cause| errno(&cause), |()| 0)
+}
+
+fn memory_memfd(words: &[&str]) -> u8 {
+    let created = rustix::fs::memfd_create("memory", rustix::fs::MemfdFlags::empty());
+    let Ok(memfd) = created else { return UNREACHED };
+    let (mut file, block) = (File::from(memfd), vec![1; 1 << 20]);
+    let written = (0..number(words)).try_for_each(|_| file.write_all(&block));
+    written.map_or_else(|cause| errno(&cause), |()| 0)
+}
+
+/// A static array, all of it touched.
+fn memory_static(_: &[&str]) -> u8 {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    static ARRAY: [AtomicU8; 128 << 20] = [const { AtomicU8::new(0) }; 128 << 20];
+    for page in ARRAY.iter().step_by(4096) {
+        page.store(1, Ordering::Relaxed);
+    }
+    ARRAY[4096].load(Ordering::Relaxed) - 1
+}
+
+/// Address space without memory.
+fn memory_reserve(words: &[&str]) -> u8 {
+    let reserved: Vec<u8> = Vec::with_capacity(number(words) << 20);
+    u8::from(black_box(reserved).capacity() == 0)
+}
+
+fn stack(words: &[&str]) -> u8 {
+    // std's own handler would turn the overflow into an abort.
+    sys::default_action(libc::SIGSEGV);
+    black_box(sys::recurse(number(words) << 20));
+    0
+}
+
+// Output.
+
+fn flood(mut to: impl Write) -> u8 {
+    let block = [b'x'; 4096];
+    loop {
+        if let Err(cause) = to.write_all(&block) {
+            return errno(&cause);
+        }
+    }
+}
+
+fn errno(cause: &io::Error) -> u8 {
+    cause.raw_os_error().unwrap_or(0) as u8
+}
+
+fn flood_file(_: &[&str]) -> u8 {
+    sys::default_action(libc::SIGXFSZ);
+    match File::create("/tmp/flood") {
+        Ok(file) => flood(file),
+        Err(_) => UNREACHED,
+    }
+}
+
+fn flood_both(_: &[&str]) -> u8 {
+    let block = [b'x'; 4096];
+    while io::stdout().write_all(&block).and_then(|()| io::stderr().write_all(&block)).is_ok() {}
+    UNREACHED
+}
+
+fn close_stdout(_: &[&str]) -> u8 {
+    for descriptor in 0..3 {
+        sys::call(libc::SYS_close, &mut [Arg::N(descriptor)]).ok();
+    }
+    sys::leave(0)
+}
+
+// Processes. What the "until refused" programs print is how many there were, themselves included.
+
+fn fork_until_refused(_: &[&str]) -> u8 {
+    let mut processes = 1;
+    loop {
+        match sys::fork() {
+            Ok(None) => sys::leave(i32::from(sleep_for_ever())),
+            Ok(Some(_)) => processes += 1,
+            Err(errno) => return say(&format!("{processes} {errno}\n")),
+        }
+        if processes > 10_000 {
+            return UNREACHED;
+        }
+    }
+}
+
+/// Every process forks for ever.
+fn fork_bomb(_: &[&str]) -> u8 {
+    loop {
+        // Refused sooner or later; then the loop burns CPU.
+        sys::fork().ok();
+    }
+}
+
+fn threads_until_refused(_: &[&str]) -> u8 {
+    let mut threads = 1;
+    while thread::Builder::new().stack_size(16 << 10).spawn(sleep_for_ever).is_ok() {
+        threads += 1;
+        if threads > 10_000 {
+            return UNREACHED;
+        }
+    }
+    say(&format!("{threads}\n"))
+}
+
+fn zombies(_: &[&str]) -> u8 {
+    let mut zombies = 0;
+    loop {
+        match sys::fork() {
+            Ok(None) => sys::leave(0),
+            Ok(Some(_)) => zombies += 1,
+            Err(errno) => return say(&format!("{} {errno}\n", zombies + 1)),
+        }
+        if zombies > 10_000 {
+            return UNREACHED;
+        }
+    }
+}
+
+/// Forks twice, takes a session of its own, keeps the streams, and outlives the program.
+fn daemon(_: &[&str]) -> u8 {
+    sys::in_child(|| {
+        setsid().ok();
+        if let Ok(None) = sys::fork() {
+            sys::leave(i32::from(sleep_for_ever()));
+        }
+        0
+    })
+    .ok();
+    say("done\n")
+}
+
+fn children_then_exit(_: &[&str]) -> u8 {
+    for index in 0..5 {
+        if let Ok(None) = sys::fork() {
+            sys::leave(i32::from(if index % 2 == 0 { spin_for_ever() } else { sleep_for_ever() }));
+        }
+    }
+    say("done\n")
+}
+
+fn many_short_children(words: &[&str]) -> u8 {
+    for _ in 0..number(words) {
+        if sys::in_child(|| 0).is_err() {
+            return UNREACHED;
+        }
+    }
+    say("done\n")
+}
+
+fn files_until_refused(_: &[&str]) -> u8 {
+    let mut files = Vec::new();
+    loop {
+        match OpenOptions::new().read(true).open("/dev/null") {
+            Ok(file) => files.push(file),
+            Err(_) => return say(&format!("{}\n", files.len() + 3)),
+        }
+        if files.len() > 100_000 {
+            return UNREACHED;
+        }
+    }
+}
+
+/// Executes itself again and again, with a smaller number each time.
+fn exec_chain(words: &[&str]) -> u8 {
+    use std::os::unix::process::CommandExt;
+    let left = number(words);
+    if left == 0 {
+        return say("done\n");
+    }
+    let Ok(program) = std::env::current_exe() else { return UNREACHED };
+    let cause =
+        std::process::Command::new(program).args(["verdict", "exec-chain", &(left - 1).to_string()]).exec();
+    errno(&cause)
+}
+
+/// Everything it may signal but itself.
+fn kill_all(_: &[&str]) -> u8 {
+    sys::call(libc::SYS_kill, &mut [Arg::N(-1), Arg::N(libc::SIGKILL.into())]).ok();
+    say("alive\n")
+}
+
+/// getpid by its 32-bit number.
+fn i386_call() -> u8 {
+    black_box(sys::call_i386(20));
+    UNREACHED
+}
+
+/// Every signal there is, to PID 1.
+fn kill_init(_: &[&str]) -> u8 {
+    for signal in 1..=64 {
+        sys::call(libc::SYS_kill, &mut [Arg::N(1), Arg::N(signal)]).ok();
+    }
+    say("alive\n")
+}
+
+/// getpid by its x32 number.
+fn x32_call(_: &[&str]) -> u8 {
+    match sys::call(0x4000_0000 + libc::SYS_getpid, &mut []) {
+        Ok(_) => UNREACHED,
+        Err(errno) => errno.0 as u8,
+    }
+}

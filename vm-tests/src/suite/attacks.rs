@@ -1,0 +1,33 @@
+//! The attacks: every probe in a sandbox, where it must be blocked.
+
+use super::{PROBE, case};
+use crate::case::{Case, Expect};
+use crate::plan::Step;
+use crate::probe::{Attack, Outcome, attacks};
+
+/// The suite.
+pub fn cases() -> Vec<Case> {
+    attacks().map(|attack| in_sandbox(attack, Outcome::Blocked)).collect()
+}
+
+/// The controls: the same probes as root without any sandbox. One that does not escape there proves nothing here.
+pub fn controls() -> Vec<Case> {
+    let escaping = attacks().filter(|attack| attack.escapes_bare);
+    escaping
+        .map(|attack| {
+            let probe = format!("{}/probe", crate::initramfs::PROBES);
+            let step = Step::bare(format!("control/{}", attack.name), &arguments(&probe, attack.name));
+            case(step, attack.ids, vec![Expect::Attack(Outcome::Escaped)])
+        })
+        .collect()
+}
+
+/// This attack in a sandbox, with the outcome that is expected.
+pub fn in_sandbox(attack: &Attack, expected: Outcome) -> Case {
+    let step = Step::sandbox(format!("attack/{}", attack.name), &arguments(PROBE, attack.name));
+    case(step, attack.ids, vec![Expect::Attack(expected)])
+}
+
+fn arguments<'a>(probe: &'a str, name: &'a str) -> [&'a str; 7] {
+    [probe, "attack", name, "{canary}", "{pid}", "{port}", "{socket}"]
+}

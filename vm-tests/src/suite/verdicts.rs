@@ -1,0 +1,254 @@
+//! Verdicts: programs with a known end, and exactly what the runner must say about each.
+//!
+//! The same table runs on a host and in VMs. Amounts of memory are in MiB; the limits are small, so that the whole
+//! table takes seconds under emulation too.
+
+use super::{PROBE, case};
+use crate::case::{Case, Expect, Rule};
+use crate::message::Observation;
+use crate::plan::{Stdin, Step};
+
+/// What is expected of a program.
+struct Row {
+    /// The program and its arguments.
+    program: &'static [&'static str],
+    /// Options of the run.
+    options: &'static [&'static str],
+    /// The report's status.
+    status: &'static str,
+    /// The runner's exit code.
+    exit: i32,
+    /// Standard output, where it matters.
+    stdout: Option<&'static str>,
+    /// Rows of the catalogue of attacks.
+    ids: &'static [&'static str],
+}
+
+/// A run without an answer within these is a failure of its own; each row's own limits come after and win.
+const LIMITS: &[&str] =
+    &["--cpu-time", "10s", "--wall-time", "20s", "--memory", "64M", "--pids", "32", "--output", "1M"];
+const CPU: &[&str] = &["--cpu-time", "300ms"];
+const WALL: &[&str] = &["--wall-time", "500ms"];
+const IDLE: &[&str] = &["--idle-time", "300ms"];
+const SMALL: &[&str] = &["--memory", "32M"];
+const OUTPUT: &[&str] = &["--output", "64K"];
+const PIDS: &[&str] = &["--pids", "8"];
+
+const fn row(
+    program: &'static [&'static str],
+    options: &'static [&'static str],
+    status: &'static str,
+    exit: i32,
+) -> Row {
+    Row { program, options, status, exit, stdout: None, ids: &[] }
+}
+
+impl Row {
+    const fn prints(mut self, text: &'static str) -> Row {
+        self.stdout = Some(text);
+        self
+    }
+
+    const fn covers(mut self, ids: &'static [&'static str]) -> Row {
+        self.ids = ids;
+        self
+    }
+}
+
+const ROWS: &[Row] = &[
+    // Ends of its own.
+    row(&["hello"], &[], "ok", 0).prints("hello\n"),
+    row(&["cat"], &[], "ok", 0).prints("question\n"),
+    row(&["arguments", "a b", "", "$(id)", "-c", "--", ";"], &[], "ok", 0).prints("6\n").covers(&["JDG-17"]),
+    row(&["exit", "1"], &[], "nonzero-exit", 1),
+    row(&["exit", "42"], &[], "nonzero-exit", 42).covers(&["JDG-04"]),
+    row(&["exit", "43"], &[], "nonzero-exit", 43).covers(&["JDG-04"]),
+    row(&["exit", "124"], &[], "nonzero-exit", 124).covers(&["JDG-04"]),
+    row(&["exit", "125"], &[], "nonzero-exit", 125).covers(&["JDG-04"]),
+    row(&["exit", "126"], &[], "nonzero-exit", 126).covers(&["JDG-04"]),
+    row(&["exit", "127"], &[], "nonzero-exit", 127).covers(&["JDG-04"]),
+    row(&["exit", "137"], &[], "nonzero-exit", 137).covers(&["JDG-04"]),
+    row(&["exit", "153"], &[], "nonzero-exit", 153).covers(&["JDG-04"]),
+    row(&["exit", "159"], &[], "nonzero-exit", 159).covers(&["JDG-04"]),
+    row(&["exit", "255"], &[], "nonzero-exit", 255).covers(&["JDG-04"]),
+    row(&["exit-in-thread"], &[], "nonzero-exit", 3),
+    row(&["close-stdout"], &[], "ok", 0),
+    row(&["exec-chain", "50"], &[], "ok", 0).prints("done\n").covers(&["PR-24"]),
+    row(&["print", "200000"], &[], "ok", 0),
+    // Signals: the cause is the program's own, whatever limit the signal's number may remind of.
+    row(&["abort"], &[], "signaled", 134).covers(&["PR-04"]),
+    row(&["null-pointer"], &[], "signaled", 139),
+    row(&["divide-by-zero"], &[], "signaled", 136).covers(&["PR-04"]),
+    row(&["undefined-instruction"], &[], "signaled", 132),
+    row(&["raise-in-thread"], &[], "signaled", 134),
+    row(&["print-then-abort"], &[], "signaled", 134).prints("42\n").covers(&["JDG-07"]),
+    row(&["raise", "1"], &[], "signaled", 129),
+    row(&["raise", "2"], &[], "signaled", 130),
+    row(&["raise", "9"], &[], "signaled", 137).covers(&["JDG-05"]),
+    row(&["raise", "13"], &[], "signaled", 141),
+    row(&["raise", "14"], &[], "signaled", 142).covers(&["JDG-05"]),
+    row(&["raise", "15"], &[], "signaled", 143),
+    row(&["raise", "24"], &[], "signaled", 152).covers(&["JDG-05"]),
+    row(&["raise", "25"], &[], "signaled", 153).covers(&["JDG-05"]),
+    row(&["raise", "31"], &[], "signaled", 159).covers(&["JDG-05"]),
+    row(&["raise", "64"], &[], "signaled", 192),
+    row(&["alarm"], &[], "signaled", 142).covers(&["RES-33"]),
+    // Time.
+    row(&["busy"], CPU, "cpu-time-limit", 124).covers(&["RES-14"]),
+    row(&["busy-child"], CPU, "cpu-time-limit", 124).covers(&["RES-16"]),
+    row(&["busy-session"], CPU, "cpu-time-limit", 124).covers(&["RES-16"]),
+    row(&["busy-thread"], CPU, "cpu-time-limit", 124).covers(&["RES-17"]),
+    row(&["busy-short-children"], CPU, "cpu-time-limit", 124).covers(&["RES-18"]),
+    row(&["busy-deaf"], CPU, "cpu-time-limit", 124).covers(&["PR-17"]),
+    row(&["busy-system"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
+    row(&["alternate"], CPU, "cpu-time-limit", 124),
+    row(&["alternate"], WALL, "wall-time-limit", 124),
+    row(&["alternate"], &["--idle-time", "300ms", "--cpu-time", "300ms"], "cpu-time-limit", 124),
+    row(&["busy"], WALL, "wall-time-limit", 124),
+    row(&["sleep"], WALL, "wall-time-limit", 124).covers(&["RES-15"]),
+    row(&["sleep-child"], WALL, "wall-time-limit", 124).covers(&["PR-19"]),
+    row(&["stop-self"], WALL, "wall-time-limit", 124).covers(&["PR-18"]),
+    row(&["block-on-own-pipe"], WALL, "wall-time-limit", 124).covers(&["RES-12"]),
+    row(&["sleep"], IDLE, "idle-time-limit", 124),
+    row(&["read-stdin"], IDLE, "idle-time-limit", 124),
+    // Memory.
+    row(&["memory-heap", "16"], SMALL, "ok", 0).covers(&["RES-29"]),
+    row(&["memory-heap", "100"], SMALL, "memory-limit", 137).covers(&["RES-01"]),
+    row(&["memory-small-blocks", "100"], SMALL, "memory-limit", 137).covers(&["RES-01"]),
+    row(&["memory-static"], SMALL, "memory-limit", 137).covers(&["RES-02"]),
+    row(&["memory-child", "100"], SMALL, "memory-limit", 137).covers(&["RES-28"]),
+    row(&["memory-children", "100"], SMALL, "memory-limit", 137).covers(&["RES-04"]),
+    row(&["memory-file", "100"], &["--memory", "32M", "--tmp", "256M"], "memory-limit", 137)
+        .covers(&["RES-06"]),
+    row(&["memory-memfd", "100"], &["--memory", "32M", "--output", "256M"], "memory-limit", 137)
+        .covers(&["RES-07"]),
+    row(&["memory-reserve", "4096"], SMALL, "ok", 0).covers(&["RES-05"]),
+    row(&["memory-file", "100"], &["--tmp", "8M"], "nonzero-exit", libc::ENOSPC).covers(&["RES-09"]),
+    row(&["stack", "4"], &["--stack", "16M"], "ok", 0).covers(&["RES-03"]),
+    row(&["stack", "64"], &["--stack", "16M"], "signaled", 139).covers(&["RES-03"]),
+    // Output.
+    row(&["flood-stdout"], OUTPUT, "output-limit", 153).covers(&["RES-11"]),
+    row(&["flood-stderr"], OUTPUT, "output-limit", 153).covers(&["RES-11"]),
+    row(&["flood-both"], OUTPUT, "output-limit", 153).covers(&["RES-11"]),
+    row(&["flood-file"], OUTPUT, "output-limit", 153).covers(&["RES-10"]),
+    row(&["print", "65536"], OUTPUT, "ok", 0).covers(&["RES-29"]),
+    // Processes.
+    row(&["fork-until-refused"], PIDS, "ok", 0).covers(&["PR-09", "PR-16"]),
+    row(&["threads-until-refused"], PIDS, "ok", 0).covers(&["PR-10"]),
+    row(&["zombies"], PIDS, "ok", 0).covers(&["PR-14"]),
+    row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms"], "cpu-time-limit", 124).covers(&["PR-09"]),
+    row(&["daemon"], &[], "ok", 0).prints("done\n").covers(&["PR-11", "PR-13"]),
+    row(&["children-then-exit"], &[], "ok", 0).prints("done\n").covers(&["PR-12"]),
+    row(&["many-short-children", "100"], PIDS, "ok", 0).prints("done\n"),
+    row(&["files-until-refused"], &["--open-files", "20"], "ok", 0).prints("20\n").covers(&["RES-24"]),
+    row(&["kill-all"], &[], "ok", 0).prints("alive\n").covers(&["PR-01"]),
+    row(&["kill-init"], &[], "ok", 0).prints("alive\n").covers(&["PR-03"]),
+    // Calls that kill.
+    row(&["i386-call"], &[], "forbidden-syscall", 159).covers(&["KRN-15"]),
+    row(&["x32-call"], &[], "forbidden-syscall", 159).covers(&["KRN-14"]),
+];
+
+/// The suite.
+pub fn cases() -> Vec<Case> {
+    ROWS.iter().map(Row::case).collect()
+}
+
+impl Row {
+    fn case(&self) -> Case {
+        let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(self.program).copied().collect();
+        let mut step = Step::sandbox(self.name(), &argv).with(LIMITS).with(self.options);
+        step.stdin = match self.program[0] {
+            "cat" => Stdin::Text("question\n".into()),
+            "read-stdin" => Stdin::Silent,
+            _ => Stdin::Empty,
+        };
+        let mut expect = vec![Expect::Status(self.status), Expect::Exit(self.exit)];
+        expect.extend(self.stdout.map(|text| Expect::Stdout(text.into())));
+        match self.status {
+            "signaled" => expect.push(Expect::Signal(i64::from(self.exit) - 128)),
+            "output-limit" => expect.push(Expect::StreamsUpTo(64 << 10)),
+            _ => {}
+        }
+        expect.extend(self.rule().map(Expect::Rule));
+        case(step, self.ids, expect)
+    }
+
+    fn name(&self) -> String {
+        let options: Vec<&str> = self.options.iter().copied().filter(|word| *word != "--").collect();
+        format!("verdict/{} {}", self.program.join(" "), options.join(" ")).trim_end().to_string()
+    }
+
+    fn rule(&self) -> Option<Rule> {
+        match self.program[0] {
+            "flood-stdout" => Some(stdout_is_cut_exactly),
+            "print" => Some(stdout_is_whole),
+            "fork-until-refused" | "zombies" | "threads-until-refused" => Some(refused_within_the_pids_limit),
+            "busy" | "busy-child" | "busy-thread" | "busy-short-children" => Some(cpu_time_is_counted),
+            _ => None,
+        }
+    }
+}
+
+fn stdout_is_cut_exactly(seen: &Observation) -> Result<(), String> {
+    match seen.stdout_bytes {
+        65536 => Ok(()),
+        other => Err(format!("{other} bytes were passed on, the limit is 65536")),
+    }
+}
+
+fn stdout_is_whole(seen: &Observation) -> Result<(), String> {
+    let reported = seen.report()?.get("stdout_bytes").and_then(|bytes| bytes.as_u64());
+    if seen.stdout_bytes >= 65536 && reported == Some(seen.stdout_bytes) {
+        return Ok(());
+    }
+    Err(format!("{} bytes were passed on, the report says {reported:?}", seen.stdout_bytes))
+}
+
+/// `--pids 8` may count the sandbox's own init, so seven or eight of the program's; never more.
+fn refused_within_the_pids_limit(seen: &Observation) -> Result<(), String> {
+    let count = seen.stdout.split_whitespace().next().and_then(|word| word.parse::<u32>().ok());
+    match count {
+        Some(7..=8) => Ok(()),
+        other => Err(format!("refused after {other:?} processes")),
+    }
+}
+
+/// What ended at a limit of 300 ms of CPU time has used it, and little more. (A run that a wall limit ended is exempt.)
+fn cpu_time_is_counted(seen: &Observation) -> Result<(), String> {
+    if seen.status()? != "cpu-time-limit" {
+        return Ok(());
+    }
+    let used =
+        seen.report()?.get("cpu_us").and_then(|used| used.as_u64()).ok_or("no cpu_us in the report")?;
+    if (300_000..400_000).contains(&used) {
+        Ok(())
+    } else {
+        Err(format!("{used} µs were used at a limit of 300 ms"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let names: BTreeSet<String> = ROWS.iter().map(Row::name).collect();
+        assert_eq!(names.len(), ROWS.len());
+    }
+
+    #[test]
+    fn every_row_names_a_program_that_exists() {
+        for row in ROWS {
+            assert!(crate::probe::verdict::is_known(row.program[0]), "{}", row.program[0]);
+        }
+    }
+
+    #[test]
+    fn signals_and_exit_codes_agree() {
+        for row in ROWS.iter().filter(|row| row.status == "signaled") {
+            assert!((129..=192).contains(&row.exit), "{}", row.name());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A plan goes into a VM and observations come back, without any sandbox in between.
+
+use vm_tests::campaign::judge;
+use vm_tests::case::Verdict;
+use vm_tests::message::End;
+use vm_tests::plan::{Plan, Step, Watch};
+use vm_tests::suite::attacks::controls;
+
+use crate::world::{boot, deadlines};
+
+const PROBE: &str = "/vm-tests/probes/probe";
+
+fn plan(steps: Vec<Step>) -> Plan {
+    Plan { init: "/init".into(), root: "/".into(), options: vec![], watch: Watch::Machine, steps }
+}
+
+#[test]
+fn steps_are_run_in_order_and_reported_as_they_ended() {
+    let agent = "/vm-tests/agent";
+    let mut overdue = Step::bare("never ends", &[PROBE, "verdict", "sleep"]);
+    overdue.limit_ms = 500;
+    let plan = plan(vec![
+        Step::bare("wrong arguments", &[agent, "nonsense"]),
+        Step::bare("missing program", &["/nowhere"]),
+        overdue,
+    ]);
+    let session =
+        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let ends: Vec<End> = session.observations.iter().map(|seen| seen.end).collect();
+    assert_eq!(ends, [End::Code(1), End::Unstarted, End::Overdue], "{:?}", session.observations);
+    assert!(session.observations[0].stderr.contains("error: agent:"), "{:?}", session.observations[0]);
+    assert!(session.observations.iter().all(|seen| seen.leftovers.is_empty()), "{:?}", session.observations);
+    assert!(session.hello.kernel.starts_with("6.1"), "{:?}", session.hello);
+}
+
+#[test]
+fn what_a_step_leaves_behind_is_named() {
+    let plan = plan(vec![
+        Step::bare("clean", &[PROBE, "verdict", "hello"]),
+        Step::bare("daemon", &[PROBE, "verdict", "daemon"]),
+        Step::bare("clean again", &[PROBE, "verdict", "hello"]),
+    ]);
+    let session =
+        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(session.observations[0].leftovers.is_empty(), "{:?}", session.observations[0]);
+    assert!(session.observations[2].leftovers.is_empty(), "{:?}", session.observations[2]);
+    assert!(
+        session.observations[1].leftovers.iter().any(|left| left.contains("(probe)")),
+        "{:?}",
+        session.observations[1]
+    );
+}
+
+#[test]
+fn every_control_escapes_where_there_is_no_sandbox() {
+    let cases = controls();
+    let plan = plan(cases.iter().map(|case| case.step.clone()).collect());
+    let session =
+        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let rows = judge("no sandbox", &cases, &session.observations, &session.hello.secret);
+    let failed: Vec<_> = rows.iter().filter(|row| row.verdict != Verdict::Passed).collect();
+    assert!(failed.is_empty() && !rows.is_empty(), "{failed:#?}");
+}
