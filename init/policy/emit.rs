@@ -1,0 +1,240 @@
+//! [`Policy`] to one BPF program: a binary tree over the numbers, then the lines of each call.
+//!
+//! Why a tree and not a list: at installation the kernel runs every call number through the filter to
+//! find those that are always allowed (they skip the filter from then on), so a list of n calls costs
+//! n²/2 steps before the program even starts. With a tree it is n·log n, and the calls whose
+//! arguments have to be looked at are found in eight steps instead of hundreds.
+//!
+//! seccompiler turns the tests of a line into instructions; its own filters know only two outcomes
+//! (ours are allow, several errnos and kill) and are lists.
+//!
+//! BPF jumps only forwards, so the program is written from its end to its beginning: whatever an
+//! instruction jumps to is already there. Conditional jumps reach 255 instructions; [`Tail::near`]
+//! puts a copy of the return, or a long jump, where that is too short.
+
+use seccompiler::{BpfProgram, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule, sock_filter};
+
+use super::names::{ARCH, X32_BIT};
+use super::parse::{Action, Op, Policy, Rule, Test};
+
+/// `struct sock_filter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Operation, see `linux/bpf_common.h`.
+    pub code: u16,
+    /// Instructions to skip if the comparison holds.
+    pub jt: u8,
+    /// Instructions to skip if it does not.
+    pub jf: u8,
+    /// The operand.
+    pub k: u32,
+}
+
+impl Instruction {
+    /// As the kernel of a little-endian machine reads it.
+    pub fn to_bytes(self) -> [u8; 8] {
+        let ([c0, c1], [k0, k1, k2, k3]) = (self.code.to_le_bytes(), self.k.to_le_bytes());
+        [c0, c1, self.jt, self.jf, k0, k1, k2, k3]
+    }
+}
+
+// linux/bpf_common.h: class | size | mode, or class | operation | source.
+const LOAD_WORD: u16 = 0x20;
+const JUMP: u16 = 0x05;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+
+// linux/seccomp.h: offsets in struct seccomp_data, and the values a filter returns.
+const OFFSET_NUMBER: u32 = 0;
+const OFFSET_ARCH: u32 = 4;
+const RET_KILL_PROCESS: u32 = 0x8000_0000;
+const RET_ERRNO: u32 = 0x0005_0000;
+const RET_ALLOW: u32 = 0x7fff_0000;
+
+/// Beyond the x32 numbers there is nothing, and -1 is what a tracer writes to skip a call.
+const BEYOND_X32: u32 = 0x8000_0000;
+
+/// The program of a policy for one `--net` mode (0 none, 1 loopback, 2 host).
+pub fn program(policy: &Policy, mode: usize) -> Vec<Instruction> {
+    let mut tail = Tail::default();
+    let ranges = ranges(policy, mode, &mut tail);
+    let root = tree(&ranges, &mut tail);
+    tail.start_at(root);
+    tail.push(LOAD_WORD, OFFSET_NUMBER);
+    let kill = tail.near(Target::Return(Action::Kill));
+    let native = tail.written.len() - 1;
+    tail.branch(JUMP_IF_EQUAL, ARCH, native, kill);
+    tail.push(LOAD_WORD, OFFSET_ARCH);
+    tail.written.reverse();
+    tail.written
+}
+
+/// Numbers from `first` up to the next range's go to `target`.
+struct Range {
+    first: u32,
+    target: Target,
+}
+
+/// Where a branch of the tree leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// To an answer, wherever one is near.
+    Return(Action),
+    /// To an instruction, counted from the program's end.
+    At(usize),
+}
+
+/// All numbers, in order, neighbours with the same answer together.
+fn ranges(policy: &Policy, mode: usize, tail: &mut Tail) -> Vec<Range> {
+    let mut ranges: Vec<Range> = Vec::new();
+    let mut add = |first, target| match ranges.last() {
+        Some(range) if range.target == target => {}
+        _ => ranges.push(Range { first, target }),
+    };
+    let mut next = 0;
+    for (number, rules) in &policy.calls {
+        if next < *number {
+            add(next, Target::Return(policy.default));
+        }
+        let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.modes[mode]).collect();
+        add(*number, lines(&rules, tail));
+        next = number + 1;
+    }
+    add(next, Target::Return(policy.default));
+    add(X32_BIT, Target::Return(Action::Kill));
+    add(BEYOND_X32, Target::Return(policy.default));
+    ranges
+}
+
+/// The lines of one call: if they all come to the same there is nothing to test.
+fn lines(rules: &[&Rule], tail: &mut Tail) -> Target {
+    let last = rules.last().expect("the parser lets no call end undecided").action;
+    if rules.iter().all(|rule| rule.action == last) {
+        return Target::Return(last);
+    }
+    let block: Vec<Instruction> = rules.iter().flat_map(|rule| line(rule)).collect();
+    tail.written.extend(block.iter().rev());
+    Target::At(tail.written.len() - 1)
+}
+
+/// Tests, then the answer; where a test fails, execution goes on behind the answer.
+fn line(rule: &Rule) -> Vec<Instruction> {
+    let mut code = if rule.tests.is_empty() { Vec::new() } else { tests(&rule.tests) };
+    code.push(answer(rule.action));
+    code
+}
+
+fn tests(tests: &[Test]) -> Vec<Instruction> {
+    let conditions = tests.iter().map(condition).collect();
+    let rule = SeccompRule::new(conditions).expect("a line with tests has at least one");
+    let code: Vec<Instruction> = BpfProgram::from(rule).into_iter().map(Instruction::from).collect();
+    // seccompiler begins a rule with a jump over a second jump that nothing else can reach, as
+    // there are no jumps backwards: both are left out.
+    match code.split_first_chunk() {
+        Some(([enter, skip], rest)) if (enter.code, enter.k, skip.code) == (JUMP, 1, JUMP) => rest.to_vec(),
+        _ => code,
+    }
+}
+
+fn condition(test: &Test) -> SeccompCondition {
+    let width = if test.wide { SeccompCmpArgLen::Qword } else { SeccompCmpArgLen::Dword };
+    let op = match test.op {
+        Op::Eq => SeccompCmpOp::Eq,
+        Op::Ne => SeccompCmpOp::Ne,
+        Op::Lt => SeccompCmpOp::Lt,
+        Op::Le => SeccompCmpOp::Le,
+        Op::Gt => SeccompCmpOp::Gt,
+        Op::Ge => SeccompCmpOp::Ge,
+        Op::Masked(mask) => SeccompCmpOp::MaskedEq(mask),
+    };
+    SeccompCondition::new(test.argument, width, op, test.value).expect("the parser takes arg0 to arg5 only")
+}
+
+impl From<sock_filter> for Instruction {
+    fn from(raw: sock_filter) -> Self {
+        Instruction { code: raw.code, jt: raw.jt, jf: raw.jf, k: raw.k }
+    }
+}
+
+fn answer(action: Action) -> Instruction {
+    let k = match action {
+        Action::Allow => RET_ALLOW,
+        Action::Errno(errno) => RET_ERRNO | u32::from(errno),
+        Action::Kill => RET_KILL_PROCESS,
+    };
+    Instruction { code: RETURN, jt: 0, jf: 0, k }
+}
+
+/// Halves the ranges until one is left.
+fn tree(ranges: &[Range], tail: &mut Tail) -> Target {
+    let (low, high) = match ranges {
+        [range] => return range.target,
+        _ => ranges.split_at(ranges.len() / 2),
+    };
+    let above = tree(high, tail);
+    let below = tree(low, tail);
+    let above = tail.near(above);
+    let below = tail.near(below);
+    tail.branch(JUMP_IF_AT_LEAST, high[0].first, above, below);
+    Target::At(tail.written.len() - 1)
+}
+
+/// The program so far, its last instruction first.
+#[derive(Default)]
+struct Tail {
+    written: Vec<Instruction>,
+    /// The foremost copy of each answer.
+    answers: Vec<(Action, usize)>,
+}
+
+/// How far a branch may lead when up to five more instructions could come in between.
+const REACH: usize = 250;
+
+impl Tail {
+    fn push(&mut self, code: u16, k: u32) {
+        self.written.push(Instruction { code, jt: 0, jf: 0, k });
+    }
+
+    /// Where a branch to `target` can jump from here.
+    fn near(&mut self, target: Target) -> usize {
+        let here = self.written.len();
+        match target {
+            Target::At(place) if here - place <= REACH => place,
+            Target::At(place) => {
+                self.push(JUMP, u32::try_from(here - place - 1).expect("programs are short"));
+                here
+            }
+            Target::Return(action) => {
+                let known = self.answers.iter().find(|(known, _)| *known == action);
+                match known {
+                    Some((_, place)) if here - place <= REACH => *place,
+                    _ => self.new_answer(action),
+                }
+            }
+        }
+    }
+
+    fn new_answer(&mut self, action: Action) -> usize {
+        let place = self.written.len();
+        self.written.push(answer(action));
+        self.answers.retain(|(known, _)| *known != action);
+        self.answers.push((action, place));
+        place
+    }
+
+    /// Makes `target` what runs next.
+    fn start_at(&mut self, target: Target) {
+        if target != Target::At(self.written.len().wrapping_sub(1)) {
+            let place = self.near(target);
+            let distance = self.written.len() - place - 1;
+            self.push(JUMP, u32::try_from(distance).expect("programs are short"));
+        }
+    }
+
+    fn branch(&mut self, code: u16, k: u32, holds: usize, fails: usize) {
+        let here = self.written.len();
+        let skip = |place: usize| u8::try_from(here - place - 1).expect("near() keeps targets in reach");
+        self.written.push(Instruction { code, jt: skip(holds), jf: skip(fails), k });
+    }
+}
