@@ -7,4 +7,5 @@ mod errno;
 pub mod loader;
 pub mod resolve;
 pub mod script;
+pub mod seccomp;
 pub mod sysroot;

@@ -1,0 +1,90 @@
+//! `capsule seccomp compile`: an operator's policy to the file that `init run --seccomp FILE` takes.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+// The language and the compiler stand beside the default policy, because init's build script uses them too.
+#[path = "../../init/policy/mod.rs"]
+pub mod policy;
+
+use policy::image::{Image, MODES};
+
+/// What to compile, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileRequest {
+    /// The readable policy.
+    pub policy: PathBuf,
+    /// The compiled one; without it, beside the policy with the extension `bpf`.
+    pub output: Option<PathBuf>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// The file that was written.
+    pub output: PathBuf,
+    /// Instructions of the programs for `--net` none, loopback and host.
+    pub instructions: [usize; MODES],
+}
+
+/// Why there is no compiled policy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The policy could not be read (or is not UTF-8).
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Read {
+        /// The policy.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The policy has a mistake.
+    #[error("`{}:{}:{}` {}", path.display(), mistake.line, mistake.column, mistake.cause)]
+    Policy {
+        /// The policy.
+        path: PathBuf,
+        /// What is wrong, and where.
+        mistake: policy::Error,
+    },
+    /// The output could not be written; nothing was left behind.
+    #[error("`{}` cannot be written: {source}", path.display())]
+    Write {
+        /// The output.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Compiles a policy file; the output appears whole or not at all.
+///
+/// # Errors
+/// See [`Error`].
+pub fn compile(request: &CompileRequest) -> Result<Compiled, Error> {
+    let path = &request.policy;
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let bytes = policy::compile(&text).map_err(|mistake| Error::Policy { path: path.clone(), mistake })?;
+    let output = request.output.clone().unwrap_or_else(|| path.with_extension("bpf"));
+    write(&output, &bytes).map_err(|source| Error::Write { path: output.clone(), source })?;
+    Ok(Compiled { output, instructions: instructions(&bytes) })
+}
+
+fn write(output: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(output)?;
+    Ok(())
+}
+
+fn instructions(bytes: &[u8]) -> [usize; MODES] {
+    let image = Image::parse(bytes, policy::names::ARCH).expect("what we just wrote can be read");
+    std::array::from_fn(|mode| image.program(mode).len())
+}

@@ -1,0 +1,227 @@
+//! The compiler against a second opinion: the policy read line by line, and seccompiler's own filter.
+
+use builder::seccomp::policy::image::{Defect, HEADER, INSTRUCTION, Image, MAX_IMAGE, MAX_INSTRUCTIONS};
+use builder::seccomp::policy::parse::{Action, Op, Policy, Test};
+use builder::seccomp::policy::{compile, names};
+use proptest::prelude::*;
+
+use crate::machine::{DEFAULT, Filter, HOST, I386, LOOPBACK, NONE};
+
+/// What the policy says, without any BPF.
+fn meaning(policy: &Policy, mode: usize, number: u32, arguments: &[u64; 6]) -> Action {
+    let Some(rules) = policy.calls.get(&number) else {
+        return if (0x4000_0000..0x8000_0000).contains(&number) { Action::Kill } else { policy.default };
+    };
+    let applies = |test: &Test| {
+        let argument = arguments[usize::from(test.argument)];
+        let argument = if test.wide { argument } else { argument & 0xffff_ffff };
+        match test.op {
+            Op::Eq => argument == test.value,
+            Op::Ne => argument != test.value,
+            Op::Lt => argument < test.value,
+            Op::Le => argument <= test.value,
+            Op::Gt => argument > test.value,
+            Op::Ge => argument >= test.value,
+            Op::Masked(mask) => argument & mask == test.value,
+        }
+    };
+    rules.iter().find(|rule| rule.modes[mode] && rule.tests.iter().all(applies)).unwrap().action
+}
+
+/// Every number that a policy tests anything against, and its neighbours: where mistakes would be.
+fn interesting(policy: &Policy) -> Vec<u64> {
+    let tests = policy.calls.values().flatten().flat_map(|rule| &rule.tests);
+    let values = tests.flat_map(|test| match test.op {
+        Op::Masked(mask) => vec![test.value, mask],
+        _ => vec![test.value],
+    });
+    let mut all: Vec<u64> = values.flat_map(|v| [v, v ^ 1, v.wrapping_add(1), v << 32, !v]).collect();
+    all.extend([0, 1, u64::MAX, u64::from(u32::MAX), 1 << 32]);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn the_default_program_means_what_the_policy_says_for_every_number() {
+    let policy = Policy::parse(DEFAULT).unwrap();
+    let filter = Filter::new(&policy);
+    let values = interesting(&policy);
+    for mode in [NONE, LOOPBACK, HOST] {
+        for number in (0..1200).chain([0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX]) {
+            for value in &values {
+                for other in [0, *value, 17] {
+                    let arguments = [*value, other, *value, *value, other, 0];
+                    let said = filter.answer_number(mode, names::ARCH, number, &arguments);
+                    assert_eq!(said, meaning(&policy, mode, number, &arguments), "{number} {arguments:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_other_architecture_is_killed_whatever_the_number() {
+    let filter = Filter::default();
+    for arch in [I386, 0, names::ARCH ^ 1, 0xc000_00b7] {
+        for number in [0, 1, 60, 231, 0x4000_0000] {
+            assert_eq!(filter.answer_number(LOOPBACK, arch, number, &[]), Action::Kill);
+        }
+    }
+}
+
+#[test]
+fn the_program_is_shallow_and_small() {
+    let filter = Filter::default();
+    for call in ["read", "openat", "clone3", "getrandom", "file_setattr"] {
+        assert!(filter.steps(LOOPBACK, call, &[]) <= 14, "{call}");
+    }
+    assert!(filter.len(LOOPBACK) < 400 && filter.len(NONE) < filter.len(LOOPBACK));
+}
+
+#[test]
+fn loopback_and_host_share_one_program() {
+    let bytes = compile(DEFAULT).unwrap();
+    let image = Image::parse(&bytes, names::ARCH).unwrap();
+    assert_eq!(image.program(LOOPBACK).as_ptr(), image.program(HOST).as_ptr());
+    assert_ne!(image.program(NONE), image.program(LOOPBACK));
+}
+
+#[test]
+fn the_image_names_the_calls_that_are_killed_and_no_others() {
+    let bytes = compile(DEFAULT).unwrap();
+    let image = Image::parse(&bytes, names::ARCH).unwrap();
+    assert_eq!(image.name(246), Some("kexec_load"));
+    assert_eq!(image.name(169), Some("reboot"));
+    assert_eq!(image.name(0), None);
+    assert_eq!(image.name(165), None);
+    assert_eq!(image.name(0x1_0000 + 246), None);
+}
+
+#[test]
+fn a_conditional_kill_has_its_name_in_the_image() {
+    let text = "default ENOSYS # x\nkill ioctl when arg1 == 1 # x\nallow ioctl # x\n";
+    let bytes = compile(text).unwrap();
+    assert_eq!(Image::parse(&bytes, names::ARCH).unwrap().name(16), Some("ioctl"));
+}
+
+#[test]
+fn every_defect_of_an_image_is_told_from_the_others() {
+    let good = compile(DEFAULT).unwrap();
+    let with = |offset: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[offset] ^= value;
+        Image::parse(&bytes, names::ARCH).map(|_| ())
+    };
+    assert_eq!(with(0, 1), Err(Defect::NotAPolicy));
+    assert_eq!(with(12, 2), Err(Defect::Version));
+    assert_eq!(with(8, 1), Err(Defect::Architecture));
+    assert_eq!(with(28, 1), Err(Defect::Length));
+    assert_eq!(with(14, 1), Err(Defect::Length));
+    assert_eq!(with(17, 0x80), Err(Defect::Program));
+    assert_eq!(with(19, 0x80), Err(Defect::Program));
+    let last_name = good.len() - "kexec_file_load".len();
+    assert_eq!(with(last_name - 1, 0x40), Err(Defect::Names));
+    assert_eq!(with(good.len() - 1, 0x80), Err(Defect::Names));
+    assert_eq!(Image::parse(&good, I386), Err(Defect::Architecture));
+    assert_eq!(Image::parse(b"#!/bin/sh\n", names::ARCH), Err(Defect::NotAPolicy));
+    let longer = [&good[..], &[0]].concat();
+    assert_eq!(Image::parse(&longer, names::ARCH), Err(Defect::Length));
+}
+
+#[test]
+fn an_image_cut_anywhere_is_refused() {
+    let good = compile(DEFAULT).unwrap();
+    for len in 0..good.len() {
+        assert!(Image::parse(&good[..len], names::ARCH).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
+fn the_longest_possible_image_fits_a_readers_buffer() {
+    let names: Vec<&str> = names::calls().map(|(_, name)| name).collect();
+    let text = format!("default ENOSYS # x\nkill {} # x\n", names.join(" "));
+    let bytes = compile(&text).unwrap();
+    let all_programs = 3 * MAX_INSTRUCTIONS * INSTRUCTION;
+    let names =
+        bytes.len() - HEADER - Image::parse(&bytes, names::ARCH).unwrap().program(NONE).len() * INSTRUCTION;
+    assert!(HEADER + all_programs + names <= MAX_IMAGE);
+}
+
+/// A policy of random lines, rendered as text.
+fn policies() -> impl Strategy<Value = String> {
+    let verb = prop::sample::select(vec!["allow", "kill", "succeed", "EPERM", "ENOSYS", "EINVAL"]);
+    let op = prop::sample::select(vec!["==", "!=", "<=", ">=", "& 0xff0f ==", "& 0x0 =="]);
+    let value = prop::sample::select(vec!["0", "1", "255", "0x7000", "0x100", "0xf00"]);
+    let wide = prop::sample::select(vec!["", ":64"]);
+    let test = (0..6u8, wide, op, value).prop_map(|(arg, wide, op, value)| match op {
+        "& 0xff0f ==" if value == "255" || value == "1" => format!("arg{arg}{wide} {op} 0x7000"),
+        "& 0xff0f ==" | "& 0x0 ==" => format!("arg{arg}{wide} & 0xff0f == 0xf00"),
+        _ => format!("arg{arg}{wide} {op} {value}"),
+    });
+    let net = prop::sample::select(vec!["", " and net == none", " and net != loopback"]);
+    let conditional = (verb.clone(), prop::collection::vec(test, 1..4), net);
+    let call = (prop::collection::vec(conditional, 0..12), verb.clone());
+    let count = names::calls().count();
+    let calls = prop::collection::btree_map(0..count, call, 0..90);
+    (verb, calls).prop_map(|(default, calls)| {
+        let known: Vec<&str> = names::calls().map(|(_, name)| name).collect();
+        let mut text = format!("default {default} # any\n");
+        for (index, (lines, last)) in calls {
+            let mut seen = Vec::new();
+            for (verb, tests, net) in lines {
+                let tests = format!("{}{net}", tests.join(" and "));
+                if !seen.contains(&tests) {
+                    text += &format!("{verb} {} when {tests} # any\n", known[index]);
+                    seen.push(tests);
+                }
+            }
+            text += &format!("{last} {} # any\n", known[index]);
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_program_means_what_its_policy_says(text in policies(), seeds in prop::collection::vec(any::<u64>(), 6)) {
+        let policy = Policy::parse(&text).unwrap();
+        let filter = Filter::new(&policy);
+        for number in 0..480 {
+            for seed in &seeds {
+                // Small values in both halves: equality and masks are hit, and upper halves matter.
+                let arguments = std::array::from_fn(|n| {
+                    let bits = seed.rotate_left(7 * n as u32);
+                    let pick = [0, 1, 255, 0x7000, 0x100, 0xf00, 0xf0f, bits][bits as usize % 8];
+                    if bits & 0x100 == 0 { pick & 0xffff_ffff } else { pick | bits << 32 }
+                });
+                for mode in [NONE, LOOPBACK, HOST] {
+                    let said = filter.answer_number(mode, names::ARCH, number, &arguments);
+                    prop_assert_eq!(said, meaning(&policy, mode, number, &arguments), "{} {:?}\n{}", number, arguments, text);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn seccompilers_own_filter_allows_exactly_the_same_numbers() {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+    // Unconditional lines only: seccompiler has one answer for what matches.
+    let policy = Policy::parse(DEFAULT).unwrap();
+    let plain = |number: &u32| policy.calls[number].len() == 1;
+    let allowed = policy.calls.keys().filter(|n| plain(n) && policy.calls[n][0].action == Action::Allow);
+    let rules = allowed.map(|number| (i64::from(*number), vec![])).collect();
+    let (no, yes) = (SeccompAction::Errno(38), SeccompAction::Allow);
+    let list: BpfProgram =
+        SeccompFilter::new(rules, no, yes, TargetArch::x86_64).unwrap().try_into().unwrap();
+    let list = list.into_iter().map(Into::into).collect();
+    let (ours, theirs) = (Filter::new(&policy), Filter::of_program(list));
+    for number in (0..700).filter(|number| !policy.calls.contains_key(number) || plain(number)) {
+        let ours = ours.answer_number(NONE, names::ARCH, number, &[]) == Action::Allow;
+        let theirs = theirs.answer_number(NONE, names::ARCH, number, &[]) == Action::Allow;
+        assert_eq!(ours, theirs, "{number}");
+    }
+}

@@ -1,0 +1,101 @@
+//! A BPF machine as the kernel's, for seccomp's subset: runs a compiled program over one system call.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use builder::seccomp::policy::emit::{Instruction, program};
+use builder::seccomp::policy::names;
+use builder::seccomp::policy::parse::{Action, Policy};
+
+/// The default policy's text.
+pub const DEFAULT: &str = include_str!("../../../init/policy/default.policy");
+
+/// `AUDIT_ARCH_I386`: what an `int 0x80` reports.
+pub const I386: u32 = 0x4000_0003;
+
+/// `--net` modes in the order of the image.
+pub const NONE: usize = 0;
+pub const LOOPBACK: usize = 1;
+pub const HOST: usize = 2;
+
+/// Programs of one policy for all modes, ready to be asked.
+pub struct Filter {
+    programs: [Vec<Instruction>; 3],
+}
+
+impl Filter {
+    pub fn new(policy: &Policy) -> Self {
+        Filter { programs: std::array::from_fn(|mode| program(policy, mode)) }
+    }
+
+    /// The same program for every mode.
+    pub fn of_program(program: Vec<Instruction>) -> Self {
+        Filter { programs: [program.clone(), program.clone(), program] }
+    }
+
+    pub fn default() -> Self {
+        Filter::new(&Policy::parse(DEFAULT).unwrap())
+    }
+
+    /// What happens to a native call, by name.
+    pub fn answer(&self, mode: usize, call: &str, arguments: &[u64]) -> Action {
+        self.answer_number(mode, names::ARCH, number(call), arguments)
+    }
+
+    /// What happens to any number of any architecture.
+    pub fn answer_number(&self, mode: usize, arch: u32, number: u32, arguments: &[u64]) -> Action {
+        let (value, _) = run(&self.programs[mode], arch, number, arguments);
+        match (value & 0xffff_0000, value & 0xffff) {
+            (0x7fff_0000, 0) => Action::Allow,
+            (0x8000_0000, 0) => Action::Kill,
+            (0x0005_0000, errno) => Action::Errno(errno.try_into().unwrap()),
+            _ => panic!("a filter of ours never returns {value:#x}"),
+        }
+    }
+
+    /// How many instructions a call costs.
+    pub fn steps(&self, mode: usize, call: &str, arguments: &[u64]) -> usize {
+        run(&self.programs[mode], names::ARCH, number(call), arguments).1
+    }
+
+    pub fn len(&self, mode: usize) -> usize {
+        self.programs[mode].len()
+    }
+}
+
+/// The number of a call; looked up some ten million times, so out of a map.
+fn number(call: &str) -> u32 {
+    static NUMBERS: LazyLock<HashMap<&str, u32>> =
+        LazyLock::new(|| names::calls().map(|(number, name)| (name, number)).collect());
+    *NUMBERS.get(call).unwrap_or_else(|| panic!("no call {call}"))
+}
+
+/// Runs a program; panics where the kernel's checker would refuse it.
+fn run(program: &[Instruction], arch: u32, number: u32, arguments: &[u64]) -> (u32, usize) {
+    let mut data = [0; 16];
+    data[..4].copy_from_slice(&[number, arch, 0x1000, 0x7fff]);
+    for (index, argument) in arguments.iter().enumerate() {
+        data[4 + 2 * index] = *argument as u32;
+        data[5 + 2 * index] = (argument >> 32) as u32;
+    }
+    let (mut at, mut accumulator, mut steps) = (0, 0_u32, 0);
+    loop {
+        let Instruction { code, jt, jf, k } = program[at];
+        at += 1;
+        steps += 1;
+        let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+        match code {
+            0x20 => {
+                assert!(k.is_multiple_of(4), "seccomp loads aligned words only");
+                accumulator = data[k as usize / 4];
+            }
+            0x54 => accumulator &= k,
+            0x05 => at += k as usize,
+            0x15 => at += jump(accumulator == k),
+            0x25 => at += jump(accumulator > k),
+            0x35 => at += jump(accumulator >= k),
+            0x06 => return (k, steps),
+            other => panic!("instruction {other:#x} is not one of seccomp's that we use"),
+        }
+    }
+}
