@@ -12,7 +12,7 @@ pub struct Arch {
     /// Class and machine of its files.
     pub abi: Abi,
     /// `flags` of its libraries in ld.so.cache (glibc, sysdeps/*/dl-cache.h).
-    pub cache_flags: i32,
+    pub cache_flags: u32,
     /// The interpreter of its glibc programs.
     pub glibc_loader: &'static str,
     /// musl's name for it: `/lib/ld-musl-NAME.so.1`, `/etc/ld-musl-NAME.path`.

@@ -6,15 +6,15 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::arch::{self, Arch, Cpu};
 use crate::closure::{Closure, Member, MemberKind, Reason, Why};
-use crate::elf::{Abi, ElfError, ElfFacts};
+use crate::elf::{Abi, ElfError};
 use crate::loader::objects::{Content, Object, Objects};
-use crate::loader::{Attempt, Fatal, Loader, Process, Setting};
+use crate::loader::{Attempt, Fatal, NoProcess, Process, Setting, Tree};
 use crate::script;
 use crate::sysroot::{Sysroot, Trail};
 
@@ -85,7 +85,8 @@ pub enum Root {
 /// The closure of `roots`: what each needs, in the order of the request, each followed breadth-first.
 pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
     let sysroot = open_sysroot(options)?;
-    let world = World::new(&sysroot, options);
+    let objects = Objects::new(&sysroot);
+    let world = World::new(&objects, options);
     let requested = roots.iter().map(|root| world.locate(root)).collect::<Result<Vec<_>, _>>()?;
     let uses: Vec<Result<Vec<Use>, Error>> =
         requested.par_iter().map(|path| world.trace_program(path)).collect();
@@ -102,11 +103,13 @@ pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
 /// and where nothing does, as if the first root had asked.
 pub fn why_not(options: &Options, roots: &[Root], soname: &OsStr) -> Result<Vec<Attempt>, Error> {
     let sysroot = open_sysroot(options)?;
-    let world = World::new(&sysroot, options);
+    let objects = Objects::new(&sysroot);
+    let world = World::new(&objects, options);
     let mut attempts = Vec::new();
     for root in roots {
         let path = world.locate(root)?;
-        let Some((_, mut process)) = world.process(&path, options.cpus()[0])? else { continue };
+        let (trail, object) = world.open_program(&path, &[])?;
+        let Some(mut process) = start(&world.trees[0], &trail.file, &object, &[])? else { continue };
         // What ended the walk is among the attempts of the name that ended it.
         let _ = process.load_all();
         let mut askers: Vec<usize> = (0..process.loaded.len())
@@ -148,28 +151,25 @@ struct Use {
     reason: Reason,
 }
 
-/// The tree and what has been read of it.
+/// The tree as each of the CPUs sees it.
 struct World<'a> {
     options: &'a Options,
     sysroot: &'a Sysroot,
-    objects: Objects<'a>,
-    settings: Vec<Setting>,
-    loaders: Mutex<Loaders>,
+    objects: &'a Objects<'a>,
+    /// One for each CPU; never empty.
+    trees: Vec<Tree<'a>>,
 }
 
-/// Loaders by their path and the index of the setting they were read for.
-type Loaders = HashMap<(PathBuf, usize), Arc<Loader>>;
-
 impl<'a> World<'a> {
-    fn new(sysroot: &'a Sysroot, options: &'a Options) -> Self {
+    fn new(objects: &'a Objects<'a>, options: &'a Options) -> Self {
         let setting = |cpu| Setting {
             library_path: options.library_path.clone(),
             cpu,
             conf_without_cache: true,
             preload: false,
         };
-        let settings = options.cpus().into_iter().map(setting).collect();
-        Self { options, sysroot, objects: Objects::new(sysroot), settings, loaders: Mutex::default() }
+        let trees = options.cpus().into_iter().map(|cpu| Tree::new(objects, setting(cpu))).collect();
+        Self { options, sysroot: objects.sysroot(), objects, trees }
     }
 
     fn locate(&self, root: &Root) -> Result<PathBuf, Error> {
@@ -250,7 +250,7 @@ impl<'a> World<'a> {
     fn trace_elf(
         &self,
         path: &Path,
-        object: &Object,
+        object: &Arc<Object>,
         by: &[PathBuf],
         uses: &mut Vec<Use>,
     ) -> Result<(), Error> {
@@ -259,12 +259,12 @@ impl<'a> World<'a> {
         if facts.is_static() {
             return Ok(());
         }
-        for setting in &self.settings {
-            let Some((loader, mut process)) = self.process_with(path, by, setting)? else { continue };
+        if let Some(interpreter) = &facts.interpreter {
             let reason = Reason { by: Some(path.to_owned()), why: Why::ElfInterpreter };
-            if facts.interpreter.is_some() {
-                uses.push(Use { path: loader, reason });
-            }
+            uses.push(Use { path: interpreter.into(), reason });
+        }
+        for tree in &self.trees {
+            let Some(mut process) = start(tree, path, object, by)? else { continue };
             process.load_all().map_err(bad_library)?;
             if let Some(missing) = process.missing.first() {
                 return Err(Error::LibraryNotFound {
@@ -294,37 +294,6 @@ impl<'a> World<'a> {
         Ok(self.sysroot.trail(path).map_err(failed)?.file)
     }
 
-    fn process(&self, path: &Path, cpu: Cpu) -> Result<Option<(PathBuf, Process<'_>)>, Error> {
-        let trail = self.open_program(path, &[])?.0;
-        let setting = self.settings.iter().find(|s| s.cpu == cpu).unwrap_or(&self.settings[0]);
-        self.process_with(&trail.file, &[], setting)
-    }
-
-    /// A process for the program at `path`, and where its loader stands; `None` for files without one.
-    fn process_with<'w>(
-        &'w self,
-        path: &Path,
-        by: &[PathBuf],
-        setting: &'w Setting,
-    ) -> Result<Option<(PathBuf, Process<'w>)>, Error> {
-        let (_, object) = self.open_program(path, by)?;
-        let Content::Elf(facts) = &object.content else { return Ok(None) };
-        let Some(arch) = Arch::of(facts.abi) else { return Ok(None) };
-        let interpreter = interpreter(facts, arch);
-        let chain = [vec![path.to_owned()], by.to_vec()].concat();
-        let (_, itself) = self.open_program(&interpreter, &chain)?;
-        let loader = self.loader(&interpreter, arch, setting);
-        let process = Process::start(&self.objects, loader, setting, path, object, itself);
-        Ok(Some((interpreter, process)))
-    }
-
-    fn loader(&self, path: &Path, arch: &'static Arch, setting: &Setting) -> Arc<Loader> {
-        let index = self.settings.iter().position(|s| s.cpu == setting.cpu).unwrap_or(0);
-        let mut loaders = self.loaders.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || Arc::new(Loader::read(path, arch, &self.objects, setting));
-        Arc::clone(loaders.entry((path.to_owned(), index)).or_insert_with(read))
-    }
-
     /// A program must be for the sysroot's machine, or for one that has a loader there.
     fn check_machine(&self, path: &Path, abi: Abi) -> Result<(), Error> {
         let has_loader = |arch: &&Arch| {
@@ -343,19 +312,19 @@ impl<'a> World<'a> {
     }
 }
 
-/// `PT_INTERP`, or for a library the loader that its C library belongs to.
-fn interpreter(facts: &ElfFacts, arch: &Arch) -> PathBuf {
-    if let Some(interpreter) = &facts.interpreter {
-        return PathBuf::from(interpreter);
-    }
-    let is_musl = |name: &OsString| {
-        let name = name.as_encoded_bytes();
-        name == b"libc.so" || name.starts_with(b"libc.musl-")
-    };
-    if facts.needed.iter().any(|needed| is_musl(&needed.name)) {
-        return arch.musl_loader().into();
-    }
-    arch.glibc_loader.into()
+/// The process of an ELF file; `None` where there is nothing for a loader to do.
+fn start<'w>(
+    tree: &'w Tree<'w>,
+    path: &Path,
+    object: &Arc<Object>,
+    by: &[PathBuf],
+) -> Result<Option<Process<'w>>, Error> {
+    let needed_by = || [&[path.to_owned()], by].concat();
+    tree.process(path, object).map(Some).or_else(|no| match no {
+        NoProcess::NotDynamic | NoProcess::UnknownMachine => Ok(None),
+        NoProcess::NoLoader { path, errno } => Err(Error::Open { path, needed_by: needed_by(), errno }),
+        NoProcess::BadLoader { path } => Err(Error::NotExecutable { path, needed_by: needed_by() }),
+    })
 }
 
 fn not_a_program(path: PathBuf, needed_by: Vec<PathBuf>, head: &[u8], error: &ElfError) -> Error {

@@ -39,6 +39,15 @@ pub struct Link {
     pub is_last: bool,
 }
 
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: OsString,
+    /// What it is, links not followed; some file systems do not tell (getdents64(2), DT_UNKNOWN).
+    pub kind: FileType,
+}
+
 /// How a path leads to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trail {
@@ -82,18 +91,19 @@ impl Sysroot {
         })
     }
 
-    /// The names in a directory, sorted by bytes.
-    pub fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+    /// What is in a directory, sorted by name, without `.` and `..`.
+    pub fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let fd = self.openat(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut names = Vec::new();
+        let mut entries = Vec::new();
         for entry in fs::Dir::read_from(&fd)? {
-            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
             if name != "." && name != ".." {
-                names.push(name);
+                entries.push(Entry { name, kind: entry.file_type() });
             }
         }
-        names.sort();
-        Ok(names)
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
     }
 
     /// Follows `path` as the kernel does and records every link. The last component must exist.

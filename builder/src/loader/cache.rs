@@ -2,32 +2,19 @@
 //!
 //! Nothing in the file is trusted: every offset is checked, nothing is allocated by a number that the file gives.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use crate::arch::Level;
 
-/// The libraries that ldconfig(8) knew.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The libraries that ldconfig(8) knew. Looked up in place: nothing is copied out of the file.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Cache {
-    /// By name with its numbers normalised; each list in the order of the file.
-    entries: HashMap<Vec<u8>, Vec<Entry>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    flags: i32,
-    kind: Kind,
-    path: Vec<u8>,
-}
-
-/// What the `hwcap` field of an entry says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    /// A `glibc-hwcaps` subdirectory, by name.
-    Named(Vec<u8>),
-    /// Bits of glibc ≤ 2.36's hardware directories.
-    Legacy,
+    /// The part in the new format; offsets in it count from its start.
+    bytes: Vec<u8>,
+    /// How many entries there are; they are sorted by name, backwards.
+    count: usize,
+    /// Where the names of the `glibc-hwcaps` directories stand.
+    hwcap_names: Vec<u32>,
 }
 
 /// Why bytes are no cache.
@@ -52,12 +39,21 @@ const NEW_HEADER: usize = 48;
 const NEW_ENTRY: usize = 24;
 const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
 const SECTION_HWCAPS: u32 = 1;
+/// More `glibc-hwcaps` directories than any architecture has.
+const HWCAPS_LIMIT: usize = 64;
 /// Bit 62 of `hwcap`: the low half is an index into the names of section 1 (elf/dl-cache.h).
 const NAMED: u64 = 1 << 62;
 /// Bits 32 to 41 may carry an ISA level beside it.
 const NAMED_MASK: u64 = !0x3ff << 32;
 /// `FLAG_ELF`: an entry without a library type; loaders take it.
-const FLAG_ANY: i32 = 1;
+const FLAG_ANY: u32 = 1;
+
+struct Entry<'a> {
+    flags: u32,
+    name: &'a [u8],
+    path: &'a [u8],
+    hwcap: u64,
+}
 
 impl Cache {
     /// Reads the file's bytes.
@@ -68,37 +64,74 @@ impl Cache {
             return Err(CacheError::BigEndian);
         }
         let count = word(bytes, 20).ok_or(CacheError::Truncated)? as usize;
-        let size = count.checked_mul(NEW_ENTRY).ok_or(CacheError::Truncated)?;
-        let table = bytes.get(NEW_HEADER..).and_then(|rest| rest.get(..size)).ok_or(CacheError::Truncated)?;
-        let names = hwcap_names(bytes).unwrap_or_default();
-        let mut cache = Cache::default();
-        for raw in table.chunks_exact(NEW_ENTRY) {
-            // An entry whose strings lie outside is skipped, as the loader skips it (`_dl_cache_verify_ptr`).
-            if let Some((name, entry)) = entry(bytes, raw, &names) {
-                cache.entries.entry(normalised(name)).or_default().push(entry);
-            }
+        let end = count.checked_mul(NEW_ENTRY).and_then(|size| size.checked_add(NEW_HEADER));
+        if end.is_none_or(|end| end > bytes.len()) {
+            return Err(CacheError::Truncated);
         }
-        Ok(cache)
+        Ok(Self { bytes: bytes.to_vec(), count, hwcap_names: hwcap_names(bytes).unwrap_or_default() })
     }
 
-    /// The path for a name on a CPU of `level`: the best named entry, else the first plain one.
-    pub fn lookup(&self, name: &[u8], flags: i32, level: Level) -> Option<&[u8]> {
-        let candidates = self.entries.get(&normalised(name))?;
-        let fits = |entry: &&Entry| entry.flags == flags || entry.flags == FLAG_ANY;
-        let mut best: Option<(usize, &Entry)> = None;
-        for entry in candidates.iter().filter(fits) {
-            match &entry.kind {
-                Kind::Legacy => {}
-                Kind::Named(directory) => {
-                    let rank = level.directories().iter().position(|known| known.as_bytes() == directory);
-                    if let Some(rank) = rank.filter(|rank| best.is_none_or(|(held, _)| *rank < held)) {
-                        best = Some((rank, entry));
-                    }
-                }
-                Kind::Plain => return Some(best.map_or(&entry.path, |(_, named)| &named.path)),
+    /// The path for a name on a CPU of `level`: the best named entry, else the first plain one
+    /// (elf/dl-cache.c, `search_cache`). `flags` is the architecture's.
+    pub fn lookup<'a>(&'a self, name: &[u8], flags: u32, level: Level) -> Option<&'a [u8]> {
+        let mut best: Option<(usize, &'a [u8])> = None;
+        for entry in self.entries_named(name).filter(|e| e.flags == flags || e.flags == FLAG_ANY) {
+            if entry.hwcap == 0 {
+                return Some(best.map_or(entry.path, |(_, named)| named));
+            }
+            // Entries of the hardware directories of glibc ≤ 2.36 have other bits: skipped.
+            let Some(directory) = self.hwcap_directory(entry.hwcap) else { continue };
+            let rank = level.directories().iter().position(|known| known.as_bytes() == directory);
+            if let Some(rank) = rank.filter(|rank| best.is_none_or(|(held, _)| *rank < held)) {
+                best = Some((rank, entry.path));
             }
         }
-        best.map(|(_, entry)| entry.path.as_slice())
+        best.map(|(_, path)| path)
+    }
+
+    /// How many entries the cache has.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn entries_named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = Entry<'a>> {
+        let first = self.first_not_above(name);
+        let entries = (first..self.count).map(|index| self.entry(index));
+        entries.map_while(|entry| entry).take_while(move |entry| compare(entry.name, name).is_eq())
+    }
+
+    /// Binary search in a table that is sorted backwards; a damaged entry counts as a name that is below all.
+    fn first_not_above(&self, name: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            let is_above = self.entry(middle).is_some_and(|entry| compare(entry.name, name).is_gt());
+            if is_above { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let raw = self.bytes.get(NEW_HEADER + index * NEW_ENTRY..)?;
+        Some(Entry {
+            flags: word(raw, 0)?,
+            name: text(&self.bytes, word(raw, 4)?)?,
+            path: text(&self.bytes, word(raw, 8)?)?,
+            hwcap: u64::from(word(raw, 16)?) | u64::from(word(raw, 20)?) << 32,
+        })
+    }
+
+    fn hwcap_directory(&self, hwcap: u64) -> Option<&[u8]> {
+        if hwcap & NAMED_MASK != NAMED {
+            return None;
+        }
+        let offset = self.hwcap_names.get((hwcap & 0xffff_ffff) as usize)?;
+        text(&self.bytes, *offset)
     }
 }
 
@@ -117,34 +150,17 @@ fn new_part(bytes: &[u8]) -> Result<&[u8], CacheError> {
     if rest.starts_with(NEW_MAGIC) { Ok(rest) } else { Err(CacheError::NoMagic) }
 }
 
-fn entry<'a>(bytes: &'a [u8], raw: &[u8], names: &[Vec<u8>]) -> Option<(&'a [u8], Entry)> {
-    let flags = word(raw, 0)?.cast_signed();
-    let name = text(bytes, word(raw, 4)?)?;
-    let path = text(bytes, word(raw, 8)?)?;
-    let hwcap = u64::from(word(raw, 16)?) | u64::from(word(raw, 20)?) << 32;
-    let kind = match hwcap {
-        0 => Kind::Plain,
-        named if named & NAMED_MASK == NAMED => {
-            let index = (named & 0xffff_ffff) as usize;
-            Kind::Named(names.get(index).cloned().unwrap_or_default())
-        }
-        _ => Kind::Legacy,
-    };
-    Some((name, Entry { flags, kind, path: path.to_vec() }))
-}
-
-/// The names of the `glibc-hwcaps` directories, from the extension that follows the strings.
-fn hwcap_names(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The offsets of the names of the `glibc-hwcaps` directories, from the extension that follows the strings.
+fn hwcap_names(bytes: &[u8]) -> Option<Vec<u32>> {
     let extension = bytes.get(word(bytes, 32)? as usize..)?;
     if word(extension, 0)? != EXTENSION_MAGIC {
         return None;
     }
-    let sections = extension.get(8..)?.chunks_exact(16).take(word(extension, 4)? as usize);
-    let section = sections.into_iter().find(|s| word(s, 0) == Some(SECTION_HWCAPS))?;
+    let mut sections = extension.get(8..)?.chunks_exact(16).take(word(extension, 4)? as usize);
+    let section = sections.find(|s| word(s, 0) == Some(SECTION_HWCAPS))?;
     let start = word(section, 8)? as usize;
     let end = start.checked_add(word(section, 12)? as usize)?;
-    let offsets = bytes.get(start..end)?.chunks_exact(4);
-    offsets.map(|raw| Some(text(bytes, word(raw, 0)?)?.to_vec())).collect()
+    bytes.get(start..end)?.chunks_exact(4).take(HWCAPS_LIMIT).map(|raw| word(raw, 0)).collect()
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -158,15 +174,127 @@ fn text(bytes: &[u8], at: u32) -> Option<&[u8]> {
     Some(&rest[..end])
 }
 
-/// glibc compares runs of digits as numbers (`_dl_cache_libcmp`): `libx.so.01` is `libx.so.1`.
-fn normalised(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    for (at, &byte) in name.iter().enumerate() {
-        let starts_number = byte == b'0' && !out.last().is_some_and(u8::is_ascii_digit);
-        let leads_a_digit = name.get(at + 1).is_some_and(u8::is_ascii_digit);
-        if !(starts_number && leads_a_digit) {
-            out.push(byte);
+/// glibc's `_dl_cache_libcmp`: runs of digits compare as numbers, and a digit is above any other character.
+fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        match (a.first(), b.first()) {
+            (None, None) => return Ordering::Equal,
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let (left, right) = (digits(a), digits(b));
+                let order = value(&a[..left]).cmp(&value(&b[..right]));
+                if order.is_ne() {
+                    return order;
+                }
+                (a, b) = (&a[left..], &b[right..]);
+            }
+            (Some(x), _) if x.is_ascii_digit() => return Ordering::Greater,
+            (_, Some(y)) if y.is_ascii_digit() => return Ordering::Less,
+            (x, y) if x != y => return x.cmp(&y),
+            _ => (a, b) = (&a[1..], &b[1..]),
         }
     }
-    out
+}
+
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len())
+}
+
+/// A number of any length as something that compares: how many digits it has without leading zeros, and these.
+fn value(digits: &[u8]) -> (usize, &[u8]) {
+    let start = digits.iter().position(|&b| b != b'0').unwrap_or(digits.len());
+    (digits.len() - start, &digits[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache with these entries, in this order: name, path, hwcap.
+    fn cache(entries: &[(&str, &str, u64)]) -> Vec<u8> {
+        let mut strings = Vec::new();
+        let start = NEW_HEADER + entries.len() * NEW_ENTRY;
+        let mut put = |text: &str| {
+            let at = (start + strings.len()) as u32;
+            strings.extend_from_slice(text.as_bytes());
+            strings.push(0);
+            at.to_le_bytes()
+        };
+        let mut table = Vec::new();
+        for (name, path, hwcap) in entries {
+            table.extend([0x0303u32.to_le_bytes(), put(name), put(path), [0; 4]].concat());
+            table.extend(hwcap.to_le_bytes());
+        }
+        let (v2, v3) = (put("x86-64-v2"), put("x86-64-v3"));
+        while (start + strings.len()) % 4 != 0 {
+            strings.push(0);
+        }
+        let extension = (start + strings.len()) as u32;
+        let mut out = NEW_MAGIC.to_vec();
+        out.extend((entries.len() as u32).to_le_bytes());
+        out.extend([0; 4]);
+        out.extend([2, 0, 0, 0]);
+        out.extend(extension.to_le_bytes());
+        out.extend([0; 12]);
+        out.extend(table);
+        out.extend(strings);
+        for word in [EXTENSION_MAGIC, 1, SECTION_HWCAPS, 0, extension + 24, 8] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend([v2, v3].concat());
+        out
+    }
+
+    fn look(bytes: &[u8], name: &str, level: Level) -> Option<String> {
+        let cache = Cache::parse(bytes).unwrap();
+        cache.lookup(name.as_bytes(), 0x0303, level).map(|path| String::from_utf8(path.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_best_directory_that_the_cpu_allows_wins() {
+        let bytes = cache(&[
+            ("libz.so.1", "/v2/libz.so.1", NAMED),
+            ("libz.so.1", "/v3/libz.so.1", NAMED | 1),
+            ("libz.so.1", "/libz.so.1", 0),
+        ]);
+        assert_eq!(look(&bytes, "libz.so.1", Level::Baseline).as_deref(), Some("/libz.so.1"));
+        assert_eq!(look(&bytes, "libz.so.1", Level::V2).as_deref(), Some("/v2/libz.so.1"));
+        assert_eq!(look(&bytes, "libz.so.1", Level::V4).as_deref(), Some("/v3/libz.so.1"));
+    }
+
+    #[test]
+    fn numbers_compare_as_numbers() {
+        let bytes = cache(&[("libx.so.10", "/ten", 0), ("libx.so.9", "/nine", 0), ("libx.so.01", "/one", 0)]);
+        assert_eq!(look(&bytes, "libx.so.10", Level::Baseline).as_deref(), Some("/ten"));
+        assert_eq!(look(&bytes, "libx.so.9", Level::Baseline).as_deref(), Some("/nine"));
+        assert_eq!(look(&bytes, "libx.so.1", Level::Baseline).as_deref(), Some("/one"));
+        assert_eq!(look(&bytes, "libx.so.2", Level::Baseline), None);
+    }
+
+    #[test]
+    fn an_entry_for_another_kind_of_library_does_not_count() {
+        let mut bytes = cache(&[("libx.so.1", "/x", 0)]);
+        bytes[NEW_HEADER..NEW_HEADER + 4].copy_from_slice(&3u32.to_le_bytes());
+        assert_eq!(look(&bytes, "libx.so.1", Level::Baseline), None);
+    }
+
+    #[test]
+    fn a_cache_behind_an_old_table_is_found() {
+        let mut bytes = b"ld.so-1.7.0\0\x01\0\0\0".to_vec();
+        bytes.extend([0; 12 + 4]);
+        bytes.extend(cache(&[("libx.so.1", "/x", 0)]));
+        assert_eq!(look(&bytes, "libx.so.1", Level::Baseline).as_deref(), Some("/x"));
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let good = cache(&[("libx.so.1", "/x", 0)]);
+        assert_eq!(Cache::parse(b"nonsense"), Err(CacheError::NoMagic));
+        assert_eq!(Cache::parse(&good[..30]), Err(CacheError::Truncated));
+        let mut counts_too_many = good.clone();
+        counts_too_many[20..24].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(Cache::parse(&counts_too_many), Err(CacheError::Truncated));
+        let mut big_endian = good;
+        big_endian[28] = 3;
+        assert_eq!(Cache::parse(&big_endian), Err(CacheError::BigEndian));
+    }
 }

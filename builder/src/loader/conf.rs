@@ -80,8 +80,8 @@ fn matches(sysroot: &Sysroot, pattern: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let matcher = glob.compile_matcher();
-    let names: Vec<OsString> = sysroot.list(dir).unwrap_or_default();
-    names.into_iter().filter(|name| matcher.is_match(name)).map(|name| dir.join(name)).collect()
+    let entries = sysroot.list(dir).unwrap_or_default().into_iter();
+    entries.filter(|entry| matcher.is_match(&entry.name)).map(|entry| dir.join(entry.name)).collect()
 }
 
 fn is_blank(byte: &u8) -> bool {

@@ -13,6 +13,7 @@ pub mod objects;
 mod process;
 mod rodata;
 mod tokens;
+pub mod tree;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use glibc::Glibc;
 pub use musl::Musl;
 pub use process::{Edge, Loaded, Missing, Process};
+pub use tree::{NoProcess, Tree};
 
 use crate::arch::{self, Arch, Cpu};
 use crate::elf::{Abi, ElfError};

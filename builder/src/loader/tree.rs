@@ -1,0 +1,97 @@
+//! The loaders of one tree under one setting, each read once.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::io::Errno;
+
+use super::objects::{Content, Object, Objects};
+use super::{Loader, Process, Setting};
+use crate::arch::Arch;
+use crate::elf::{ElfFacts, ElfKind};
+
+/// Starts processes. Shared by all threads.
+pub struct Tree<'a> {
+    /// The files of the tree.
+    pub objects: &'a Objects<'a>,
+    /// What the searches depend on.
+    pub setting: Setting,
+    loaders: Mutex<HashMap<PathBuf, Arc<Loader>>>,
+}
+
+/// Why a program has no process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoProcess {
+    /// The kernel starts it alone, or it is no program.
+    NotDynamic,
+    /// We do not know the loaders of its machine.
+    UnknownMachine,
+    /// Its loader cannot be opened.
+    NoLoader {
+        /// `PT_INTERP`, or where the loader of a library would be.
+        path: PathBuf,
+        /// What open(2) said.
+        errno: Errno,
+    },
+    /// What stands at its loader's path is none.
+    BadLoader {
+        /// `PT_INTERP`, or where the loader of a library would be.
+        path: PathBuf,
+    },
+}
+
+impl<'a> Tree<'a> {
+    /// A tree whose loaders have not been read yet.
+    pub fn new(objects: &'a Objects<'a>, setting: Setting) -> Self {
+        Self { objects, setting, loaders: Mutex::default() }
+    }
+
+    /// The process of the program at `path`, a path without links; nothing but the program and its loader is loaded.
+    ///
+    /// A library has a process too: that of a program which does nothing but load it.
+    pub fn process(&self, path: &Path, program: &Arc<Object>) -> Result<Process<'_>, NoProcess> {
+        let Content::Elf(facts) = &program.content else { return Err(NoProcess::NotDynamic) };
+        if !facts.has_dynamic_section || is_static(facts) {
+            return Err(NoProcess::NotDynamic);
+        }
+        let arch = Arch::of(facts.abi).ok_or(NoProcess::UnknownMachine)?;
+        let interpreter = interpreter(facts, arch);
+        let itself = self
+            .objects
+            .open(&interpreter)
+            .map_err(|errno| NoProcess::NoLoader { path: interpreter.clone(), errno })?;
+        if !matches!(itself.content, Content::Elf(_)) {
+            return Err(NoProcess::BadLoader { path: interpreter });
+        }
+        let loader = self.loader(&interpreter, arch);
+        Ok(Process::start(self.objects, loader, &self.setting, path, Arc::clone(program), itself))
+    }
+
+    fn loader(&self, path: &Path, arch: &'static Arch) -> Arc<Loader> {
+        let mut loaders = self.loaders.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || Arc::new(Loader::read(path, arch, self.objects, &self.setting));
+        Arc::clone(loaders.entry(path.to_owned()).or_insert_with(read))
+    }
+}
+
+/// static-pie: a program with a dynamic section, which asks for nothing.
+fn is_static(facts: &ElfFacts) -> bool {
+    facts.is_static() && (facts.is_pie || facts.kind == ElfKind::Executable)
+}
+
+/// `PT_INTERP`, or for a library the loader that its C library belongs to.
+pub fn interpreter(facts: &ElfFacts, arch: &Arch) -> PathBuf {
+    if let Some(interpreter) = &facts.interpreter {
+        return PathBuf::from(interpreter);
+    }
+    let is_musl = |name: &OsString| {
+        let name = name.as_encoded_bytes();
+        name == b"libc.so" || name.starts_with(b"libc.musl-")
+    };
+    if facts.needed.iter().any(|needed| is_musl(&needed.name)) {
+        return arch.musl_loader().into();
+    }
+    arch.glibc_loader.into()
+}
