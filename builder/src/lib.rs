@@ -1,7 +1,9 @@
 //! builder
 
 pub mod arch;
+pub mod audit;
 pub mod closure;
+pub mod dlopen;
 pub mod elf;
 mod errno;
 pub mod loader;

@@ -12,14 +12,16 @@ use rayon::prelude::*;
 
 use crate::arch::{self, Arch, Cpu};
 use crate::closure::{Closure, Member, MemberKind, Reason, Why};
-use crate::elf::{Abi, ElfError};
+use crate::dlopen::{self, Wish};
+use crate::elf::{Abi, ElfError, NeededTag};
 use crate::loader::objects::{Content, Object, Objects};
-use crate::loader::{Attempt, Fatal, NoProcess, Process, Setting, Tree};
+use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Setting, Tree};
 use crate::script;
 use crate::sysroot::{Sysroot, Trail};
 
 mod error;
 
+pub use crate::dlopen::DlopenLevel;
 pub use error::Error;
 
 /// What a resolution depends on besides the files.
@@ -35,20 +37,6 @@ pub struct Options {
     pub dlopen: DlopenLevel,
     /// The CPUs that the image is for.
     pub hwcaps: Hwcaps,
-}
-
-/// The lowest priority of a `.note.dlopen` entry that is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum DlopenLevel {
-    /// Nothing.
-    None,
-    /// `required` only.
-    Required,
-    /// `required` and `recommended`, and the built-in rules.
-    #[default]
-    Recommended,
-    /// Everything that a note names.
-    Suggested,
 }
 
 /// The CPUs that libraries are chosen for.
@@ -266,21 +254,66 @@ impl<'a> World<'a> {
         for tree in &self.trees {
             let Some(mut process) = start(tree, path, object, by)? else { continue };
             process.load_all().map_err(bad_library)?;
-            if let Some(missing) = process.missing.first() {
-                return Err(Error::LibraryNotFound {
-                    name: missing.name.clone(),
-                    needed_by: process.chain(missing.by).map(|i| process.loaded[i].path.clone()).collect(),
-                    attempts: process.attempts(missing.by, &missing.name),
-                });
+            let required = |missing: &&Missing| missing.tag != NeededTag::Auxiliary;
+            if let Some(missing) = process.missing.iter().find(required) {
+                return Err(self.not_found(&process, missing.by, &missing.name));
             }
-            uses.extend(self.edges(&process)?);
+            uses.extend(self.edges(&process, 0)?);
+            self.open_wishes(&mut process, uses)?;
         }
         Ok(())
     }
 
-    fn edges(&self, process: &Process) -> Result<Vec<Use>, Error> {
+    /// Loads what the objects of a process open while they run; what that loads may open more.
+    fn open_wishes(&self, process: &mut Process, uses: &mut Vec<Use>) -> Result<(), Error> {
+        let mut by = 0;
+        while by < process.loaded.len() {
+            for wish in dlopen::wishes(process.loaded[by].facts()) {
+                if wish.level <= self.options.dlopen {
+                    self.open_wish(process, by, &wish, uses)?;
+                }
+            }
+            by += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes the first alternative that is there; only a required one has to be.
+    fn open_wish(
+        &self,
+        process: &mut Process,
+        by: usize,
+        wish: &Wish,
+        uses: &mut Vec<Use>,
+    ) -> Result<(), Error> {
+        for soname in &wish.sonames {
+            let edges = process.edges.len();
+            // A file that is no library is passed over like one that is not there: the program must cope with both.
+            let Ok(Some(_)) = process.dlopen(by, soname) else { continue };
+            uses.extend(self.edges(process, edges)?);
+            let why = Why::Dlopen { soname: soname.clone(), priority: wish.origin.clone() };
+            let opened = uses.len() - (process.edges.len() - edges);
+            uses[opened].reason.why = why;
+            return Ok(());
+        }
+        match wish.level {
+            DlopenLevel::Required => Err(self.not_found(process, by, &wish.sonames[0])),
+            _ => Ok(()),
+        }
+    }
+
+    fn not_found(&self, process: &Process, by: usize, name: &OsStr) -> Error {
+        Error::LibraryNotFound {
+            name: name.to_owned(),
+            needed_by: process.chain(by).map(|index| process.loaded[index].path.clone()).collect(),
+            attempts: process.attempts(by, name),
+        }
+    }
+
+    /// The edges of a process from the one at `first`.
+    fn edges(&self, process: &Process, first: usize) -> Result<Vec<Use>, Error> {
         let mut uses = Vec::with_capacity(process.edges.len());
-        for edge in &process.edges {
+        for edge in &process.edges[first..] {
             let path = edge.opened.as_ref().unwrap_or(&process.loaded[edge.to].path).clone();
             let by = Some(self.real_path(&process.loaded[edge.by].path)?);
             let why = Why::Needed { soname: edge.name.clone(), rule: edge.rule.to_string() };

@@ -69,6 +69,11 @@ impl Sysroot {
         &self.path
     }
 
+    /// A descriptor of the root itself, for chroot(2).
+    pub fn root(&self) -> io::Result<OwnedFd> {
+        Ok(self.openat(Path::new("/"), OFlags::PATH | OFlags::DIRECTORY)?)
+    }
+
     /// Opens a file for reading, with all links followed inside the root. A FIFO does not block.
     pub fn open(&self, path: &Path) -> io::Result<File> {
         Ok(self.openat(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())

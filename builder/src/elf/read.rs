@@ -120,7 +120,9 @@ impl<'a> Image<'a> {
     }
 
     fn dynamic(&self) -> Result<Option<Dynamic>, ElfError> {
-        let Some(segment) = self.segments.iter().find(|s| s.p_type == PT_DYNAMIC) else { return Ok(None) };
+        // Detached debug information has an empty one, which the loader passes over.
+        let is_dynamic = |s: &&ProgramHeader| s.p_type == PT_DYNAMIC && s.p_filesz > 0;
+        let Some(segment) = self.segments.iter().find(is_dynamic) else { return Ok(None) };
         self.segment_bytes(segment, "dynamic section", DYNAMIC_LIMIT)?;
         Dynamic::parse(self.bytes, &self.segments, self.ctx)
             .map_err(|_| ElfError::OutOfBounds { what: "dynamic section" })

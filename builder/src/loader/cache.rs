@@ -225,7 +225,7 @@ mod tests {
             table.extend(hwcap.to_le_bytes());
         }
         let (v2, v3) = (put("x86-64-v2"), put("x86-64-v3"));
-        while (start + strings.len()) % 4 != 0 {
+        while !(start + strings.len()).is_multiple_of(4) {
             strings.push(0);
         }
         let extension = (start + strings.len()) as u32;

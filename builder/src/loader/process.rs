@@ -20,7 +20,9 @@ pub struct Process<'w> {
     pub edges: Vec<Edge>,
     /// Every dependency that was not.
     pub missing: Vec<Missing>,
-    /// How many of `loaded` had their own dependencies loaded.
+    /// The order in which dependencies are loaded; it differs from the load order where there are filters.
+    walk: Vec<usize>,
+    /// How many of `walk`, from its start, had their dependencies loaded.
     walked: usize,
 }
 
@@ -33,8 +35,8 @@ pub struct Loaded {
     pub object: Arc<Object>,
     /// The names it was asked for by.
     names: Vec<OsString>,
-    /// The object that brought it in.
-    loader: Option<usize>,
+    /// The object that brought it in; an index into `loaded`.
+    pub loader: Option<usize>,
     /// `DT_RPATH`, expanded.
     pub(super) rpath: Vec<PathBuf>,
     /// `DT_RUNPATH`, expanded.
@@ -63,6 +65,8 @@ pub struct Missing {
     pub by: usize,
     /// The name it asked for.
     pub name: OsString,
+    /// How it asked: a program starts without what a `DT_AUXILIARY` names.
+    pub tag: NeededTag,
 }
 
 impl Loaded {
@@ -92,8 +96,16 @@ impl<'w> Process<'w> {
         itself: Arc<Object>,
     ) -> Self {
         let loader_path = loader.path().to_owned();
-        let mut process =
-            Self { objects, loader, setting, loaded: vec![], edges: vec![], missing: vec![], walked: 0 };
+        let mut process = Self {
+            objects,
+            loader,
+            setting,
+            loaded: vec![],
+            edges: vec![],
+            missing: vec![],
+            walk: vec![],
+            walked: 0,
+        };
         process.push(path.to_owned(), program, Vec::new(), None);
         let name = loader_path.clone().into_os_string();
         process.push(loader_path, itself, vec![name], None);
@@ -143,6 +155,16 @@ impl<'w> Process<'w> {
         journal.into_attempts()
     }
 
+    /// The loader's own path, as the program names it.
+    pub fn loader_path(&self) -> &Path {
+        self.loader.path()
+    }
+
+    /// The tree that the paths are in.
+    pub fn sysroot(&self) -> &'w crate::sysroot::Sysroot {
+        self.objects.sysroot()
+    }
+
     /// The chain of objects from `index` up to the program.
     pub fn chain(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(Some(index), |&i| self.loaded[i].loader)
@@ -154,17 +176,24 @@ impl<'w> Process<'w> {
     }
 
     fn load_needed(&mut self) -> Result<(), Fatal> {
-        while self.walked < self.loaded.len() {
-            let by = self.walked;
+        while let Some(&by) = self.walk.get(self.walked) {
             let object = Arc::clone(&self.loaded[by].object);
             if let Content::Elf(facts) = &object.content {
                 for needed in &facts.needed {
                     self.load_one(by, needed)?;
                 }
             }
-            self.walked += 1;
+            let at = self.walk.iter().position(|&index| index == by).unwrap_or(self.walked);
+            self.move_behind_walked(at);
         }
         Ok(())
+    }
+
+    /// The object at `at` is done: what stands before it are its filters, whose turn is next.
+    fn move_behind_walked(&mut self, at: usize) {
+        let done = self.walk.remove(at);
+        self.walk.insert(self.walked, done);
+        self.walked += 1;
     }
 
     fn load_one(&mut self, by: usize, needed: &Needed) -> Result<(), Fatal> {
@@ -172,10 +201,23 @@ impl<'w> Process<'w> {
             Err(_) if needed.tag == NeededTag::Auxiliary => return Ok(()),
             other => other?,
         };
-        if found.is_none() && needed.tag != NeededTag::Auxiliary {
-            self.missing.push(Missing { by, name: needed.name.clone() });
+        match found {
+            None => self.missing.push(Missing { by, name: needed.name.clone(), tag: needed.tag }),
+            Some(to) if needed.tag != NeededTag::Needed => self.put_before(by, to),
+            Some(_) => {}
         }
         Ok(())
+    }
+
+    /// A filter's dependencies are loaded before those of anything else that waits (`_dl_map_object_deps`).
+    fn put_before(&mut self, by: usize, filter: usize) {
+        let place = |process: &Self, index| process.walk.iter().position(|&i| i == index);
+        if let (Some(current), Some(later)) = (place(self, by), place(self, filter))
+            && later > current
+        {
+            let moved = self.walk.remove(later);
+            self.walk.insert(current, moved);
+        }
     }
 
     fn load(&mut self, by: usize, raw: &OsStr, rule: Option<Rule>) -> Result<Option<usize>, Fatal> {
@@ -185,7 +227,9 @@ impl<'w> Process<'w> {
             return Ok(Some(to));
         }
         let Some(found) = self.search(by, &name, &mut Journal::default())? else { return Ok(None) };
-        let to = match self.loaded.iter().position(|l| l.object.id == found.object.id) {
+        // The program was mapped by the kernel: the loader does not know its inode.
+        let same = self.loaded.iter().skip(1).position(|l| l.object.id == found.object.id);
+        let to = match same.map(|index| index + 1) {
             Some(same) => {
                 self.loaded[same].names.push(name);
                 same
@@ -206,8 +250,10 @@ impl<'w> Process<'w> {
             let asked_before = |l: &Loaded| l.names.iter().any(|n| n == name);
             return self.loaded.iter().position(asked_before).map(|to| (to, Rule::Loaded));
         }
-        let matches = |l: &Loaded| l.answers_to(name) || l.facts().soname.as_deref() == Some(name);
-        let to = self.loaded.iter().position(matches)?;
+        let matches = |(index, l): (usize, &Loaded)| {
+            (index > 0 && l.answers_to(name)) || l.facts().soname.as_deref() == Some(name)
+        };
+        let to = self.loaded.iter().enumerate().position(matches)?;
         Some((to, if to == 1 { Rule::Itself } else { Rule::Loaded }))
     }
 
@@ -216,6 +262,7 @@ impl<'w> Process<'w> {
         loaded.rpath = self.loader.run_path(self.setting, &loaded, loaded.facts().rpath.as_deref());
         loaded.runpath = self.loader.run_path(self.setting, &loaded, loaded.facts().runpath.as_deref());
         self.loaded.push(loaded);
+        self.walk.push(self.loaded.len() - 1);
         self.loaded.len() - 1
     }
 }

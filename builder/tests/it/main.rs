@@ -1,4 +1,21 @@
 //! builder's tests against real files: one module for each subject.
 #![allow(clippy::unwrap_used)] // In a test a panic is the report; clippy.toml covers `#[test]` functions only.
 
+mod elf_file;
+mod loader;
+mod machine;
 mod resolve;
+
+/// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.
+fn have(path: &std::path::Path, package: &str) -> bool {
+    let there = path.exists();
+    if !there {
+        println!("SKIPPED: `{}` is not there: install {package}", path.display());
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "`{}` must be there in CI: install {package}",
+            path.display()
+        );
+    }
+    there
+}
