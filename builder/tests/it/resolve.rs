@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use builder::closure::{Closure, MemberKind, Why};
-use builder::resolve::{Options, Root, resolve};
+use builder::resolve::{self, DlopenLevel, Options, Root, resolve};
+
+use crate::elf_file::ElfFile;
 
 fn closure_of(names: &[&str]) -> Closure {
     let roots: Vec<Root> = names.iter().map(|name| Root::Name(name.into())).collect();
@@ -106,4 +108,121 @@ fn a_program_for_another_machine() {
         path.display()
     );
     assert_eq!(error_of(&path), expected);
+}
+
+/// The members that `dlopen` brings into the closure of a program, as file name and priority.
+fn opened(dir: &Path, dlopen: DlopenLevel) -> Vec<String> {
+    let options = Options { dlopen, ..Options::default() };
+    let closure = resolve(&options, &[Root::Path(dir.join("p"))]).unwrap();
+    let mut names = Vec::new();
+    for member in &closure.members {
+        for reason in &member.reasons {
+            if let Why::Dlopen { priority, .. } = &reason.why {
+                names.push(format!("{} {priority}", member.path.file_name().unwrap().display()));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn notes_are_followed_down_to_the_priority_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let run_path = dir.path().to_str().unwrap();
+    let note = r#"[{"soname":["liba"],"priority":"required"},{"soname":["none","libb"]},
+        {"soname":["libc"],"priority":"suggested"},{"soname":["nowhere"]}]"#;
+    ElfFile::program().runpath(run_path).dlopen_note(note).needs("libx").write(&dir.path().join("p"));
+    for name in ["liba", "libb", "libc", "libx"] {
+        ElfFile::library().write(&dir.path().join(name));
+    }
+    assert_eq!(opened(dir.path(), DlopenLevel::None), Vec::<String>::new());
+    assert_eq!(opened(dir.path(), DlopenLevel::Required), ["liba required"]);
+    assert_eq!(opened(dir.path(), DlopenLevel::Recommended), ["liba required", "libb recommended"]);
+    let all = ["liba required", "libb recommended", "libc suggested"];
+    assert_eq!(opened(dir.path(), DlopenLevel::Suggested), all);
+}
+
+#[test]
+fn a_note_that_requires_what_is_not_there_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let note = r#"[{"soname":["nowhere"],"priority":"required"}]"#;
+    ElfFile::program().dlopen_note(note).needs("libc.so.6").write(&dir.path().join("p"));
+    let error = error_of(&dir.path().join("p"));
+    assert!(
+        error.starts_with(&format!("`nowhere` not found, needed by `{}/p`", dir.path().display())),
+        "{error}"
+    );
+}
+
+#[test]
+fn glibc_brings_what_pthread_exit_needs() {
+    let closure = closure_of(&["true"]);
+    let libgcc = closure.members.iter().find(|m| m.path.ends_with("libgcc_s.so.1")).unwrap();
+    assert!(matches!(&libgcc.reasons[0].why, Why::Dlopen { priority, .. } if priority.contains("glibc")));
+}
+
+#[test]
+fn a_missing_library_names_the_chain_and_every_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    ElfFile::program().runpath(&format!("{base}/lib")).needs("liba").write(&dir.path().join("p"));
+    ElfFile::library().runpath("/nowhere").needs("libgone.so.1").write(&dir.path().join("lib/liba"));
+    let expected = format!(
+        "`libgone.so.1` not found, needed by `{base}/lib/liba` ← `{base}/p`\n  \
+         searched: /nowhere, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib\n  \
+         hint: add its directory with `--library-path`"
+    );
+    assert_eq!(error_of(&dir.path().join("p")), expected);
+}
+
+#[test]
+fn a_library_for_another_machine_is_the_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    ElfFile::program().runpath(&base.to_string()).needs("liba").write(&dir.path().join("p"));
+    ElfFile::library().machine(1, 3).write(&dir.path().join("liba"));
+    let error = error_of(&dir.path().join("p"));
+    assert!(error.ends_with(&format!("hint: `{base}/liba` is for i386")), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_library() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    ElfFile::program().runpath(&base.to_string()).needs("liba").write(&dir.path().join("p"));
+    std::fs::write(dir.path().join("liba"), [b'#'; 100]).unwrap();
+    let expected =
+        format!("`{base}/liba` cannot be loaded as `liba`, needed by `{base}/p`: invalid ELF header");
+    assert_eq!(error_of(&dir.path().join("p")), expected);
+}
+
+#[test]
+fn a_missing_program_interpreter_names_its_program() {
+    let dir = tempfile::tempdir().unwrap();
+    ElfFile::program().interpreter("/no/ld.so").needs("libc.so.6").write(&dir.path().join("p"));
+    let expected = format!("`/no/ld.so` does not exist, needed by `{}/p`", dir.path().display());
+    assert_eq!(error_of(&dir.path().join("p")), expected);
+}
+
+#[test]
+fn scripts_that_interpret_each_other_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p");
+    std::fs::write(&path, format!("#!{}\n", path.display())).unwrap();
+    let expected = format!("`{}`: more than 5 levels of script interpreters", path.display());
+    assert_eq!(error_of(&path), expected);
+}
+
+#[test]
+fn why_not_lists_every_path_with_its_rule_and_errno() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    ElfFile::program().runpath(&format!("{base}:/nowhere")).needs("libgone").write(&dir.path().join("p"));
+    let roots = [Root::Path(dir.path().join("p"))];
+    let attempts = resolve::why_not(&Options::default(), &roots, "libgone".as_ref()).unwrap();
+    let lines: Vec<String> =
+        attempts.iter().map(|a| format!("{}: {}: {}", a.path.display(), a.rule, a.outcome)).collect();
+    assert_eq!(lines[0], format!("{base}/libgone: RUNPATH: ENOENT"));
+    assert_eq!(lines[1], "/nowhere/libgone: RUNPATH: no such directory");
+    assert_eq!(lines[2], "/lib/x86_64-linux-gnu/libgone: default directory: ENOENT");
 }
