@@ -39,6 +39,7 @@ impl Instruction {
 }
 
 // linux/bpf_common.h: class | size | mode, or class | operation | source.
+const CLASS: u16 = 0x07;
 const LOAD_WORD: u16 = 0x20;
 const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;
@@ -62,8 +63,8 @@ pub fn program(policy: &Policy, mode: usize) -> Vec<Instruction> {
     let root = tree(&ranges, &mut tail);
     tail.start_at(root);
     tail.push(LOAD_WORD, OFFSET_NUMBER);
-    let kill = tail.near(Target::Return(Action::Kill));
     let native = tail.written.len() - 1;
+    let kill = tail.near(Target::Return(Action::Kill));
     tail.branch(JUMP_IF_EQUAL, ARCH, native, kill);
     tail.push(LOAD_WORD, OFFSET_ARCH);
     tail.written.reverse();
@@ -109,27 +110,65 @@ fn ranges(policy: &Policy, mode: usize, tail: &mut Tail) -> Vec<Range> {
 
 /// The lines of one call: if they all come to the same there is nothing to test.
 fn lines(rules: &[&Rule], tail: &mut Tail) -> Target {
-    let last = rules.last().expect("the parser lets no call end undecided").action;
-    if rules.iter().all(|rule| rule.action == last) {
-        return Target::Return(last);
+    // In this mode the first line without a test decides; what follows it is for other modes.
+    let tested = rules.iter().position(|rule| rule.tests.is_empty());
+    let tested = tested.expect("the parser lets no call end undecided");
+    let last = rules[tested].action;
+    let mut next = Target::Return(last);
+    if rules[..tested].iter().all(|rule| rule.action == last) {
+        return next;
     }
-    let block: Vec<Instruction> = rules.iter().flat_map(|rule| line(rule)).collect();
-    tail.written.extend(block.iter().rev());
+    for index in (0..tested).rev() {
+        let before = index.checked_sub(1).and_then(|before| loaded_after(rules[before]));
+        next = line(rules[index], next, before, tail);
+    }
+    next
+}
+
+/// The argument whose low half is still loaded wherever a line sends those it does not apply to.
+fn loaded_after(rule: &Rule) -> Option<u8> {
+    match rule.tests[..] {
+        [Test { wide: false, op: Op::Masked(_), .. }] => None,
+        [Test { wide: false, argument, .. }] => Some(argument),
+        _ => None,
+    }
+}
+
+/// One line: its answer if all its tests hold, else `next`.
+fn line(rule: &Rule, next: Target, loaded: Option<u8>, tail: &mut Tail) -> Target {
+    let mut holds = Target::Return(rule.action);
+    for (index, test) in rule.tests.iter().enumerate().rev() {
+        let again = index == 0 && !test.wide && loaded == Some(test.argument);
+        holds = link(&test_code(test), again, holds, next, tail);
+    }
+    holds
+}
+
+/// Writes a test so that it leads to `holds` or to `fails`; with `loaded` its first load is left out.
+fn link(code: &[Instruction], loaded: bool, holds: Target, fails: Target, tail: &mut Tail) -> Target {
+    let (compare, before) = code.split_last().expect("a test has instructions");
+    let inner = before.iter().any(|instruction| instruction.code & CLASS == JUMP);
+    if inner {
+        // The 64-bit tests jump more than once: as they are, with the two ways out behind them.
+        tail.go_to(fails);
+        tail.go_to(holds);
+        tail.written.extend(code.iter().rev());
+    } else {
+        let holds = tail.near(holds);
+        let fails = tail.near(fails);
+        // Seccompiler's last jump skips nothing if the test holds and one instruction if it fails.
+        let (jt, jf) = if compare.jt == 0 { (holds, fails) } else { (fails, holds) };
+        tail.branch(compare.code, compare.k, jt, jf);
+        tail.written.extend(before.iter().skip(usize::from(loaded)).rev());
+    }
     Target::At(tail.written.len() - 1)
 }
 
-/// Tests, then the answer; where a test fails, execution goes on behind the answer.
-fn line(rule: &Rule) -> Vec<Instruction> {
-    let mut code = if rule.tests.is_empty() { Vec::new() } else { tests(&rule.tests) };
-    code.push(answer(rule.action));
-    code
-}
-
-fn tests(tests: &[Test]) -> Vec<Instruction> {
-    let conditions = tests.iter().map(condition).collect();
-    let rule = SeccompRule::new(conditions).expect("a line with tests has at least one");
+/// The instructions of one test; behind their end goes on what holds, one further what fails.
+fn test_code(test: &Test) -> Vec<Instruction> {
+    let rule = SeccompRule::new(vec![condition(test)]).expect("one condition is no empty rule");
     let code: Vec<Instruction> = BpfProgram::from(rule).into_iter().map(Instruction::from).collect();
-    // seccompiler begins a rule with a jump over a second jump that nothing else can reach, as
+    // Seccompiler begins a rule with a jump over a second jump that nothing else can reach, as
     // there are no jumps backwards: both are left out.
     match code.split_first_chunk() {
         Some(([enter, skip], rest)) if (enter.code, enter.k, skip.code) == (JUMP, 1, JUMP) => rest.to_vec(),
@@ -223,12 +262,23 @@ impl Tail {
         place
     }
 
+    /// One instruction that answers, or jumps to `target`.
+    fn go_to(&mut self, target: Target) {
+        match target {
+            Target::Return(action) => {
+                self.new_answer(action);
+            }
+            Target::At(place) => {
+                let distance = self.written.len() - place - 1;
+                self.push(JUMP, u32::try_from(distance).expect("programs are short"));
+            }
+        }
+    }
+
     /// Makes `target` what runs next.
     fn start_at(&mut self, target: Target) {
         if target != Target::At(self.written.len().wrapping_sub(1)) {
-            let place = self.near(target);
-            let distance = self.written.len() - place - 1;
-            self.push(JUMP, u32::try_from(distance).expect("programs are short"));
+            self.go_to(target);
         }
     }
 
