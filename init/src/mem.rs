@@ -1,4 +1,4 @@
-//! memcpy, memmove, memset, memcmp and bcmp: what rustc expects of every target, and a libc would bring.
+//! memcpy, memmove, memset, memcmp, bcmp and strlen: what rustc expects of every target, and a libc would bring.
 //!
 //! `rep movsb`/`rep stosb` are a few bytes long and fast enough on every CPU since 2012 (ERMS);
 //! the one large copy that init does goes through the kernel.
@@ -69,4 +69,16 @@ unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
 unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     // SAFETY: same contract.
     unsafe { memcmp(a, b, len) }
+}
+
+/// # Safety
+/// As strlen(3): a NUL ends the string.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    let mut len = 0;
+    // SAFETY: no byte before the NUL was zero, so `len` is still inside the string or at its NUL.
+    while unsafe { string.add(len).read_volatile() } != 0 {
+        len += 1;
+    }
+    len
 }

@@ -1,12 +1,14 @@
-//! `_start`: from the stack the kernel prepared to `init::main`, and the panic handler.
+//! `_start`: from the stack that the kernel prepared to `init::main`, and the panic handler.
 //!
-//! The initial stack layout is fixed by the System V ABI for x86-64, section 3.4.1:
-//! `argc`, `argv[0..argc]`, NULL, `envp[..]`, NULL, the auxiliary vector.
+//! The initial stack is fixed by the System V ABI for x86-64, section 3.4.1: `argc`, `argv[0..argc]`, NULL,
+//! `envp[..]`, NULL, the auxiliary vector. Only the arguments are read: init takes no word from its environment.
 // Unsafe: the entry point receives a raw stack pointer, and nothing can vouch for it but the ABI.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 use core::ffi::c_char;
+
+use init::sys::Args;
 
 /// Clears the frame pointer (the outermost frame has no caller), hands the initial stack pointer
 /// to [`enter`], and aligns the stack as a call expects.
@@ -18,23 +20,18 @@ unsafe extern "C" fn _start() -> ! {
 
 /// # Safety
 /// `stack` is the stack pointer as the kernel set it at exec (see the file's first lines).
-unsafe extern "C" fn enter(stack: *mut usize) -> ! {
-    // SAFETY: the ABI puts argc at the stack pointer, and argc + 1 pointers behind it, the last one
-    // NULL, then the environment in the same form. The strings live in the same, never unmapped, stack area.
-    let (args, env) = unsafe {
+unsafe extern "C" fn enter(stack: *const usize) -> ! {
+    // SAFETY: the ABI puts argc at the stack pointer and behind it argc pointers to C strings, then a NULL; all of
+    // it lies in the writable initial stack, which is never unmapped.
+    let arguments = unsafe {
         let argc = *stack;
         let argv = stack.add(1).cast::<*const c_char>();
-        let envp = argv.add(argc + 1);
-        let mut envc = 0;
-        while !(*envp.add(envc)).is_null() {
-            envc += 1;
-        }
-        (core::slice::from_raw_parts(argv, argc), core::slice::from_raw_parts(envp, envc))
+        Args::new(core::slice::from_raw_parts(argv, argc))
     };
-    init::main(init::Invocation::new(args, env))
+    init::main(arguments)
 }
 
-/// There is nobody to unwind to: say where, and die with the exit code of a broken sandbox.
+/// There is nobody to unwind to.
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     init::panicked(info.location())
@@ -43,4 +40,3 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
 /// Referenced by core's precompiled code in unoptimised builds; never called, as panic = abort.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
-

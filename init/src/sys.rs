@@ -1,0 +1,546 @@
+//! The few system calls that rustix does not publish, and the process's argument vector.
+//!
+//! Everything in here is x86-64 specific or `unsafe`; nothing else in the crate is.
+// Unsafe: raw syscalls and the kernel's argument arrays; each use says why it holds.
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use crate::message::Usage;
+
+/// Numbers from `asm/unistd_64.h`.
+mod nr {
+    pub const READ: usize = 0;
+    pub const RT_SIGACTION: usize = 13;
+    pub const RT_SIGPROCMASK: usize = 14;
+    pub const IOCTL: usize = 16;
+    pub const EXECVE: usize = 59;
+    pub const GETCWD: usize = 79;
+    pub const GETRUSAGE: usize = 98;
+    pub const RT_SIGTIMEDWAIT: usize = 128;
+    pub const CLOCK_GETTIME: usize = 228;
+    pub const EXIT_GROUP: usize = 231;
+    pub const UNSHARE: usize = 272;
+    pub const SIGNALFD4: usize = 289;
+    pub const SECCOMP: usize = 317;
+    pub const CLONE3: usize = 435;
+    pub const CLOSE_RANGE: usize = 436;
+    pub const MOUNT_SETATTR: usize = 442;
+}
+
+/// # Safety
+/// As the system call `number` demands of its arguments: every pointer among them is valid for what
+/// the kernel reads or writes through it.
+#[inline]
+unsafe fn syscall(number: usize, a: [usize; 5]) -> Result<usize, Errno> {
+    let result: isize;
+    // SAFETY: the x86-64 syscall convention (syscall(2), "Architecture calling conventions"): number and result
+    // in rax, arguments in rdi rsi rdx r10 r8; the kernel clobbers rcx and r11. What it does to memory is the
+    // caller's promise.
+    unsafe {
+        asm!("syscall", inlateout("rax") number as isize => result,
+            in("rdi") a[0], in("rsi") a[1], in("rdx") a[2], in("r10") a[3], in("r8") a[4],
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    // Errors are -4095..=-1 (syscall(2)).
+    if (-4095..0).contains(&result) {
+        Err(Errno::from_raw_os_error(-result as i32))
+    } else {
+        Ok(result as usize)
+    }
+}
+
+/// What [`clone3`] asks for: clone3(2) flags, beside the pidfd that it always returns.
+pub mod clone_flags {
+    pub(super) const NEWCGROUP: u64 = 0x0200_0000;
+    /// New mount namespace.
+    pub const NEWNS: u64 = 0x0002_0000;
+    /// New UTS namespace.
+    pub const NEWUTS: u64 = 0x0400_0000;
+    /// New IPC namespace.
+    pub const NEWIPC: u64 = 0x0800_0000;
+    /// New user namespace.
+    pub const NEWUSER: u64 = 0x1000_0000;
+    /// New PID namespace: the child is its PID 1.
+    pub const NEWPID: u64 = 0x2000_0000;
+    /// New network namespace.
+    pub const NEWNET: u64 = 0x4000_0000;
+    pub(super) const PIDFD: u64 = 0x1000;
+    pub(super) const INTO_CGROUP: u64 = 0x2_0000_0000;
+}
+
+/// Which side of a fork runs.
+pub enum Forked {
+    /// The new process.
+    Child,
+    /// The process that called.
+    Parent {
+        /// The child, in the caller's pid namespace.
+        pid: Pid,
+        /// The child, for good: no other process can ever be meant by it (pidfd_open(2)).
+        pidfd: OwnedFd,
+    },
+}
+
+/// `struct clone_args`, clone3(2), as of Linux 5.7 (with `cgroup`).
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Forks, with the namespaces of `flags`, into the cgroup v2 directory `cgroup` if one is given.
+///
+/// # Errors
+/// As clone3(2): EPERM without privilege, ENOSPC at a namespace or pid limit, EAGAIN at a task limit.
+pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno> {
+    const SIGCHLD: u64 = 17;
+    let mut pidfd: RawFd = -1;
+    let mut arguments = CloneArgs {
+        flags: flags | clone_flags::PIDFD,
+        pidfd: (&raw mut pidfd) as u64,
+        exit_signal: SIGCHLD,
+        ..CloneArgs::default()
+    };
+    if let Some(cgroup) = cgroup {
+        arguments.flags |= clone_flags::INTO_CGROUP;
+        arguments.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: `arguments` is a valid clone_args of the size given, `pidfd` outlives the call. Without CLONE_VM
+    // and a stack of its own the child goes on with a copy of this memory, as after fork(2); there is one thread.
+    let pid =
+        unsafe { syscall(nr::CLONE3, [(&raw const arguments) as usize, size_of::<CloneArgs>(), 0, 0, 0])? };
+    let Some(pid) = Pid::from_raw(pid as i32) else { return Ok(Forked::Child) };
+    // SAFETY: the kernel has stored a new descriptor there (CLONE_PIDFD), which nobody else owns.
+    Ok(Forked::Parent { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
+}
+
+/// Makes this process's current cgroup the root of what it sees of cgroups, cgroup_namespaces(7).
+pub fn unshare_cgroup_namespace() -> Result<(), Errno> {
+    // SAFETY: a number; no memory or descriptor table is unshared.
+    unsafe { syscall(nr::UNSHARE, [clone_flags::NEWCGROUP as usize, 0, 0, 0, 0]) }.map(|_| ())
+}
+
+/// Replaces the program. Returns only on failure, with execve(2)'s error.
+pub fn execve(path: &CStr, arguments: Args<'_>, environment: &[*const c_char]) -> Errno {
+    debug_assert!(environment.last().is_some_and(|last| last.is_null()));
+    // SAFETY: `path` is a C string, `arguments` ends with NULL by its type's invariant and the environment by
+    // the check above (in release: by its one caller, which writes the NULL).
+    let result = unsafe {
+        syscall(
+            nr::EXECVE,
+            [path.as_ptr() as usize, arguments.as_ptr() as usize, environment.as_ptr() as usize, 0, 0],
+        )
+    };
+    result.err().unwrap_or(Errno::NOEXEC)
+}
+
+/// Ends the process (all its threads; there is one).
+pub fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: takes a number and does not come back.
+        let _ = unsafe { syscall(nr::EXIT_GROUP, [code.into(), 0, 0, 0, 0]) }; // cannot fail
+    }
+}
+
+/// Signals as bits of a kernel signal set: bit n-1 is signal n (signal(7)).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signals(pub u64);
+
+impl Signals {
+    /// Every signal.
+    pub const ALL: Signals = Signals(u64::MAX);
+    /// No signal.
+    pub const NONE: Signals = Signals(0);
+
+    /// The set of the given signals.
+    pub const fn of(signals: &[u8]) -> Signals {
+        let mut set = 0;
+        let mut at = 0;
+        while at < signals.len() {
+            set |= 1 << (signals[at] - 1);
+            at += 1;
+        }
+        Signals(set)
+    }
+}
+
+/// Size of the kernel's signal set, which every rt_sig call wants to hear.
+const SIGSET_SIZE: usize = size_of::<u64>();
+
+/// Sets the signal mask: exactly `blocked` are held back.
+pub fn block_signals(blocked: Signals) {
+    const SIG_SETMASK: usize = 2;
+    // SAFETY: the set outlives the call; no old set is asked for.
+    let result = unsafe {
+        syscall(nr::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const blocked.0) as usize, 0, SIGSET_SIZE, 0])
+    };
+    debug_assert!(result.is_ok(), "only a bad `how` or size can fail");
+}
+
+/// Gives every signal its default action: an ignored one stays ignored over execve(2), so what our caller
+/// ignores (nohup, some shells and language runtimes) would reach the submission.
+pub fn default_signal_actions() {
+    /// `struct sigaction` of the kernel: handler, flags, restorer, mask; all zero is SIG_DFL.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const KILL: usize = 9;
+    const STOP: usize = 19;
+    for signal in (1..=64).filter(|signal| *signal != KILL && *signal != STOP) {
+        // SAFETY: the structure outlives the call; no old action is asked for.
+        let result =
+            unsafe { syscall(nr::RT_SIGACTION, [signal, DEFAULT.as_ptr() as usize, 0, SIGSET_SIZE, 0]) };
+        debug_assert!(result.is_ok(), "SIG_DFL is refused for no signal but KILL and STOP");
+    }
+}
+
+/// Takes one pending signal of `set` (which must be blocked), sleeping until there is one.
+pub fn wait_signal(set: Signals) -> Result<u8, Errno> {
+    // SAFETY: the set outlives the call; neither siginfo nor a time-out is asked for.
+    let signal =
+        unsafe { syscall(nr::RT_SIGTIMEDWAIT, [(&raw const set.0) as usize, 0, 0, SIGSET_SIZE, 0])? };
+    Ok(signal as u8)
+}
+
+/// A descriptor that is readable when one of `set` (which must be blocked) is pending; close-on-exec, non-blocking.
+pub fn signalfd(set: Signals) -> Result<OwnedFd, Errno> {
+    const CLOEXEC_NONBLOCK: usize = 0o2000000 | 0o4000;
+    // SAFETY: the set outlives the call; -1 asks for a new descriptor, which we then own.
+    unsafe {
+        let fd = syscall(
+            nr::SIGNALFD4,
+            [usize::MAX, (&raw const set.0) as usize, SIGSET_SIZE, CLOEXEC_NONBLOCK, 0],
+        )?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// Takes one pending signal from a [`signalfd`]; `None` when there is none.
+pub fn read_signal(fd: BorrowedFd<'_>) -> Option<u8> {
+    // `struct signalfd_siginfo`, signalfd(2): 128 bytes, the first word is the number.
+    let mut info = [0u32; 32];
+    // SAFETY: the kernel writes at most the 128 bytes of `info`.
+    let read = unsafe { syscall(nr::READ, [fd.as_raw_fd() as usize, info.as_mut_ptr() as usize, 128, 0, 0]) };
+    (read == Ok(128)).then_some(info[0] as u8)
+}
+
+/// Marks every descriptor from `first` on close-on-exec.
+pub fn close_range_on_exec(first: u32) -> Result<(), Errno> {
+    const CLOSE_RANGE_CLOEXEC: usize = 4;
+    // SAFETY: numbers only; no descriptor is closed here.
+    unsafe { syscall(nr::CLOSE_RANGE, [first as usize, u32::MAX as usize, CLOSE_RANGE_CLOEXEC, 0, 0]) }
+        .map(|_| ())
+}
+
+/// Mount attributes, mount_setattr(2).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct MountAttributes(pub u64);
+
+impl MountAttributes {
+    /// Nothing on it can be written.
+    pub const READ_ONLY: MountAttributes = MountAttributes(1);
+    /// Set-user-ID bits and file capabilities have no effect.
+    pub const NO_SUID: MountAttributes = MountAttributes(2);
+    /// Device nodes on it cannot be opened.
+    pub const NO_DEV: MountAttributes = MountAttributes(4);
+    /// Programs on it cannot be executed.
+    pub const NO_EXEC: MountAttributes = MountAttributes(8);
+
+    /// These and those.
+    pub const fn and(self, other: MountAttributes) -> MountAttributes {
+        MountAttributes(self.0 | other.0)
+    }
+
+    /// These without those.
+    pub const fn less(self, other: MountAttributes) -> MountAttributes {
+        MountAttributes(self.0 & !other.0)
+    }
+}
+
+/// How a mount passes on mounts made below it, mount_namespaces(7).
+#[derive(Clone, Copy)]
+#[repr(u64)]
+pub enum Propagation {
+    /// As it is.
+    Unchanged = 0,
+    /// Not at all, in neither direction.
+    Private = 1 << 18,
+}
+
+/// Sets attributes on the mount that `fd` stands for, with `recursive` on all below it too.
+pub fn mount_setattr(
+    fd: BorrowedFd<'_>,
+    set: MountAttributes,
+    propagation: Propagation,
+    recursive: bool,
+) -> Result<(), Errno> {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    const AT_RECURSIVE: usize = 0x8000;
+    // `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd.
+    let attributes = [set.0, 0, propagation as u64, 0];
+    let flags = AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
+    // SAFETY: the empty path and the structure of the size given outlive the call.
+    unsafe {
+        syscall(
+            nr::MOUNT_SETATTR,
+            [
+                fd.as_raw_fd() as usize,
+                c"".as_ptr() as usize,
+                flags,
+                attributes.as_ptr() as usize,
+                size_of_val(&attributes),
+            ],
+        )
+    }
+    .map(|_| ())
+}
+
+/// Switches a network interface on, netdevice(7) SIOCSIFFLAGS.
+pub fn interface_up(socket: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    const SIOCSIFFLAGS: usize = 0x8914;
+    const IFF_UP: u16 = 1;
+    /// `struct ifreq`: the name, and a union of which the flags are the first two bytes.
+    #[repr(C)]
+    struct Request {
+        name: [u8; 16],
+        flags: u16,
+        rest: [u8; 22],
+    }
+    let mut request = Request { name: [0; 16], flags: IFF_UP, rest: [0; 22] };
+    request.name.get_mut(..name.len()).ok_or(Errno::INVAL)?.copy_from_slice(name);
+    // SAFETY: the kernel reads a whole `struct ifreq` (40 bytes), which `request` is.
+    unsafe {
+        syscall(nr::IOCTL, [socket.as_raw_fd() as usize, SIOCSIFFLAGS, (&raw const request) as usize, 0, 0])
+    }
+    .map(|_| ())
+}
+
+/// The working directory's path, in `buffer`; it starts with `(unreachable)` outside of the root (getcwd(3)).
+pub fn working_directory(buffer: &mut [u8]) -> Result<&[u8], Errno> {
+    // SAFETY: the kernel writes at most the buffer's length.
+    let len = unsafe { syscall(nr::GETCWD, [buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0])? };
+    Ok(&buffer[..len.saturating_sub(1)])
+}
+
+/// One instruction of a classic BPF program, `struct sock_filter` of `linux/filter.h`.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SockFilter {
+    /// Operation.
+    pub code: u16,
+    /// Instructions to skip if true.
+    pub jt: u8,
+    /// Instructions to skip if false.
+    pub jf: u8,
+    /// Operand.
+    pub k: u32,
+}
+
+/// Installs a seccomp filter for this thread and all that it becomes, seccomp(2) SECCOMP_SET_MODE_FILTER.
+///
+/// # Errors
+/// EINVAL: not a valid program; EACCES: no_new_privs is not set; ENOSYS: a kernel without seccomp.
+pub fn seccomp_set_mode_filter(flags: u32, program: &[SockFilter]) -> Result<(), Errno> {
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    /// `struct sock_fprog`.
+    #[repr(C)]
+    struct Program {
+        len: u16,
+        filter: *const SockFilter,
+    }
+    let Ok(len) = u16::try_from(program.len()) else { return Err(Errno::INVAL) };
+    let program = Program { len, filter: program.as_ptr() };
+    // SAFETY: `program` describes a live slice of `len` instructions; the kernel copies it.
+    unsafe {
+        syscall(nr::SECCOMP, [SECCOMP_SET_MODE_FILTER, flags as usize, (&raw const program) as usize, 0, 0])
+    }
+    .map(|_| ())
+}
+
+/// A clock's number, clock_gettime(2).
+#[derive(Clone, Copy)]
+pub struct Clock(usize);
+
+impl Clock {
+    /// Time that only goes forward.
+    pub const MONOTONIC: Clock = Clock(1);
+    /// CPU time of this process.
+    pub const PROCESS_CPU: Clock = Clock(2);
+
+    /// CPU time of all threads of another process, `include/linux/posix-timers_types.h`.
+    pub fn of_process(pid: Pid) -> Clock {
+        const CPUCLOCK_SCHED: usize = 2;
+        Clock((!(pid.as_raw_nonzero().get() as usize) << 3) | CPUCLOCK_SCHED)
+    }
+}
+
+/// What a clock shows, in nanoseconds; `None` if there is no such clock. A system call rather than the vDSO, whose
+/// parser would be bytes that we do not need: we read clocks a dozen times a run.
+pub fn clock(clock: Clock) -> Option<u64> {
+    let mut time = [0i64; 2];
+    // SAFETY: the kernel writes one `struct timespec`, two 64-bit words, to `time`.
+    unsafe { syscall(nr::CLOCK_GETTIME, [clock.0, time.as_mut_ptr() as usize, 0, 0, 0]) }.ok()?;
+    Some(time[0] as u64 * 1_000_000_000 + time[1] as u64)
+}
+
+/// What all reaped children of this process used, getrusage(2) RUSAGE_CHILDREN.
+pub fn children_usage() -> Usage {
+    const RUSAGE_CHILDREN: usize = usize::MAX;
+    // `struct rusage`: two timevals (user, system), then maxrss in KiB, then what we do not read.
+    let mut usage = [0u64; 18];
+    // SAFETY: the kernel writes one `struct rusage`, 144 bytes, to `usage`.
+    let result = unsafe { syscall(nr::GETRUSAGE, [RUSAGE_CHILDREN, usage.as_mut_ptr() as usize, 0, 0, 0]) };
+    debug_assert!(result.is_ok(), "only a bad pointer or a bad `who` can fail");
+    let nanoseconds = |at: usize| usage[at] * 1_000_000_000 + usage[at + 1] * 1_000;
+    Usage { user: nanoseconds(0), system: nanoseconds(2), max_rss: usage[4] << 10 }
+}
+
+/// A list of C strings as the kernel hands it over, and wants it back: an array of pointers that ends with NULL.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    /// Without the NULL, which always stands behind it.
+    pointers: &'a [*const c_char],
+}
+
+impl<'a> Args<'a> {
+    /// # Safety
+    /// Every pointer is a C string in memory that may be written and lives as long as `'a`, and a NULL stands behind
+    /// the slice's last element.
+    pub unsafe fn new(pointers: &'a [*const c_char]) -> Self {
+        Args { pointers }
+    }
+
+    /// Splits `line` in place into words at blanks; what stands between single quotes is one word, or part of one.
+    /// `None`: a quote that does not end, or no room for all words and the closing NULL.
+    ///
+    /// The line's last byte is lost unless it is a blank: each word needs room for its NUL.
+    pub fn split(line: &'a mut [u8], pointers: &'a mut [*const c_char]) -> Option<Args<'a>> {
+        let mut starts = 0;
+        let (mut read, mut written) = (0, 0);
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | 0);
+        while read < line.len() {
+            if blank(line[read]) {
+                read += 1;
+                continue;
+            }
+            if starts + 1 >= pointers.len() {
+                return None;
+            }
+            let start = written;
+            let mut quoted = false;
+            while read < line.len() && (quoted || !blank(line[read])) {
+                if line[read] == b'\'' {
+                    quoted = !quoted;
+                } else {
+                    line[written] = line[read];
+                    written += 1;
+                }
+                read += 1;
+            }
+            if quoted || written >= line.len() {
+                return None;
+            }
+            line[written] = 0;
+            written += 1;
+            read = read.max(written);
+            pointers[starts] = line[start..].as_ptr().cast();
+            starts += 1;
+        }
+        pointers[starts] = core::ptr::null();
+        // SAFETY: each pointer is the start of a run of `line` that ends with a NUL written above, in memory that
+        // was lent to us to write; a NULL stands behind the last.
+        Some(unsafe { Args::new(&pointers[..starts]) })
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.pointers.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.pointers.is_empty()
+    }
+
+    /// The string at `index`.
+    pub fn get(self, index: usize) -> Option<&'a CStr> {
+        // SAFETY: the type's invariant.
+        self.pointers.get(index).map(|pointer| unsafe { CStr::from_ptr(*pointer) })
+    }
+
+    /// The strings from `index` on.
+    pub fn from(self, index: usize) -> Args<'a> {
+        Args { pointers: self.pointers.get(index..).unwrap_or_default() }
+    }
+
+    fn as_ptr(self) -> *const *const c_char {
+        self.pointers.as_ptr()
+    }
+
+    /// Overwrites this process's strings: the first with `title` as far as it fits, all else with zeros.
+    /// What /proc/PID/cmdline shows is this memory.
+    ///
+    /// For a process that reads no argument any more; those who still hold one would find it changed.
+    pub fn overwrite(self, title: &[u8]) {
+        for (index, pointer) in self.pointers.iter().enumerate() {
+            let title = if index == 0 { title } else { b"" };
+            // SAFETY: the type's invariant; `end` stops at the string's own NUL. Volatile, since the memory was
+            // lent out as immutable and the compiler must not reason about it.
+            unsafe {
+                let end = CStr::from_ptr(*pointer).count_bytes();
+                for at in 0..end {
+                    pointer
+                        .cast_mut()
+                        .cast::<u8>()
+                        .add(at)
+                        .write_volatile(title.get(at).copied().unwrap_or(0));
+                }
+            }
+        }
+    }
+}
+
+/// Room for one stream's bytes on their way.
+pub type StreamBuffer = [u8; 64 << 10];
+
+/// The buffers of the three streams: zero pages of the kernel's until they are used, as a local array would not be.
+///
+/// # Panics
+/// The second time in one process: there is one of each.
+pub fn stream_buffers() -> &'static mut [StreamBuffer; 3] {
+    static mut BUFFERS: [StreamBuffer; 3] = [[0; size_of::<StreamBuffer>()]; 3];
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    assert!(!TAKEN.swap(true, Ordering::Relaxed), "stream buffers are taken once");
+    #[allow(static_mut_refs)] // the one reference that there ever is
+    // SAFETY: the flag above makes this the only reference to `BUFFERS`, which has no other name.
+    unsafe {
+        &mut BUFFERS
+    }
+}
+
+/// A standard stream of this process. It is one of ours until we replace it, so borrowing it is sound.
+pub fn stdio(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: start-up made sure that 0, 1 and 2 are open (`streams::fill_standard`), and nothing closes them.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// A descriptor that our caller says it has handed to us (`fd:N`).
+pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: borrowed for this one call, which fails with EBADF when no such descriptor is open.
+    rustix::io::fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(number) }, 3)
+}
