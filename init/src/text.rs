@@ -1,0 +1,128 @@
+//! Text in a caller's buffer: what format! would do, without heap and without fmt's machinery.
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A line under construction. What does not fit is dropped, and [`Text::overflowed`] says so.
+pub struct Text<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    overflowed: bool,
+}
+
+impl<'a> Text<'a> {
+    /// Starts empty.
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Text { buffer, len: 0, overflowed: false }
+    }
+
+    /// What was written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
+    /// Whether something did not fit.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Adds `bytes`, as they are.
+    pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
+        let fits = bytes.len().min(self.buffer.len() - self.len);
+        self.buffer[self.len..self.len + fits].copy_from_slice(&bytes[..fits]);
+        self.len += fits;
+        self.overflowed |= fits < bytes.len();
+        self
+    }
+
+    /// Adds a number in decimal.
+    pub fn number(&mut self, mut number: u64) -> &mut Self {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return self.push(&digits[at..]);
+            }
+        }
+    }
+
+    /// Adds the low `digits` hexadecimal digits of a number.
+    pub fn hex(&mut self, number: u64, digits: u32) -> &mut Self {
+        for at in (0..digits).rev() {
+            self.push(&[HEX[(number >> (4 * at)) as usize & 15]]);
+        }
+        self
+    }
+
+    /// Adds `bytes` as a JSON string with its quotes. Control characters are escaped, and so is every byte
+    /// outside ASCII (as U+0080–U+00FF): the result is valid JSON whatever a file is called.
+    pub fn json_string(&mut self, bytes: &[u8]) -> &mut Self {
+        self.push(b"\"");
+        for byte in bytes {
+            match byte {
+                b'"' | b'\\' => self.push(&[b'\\', *byte]),
+                b' '..=b'~' => self.push(&[*byte]),
+                _ => self.push(&[
+                    b'\\',
+                    b'u',
+                    b'0',
+                    b'0',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ]),
+            };
+        }
+        self.push(b"\"")
+    }
+}
+
+/// A non-negative decimal number, all of `bytes`.
+pub fn parse_number(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() {
+        return None;
+    }
+    bytes.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(build: impl Fn(&mut Text<'_>)) -> String {
+        let mut buffer = [0; 200];
+        let mut text = Text::new(&mut buffer);
+        build(&mut text);
+        String::from_utf8(text.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_decimal_up_to_the_largest() {
+        assert_eq!(text(|t| _ = t.number(0).push(b" ").number(u64::MAX)), "0 18446744073709551615");
+    }
+
+    #[test]
+    fn a_json_string_is_valid_json_whatever_the_bytes() {
+        assert_eq!(text(|t| _ = t.json_string(b"a\"\\\n\xff~")), r#""a\"\\\u000a\u00ff~""#);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_told() {
+        let mut buffer = [0; 4];
+        let mut text = Text::new(&mut buffer);
+        text.push(b"abc").number(45);
+        assert_eq!((text.as_bytes(), text.overflowed()), (&b"abc4"[..], true));
+    }
+
+    #[test]
+    fn only_whole_decimal_numbers_parse() {
+        assert_eq!(parse_number(b"18446744073709551615"), Some(u64::MAX));
+        for bad in [&b""[..], b"-1", b"1x", b"18446744073709551616", b" 1"] {
+            assert_eq!(parse_number(bad), None, "{bad:?}");
+        }
+    }
+}
