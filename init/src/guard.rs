@@ -1,0 +1,112 @@
+//! The guards: every protection that a run has, by name, and whether this run has it.
+
+use crate::error::named;
+
+named! {
+    /// One protection that `--without NAME` takes away, for tests and for people who know why.
+    Guard {
+        PidNamespace = "pid-namespace",
+        NetworkNamespace = "network-namespace",
+        IpcNamespace = "ipc-namespace",
+        UtsNamespace = "uts-namespace",
+        CgroupNamespace = "cgroup-namespace",
+        PrivateMounts = "private-mounts",
+        ReadOnlyRoot = "read-only-root",
+        NoSuid = "nosuid",
+        NoDev = "nodev",
+        ProcReadOnly = "proc-read-only",
+        ProcMasks = "proc-masks",
+        InitUndumpable = "init-undumpable",
+        CloseFds = "close-fds",
+        Session = "session",
+        Streams = "streams",
+        Uid = "uid",
+        Groups = "groups",
+        Capabilities = "capabilities",
+        Securebits = "securebits",
+        NoNewPrivs = "no-new-privs",
+        Seccomp = "seccomp",
+        Rlimits = "rlimits",
+        OutputCap = "output-cap",
+        Memory = "memory",
+        Swap = "swap",
+        OomGroup = "oom-group",
+        Pids = "pids",
+        CpuAccounting = "cpu-accounting",
+    }
+}
+
+impl Guard {
+    /// The guard with this name.
+    pub fn named(name: &[u8]) -> Option<Guard> {
+        Guard::ALL.iter().copied().find(|guard| guard.name().as_bytes() == name)
+    }
+}
+
+/// Whether a guard is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It is.
+    On,
+    /// The command line took it away.
+    Off,
+    /// This kernel or this user cannot have it; the text says why.
+    Unavailable(&'static str),
+}
+
+/// The state of every guard.
+#[derive(Clone, Copy)]
+pub struct Guards {
+    states: [State; Guard::ALL.len()],
+}
+
+impl Guards {
+    /// All of them up, as a run starts.
+    pub const ALL_ON: Guards = Guards { states: [State::On; Guard::ALL.len()] };
+
+    /// The state of one guard.
+    pub fn state(&self, guard: Guard) -> State {
+        self.states[guard as usize]
+    }
+
+    /// Whether a guard is up.
+    pub fn has(&self, guard: Guard) -> bool {
+        self.state(guard) == State::On
+    }
+
+    /// Takes a guard away, because the command line says so.
+    pub fn remove(&mut self, guard: Guard) {
+        self.states[guard as usize] = State::Off;
+    }
+
+    /// Notes that a guard cannot be had here. A guard that was taken away stays so.
+    pub fn unavailable(&mut self, guard: Guard, why: &'static str) {
+        if self.has(guard) {
+            self.states[guard as usize] = State::Unavailable(why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_guard_is_found_by_its_name() {
+        for guard in Guard::ALL {
+            assert_eq!(Guard::named(guard.name().as_bytes()), Some(*guard));
+        }
+        assert_eq!(Guard::named(b"seccom"), None);
+    }
+
+    #[test]
+    fn a_removed_guard_is_off_whatever_the_kernel_says() {
+        let mut guards = Guards::ALL_ON;
+        guards.remove(Guard::Swap);
+        guards.unavailable(Guard::Swap, "no swap accounting");
+        guards.unavailable(Guard::Pids, "no pids controller");
+        assert_eq!(guards.state(Guard::Swap), State::Off);
+        assert_eq!(guards.state(Guard::Pids), State::Unavailable("no pids controller"));
+        assert!(guards.has(Guard::Seccomp));
+    }
+}

@@ -1,0 +1,634 @@
+//! The command line of `init run`: parsed once, strictly, into types that cannot be wrong.
+//!
+//! Pure: nothing is opened or looked up here. The same words serve `capsule run` and /etc/capsule.
+
+use core::ffi::CStr;
+
+use rustix::thread::CpuSet;
+
+use crate::guard::{Guard, Guards};
+use crate::list::List;
+use crate::sys::Args;
+use crate::text::{Text, parse_number};
+
+/// The most `--bind` options of one run.
+pub const MAX_BINDS: usize = 64;
+/// The most `--env` options of one run.
+pub const MAX_ENV: usize = 64;
+/// The uid and gid of the submission unless told otherwise; bundles name it `judge`.
+pub const DEFAULT_ID: u32 = 60_000;
+
+/// What one run is asked to do.
+#[derive(Clone)]
+pub struct Options<'a> {
+    /// The directory that becomes `/`.
+    pub root: &'a CStr,
+    /// The program and its arguments; never empty.
+    pub command: Args<'a>,
+    /// What the submission may use.
+    pub limits: Limits,
+    /// Files for stdin, stdout and stderr; without one, the supervisor's own stream is passed on.
+    pub streams: [Option<&'a CStr>; 3],
+    /// Where the report goes; without one there is none.
+    pub report: Option<Destination<'a>>,
+    /// Files and directories of the host to show inside.
+    pub binds: List<Bind<'a>, MAX_BINDS>,
+    /// `K=V` strings of the submission's environment, beside the defaults.
+    pub env: List<&'a CStr, MAX_ENV>,
+    /// The directory it starts in; without one the work directory.
+    pub cwd: Option<&'a CStr>,
+    /// User id of the submission; never 0.
+    pub uid: u32,
+    /// Group id of the submission; never 0.
+    pub gid: u32,
+    /// What uname(2) says inside.
+    pub hostname: &'a CStr,
+    /// What network there is.
+    pub net: Net,
+    /// CPUs it may run on, as the kernel writes lists (`0-2,5`), and as a mask.
+    pub cpus: Option<CpuList<'a>>,
+    /// Which cgroup version holds the limits.
+    pub cgroup: CgroupChoice,
+    /// Which system calls are allowed.
+    pub seccomp: SeccompChoice<'a>,
+    /// Whether the streams are one pseudo-terminal.
+    pub tty: bool,
+    /// Which guards are up.
+    pub guards: Guards,
+}
+
+/// What the submission may use. `None` is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// CPU time of all its processes together, in nanoseconds.
+    pub cpu_time: Option<u64>,
+    /// Time from exec to exit, in nanoseconds.
+    pub wall_time: Option<u64>,
+    /// Wall time minus CPU time, in nanoseconds.
+    pub idle_time: Option<u64>,
+    /// Memory of all its processes and its files together, in bytes.
+    pub memory: Option<u64>,
+    /// Processes and threads at one time.
+    pub pids: Option<u64>,
+    /// Bytes on each stream and in each file.
+    pub output: Option<u64>,
+    /// Stack of the main thread, in bytes.
+    pub stack: Option<u64>,
+    /// Descriptors of one process.
+    pub open_files: Option<u64>,
+    /// Bytes in /tmp, /dev/shm and the work directory together. Always limited: tmpfs is memory.
+    pub tmp: u64,
+}
+
+impl Limits {
+    /// What holds when nothing is said: no time limit, and enough of the rest for a compiler.
+    pub const DEFAULT: Limits = Limits {
+        cpu_time: None,
+        wall_time: None,
+        idle_time: None,
+        memory: Some(256 << 20),
+        pids: Some(64),
+        output: Some(16 << 20),
+        stack: Some(64 << 20),
+        open_files: Some(64),
+        tmp: 64 << 20,
+    };
+}
+
+/// A host path shown inside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bind<'a> {
+    /// Path on the host.
+    pub source: &'a [u8],
+    /// Absolute path inside.
+    pub target: &'a [u8],
+    /// Whether it may be written.
+    pub writable: bool,
+}
+
+/// Where a report is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Destination<'a> {
+    /// `-`
+    Stdout,
+    /// `fd:N`: a descriptor that the caller opened.
+    Fd(i32),
+    /// A file, made or overwritten.
+    Path(&'a CStr),
+}
+
+/// `--net`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Net {
+    /// A network namespace with nothing up, and no sockets but AF_UNIX.
+    None,
+    /// A network namespace with `lo` up.
+    Loopback,
+    /// The host's network, shared.
+    Host,
+}
+
+/// `--cgroup`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CgroupChoice {
+    /// Version 2 where it has the controllers, else 1.
+    Auto,
+    /// Version 2 or nothing.
+    V2,
+    /// Version 1 or nothing.
+    V1,
+    /// None: rlimits have to do.
+    None,
+}
+
+/// `--seccomp`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SeccompChoice<'a> {
+    /// The policy that init carries.
+    Default,
+    /// No filter.
+    Off,
+    /// A policy that `capsule seccomp compile` made.
+    File(&'a CStr),
+}
+
+/// `--cpus`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CpuList<'a> {
+    /// The list as written, for cpuset.cpus.
+    pub text: &'a [u8],
+    /// Bit n is CPU n.
+    pub mask: [u64; CpuList::MAX as usize / 64],
+}
+
+impl CpuList<'_> {
+    /// CPU numbers end below this.
+    pub const MAX: u64 = 1024;
+
+    fn parse(text: &[u8]) -> Option<CpuList<'_>> {
+        let mut mask = [0; CpuList::MAX as usize / 64];
+        for range in text.split(|byte| *byte == b',') {
+            let mut ends = range.splitn(2, |byte| *byte == b'-');
+            let first = parse_number(ends.next()?)?;
+            let last = ends.next().map_or(Some(first), parse_number)?;
+            if first > last || last >= CpuList::MAX {
+                return None;
+            }
+            for cpu in first..=last {
+                mask[cpu as usize / 64] |= 1 << (cpu % 64);
+            }
+        }
+        Some(CpuList { text, mask })
+    }
+
+    /// As sched_setaffinity(2) wants it.
+    pub fn set(&self) -> CpuSet {
+        let mut set = CpuSet::new();
+        (0..CpuList::MAX as usize)
+            .filter(|cpu| self.mask[cpu / 64] >> (cpu % 64) & 1 == 1)
+            .for_each(|cpu| set.set(cpu));
+        set
+    }
+
+    /// How many CPUs are in it.
+    pub fn count(&self) -> u64 {
+        self.mask.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+}
+
+/// What is wrong with a command line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UsageError<'a> {
+    /// No such option.
+    Unknown(&'a [u8]),
+    /// The option stands last, without its value.
+    MissingValue(&'static str),
+    /// The value is not what the option takes.
+    BadValue {
+        /// The option.
+        option: &'static str,
+        /// The value given.
+        value: &'a [u8],
+        /// What it takes, for people.
+        wants: &'static str,
+    },
+    /// More of one option than there is room for.
+    TooMany(&'static str),
+    /// No `--root`.
+    MissingRoot,
+    /// Nothing behind `--`, or no `--`.
+    MissingCommand,
+    /// A word that is no option, before `--`.
+    Stray(&'a [u8]),
+}
+
+impl UsageError<'_> {
+    /// One line for stderr.
+    pub fn render(&self, line: &mut Text<'_>) {
+        line.push(b"init: ");
+        match self {
+            UsageError::Unknown(word) => line.push(b"unknown option `").push(word).push(b"`"),
+            UsageError::MissingValue(option) => {
+                line.push(b"`").push(option.as_bytes()).push(b"` needs a value")
+            }
+            UsageError::BadValue { option, value, wants } => line
+                .push(b"`")
+                .push(option.as_bytes())
+                .push(b"` takes ")
+                .push(wants.as_bytes())
+                .push(b", not `")
+                .push(value)
+                .push(b"`"),
+            UsageError::TooMany(option) => {
+                line.push(b"too many `").push(option.as_bytes()).push(b"`, at most 64")
+            }
+            UsageError::MissingRoot => line.push(b"`--root DIR` is missing"),
+            UsageError::MissingCommand => line.push(b"no command: put it behind `--`"),
+            UsageError::Stray(word) => {
+                line.push(b"`").push(word).push(b"` is no option; a command goes behind `--`")
+            }
+        };
+    }
+}
+
+/// Parses what stands behind `init run`.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
+    let mut options = Options {
+        root: c"",
+        command: words.from(words.len()),
+        limits: Limits::DEFAULT,
+        streams: [None; 3],
+        report: None,
+        binds: List::new(Bind { source: b"", target: b"", writable: false }),
+        env: List::new(c""),
+        cwd: None,
+        uid: DEFAULT_ID,
+        gid: DEFAULT_ID,
+        hostname: c"capsule",
+        net: Net::Loopback,
+        cpus: None,
+        cgroup: CgroupChoice::Auto,
+        seccomp: SeccompChoice::Default,
+        tty: false,
+        guards: Guards::ALL_ON,
+    };
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        at += 1;
+        let bytes = word.to_bytes();
+        if bytes == b"--" {
+            options.command = words.from(at);
+            break;
+        }
+        if bytes == b"--tty" {
+            options.tty = true;
+            continue;
+        }
+        if !bytes.starts_with(b"--") {
+            return Err(UsageError::Stray(bytes));
+        }
+        let known =
+            OPTIONS.iter().find(|known| known.name.as_bytes() == bytes).ok_or(UsageError::Unknown(bytes))?;
+        let value = words.get(at).ok_or(UsageError::MissingValue(known.name))?;
+        at += 1;
+        match (known.set)(&mut options, value) {
+            Ok(()) => {}
+            Err(Refused::Value) => {
+                let value = value.to_bytes();
+                return Err(UsageError::BadValue { option: known.name, value, wants: known.wants });
+            }
+            Err(Refused::Full) => return Err(UsageError::TooMany(known.name)),
+        }
+    }
+    if options.root.is_empty() {
+        return Err(UsageError::MissingRoot);
+    }
+    if options.command.is_empty() {
+        return Err(UsageError::MissingCommand);
+    }
+    Ok(options)
+}
+
+/// One option that takes a value.
+struct Known {
+    name: &'static str,
+    wants: &'static str,
+    set: for<'a> fn(&mut Options<'a>, &'a CStr) -> Result<(), Refused>,
+}
+
+/// Why a value was not taken.
+enum Refused {
+    Value,
+    Full,
+}
+
+const TIME: &str = "a time such as `250ms` or `1.5s`, or `none`";
+const SIZE: &str = "a size in bytes such as `64K` or `256M`, or `none`";
+const COUNT: &str = "a number, or `none`";
+const ID: &str = "a number from 1 to 4294967294";
+const FILE: &str = "a path";
+
+/// Every option but `--tty`, in the order of the documentation.
+const OPTIONS: &[Known] = &[
+    Known { name: "--root", wants: "a directory", set: |o, v| set(&mut o.root, some_path(v)) },
+    Known { name: "--cpu-time", wants: TIME, set: |o, v| set(&mut o.limits.cpu_time, limit(v, duration)) },
+    Known { name: "--wall-time", wants: TIME, set: |o, v| set(&mut o.limits.wall_time, limit(v, duration)) },
+    Known { name: "--idle-time", wants: TIME, set: |o, v| set(&mut o.limits.idle_time, limit(v, duration)) },
+    Known { name: "--memory", wants: SIZE, set: |o, v| set(&mut o.limits.memory, limit(v, size)) },
+    Known { name: "--pids", wants: COUNT, set: |o, v| set(&mut o.limits.pids, limit(v, parse_number)) },
+    Known { name: "--output", wants: SIZE, set: |o, v| set(&mut o.limits.output, limit(v, size)) },
+    Known { name: "--stack", wants: SIZE, set: |o, v| set(&mut o.limits.stack, limit(v, size)) },
+    Known {
+        name: "--open-files",
+        wants: COUNT,
+        set: |o, v| set(&mut o.limits.open_files, limit(v, parse_number)),
+    },
+    Known {
+        name: "--tmp",
+        wants: "a size in bytes such as `64M`",
+        set: |o, v| set(&mut o.limits.tmp, size(v.to_bytes())),
+    },
+    Known { name: "--stdin", wants: FILE, set: |o, v| set(&mut o.streams[0], some_path(v).map(Some)) },
+    Known { name: "--stdout", wants: FILE, set: |o, v| set(&mut o.streams[1], some_path(v).map(Some)) },
+    Known { name: "--stderr", wants: FILE, set: |o, v| set(&mut o.streams[2], some_path(v).map(Some)) },
+    Known {
+        name: "--report",
+        wants: "a path, `-`, or `fd:N`",
+        set: |o, v| set(&mut o.report, destination(v).map(Some)),
+    },
+    Known {
+        name: "--bind",
+        wants: "`SRC:/DST` or `SRC:/DST:rw`",
+        set: |o, v| add(&mut o.binds, bind(v.to_bytes())),
+    },
+    Known { name: "--env", wants: "`NAME=VALUE`", set: |o, v| add(&mut o.env, environment(v)) },
+    Known { name: "--cwd", wants: "an absolute path", set: |o, v| set(&mut o.cwd, absolute(v).map(Some)) },
+    Known { name: "--uid", wants: ID, set: |o, v| set(&mut o.uid, id(v)) },
+    Known { name: "--gid", wants: ID, set: |o, v| set(&mut o.gid, id(v)) },
+    Known {
+        name: "--hostname",
+        wants: "a name of 1 to 64 letters, digits, `-` or `.`",
+        set: |o, v| set(&mut o.hostname, hostname(v)),
+    },
+    Known { name: "--net", wants: "`none`, `loopback` or `host`", set: |o, v| set(&mut o.net, net(v)) },
+    Known {
+        name: "--cpus",
+        wants: "a list of CPUs such as `0-2,5`",
+        set: |o, v| set(&mut o.cpus, CpuList::parse(v.to_bytes()).map(Some)),
+    },
+    Known {
+        name: "--cgroup",
+        wants: "`auto`, `v2`, `v1` or `none`",
+        set: |o, v| set(&mut o.cgroup, cgroup(v)),
+    },
+    Known {
+        name: "--seccomp",
+        wants: "`default`, `off` or a compiled policy's path",
+        set: |o, v| set(&mut o.seccomp, seccomp(v)),
+    },
+    Known { name: "--without", wants: "the name of a guard (see `init guards`)", set: without },
+];
+
+fn set<T>(place: &mut T, value: Option<T>) -> Result<(), Refused> {
+    *place = value.ok_or(Refused::Value)?;
+    Ok(())
+}
+
+fn add<T: Copy, const N: usize>(list: &mut List<T, N>, value: Option<T>) -> Result<(), Refused> {
+    list.push(value.ok_or(Refused::Value)?).map_err(|_| Refused::Full)
+}
+
+fn without(options: &mut Options<'_>, value: &CStr) -> Result<(), Refused> {
+    options.guards.remove(Guard::named(value.to_bytes()).ok_or(Refused::Value)?);
+    Ok(())
+}
+
+/// A limit that `none` lifts.
+fn limit(value: &CStr, parse: fn(&[u8]) -> Option<u64>) -> Option<Option<u64>> {
+    if value == c"none" { Some(None) } else { parse(value.to_bytes()).map(Some) }
+}
+
+/// A time with its unit, in nanoseconds; decimals are allowed and must come out even.
+fn duration(text: &[u8]) -> Option<u64> {
+    const UNITS: [(&[u8], u64); 3] = [(b"us", 1_000), (b"ms", 1_000_000), (b"s", 1_000_000_000)];
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(*name)?, *unit)))?;
+    let mut parts = number.splitn(2, |byte| *byte == b'.');
+    let whole = parse_number(parts.next()?)?.checked_mul(unit)?;
+    let Some(decimals) = parts.next() else { return Some(whole) };
+    let scale = 10u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
+    let fraction = parse_number(decimals)?.checked_mul(unit)?;
+    (fraction % scale == 0).then_some(())?;
+    whole.checked_add(fraction / scale)
+}
+
+/// Bytes, with K, M or G as powers of 1024.
+fn size(text: &[u8]) -> Option<u64> {
+    let (digits, shift) = match text.split_last()? {
+        (b'K', digits) => (digits, 10),
+        (b'M', digits) => (digits, 20),
+        (b'G', digits) => (digits, 30),
+        _ => (text, 0),
+    };
+    parse_number(digits)?.checked_mul(1 << shift)
+}
+
+fn some_path(value: &CStr) -> Option<&CStr> {
+    (!value.is_empty()).then_some(value)
+}
+
+fn absolute(value: &CStr) -> Option<&CStr> {
+    value.to_bytes().starts_with(b"/").then_some(value)
+}
+
+fn destination(value: &CStr) -> Option<Destination<'_>> {
+    match value.to_bytes() {
+        b"-" => Some(Destination::Stdout),
+        bytes => match bytes.strip_prefix(b"fd:") {
+            Some(number) => parse_number(number).and_then(|fd| i32::try_from(fd).ok()).map(Destination::Fd),
+            None => some_path(value).map(Destination::Path),
+        },
+    }
+}
+
+fn bind(text: &[u8]) -> Option<Bind<'_>> {
+    let (text, writable) = text.strip_suffix(b":rw").map_or((text, false), |rest| (rest, true));
+    let colon = text.iter().rposition(|byte| *byte == b':')?;
+    let (source, target) = (&text[..colon], &text[colon + 1..]);
+    (!source.is_empty() && target.len() > 1 && target[0] == b'/').then_some(Bind { source, target, writable })
+}
+
+fn environment(value: &CStr) -> Option<&CStr> {
+    let equals = value.to_bytes().iter().position(|byte| *byte == b'=')?;
+    (equals > 0).then_some(value)
+}
+
+/// Never 0: root inside would own what root on the host owns. Never the last: it means "unchanged" to setresuid(2).
+fn id(value: &CStr) -> Option<u32> {
+    let id = u32::try_from(parse_number(value.to_bytes())?).ok()?;
+    (id != 0 && id != u32::MAX).then_some(id)
+}
+
+fn hostname(value: &CStr) -> Option<&CStr> {
+    let bytes = value.to_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    ((1..=64).contains(&bytes.len()) && bytes.iter().all(plain)).then_some(value)
+}
+
+fn net(value: &CStr) -> Option<Net> {
+    match value.to_bytes() {
+        b"none" => Some(Net::None),
+        b"loopback" => Some(Net::Loopback),
+        b"host" => Some(Net::Host),
+        _ => None,
+    }
+}
+
+fn cgroup(value: &CStr) -> Option<CgroupChoice> {
+    match value.to_bytes() {
+        b"auto" => Some(CgroupChoice::Auto),
+        b"v2" => Some(CgroupChoice::V2),
+        b"v1" => Some(CgroupChoice::V1),
+        b"none" => Some(CgroupChoice::None),
+        _ => None,
+    }
+}
+
+fn seccomp(value: &CStr) -> Option<SeccompChoice<'_>> {
+    match value.to_bytes() {
+        b"default" => Some(SeccompChoice::Default),
+        b"off" => Some(SeccompChoice::Off),
+        _ => some_path(value).map(SeccompChoice::File),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+
+    /// Parses words that live for the rest of the test program.
+    fn parse_words(words: &[&str]) -> Result<Options<'static>, UsageError<'static>> {
+        let mut line = String::new();
+        for word in words {
+            line += &format!("'{word}' ");
+        }
+        let line = Box::leak(CString::new(line).unwrap().into_bytes_with_nul().into_boxed_slice());
+        let pointers = Box::leak(vec![core::ptr::null(); words.len() + 1].into_boxed_slice());
+        parse(Args::split(line, pointers).unwrap())
+    }
+
+    fn with(options: &[&str]) -> Result<Options<'static>, UsageError<'static>> {
+        parse_words(&[&["--root", "/r"], options, &["--", "/bin/true", "-x"]].concat())
+    }
+
+    fn message(options: &[&str]) -> String {
+        let mut buffer = [0; 200];
+        let mut line = Text::new(&mut buffer);
+        with(options).err().unwrap().render(&mut line);
+        String::from_utf8(line.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_bare_command_line_has_the_defaults() {
+        let options = with(&[]).ok().unwrap();
+        assert_eq!(options.root, c"/r");
+        assert_eq!((options.command.len(), options.command.get(1)), (2, Some(c"-x")));
+        assert_eq!(options.limits, Limits::DEFAULT);
+        assert_eq!((options.uid, options.net, options.tty), (DEFAULT_ID, Net::Loopback, false));
+    }
+
+    #[test]
+    fn times_take_units_and_decimals() {
+        for (text, nanoseconds) in
+            [("1s", 1_000_000_000), ("0.25s", 250_000_000), ("10us", 10_000), ("1.5ms", 1_500_000)]
+        {
+            assert_eq!(
+                with(&["--cpu-time", text]).ok().unwrap().limits.cpu_time,
+                Some(nanoseconds),
+                "{text}"
+            );
+        }
+        assert_eq!(with(&["--wall-time", "none"]).ok().unwrap().limits.wall_time, None);
+        for bad in ["1", "s", "-1s", "1.s", "1m", "1e3s", "99999999999999999999s", "0.0001us"] {
+            assert!(with(&["--cpu-time", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_take_powers_of_1024() {
+        for (text, bytes) in [("0", 0), ("64K", 64 << 10), ("256M", 256 << 20), ("2G", 2 << 30), ("17", 17)] {
+            assert_eq!(with(&["--memory", text]).ok().unwrap().limits.memory, Some(bytes), "{text}");
+        }
+        for bad in ["", "M", "1T", "1.5M", "-1", "1k", "99999999999G"] {
+            assert!(with(&["--memory", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bind_names_source_target_and_mode() {
+        let options = with(&["--bind", "/a:/b", "--bind", "/c:d:/e:rw"]).ok().unwrap();
+        assert_eq!(
+            options.binds.as_slice(),
+            [
+                Bind { source: b"/a", target: b"/b", writable: false },
+                Bind { source: b"/c:d", target: b"/e", writable: true },
+            ]
+        );
+        for bad in ["/a", ":/b", "/a:b", "/a:/", "/a:/b:ro"] {
+            assert!(with(&["--bind", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_report_goes_to_a_file_a_descriptor_or_stdout() {
+        for (text, destination) in [
+            ("-", Destination::Stdout),
+            ("fd:7", Destination::Fd(7)),
+            ("/tmp/r", Destination::Path(c"/tmp/r")),
+        ] {
+            assert_eq!(with(&["--report", text]).ok().unwrap().report, Some(destination));
+        }
+        assert!(with(&["--report", "fd:x"]).is_err());
+    }
+
+    #[test]
+    fn cpus_are_a_list_of_ranges() {
+        let cpus = with(&["--cpus", "0-2,5"]).ok().unwrap().cpus.unwrap();
+        assert_eq!((cpus.mask[0], cpus.count()), (0b10_0111, 4));
+        for bad in ["", "2-1", "x", "0,,1", "1024", "-1"] {
+            assert!(with(&["--cpus", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn root_is_never_a_submissions_id() {
+        for bad in ["0", "4294967295", "-1", "judge"] {
+            assert!(with(&["--uid", bad]).is_err(), "{bad}");
+            assert!(with(&["--gid", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_guard_is_taken_away_by_name() {
+        let options = with(&["--without", "seccomp"]).ok().unwrap();
+        assert!(!options.guards.has(Guard::Seccomp) && options.guards.has(Guard::Capabilities));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(message(&["--frob", "1"]), "init: unknown option `--frob`");
+        assert_eq!(
+            message(&["--memory", "lots"]),
+            "init: `--memory` takes a size in bytes such as `64K` or `256M`, or `none`, not `lots`"
+        );
+        assert_eq!(message(&["stray"]), "init: `stray` is no option; a command goes behind `--`");
+        assert_eq!(parse_words(&["--root"]).err(), Some(UsageError::MissingValue("--root")));
+        assert_eq!(parse_words(&["--", "x"]).err(), Some(UsageError::MissingRoot));
+        assert_eq!(parse_words(&["--root", "/r"]).err(), Some(UsageError::MissingCommand));
+        let too_many: Vec<&str> = ["--env", "A=B"].repeat(MAX_ENV + 1);
+        assert_eq!(with(&too_many).err(), Some(UsageError::TooMany("--env")));
+    }
+}
