@@ -1,0 +1,108 @@
+//! The socket pair between the supervisor and the sandbox's own processes: messages out, one "go" in, and for each
+//! side the proof that the other is alive.
+
+use core::mem::MaybeUninit;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
+};
+
+use rustix::process::Pid;
+
+use crate::clock;
+use crate::message::{LEN, Message};
+
+/// The supervisor's end.
+pub struct Supervisor(OwnedFd);
+
+/// The end of PID 1, and of the submission's process until it execs.
+pub struct Inside(OwnedFd);
+
+/// A message with what the kernel says of its sender.
+pub struct Received {
+    /// The message.
+    pub message: Message,
+    /// The sender's pid, in the supervisor's pid namespace.
+    pub sender: Option<Pid>,
+}
+
+/// Makes both ends.
+pub fn pair() -> Result<(Supervisor, Inside), Errno> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    // The pid of a message's sender, translated into our pid namespace (unix(7), SO_PASSCRED).
+    sockopt::set_socket_passcred(&ours, true)?;
+    Ok((Supervisor(ours), Inside(theirs)))
+}
+
+impl Supervisor {
+    /// Lets the submission start.
+    pub fn send_go(&self) -> Result<(), Errno> {
+        rustix::net::send(&self.0, b"go", SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// The next message, if there is one now.
+    pub fn receive(&self) -> Option<Received> {
+        let mut bytes = [0; LEN];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let received = recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags).ok()?;
+        let sender = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid),
+            _ => None,
+        });
+        let message = (received.bytes == LEN).then(|| Message::decode(&bytes)).flatten()?;
+        Some(Received { message, sender })
+    }
+
+    /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
+    pub fn receive_descriptor(&self) -> Option<OwnedFd> {
+        let mut bytes = [0; LEN];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags).ok()?;
+        ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        })
+    }
+}
+
+impl Inside {
+    /// Tells the supervisor. When it is gone there is nobody to tell, and the sandbox ends by other means.
+    pub fn send(&self, message: Message) {
+        let _ = rustix::io::write(&self.0, &message.encode()); // a dead supervisor is noticed by `supervisor_lives`
+    }
+
+    /// Hands a descriptor to the supervisor.
+    pub fn send_descriptor(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [descriptor];
+        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+        sendmsg(&self.0, &[IoSlice::new(b"fd")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// Waits until the supervisor lets us start; false when it died instead.
+    pub fn wait_for_go(&self) -> bool {
+        let mut word = [0; 2];
+        rustix::io::read(&self.0, &mut word) == Ok(2)
+    }
+
+    /// Whether the supervisor is still there: its end of the socket is open.
+    pub fn supervisor_lives(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::RDHUP)];
+        !matches!(poll(&mut fds, Some(&clock::timespec(0))), Ok(1..))
+    }
+}
+
+impl AsFd for Supervisor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

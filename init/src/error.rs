@@ -1,0 +1,281 @@
+//! Why the sandbox itself failed: which step, on what, by which call, with which errno.
+//!
+//! Never a verdict: every [`Error`] ends as status `sandbox-error` and exit code 125.
+
+use rustix::io::Errno;
+
+use crate::options::Options;
+use crate::text::Text;
+use crate::{cgroup, mounts};
+
+/// What failed. Small and plain, because it crosses from the sandbox's processes to the supervisor as bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Error {
+    /// The part of the set-up that was at work.
+    pub step: Step,
+    /// The system call that said no.
+    pub call: Call,
+    /// What it was called on.
+    pub subject: Subject,
+    /// Its answer.
+    pub errno: Errno,
+}
+
+/// Declares an enum whose variants have a name for people, and can be told by number.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[allow(missing_docs)] // each variant is documented by its name
+        pub enum $name { $($variant),* }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+
+            /// The name for people.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $text),* }
+            }
+        }
+    };
+}
+pub(crate) use named;
+
+named! {
+    /// The parts of a run, in the order in which they happen.
+    Step {
+        Start = "start",
+        Streams = "streams",
+        Cgroup = "cgroup",
+        Clone = "clone",
+        Namespaces = "namespaces",
+        Mounts = "mounts",
+        Devices = "devices",
+        Terminal = "terminal",
+        Root = "root",
+        Limits = "limits",
+        Credentials = "credentials",
+        Seccomp = "seccomp",
+        Exec = "exec",
+        Supervise = "supervise",
+        Boot = "boot",
+    }
+}
+
+named! {
+    /// The system calls that can fail a run.
+    Call {
+        Chdir = "chdir",
+        Chown = "fchownat",
+        Chroot = "chroot",
+        Clone3 = "clone3",
+        CloseRange = "close_range",
+        Dup = "dup3",
+        Exec = "execve",
+        Fsconfig = "fsconfig",
+        Fsmount = "fsmount",
+        Fsopen = "fsopen",
+        Fstat = "fstat",
+        Getcwd = "getcwd",
+        Interrupted = "signal",
+        Ioctl = "ioctl",
+        Kill = "pidfd_send_signal",
+        Mkdir = "mkdirat",
+        Mount = "mount",
+        MountSetattr = "mount_setattr",
+        MoveMount = "move_mount",
+        Open = "openat2",
+        OpenTree = "open_tree",
+        Pipe = "pipe2",
+        PivotRoot = "pivot_root",
+        Poll = "ppoll",
+        Prctl = "prctl",
+        Read = "read",
+        SetAffinity = "sched_setaffinity",
+        Seccomp = "seccomp",
+        Setgroups = "setgroups",
+        Sethostname = "sethostname",
+        Setresgid = "setresgid",
+        Setresuid = "setresuid",
+        Setrlimit = "setrlimit",
+        Setsid = "setsid",
+        Signalfd = "signalfd4",
+        Socket = "socket",
+        Statx = "statx",
+        Symlink = "symlinkat",
+        Umount = "umount2",
+        Unshare = "unshare",
+        Capset = "capset",
+        Died = "exit",
+        Wait = "wait4",
+        Write = "write",
+    }
+}
+
+/// What a failed call was about. Indices point into the options or the tables of this crate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// The call says it all.
+    None,
+    /// `--root`.
+    Root,
+    /// `--cwd`.
+    Cwd,
+    /// The command to run.
+    Command,
+    /// A standard stream of the submission: 0, 1 or 2.
+    Stream(u8),
+    /// `--report`.
+    Report,
+    /// `--seccomp`.
+    Policy,
+    /// The source of the `--bind` with this index.
+    BindSource(u8),
+    /// The target of the `--bind` with this index.
+    BindTarget(u8),
+    /// Entry of [`mounts::TARGETS`].
+    Target(u8),
+    /// Entry of [`cgroup::FILES`].
+    CgroupFile(u8),
+}
+
+impl Subject {
+    /// As two bytes, for the way to the supervisor.
+    pub fn encode(self) -> [u8; 2] {
+        match self {
+            Subject::None => [0, 0],
+            Subject::Root => [1, 0],
+            Subject::Cwd => [2, 0],
+            Subject::Command => [3, 0],
+            Subject::Report => [4, 0],
+            Subject::Policy => [5, 0],
+            Subject::Stream(index) => [6, index],
+            Subject::BindSource(index) => [7, index],
+            Subject::BindTarget(index) => [8, index],
+            Subject::Target(index) => [9, index],
+            Subject::CgroupFile(index) => [10, index],
+        }
+    }
+
+    /// The reverse of [`Subject::encode`].
+    pub fn decode([kind, index]: [u8; 2]) -> Subject {
+        match kind {
+            1 => Subject::Root,
+            2 => Subject::Cwd,
+            3 => Subject::Command,
+            4 => Subject::Report,
+            5 => Subject::Policy,
+            6 => Subject::Stream(index),
+            7 => Subject::BindSource(index),
+            8 => Subject::BindTarget(index),
+            9 => Subject::Target(index),
+            10 => Subject::CgroupFile(index),
+            _ => Subject::None,
+        }
+    }
+
+    /// The name of the thing for people: the path that they gave, or the one that we use.
+    pub fn name<'a>(self, options: &Options<'a>) -> Option<&'a [u8]> {
+        let bind = |index: u8| options.binds.as_slice().get(usize::from(index));
+        match self {
+            Subject::None => None,
+            Subject::Root => Some(options.root.to_bytes()),
+            Subject::Cwd => options.cwd.map(core::ffi::CStr::to_bytes),
+            Subject::Command => options.command.get(0).map(core::ffi::CStr::to_bytes),
+            Subject::Report => Some(b"--report"),
+            Subject::Policy => Some(b"--seccomp"),
+            Subject::Stream(0) => Some(b"stdin"),
+            Subject::Stream(1) => Some(b"stdout"),
+            Subject::Stream(_) => Some(b"stderr"),
+            Subject::BindSource(index) => bind(index).map(|bind| bind.source),
+            Subject::BindTarget(index) => bind(index).map(|bind| bind.target),
+            Subject::Target(index) => mounts::TARGETS.get(usize::from(index)).map(|target| target.to_bytes()),
+            Subject::CgroupFile(index) => cgroup::FILES.get(usize::from(index)).map(|file| file.to_bytes()),
+        }
+    }
+}
+
+/// Attaches step, call and subject to an errno: `open(…).map_err(at(Step::Streams, Call::Open, Subject::Report))?`.
+pub fn at(step: Step, call: Call, subject: Subject) -> impl Fn(Errno) -> Error {
+    move |errno| Error { step, call, subject, errno }
+}
+
+impl Error {
+    /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
+    pub fn render(&self, options: &Options<'_>, line: &mut Text<'_>) {
+        line.push(b"init: ").push(self.step.name().as_bytes());
+        line.push(b": ").push(self.call.name().as_bytes()).push(b": ");
+        if let Some(name) = self.subject.name(options) {
+            line.push(b"`").push(name).push(b"`: ");
+        }
+        push_errno(line, self.errno);
+    }
+}
+
+/// Writes an errno's name, or its number when it has none here.
+pub fn push_errno(line: &mut Text<'_>, errno: Errno) {
+    match ERRNO_NAMES.iter().find(|(known, _)| *known == errno) {
+        Some((_, name)) => line.push(name.as_bytes()),
+        None => line.push(b"errno ").number(errno.raw_os_error() as u64),
+    };
+}
+
+/// The errors that the calls of [`Call`] can give, errno(3).
+const ERRNO_NAMES: &[(Errno, &str)] = &[
+    (Errno::PERM, "EPERM (operation not permitted)"),
+    (Errno::NOENT, "ENOENT (no such file or directory)"),
+    (Errno::INTR, "EINTR (a signal asked to end)"),
+    (Errno::IO, "EIO"),
+    (Errno::TOOBIG, "E2BIG (argument list too long)"),
+    (Errno::NOEXEC, "ENOEXEC (not an executable format)"),
+    (Errno::BADF, "EBADF (no such descriptor)"),
+    (Errno::CHILD, "ECHILD (it died without a word)"),
+    (Errno::AGAIN, "EAGAIN"),
+    (Errno::NOMEM, "ENOMEM"),
+    (Errno::ACCESS, "EACCES (permission denied)"),
+    (Errno::BUSY, "EBUSY"),
+    (Errno::EXIST, "EEXIST"),
+    (Errno::XDEV, "EXDEV"),
+    (Errno::NODEV, "ENODEV"),
+    (Errno::NOTDIR, "ENOTDIR (not a directory)"),
+    (Errno::ISDIR, "EISDIR (is a directory)"),
+    (Errno::INVAL, "EINVAL"),
+    (Errno::NFILE, "ENFILE"),
+    (Errno::MFILE, "EMFILE"),
+    (Errno::NOTTY, "ENOTTY (not a terminal)"),
+    (Errno::TXTBSY, "ETXTBSY"),
+    (Errno::NOSPC, "ENOSPC"),
+    (Errno::ROFS, "EROFS (read-only file system)"),
+    (Errno::PIPE, "EPIPE"),
+    (Errno::NAMETOOLONG, "ENAMETOOLONG"),
+    (Errno::NOSYS, "ENOSYS (not in this kernel)"),
+    (Errno::LOOP, "ELOOP (a symbolic link where none may be)"),
+    (Errno::TIMEDOUT, "ETIMEDOUT"),
+    (Errno::OPNOTSUPP, "EOPNOTSUPP"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subject_survives_the_way_to_the_supervisor() {
+        let subjects = [
+            Subject::None,
+            Subject::Root,
+            Subject::Cwd,
+            Subject::Command,
+            Subject::Report,
+            Subject::Policy,
+            Subject::Stream(2),
+            Subject::BindSource(7),
+            Subject::BindTarget(31),
+            Subject::Target(4),
+            Subject::CgroupFile(3),
+        ];
+        for subject in subjects {
+            assert_eq!(Subject::decode(subject.encode()), subject);
+        }
+    }
+}

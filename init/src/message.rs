@@ -1,0 +1,118 @@
+//! What the sandbox's own processes tell the supervisor: short records on a socket that the submission never has.
+
+use rustix::io::Errno;
+
+use crate::error::{Call, Error, Step, Subject};
+
+/// Bytes of a record; each is sent and received whole (SOCK_SEQPACKET).
+pub const LEN: usize = 40;
+
+/// CPU time as rusage has it (getrusage(2)), for runs without a cgroup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// In user space, in nanoseconds.
+    pub user: u64,
+    /// In the kernel, in nanoseconds.
+    pub system: u64,
+    /// The largest resident set of any one process, in bytes.
+    pub max_rss: u64,
+}
+
+/// One record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// The submission's process is about to exec; the clocks start.
+    Started {
+        /// CLOCK_MONOTONIC, in nanoseconds.
+        at: u64,
+        /// What set-up had cost in the run's cgroup until then, in nanoseconds of CPU time.
+        cpu: u64,
+    },
+    /// The submission's main process ended.
+    Exited {
+        /// CLOCK_MONOTONIC, in nanoseconds.
+        at: u64,
+        /// Raw wait status.
+        status: i32,
+        /// What it and its reaped descendants used.
+        usage: Usage,
+    },
+    /// The program could not be executed.
+    NotExecuted(Errno),
+    /// Set-up failed.
+    Failed(Error),
+}
+
+impl Message {
+    /// As bytes: kind, step, call, 0, a 32-bit number, then up to four 64-bit numbers.
+    pub fn encode(self) -> [u8; LEN] {
+        let (head, number, words) = match self {
+            Message::Started { at, cpu } => ([1, 0, 0, 0], 0, [at, cpu, 0, 0]),
+            Message::Exited { at, status, usage } => {
+                ([2, 0, 0, 0], status, [at, usage.user, usage.system, usage.max_rss])
+            }
+            Message::NotExecuted(errno) => ([3, 0, 0, 0], errno.raw_os_error(), [0; 4]),
+            Message::Failed(Error { step, call, subject, errno }) => {
+                let subject = u16::from_ne_bytes(subject.encode()).into();
+                ([4, step as u8, call as u8, 0], errno.raw_os_error(), [subject, 0, 0, 0])
+            }
+        };
+        let mut bytes = [0; LEN];
+        bytes[..4].copy_from_slice(&head);
+        bytes[4..8].copy_from_slice(&number.to_ne_bytes());
+        for (place, word) in bytes[8..].chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// From bytes; `None` if they are no record.
+    pub fn decode(bytes: &[u8; LEN]) -> Option<Message> {
+        let [kind, step, call, _, n0, n1, n2, n3, rest @ ..] = *bytes;
+        let number = i32::from_ne_bytes([n0, n1, n2, n3]);
+        let mut words = [0; 4];
+        for (word, place) in words.iter_mut().zip(rest.as_chunks().0) {
+            *word = u64::from_ne_bytes(*place);
+        }
+        let [first, second, third, fourth] = words;
+        match kind {
+            1 => Some(Message::Started { at: first, cpu: second }),
+            2 => {
+                let usage = Usage { user: second, system: third, max_rss: fourth };
+                Some(Message::Exited { at: first, status: number, usage })
+            }
+            3 => Some(Message::NotExecuted(Errno::from_raw_os_error(number))),
+            4 => Some(Message::Failed(Error {
+                step: *Step::ALL.get(usize::from(step))?,
+                call: *Call::ALL.get(usize::from(call))?,
+                subject: Subject::decode((first as u16).to_ne_bytes()),
+                errno: Errno::from_raw_os_error(number),
+            })),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_arrives_as_it_was_sent() {
+        let error = Error {
+            step: Step::Mounts,
+            call: Call::OpenTree,
+            subject: Subject::BindTarget(3),
+            errno: Errno::NOENT,
+        };
+        for message in [
+            Message::Started { at: 1 << 40, cpu: 77 },
+            Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
+            Message::NotExecuted(Errno::NOEXEC),
+            Message::Failed(error),
+        ] {
+            assert_eq!(Message::decode(&message.encode()), Some(message));
+        }
+        assert_eq!(Message::decode(&[0; LEN]), None);
+    }
+}
