@@ -1,0 +1,40 @@
+//! Who runs the supervisor, and so what the sandbox's processes can become.
+
+use rustix::thread::CapabilitySet;
+
+use crate::guard::Guard;
+use crate::options::Options;
+
+/// The supervisor's own user and what it may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Whether it may make namespaces and change users (CAP_SYS_ADMIN). Without it the sandbox gets a user
+    /// namespace of its own, in which the one user that can be mapped is this one (user_namespaces(7)).
+    pub privileged: bool,
+}
+
+impl Identity {
+    /// Asks the kernel.
+    pub fn current() -> Identity {
+        let privileged = rustix::thread::capabilities(None)
+            .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN | CapabilitySet::SETUID));
+        Identity {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            privileged,
+        }
+    }
+
+    /// Notes what a run without privilege cannot have.
+    pub fn note_missing(self, options: &mut Options<'_>) {
+        if !self.privileged {
+            let why = "not root: one user is mapped, for PID 1 and the submission alike";
+            options.guards.unavailable(Guard::Uid, why);
+            options.guards.unavailable(Guard::Groups, "not root: a user namespace keeps the caller's groups");
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The mount tree of the sandbox: built by descriptor from detached mounts, then entered, with the old root gone.
+//!
+//! Runs as PID 1 of the sandbox, before any untrusted process exists. No path is resolved twice: each source is
+//! opened once (and so cannot be swapped under us, CVE-2021-30465), each target is looked up inside the new root
+//! only, with no symbolic link followed (CVE-2023-27561, CVE-2025-31133).
+
+use core::ffi::CStr;
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, StatxFlags, Uid};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
+};
+
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
+use crate::options::{Bind, Options};
+use crate::path::PathBuffer;
+use crate::sys::{self, MountAttributes, Propagation, mount_setattr};
+use crate::text::Text;
+
+/// The places inside that we mount on. All but those below /dev must be real directories of the root.
+pub const TARGETS: &[&CStr] = &[
+    c"/",
+    c"/proc",
+    c"/dev",
+    c"/tmp",
+    c"/home/judge",
+    c"/dev/shm",
+    c"/dev/pts",
+    c"/proc (masked file)",
+    c"/dev/null",
+    c"/dev/zero",
+    c"/dev/full",
+    c"/dev/random",
+    c"/dev/urandom",
+    c"/dev/tty",
+];
+
+const ROOT: Subject = Subject::Target(0);
+const PROC: Subject = Subject::Target(1);
+const DEV: Subject = Subject::Target(2);
+const TMP: Subject = Subject::Target(3);
+const WORK: Subject = Subject::Target(4);
+const SHM: Subject = Subject::Target(5);
+const PTS: Subject = Subject::Target(6);
+const MASKED: Subject = Subject::Target(7);
+const FIRST_DEVICE: u8 = 8;
+
+/// The work directory: where a submission starts, and its only place beside /tmp that it can write.
+pub const WORK_DIRECTORY: &CStr = c"/home/judge";
+
+/// Files of /proc that any user could read and that tell of the machine, not of the sandbox (the list of
+/// ATTACKS FS-29 less those that only root can open). An absent one needs no mask.
+const MASKED_PROC_FILES: [&CStr; 6] =
+    [c"keys", c"key-users", c"kallsyms", c"interrupts", c"modules", c"sched_debug"];
+
+/// The device nodes below /dev, with the numbers that prove each is what its name says
+/// (`Documentation/admin-guide/devices.txt`).
+const DEVICES: [(&CStr, u32, u32); 6] = [
+    (c"null", 1, 3),
+    (c"zero", 1, 5),
+    (c"full", 1, 7),
+    (c"random", 1, 8),
+    (c"urandom", 1, 9),
+    (c"tty", 5, 0),
+];
+
+/// The links that udev(7) and shells expect beside them.
+const DEVICE_LINKS: [(&CStr, &CStr); 5] = [
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+/// A file system for the scratch space holds at most one inode per this many bytes, as tmpfs does by default.
+const BYTES_PER_INODE: u64 = 4096;
+/// Inodes for what we make in it ourselves.
+const OWN_INODES: u64 = 64;
+
+/// Builds the tree and makes it this process's root. Afterwards nothing of the host's tree is reachable.
+pub fn enter(options: &Options<'_>) -> Result<(), Error> {
+    make_private(options)?;
+    // The modes below are meant as written; the submission starts with the usual mask, whatever our caller's is.
+    rustix::process::umask(Mode::empty());
+    let scratch = Scratch::mount(options)?;
+    let root = attach_root(options)?;
+    attach_proc(options, &root, &scratch)?;
+    attach_dev(options, &root, &scratch)?;
+    let exec_allowed = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV);
+    attach(scratch.tree(c"tmp", exec_allowed, options, TMP)?, &root, c"tmp", TMP)?;
+    attach(scratch.tree(c"work", exec_allowed, options, WORK)?, &root, c"home/judge", WORK)?;
+    for (index, bind) in options.binds.as_slice().iter().enumerate() {
+        attach_bind(&root, bind, index as u8)?;
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    switch_root(&root)
+}
+
+/// No mount made from here on reaches the host, and none of the host's reaches us.
+fn make_private(options: &Options<'_>) -> Result<(), Error> {
+    if !options.guards.has(Guard::PrivateMounts) {
+        return Ok(());
+    }
+    let root = rustix::fs::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(at(
+        Step::Mounts,
+        Call::Open,
+        ROOT,
+    ))?;
+    mount_setattr(root.as_fd(), MountAttributes::default(), Propagation::Private, true).map_err(at(
+        Step::Mounts,
+        Call::MountSetattr,
+        ROOT,
+    ))
+}
+
+/// The directory of `--root` as a mount of its own, stacked onto `/` (entered later, by [`switch_root`]).
+fn attach_root(options: &Options<'_>) -> Result<OwnedFd, Error> {
+    let root =
+        open_tree(CWD, options.root, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+            .map_err(at(Step::Mounts, Call::OpenTree, Subject::Root))?;
+    let wanted = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::READ_ONLY);
+    restrict(&root, wanted, options, Subject::Root)?;
+    move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
+        Step::Mounts,
+        Call::MoveMount,
+        Subject::Root,
+    ))?;
+    Ok(root)
+}
+
+/// A fresh procfs: it shows the pid namespace of this process.
+fn attach_proc(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Result<(), Error> {
+    let context = new_filesystem(c"proc", PROC)?;
+    let mut attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    if options.guards.has(Guard::ProcReadOnly) {
+        attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
+    }
+    let proc = create(&context, attributes, PROC)?;
+    attach(proc.as_fd(), root, c"proc", PROC)?;
+    if !options.guards.has(Guard::ProcMasks) {
+        return Ok(());
+    }
+    for file in MASKED_PROC_FILES {
+        let mask = scratch.tree(c"void", MountAttributes::READ_ONLY, options, MASKED)?;
+        match move_mount(mask.as_fd(), c"", proc.as_fd(), file, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(at(Step::Mounts, Call::MoveMount, MASKED)(errno)),
+        }
+    }
+    Ok(())
+}
+
+/// /dev: device nodes of the host, each checked, in a directory that cannot be written.
+fn attach_dev(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Result<(), Error> {
+    let shut = MountAttributes::NO_SUID.and(MountAttributes::NO_EXEC).and(MountAttributes::READ_ONLY);
+    let dev = scratch.tree(c"dev", shut, options, DEV)?;
+    attach(dev.as_fd(), root, c"dev", DEV)?;
+    for (index, (name, major, minor)) in DEVICES.into_iter().enumerate() {
+        let subject = Subject::Target(FIRST_DEVICE + index as u8);
+        let node = open_device(name, major, minor).map_err(at(Step::Devices, Call::Open, subject))?;
+        let node = clone_tree(node.as_fd(), c"").map_err(at(Step::Devices, Call::OpenTree, subject))?;
+        move_mount(node.as_fd(), c"", dev.as_fd(), name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            .map_err(at(Step::Devices, Call::MoveMount, subject))?;
+    }
+    let no_exec = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::NO_EXEC);
+    attach(scratch.tree(c"shm", no_exec, options, SHM)?, root, c"dev/shm", SHM)?;
+    if options.tty { attach_pts(options, root) } else { Ok(()) }
+}
+
+/// A devpts of the sandbox's own, so that a terminal inside has a name inside.
+fn attach_pts(options: &Options<'_>, root: &OwnedFd) -> Result<(), Error> {
+    let context = new_filesystem(c"devpts", PTS)?;
+    let mut digits = [0; 20];
+    let settings: [(&CStr, &[u8]); 3] =
+        [(c"mode", b"620"), (c"ptmxmode", b"666"), (c"uid", decimal(options.uid.into(), &mut digits))];
+    for (key, value) in settings {
+        fsconfig_set_string(context.as_fd(), key, value).map_err(at(Step::Terminal, Call::Fsconfig, PTS))?;
+    }
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    attach(create(&context, attributes, PTS)?, root, c"dev/pts", PTS)
+}
+
+/// Shows a host path inside. A target below a writable place is made; anywhere else it must exist.
+fn attach_bind(root: &OwnedFd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
+    let (source, target) = (Subject::BindSource(index), Subject::BindTarget(index));
+    let tree = {
+        let mut path = PathBuffer::new();
+        let path = path.join(&[bind.source]).map_err(at(Step::Mounts, Call::OpenTree, source))?;
+        clone_tree(CWD, path).map_err(at(Step::Mounts, Call::OpenTree, source))?
+    };
+    let mut attributes = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV);
+    if !bind.writable {
+        attributes = attributes.and(MountAttributes::READ_ONLY);
+    }
+    mount_setattr(tree.as_fd(), attributes, Propagation::Private, false).map_err(at(
+        Step::Mounts,
+        Call::MountSetattr,
+        source,
+    ))?;
+    let kind = rustix::fs::fstat(tree.as_fd())
+        .map(|stat| FileType::from_raw_mode(stat.st_mode))
+        .map_err(at(Step::Mounts, Call::Fstat, source))?;
+    let place = open_or_make(root, bind.target, kind).map_err(at(Step::Mounts, Call::Open, target))?;
+    let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
+        Step::Mounts,
+        Call::MoveMount,
+        target,
+    ))
+}
+
+/// Makes the tree at `root` the root directory, and lets go of the old one.
+fn switch_root(root: &OwnedFd) -> Result<(), Error> {
+    rustix::process::fchdir(root).map_err(at(Step::Root, Call::Chdir, Subject::Root))?;
+    // Old and new root in one place: the new one becomes `/`, the old one is stacked on top of it …
+    rustix::process::pivot_root(c".", c".").map_err(at(Step::Root, Call::PivotRoot, Subject::Root))?;
+    // … and the first place of the scratch space on top of that. Both go, and with them every mount of the host.
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Step::Root, Call::Umount, TMP))?;
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Step::Root, Call::Umount, Subject::Root))?;
+    // pivot_root(2) leaves open whether the caller's root moves along; chroot(2) does not.
+    rustix::process::chroot(c".").map_err(at(Step::Root, Call::Chroot, Subject::Root))?;
+    check_root(root)
+}
+
+/// Trusts nothing of the above: the working directory must be `/` (CVE-2024-21626), and `/..` the very same mount.
+fn check_root(root: &OwnedFd) -> Result<(), Error> {
+    let fail = |call| at(Step::Root, call, Subject::Root);
+    let mut path = [0; 64];
+    if sys::working_directory(&mut path).map_err(fail(Call::Getcwd))? != b"/" {
+        return Err(fail(Call::Getcwd)(Errno::XDEV));
+    }
+    let place = |path: &CStr, flags| {
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        rustix::fs::statx(root, path, flags, wanted).map(|statx| (statx.stx_mnt_id, statx.stx_ino))
+    };
+    let here = place(c"", AtFlags::EMPTY_PATH).map_err(fail(Call::Statx))?;
+    let above = place(c"/..", AtFlags::empty()).map_err(fail(Call::Statx))?;
+    if here == above { Ok(()) } else { Err(fail(Call::Statx)(Errno::XDEV)) }
+}
+
+/// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
+struct Scratch {
+    mount: OwnedFd,
+}
+
+impl Scratch {
+    fn mount(options: &Options<'_>) -> Result<Scratch, Error> {
+        let context = new_filesystem(c"tmpfs", TMP)?;
+        let inodes = options.limits.tmp / BYTES_PER_INODE + OWN_INODES;
+        for (key, value) in [(c"size", options.limits.tmp), (c"nr_inodes", inodes)] {
+            let mut digits = [0; 20];
+            fsconfig_set_string(context.as_fd(), key, decimal(value, &mut digits)).map_err(at(
+                Step::Mounts,
+                Call::Fsconfig,
+                TMP,
+            ))?;
+        }
+        let mount = create(&context, MountAttrFlags::MOUNT_ATTR_NOSUID, TMP)?;
+        // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on top
+        // of the old root, goes with the old root.
+        move_mount(mount.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
+            Step::Mounts,
+            Call::MoveMount,
+            TMP,
+        ))?;
+        let scratch = Scratch { mount };
+        scratch.furnish(options)?;
+        Ok(scratch)
+    }
+
+    /// What stands in it before the submission starts.
+    fn furnish(&self, options: &Options<'_>) -> Result<(), Error> {
+        let open_to_all = Mode::from_raw_mode(0o1777);
+        let owned = Mode::from_raw_mode(0o755);
+        for (name, mode, subject) in [
+            (c"tmp", open_to_all, TMP),
+            (c"shm", open_to_all, SHM),
+            (c"work", owned, WORK),
+            (c"dev", owned, DEV),
+            (c"dev/shm", owned, SHM),
+            (c"dev/pts", owned, PTS),
+        ] {
+            rustix::fs::mkdirat(&self.mount, name, mode).map_err(at(Step::Mounts, Call::Mkdir, subject))?;
+        }
+        let (uid, gid) = (Uid::from_raw(options.uid), Gid::from_raw(options.gid));
+        rustix::fs::chownat(&self.mount, c"work", Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(at(Step::Mounts, Call::Chown, WORK))?;
+        empty_file(self.mount.as_fd(), c"void").map_err(at(Step::Mounts, Call::Open, MASKED))?;
+        let dev =
+            open_inside(&self.mount, c"dev", OFlags::PATH).map_err(at(Step::Devices, Call::Open, DEV))?;
+        for (name, to) in DEVICE_LINKS {
+            rustix::fs::symlinkat(to, &dev, name).map_err(at(Step::Devices, Call::Symlink, DEV))?;
+        }
+        for (name, _, _) in DEVICES {
+            empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
+        }
+        Ok(())
+    }
+
+    /// Its directory `name` as a mount of its own.
+    fn tree(
+        &self,
+        name: &CStr,
+        attributes: MountAttributes,
+        options: &Options<'_>,
+        subject: Subject,
+    ) -> Result<OwnedFd, Error> {
+        let tree = clone_tree(self.mount.as_fd(), name).map_err(at(Step::Mounts, Call::OpenTree, subject))?;
+        restrict(&tree, attributes, options, subject)?;
+        Ok(tree)
+    }
+}
+
+/// Makes a file that nobody may open: a mask, or a place to mount a device node on.
+fn empty_file(directory: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, name, flags, Mode::empty()).map(drop)
+}
+
+fn new_filesystem(name: &CStr, subject: Subject) -> Result<OwnedFd, Error> {
+    fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC).map_err(at(Step::Mounts, Call::Fsopen, subject))
+}
+
+fn create(context: &OwnedFd, attributes: MountAttrFlags, subject: Subject) -> Result<OwnedFd, Error> {
+    fsconfig_create(context.as_fd()).map_err(at(Step::Mounts, Call::Fsconfig, subject))?;
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(at(
+        Step::Mounts,
+        Call::Fsmount,
+        subject,
+    ))
+}
+
+/// A detached mount of what stands at `path`, without what is mounted below it.
+fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if path.is_empty() {
+        flags |= OpenTreeFlags::AT_EMPTY_PATH;
+    }
+    open_tree(directory, path, flags)
+}
+
+/// Sets the attributes whose guards are up.
+fn restrict(
+    tree: &OwnedFd,
+    wanted: MountAttributes,
+    options: &Options<'_>,
+    subject: Subject,
+) -> Result<(), Error> {
+    let removable = [
+        (Guard::ReadOnlyRoot, MountAttributes::READ_ONLY),
+        (Guard::NoSuid, MountAttributes::NO_SUID),
+        (Guard::NoDev, MountAttributes::NO_DEV),
+    ];
+    let mut kept = wanted;
+    for (guard, attribute) in removable {
+        if !options.guards.has(guard) {
+            kept = kept.less(attribute);
+        }
+    }
+    mount_setattr(tree.as_fd(), kept, Propagation::Private, false).map_err(at(
+        Step::Mounts,
+        Call::MountSetattr,
+        subject,
+    ))
+}
+
+/// Gives `tree` its place inside the root.
+fn attach(tree: impl AsFd, root: &OwnedFd, place: &CStr, subject: Subject) -> Result<(), Error> {
+    let place = open_inside(root, place, OFlags::PATH | OFlags::DIRECTORY).map_err(at(
+        Step::Mounts,
+        Call::Open,
+        subject,
+    ))?;
+    let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
+        Step::Mounts,
+        Call::MoveMount,
+        subject,
+    ))
+}
+
+/// Opens a path inside the root: no symbolic link on the way, nothing above.
+fn open_inside(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+/// Opens a mount target; makes it, and the directories on the way, where the place is writable.
+fn open_or_make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<OwnedFd, Errno> {
+    let mut path = PathBuffer::new();
+    for (end, _) in target.iter().enumerate().filter(|(end, byte)| *end > 0 && **byte == b'/') {
+        match open_inside(root, path.join(&[&target[..end]])?, OFlags::PATH) {
+            Err(Errno::NOENT) => make(root, &target[..end], FileType::Directory)?,
+            Err(errno) => return Err(errno),
+            Ok(_) => {}
+        }
+    }
+    match open_inside(root, path.join(&[target])?, OFlags::PATH) {
+        Err(Errno::NOENT) => {
+            make(root, target, kind)?;
+            open_inside(root, path.join(&[target])?, OFlags::PATH)
+        }
+        found => found,
+    }
+}
+
+/// Makes one directory or empty file inside the root. Its parent exists.
+fn make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<(), Errno> {
+    let slash = target.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let mut path = PathBuffer::new();
+    let parent = open_inside(root, path.join(&[&target[..slash], b"/"])?, OFlags::PATH | OFlags::DIRECTORY)?;
+    let name = path.join(&[&target[slash + 1..]])?;
+    if kind == FileType::Directory {
+        return rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755));
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o444)).map(drop)
+}
+
+/// Opens a device node without following a link, and checks that it is the device that its name says.
+fn open_device(name: &CStr, major: u32, minor: u32) -> Result<OwnedFd, Errno> {
+    let mut path = PathBuffer::new();
+    let path = path.join(&[b"/dev/", name.to_bytes()])?;
+    let node = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = rustix::fs::fstat(&node)?;
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && stat.st_rdev == rustix::fs::makedev(major, minor);
+    if is_device { Ok(node) } else { Err(Errno::NODEV) }
+}
+
+fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut text = Text::new(digits);
+    text.number(number);
+    let len = text.as_bytes().len();
+    &digits[..len]
+}
