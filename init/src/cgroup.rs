@@ -1,0 +1,437 @@
+//! The run's cgroup: found, made, limited, measured and removed, on version 2 and on version 1.
+//!
+//! The supervisor opens the parent directories first, then starts the sandbox, then makes the directory of the
+//! run: whoever of the two outlives the other knows all that is needed to remove it ([`Place::remove`]).
+//! Only the submission is in it, neither supervisor nor PID 1: what it measures is the submission's alone.
+
+use core::ffi::CStr;
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::clock;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
+use crate::options::{CgroupChoice, Limits, Options};
+use crate::path::PathBuffer;
+use crate::text::{Text, parse_number};
+
+/// Files that a failure can be about.
+pub const FILES: &[&CStr] = &[
+    c"(the cgroup's directory)",
+    c"memory.max",
+    c"memory.swap.max",
+    c"memory.oom.group",
+    c"pids.max",
+    c"memory.limit_in_bytes",
+    c"memory.memsw.limit_in_bytes",
+    c"pids.max",
+    c"tasks",
+    c"cpuset.cpus",
+];
+
+const DIRECTORY: Subject = Subject::CgroupFile(0);
+const TASKS: Subject = Subject::CgroupFile(8);
+
+/// Cgroup version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Version {
+    /// One hierarchy; the submission is born into it (clone3(2), CLONE_INTO_CGROUP).
+    V2,
+    /// A hierarchy for each controller; the submission joins each before exec.
+    V1,
+}
+
+/// The controllers of version 1 that we use. In version 2 the first slot stands for the one hierarchy.
+const V1_CONTROLLERS: [&[u8]; 3] = [b"memory", b"pids", b"cpuacct"];
+const MEMORY: usize = 0;
+const PIDS: usize = 1;
+const CPUACCT: usize = 2;
+
+/// Where the run's directory goes, decided before the sandbox starts.
+pub struct Place {
+    /// Which version it is.
+    pub version: Version,
+    parents: [Option<OwnedFd>; 3],
+    name: [u8; NAME_LEN],
+}
+
+/// `capsule-` and two numbers in hexadecimal, and a NUL.
+const NAME_LEN: usize = 8 + 8 + 1 + 16 + 1;
+
+/// A limit to write: whose guard it is, in which slot of `Place`, to which file.
+struct Setting {
+    guard: Guard,
+    slot: usize,
+    file: u8,
+    value: fn(&Limits) -> Option<u64>,
+    /// Whether the file may be missing (a kernel without swap accounting): then the guard is not to be had.
+    optional: bool,
+}
+
+/// In the order in which the kernel wants them: memory.memsw must not be below memory.
+const SETTINGS_V2: &[Setting] = &[
+    Setting { guard: Guard::Memory, slot: 0, file: 1, value: |limits| limits.memory, optional: false },
+    Setting { guard: Guard::Swap, slot: 0, file: 2, value: |_| Some(0), optional: true },
+    Setting { guard: Guard::OomGroup, slot: 0, file: 3, value: |_| Some(1), optional: false },
+    Setting { guard: Guard::Pids, slot: 0, file: 4, value: |limits| limits.pids, optional: false },
+];
+const SETTINGS_V1: &[Setting] = &[
+    Setting { guard: Guard::Memory, slot: MEMORY, file: 5, value: |limits| limits.memory, optional: false },
+    Setting { guard: Guard::Swap, slot: MEMORY, file: 6, value: |limits| limits.memory, optional: true },
+    Setting { guard: Guard::Pids, slot: PIDS, file: 7, value: |limits| limits.pids, optional: false },
+];
+
+impl Place {
+    /// Looks for a hierarchy that can hold the run. Guards that it cannot give are noted as unavailable.
+    ///
+    /// # Errors
+    /// When the version that the options insist on cannot be had.
+    pub fn find(options: &mut Options<'_>) -> Result<Option<Place>, Error> {
+        let mut memberships = [0; 4096];
+        let memberships = read_file(CWD, c"/proc/self/cgroup", &mut memberships).unwrap_or_default();
+        let choice = options.cgroup;
+        let found = match choice {
+            CgroupChoice::None => None,
+            CgroupChoice::V2 => find_v2(memberships),
+            CgroupChoice::V1 => find_v1(memberships),
+            CgroupChoice::Auto => find_v2(memberships).or_else(|| find_v1(memberships)),
+        };
+        if found.is_none() && matches!(choice, CgroupChoice::V1 | CgroupChoice::V2) {
+            return Err(at(Step::Cgroup, Call::Open, DIRECTORY)(Errno::NOENT));
+        }
+        note_missing(options, found.as_ref());
+        Ok(found)
+    }
+
+    /// Makes the run's directory and writes its limits.
+    pub fn create(&self, options: &mut Options<'_>) -> Result<Cgroup, Error> {
+        let mut directories = [const { None }; 3];
+        for (directory, parent) in directories.iter_mut().zip(&self.parents) {
+            let Some(parent) = parent else { continue };
+            let error = at(Step::Cgroup, Call::Mkdir, DIRECTORY);
+            rustix::fs::mkdirat(parent, self.name(), Mode::from_raw_mode(0o755)).map_err(&error)?;
+            *directory = Some(open_directory(parent.as_fd(), self.name()).map_err(&error)?);
+        }
+        let cgroup = Cgroup { version: self.version, directories };
+        let settings = if self.version == Version::V2 { SETTINGS_V2 } else { SETTINGS_V1 };
+        for setting in settings {
+            cgroup.apply(setting, options)?;
+        }
+        Ok(cgroup)
+    }
+
+    /// Opens the directory that [`Place::create`] made, for the submission to be born into (version 2).
+    pub fn open(&self) -> Result<OwnedFd, Error> {
+        let parent = self.parents[0].as_ref().ok_or(Errno::NOENT);
+        parent.and_then(|parent| open_directory(parent.as_fd(), self.name())).map_err(at(
+            Step::Cgroup,
+            Call::Open,
+            DIRECTORY,
+        ))
+    }
+
+    /// Moves the calling thread into each hierarchy (version 1). Writing 0 to `tasks` moves the caller without
+    /// the machine-wide lock that moving a whole process takes.
+    pub fn join(&self) -> Result<(), Error> {
+        for parent in self.parents.iter().flatten() {
+            let mut path = PathBuffer::new();
+            path.join(&[self.name().to_bytes(), b"/tasks"])
+                .and_then(|tasks| write_file(parent.as_fd(), tasks, b"0"))
+                .map_err(at(Step::Cgroup, Call::Write, TASKS))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the run's directories. All its processes are dead; a missing directory is as good as removed.
+    pub fn remove(&self) {
+        /// The kernel may still be tearing down the last process: a few times a millisecond is ample.
+        const TRIES: usize = 50;
+        for parent in self.parents.iter().flatten() {
+            for _ in 0..TRIES {
+                match rustix::fs::unlinkat(parent, self.name(), AtFlags::REMOVEDIR) {
+                    Err(Errno::BUSY) => clock::sleep_ms(1),
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    fn name(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.name).unwrap_or_default()
+    }
+
+    fn new(version: Version, parents: [Option<OwnedFd>; 3]) -> Place {
+        let mut name = [0; NAME_LEN];
+        // A pid and the time since boot: nobody else has both.
+        let pid = rustix::process::getpid().as_raw_nonzero().get() as u64;
+        Text::new(&mut name[..NAME_LEN - 1]).push(b"capsule-").hex(pid, 8).push(b"-").hex(clock::now(), 16);
+        Place { version, parents, name }
+    }
+}
+
+/// Says of each guard that `found` cannot give why that is.
+fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
+    let why_nothing =
+        if options.cgroup == CgroupChoice::None { "--cgroup none" } else { "no cgroup that can be written" };
+    let has = |slot: usize| {
+        found.is_some_and(|place| place.version == Version::V2 || place.parents[slot].is_some())
+    };
+    let why = if found.is_some() { "controller missing" } else { why_nothing };
+    let needs = [
+        (Guard::Memory, MEMORY),
+        (Guard::Swap, MEMORY),
+        (Guard::OomGroup, MEMORY),
+        (Guard::Pids, PIDS),
+        (Guard::CpuAccounting, CPUACCT),
+    ];
+    for (guard, slot) in needs {
+        if !has(slot) {
+            options.guards.unavailable(guard, why);
+        }
+    }
+    if found.is_none() {
+        options.guards.unavailable(Guard::CgroupNamespace, why_nothing);
+    }
+}
+
+/// The unified hierarchy stands at one of these.
+const V2_ROOTS: [&[u8]; 2] = [b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified"];
+
+/// A directory of version 2 that may hand memory and pids on to children: our own cgroup, so that limits above us
+/// keep counting, else the root of what we see.
+fn find_v2(memberships: &[u8]) -> Option<Place> {
+    const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270; // linux/magic.h
+    let own = membership(memberships, b"")?;
+    let mut buffer = PathBuffer::new();
+    for root in V2_ROOTS {
+        for below in [own, b"/"] {
+            let Ok(path) = buffer.join(&[root, below]) else { continue };
+            let Ok(directory) = open_directory(CWD, path) else { continue };
+            let is_v2 =
+                rustix::fs::fstatfs(&directory).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_SUPER_MAGIC);
+            if is_v2 && hands_on_controllers(directory.as_fd()) {
+                return Some(Place::new(Version::V2, [Some(directory), None, None]));
+            }
+        }
+    }
+    None
+}
+
+/// Whether children of this directory get the memory and pids controllers, after asking for it.
+fn hands_on_controllers(directory: BorrowedFd<'_>) -> bool {
+    if !writable(directory) {
+        return false;
+    }
+    let has_both = || {
+        let mut controllers = [0; 256];
+        let controllers =
+            read_file(directory, c"cgroup.subtree_control", &mut controllers).unwrap_or_default();
+        [&b"memory"[..], b"pids"].iter().all(|wanted| words(controllers).any(|word| word == *wanted))
+    };
+    // Refused (EBUSY) where the directory itself has processes and is not the root; then it may be on already.
+    has_both() || (write_file(directory, c"cgroup.subtree_control", b"+memory +pids").is_ok() && has_both())
+}
+
+/// The directories of version 1: for each controller our own cgroup, else the root of what we see.
+fn find_v1(memberships: &[u8]) -> Option<Place> {
+    let mut parents = [const { None }; 3];
+    let mut buffer = PathBuffer::new();
+    for (parent, controller) in parents.iter_mut().zip(V1_CONTROLLERS) {
+        let Some(own) = membership(memberships, controller) else { continue };
+        *parent = [own, b"/"].into_iter().find_map(|below| {
+            let path = buffer.join(&[b"/sys/fs/cgroup/", controller, below]).ok()?;
+            open_directory(CWD, path).ok().filter(|directory| writable(directory.as_fd()))
+        });
+    }
+    parents.iter().any(Option::is_some).then(|| Place::new(Version::V1, parents))
+}
+
+/// Our own path in the hierarchy of `controller` (version 2: empty), from the lines `ID:CONTROLLERS:PATH` of
+/// /proc/self/cgroup (cgroups(7)).
+fn membership<'a>(memberships: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> {
+    memberships.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
+        let controllers = fields.next()?;
+        let path = fields.next()?;
+        controllers.split(|byte| *byte == b',').any(|name| name == controller).then_some(path)
+    })
+}
+
+/// The run's cgroup.
+pub struct Cgroup {
+    version: Version,
+    directories: [Option<OwnedFd>; 3],
+}
+
+/// CPU time used, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CpuTime {
+    /// In all.
+    pub total: u64,
+    /// Of it in user space; the rest in the kernel.
+    pub user: u64,
+}
+
+impl Cgroup {
+    fn apply(&self, setting: &Setting, options: &mut Options<'_>) -> Result<(), Error> {
+        let Some(directory) = &self.directories[setting.slot] else { return Ok(()) };
+        if !options.guards.has(setting.guard) {
+            return Ok(());
+        }
+        let Some(value) = (setting.value)(&options.limits) else { return Ok(()) };
+        let mut digits = [0; 20];
+        let mut text = Text::new(&mut digits);
+        text.number(value);
+        let file = FILES[usize::from(setting.file)];
+        match write_file(directory.as_fd(), file, text.as_bytes()) {
+            Err(Errno::NOENT) if setting.optional => {
+                options.guards.unavailable(setting.guard, "kernel without swap accounting");
+                Ok(())
+            }
+            result => result.map_err(at(Step::Cgroup, Call::Write, Subject::CgroupFile(setting.file))),
+        }
+    }
+
+    /// CPU time of all processes that were ever in it. Exact up to the last timer tick of what runs now.
+    pub fn cpu_time(&self) -> Option<CpuTime> {
+        match self.version {
+            Version::V2 => {
+                let mut buffer = [0; 512];
+                let stat = self.read(0, c"cpu.stat", &mut buffer)?;
+                let micros = |key: &[u8]| keyed(stat, key).map(|value| value * 1_000);
+                Some(CpuTime { total: micros(b"usage_usec")?, user: micros(b"user_usec")? })
+            }
+            Version::V1 => {
+                let total = self.number(CPUACCT, c"cpuacct.usage")?;
+                // These two are sampled at ticks and need not add up to the exact total: only their ratio is used.
+                let user = self.number(CPUACCT, c"cpuacct.usage_user")?;
+                let system = self.number(CPUACCT, c"cpuacct.usage_sys")?;
+                Some(CpuTime { total, user: share(total, user, system) })
+            }
+        }
+    }
+
+    /// The most memory that it ever held, in bytes. Version 2: Linux 5.19 or later.
+    pub fn memory_peak(&self) -> Option<u64> {
+        match self.version {
+            Version::V2 => self.number(0, c"memory.peak"),
+            Version::V1 => self.number(MEMORY, c"memory.max_usage_in_bytes"),
+        }
+    }
+
+    /// How many processes the OOM killer ended in it.
+    pub fn oom_kills(&self) -> Option<u64> {
+        let (slot, file) = match self.version {
+            Version::V2 => (0, c"memory.events"),
+            Version::V1 => (MEMORY, c"memory.oom_control"),
+        };
+        let mut buffer = [0; 512];
+        keyed(self.read(slot, file, &mut buffer)?, b"oom_kill")
+    }
+
+    /// The most tasks that were ever in it at one time. Linux 6.1 or later.
+    pub fn pids_peak(&self) -> Option<u64> {
+        self.number(if self.version == Version::V2 { 0 } else { PIDS }, c"pids.peak")
+    }
+
+    /// A descriptor that becomes readable when the OOM killer strikes in it. Version 1 only: version 2 kills the
+    /// whole group by itself (memory.oom.group).
+    pub fn oom_notice(&self) -> Option<OwnedFd> {
+        use rustix::event::{EventfdFlags, eventfd};
+        use rustix::fd::AsRawFd;
+        let directory = self.directories[MEMORY].as_ref().filter(|_| self.version == Version::V1)?;
+        let notice = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+        let control = open_file(directory.as_fd(), c"memory.oom_control", OFlags::RDONLY).ok()?;
+        let mut line = [0; 32];
+        let mut line = Text::new(&mut line);
+        line.number(notice.as_raw_fd() as u64).push(b" ").number(control.as_raw_fd() as u64);
+        write_file(directory.as_fd(), c"cgroup.event_control", line.as_bytes()).ok()?;
+        Some(notice)
+    }
+
+    fn read<'b>(&self, slot: usize, file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+        read_file(self.directories[slot].as_ref()?.as_fd(), file, buffer).ok()
+    }
+
+    fn number(&self, slot: usize, file: &CStr) -> Option<u64> {
+        let mut buffer = [0; 32];
+        parse_number(self.read(slot, file, &mut buffer)?.trim_ascii_end())
+    }
+}
+
+/// `total`, divided as `part` is to `rest`.
+fn share(total: u64, part: u64, rest: u64) -> u64 {
+    let whole = u128::from(part) + u128::from(rest);
+    (u128::from(total) * u128::from(part)).checked_div(whole).unwrap_or(0) as u64
+}
+
+/// The number behind `key` in lines of `KEY NUMBER`.
+fn keyed(text: &[u8], key: &[u8]) -> Option<u64> {
+    text.split(|byte| *byte == b'\n')
+        .find_map(|line| parse_number(line.strip_prefix(key)?.strip_prefix(b" ")?))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace)
+}
+
+fn writable(directory: BorrowedFd<'_>) -> bool {
+    rustix::fs::accessat(directory, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    open_file(parent, name, OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+fn open_file(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(directory, name, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Reads a small file of the kernel in one go; what does not fit in `buffer` is cut off.
+pub fn read_file<'b>(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], Errno> {
+    let file = open_file(directory, name, OFlags::RDONLY)?;
+    let len = rustix::io::read(&file, &mut *buffer)?;
+    Ok(&buffer[..len])
+}
+
+/// Writes a small file of the kernel in one go.
+pub fn write_file(directory: BorrowedFd<'_>, name: &CStr, bytes: &[u8]) -> Result<(), Errno> {
+    let file = open_file(directory, name, OFlags::WRONLY)?;
+    rustix::io::write(&file, bytes).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBERSHIPS: &[u8] = b"9:name=systemd:/\n4:memory:/judge/a\n2:cpu,cpuacct:/b\n0::/user.slice\n";
+
+    #[test]
+    fn our_own_cgroup_is_found_by_controller() {
+        assert_eq!(membership(MEMBERSHIPS, b"memory"), Some(&b"/judge/a"[..]));
+        assert_eq!(membership(MEMBERSHIPS, b"cpuacct"), Some(&b"/b"[..]));
+        assert_eq!(membership(MEMBERSHIPS, b"pids"), None);
+        assert_eq!(membership(MEMBERSHIPS, b""), Some(&b"/user.slice"[..]));
+    }
+
+    #[test]
+    fn a_share_keeps_the_total() {
+        assert_eq!(share(100, 3, 1), 75);
+        assert_eq!(share(u64::MAX, 1, 0), u64::MAX);
+        assert_eq!(share(5, 0, 0), 0);
+    }
+
+    #[test]
+    fn a_key_is_matched_whole() {
+        let events = b"low 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n";
+        assert_eq!(keyed(events, b"oom_kill"), Some(2));
+        assert_eq!(keyed(events, b"oom"), Some(3));
+        assert_eq!(keyed(events, b"kill"), None);
+    }
+}
