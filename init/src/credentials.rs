@@ -1,0 +1,102 @@
+//! Privileges, dropped in one place: first the submission's, all of them; then PID 1's, all but one.
+//!
+//! The rules are those of capabilities(7) and credentials(7); the order is forced by them and stands in the code.
+
+use rustix::process::DumpableBehavior;
+use rustix::thread::{
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, Gid, Uid, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
+};
+
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
+use crate::identity::Identity;
+use crate::options::Options;
+
+/// No way back: uid 0 means nothing, changing users changes no capability, none can be kept or made ambient.
+const LOCKED: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
+    .union(CapabilitiesSecureBits::NO_ROOT_LOCKED)
+    .union(CapabilitiesSecureBits::NO_SETUID_FIXUP)
+    .union(CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED)
+    .union(CapabilitiesSecureBits::KEEP_CAPS_LOCKED)
+    .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE)
+    .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED);
+
+const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
+    effective: CapabilitySet::empty(),
+    permitted: CapabilitySet::empty(),
+    inheritable: CapabilitySet::empty(),
+};
+
+/// Makes this process the submission's user, with no capability in any of the five sets.
+pub fn drop_all(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
+    let has = |guard| options.guards.has(guard);
+    let fail = |call| at(Step::Credentials, call, Subject::None);
+    if has(Guard::Capabilities) {
+        // While CAP_SETPCAP is still there. The kernel says EINVAL past its last capability.
+        let mut bit = 0;
+        while remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit)).is_ok() {
+            bit += 1;
+        }
+    }
+    let secure_bits = match (has(Guard::Capabilities), has(Guard::Securebits)) {
+        (true, true) => LOCKED,
+        (true, false) => CapabilitiesSecureBits::empty(),
+        (false, _) => CapabilitiesSecureBits::NO_SETUID_FIXUP, // or changing the user would take them after all
+    };
+    set_capabilities_secure_bits(secure_bits).map_err(fail(Call::Prctl))?;
+    if identity.privileged && has(Guard::Groups) {
+        set_thread_groups(&[]).map_err(fail(Call::Setgroups))?;
+    }
+    if identity.privileged && has(Guard::Uid) {
+        let (uid, gid) = (Uid::from_raw(options.uid), Gid::from_raw(options.gid));
+        set_thread_res_gid(gid, gid, gid).map_err(fail(Call::Setresgid))?;
+        // After the group: with the user goes the right to change it, unless NO_SETUID_FIXUP holds.
+        set_thread_res_uid(uid, uid, uid).map_err(fail(Call::Setresuid))?;
+    }
+    if has(Guard::Capabilities) {
+        clear_ambient_capability_set().map_err(fail(Call::Prctl))?;
+        set_capabilities(None, NO_CAPABILITIES).map_err(fail(Call::Capset))?;
+    } else {
+        keep_over_exec().map_err(fail(Call::Capset))?;
+    }
+    if has(Guard::NoNewPrivs) {
+        set_no_new_privs(true).map_err(fail(Call::Prctl))?;
+    }
+    Ok(())
+}
+
+/// Shuts PID 1: nobody may look into it, and of its capabilities it keeps the one to kill what outlives a run.
+pub fn drop_init(options: &Options<'_>) -> Result<(), Error> {
+    let kill = CapabilitySet::KILL;
+    let sets = CapabilitySets { effective: kill, permitted: kill, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).map_err(at(Step::Credentials, Call::Capset, Subject::None))?;
+    undumpable(options)
+}
+
+/// Makes /proc/PID of this process root's alone, and ptrace(2) impossible (CVE-2016-8659, CVE-2016-9962).
+pub fn undumpable(options: &Options<'_>) -> Result<(), Error> {
+    if !options.guards.has(Guard::InitUndumpable) {
+        return Ok(());
+    }
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at(
+        Step::Credentials,
+        Call::Prctl,
+        Subject::None,
+    ))
+}
+
+/// For `--without capabilities`: execve(2) by an ordinary user takes all capabilities but the ambient ones, so a
+/// test of their absence must make them ambient.
+fn keep_over_exec() -> rustix::io::Result<()> {
+    let mut sets = rustix::thread::capabilities(None)?;
+    sets.effective = sets.permitted;
+    sets.inheritable = sets.permitted;
+    set_capabilities(None, sets)?;
+    for capability in sets.permitted.iter() {
+        configure_capability_in_ambient_set(capability, true)?;
+    }
+    Ok(())
+}
