@@ -1,0 +1,188 @@
+//! The submission's process, from its birth to execve(2): everything that must be true of it is made true here.
+
+use core::ffi::{CStr, c_char};
+
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+use crate::cgroup::Version;
+use crate::channel::Inside;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
+use crate::message::Message;
+use crate::mounts::WORK_DIRECTORY;
+use crate::options::Options;
+use crate::path::PathBuffer;
+use crate::pid1::Preparation;
+use crate::sys::{self, Signals};
+use crate::{clock, credentials, limits, terminal};
+
+/// The submission's ends of its three streams.
+pub struct JobStreams {
+    /// stdin, stdout, stderr.
+    pub ends: [OwnedFd; 3],
+}
+
+/// Why there is no submission.
+pub enum Failure {
+    /// Something before execve(2).
+    Setup(Error),
+    /// execve(2) itself.
+    Exec(Errno),
+}
+
+/// Variables that a program finds unless `--env` says otherwise.
+const DEFAULT_ENVIRONMENT: [&CStr; 4] = [
+    c"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+    c"HOME=/home/judge",
+    c"LANG=C.UTF-8",
+    c"USER=judge",
+];
+
+/// Room for the environment: the defaults, TERM, `--env`, and the closing NULL.
+const MAX_ENVIRONMENT: usize = DEFAULT_ENVIRONMENT.len() + 1 + crate::options::MAX_ENV + 1;
+
+/// Becomes the submission. Returns only when that fails.
+pub fn exec(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Failure {
+    let cpu_before = match prepare(preparation, terminal) {
+        Ok(cpu_before) => cpu_before,
+        Err(error) => return Failure::Setup(error),
+    };
+    let options = &preparation.options;
+    let mut environment = Environment::new(options);
+    // Everything is as it must be; from here on the clocks run.
+    let started = Started { channel: &preparation.channel, cpu_before };
+    Failure::Exec(search_and_exec(options, environment.finish(), started))
+}
+
+/// The steps, in the order that they force on each other. Returns the CPU time from which on the run's cgroup counts.
+fn prepare(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Result<u64, Error> {
+    let Preparation { options, identity, place, streams, .. } = preparation;
+    connect(options, streams.as_ref(), terminal)?;
+    let mut cpu_before = 0; // a process born into its cgroup is counted from birth
+    if let Some(place) = place {
+        if place.version == Version::V1 {
+            cpu_before = clock::own_cpu_time();
+            place.join()?;
+        }
+        if options.guards.has(Guard::CgroupNamespace) {
+            // Now that this process is in its cgroup: what it sees as the root is the run's own.
+            sys::unshare_cgroup_namespace().map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
+        }
+    }
+    limits::apply(options)?;
+    if let Some(cpus) = &options.cpus {
+        rustix::thread::sched_setaffinity(None, &cpus.set()).map_err(at(
+            Step::Limits,
+            Call::SetAffinity,
+            Subject::None,
+        ))?;
+    }
+    credentials::drop_all(options, *identity)?;
+    // As the submission's user: a directory that it may not enter is refused now.
+    let directory = options.cwd.unwrap_or(WORK_DIRECTORY);
+    rustix::process::chdir(directory).map_err(at(Step::Exec, Call::Chdir, Subject::Cwd))?;
+    if options.guards.has(Guard::CloseFds) {
+        sys::close_range_on_exec(3).map_err(at(Step::Exec, Call::CloseRange, Subject::None))?;
+    }
+    sys::block_signals(Signals::NONE);
+    Ok(cpu_before)
+}
+
+/// Own session, and the streams on 0, 1 and 2.
+fn connect(
+    options: &Options<'_>,
+    streams: Option<&JobStreams>,
+    terminal: Option<OwnedFd>,
+) -> Result<(), Error> {
+    if options.guards.has(Guard::Session) {
+        rustix::process::setsid().map_err(at(Step::Streams, Call::Setsid, Subject::None))?;
+    }
+    if let Some(terminal) = terminal {
+        return terminal::adopt(&terminal);
+    }
+    let Some(JobStreams { ends: [stdin, stdout, stderr] }) = streams else { return Ok(()) };
+    let fail = |stream| at(Step::Streams, Call::Dup, Subject::Stream(stream));
+    rustix::stdio::dup2_stdin(stdin).map_err(fail(0))?;
+    rustix::stdio::dup2_stdout(stdout).map_err(fail(1))?;
+    rustix::stdio::dup2_stderr(stderr).map_err(fail(2))
+}
+
+/// Says to the supervisor that the clocks start. Last before each execve(2) that may succeed.
+struct Started<'a> {
+    channel: &'a Inside,
+    cpu_before: u64,
+}
+
+impl Started<'_> {
+    fn announce(&self) {
+        let cpu = clock::own_cpu_time().saturating_sub(self.cpu_before);
+        self.channel.send(Message::Started { at: clock::now(), cpu });
+    }
+}
+
+/// As execvp(3): a name with a slash is a path, another one is looked up on the submission's own PATH.
+fn search_and_exec(options: &Options<'_>, environment: &[*const c_char], started: Started<'_>) -> Errno {
+    let Some(name) = options.command.get(0) else { return Errno::NOENT };
+    let exec = |path: &CStr| {
+        started.announce();
+        sys::execve(path, options.command, environment)
+    };
+    if name.to_bytes().contains(&b'/') {
+        return exec(name);
+    }
+    let path = options.env.as_slice().iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+    let path = path.unwrap_or(&DEFAULT_ENVIRONMENT[0].to_bytes()[b"PATH=".len()..]);
+    let mut buffer = PathBuffer::new();
+    let mut denied = None;
+    for directory in path.split(|byte| *byte == b':') {
+        let Ok(candidate) = buffer.join(&[directory, b"/", name.to_bytes()]) else { continue };
+        match exec(candidate) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => denied = Some(Errno::ACCESS),
+            errno => return errno,
+        }
+    }
+    denied.unwrap_or(Errno::NOENT)
+}
+
+/// The environment, as execve(2) wants it.
+struct Environment<'a> {
+    pointers: [*const c_char; MAX_ENVIRONMENT],
+    len: usize,
+    _strings: core::marker::PhantomData<&'a CStr>,
+}
+
+impl<'a> Environment<'a> {
+    /// The defaults that `--env` does not replace, then `--env`.
+    fn new(options: &Options<'a>) -> Self {
+        let mut environment = Environment {
+            pointers: [core::ptr::null(); MAX_ENVIRONMENT],
+            len: 0,
+            _strings: core::marker::PhantomData,
+        };
+        let given = options.env.as_slice();
+        let replaced = |default: &CStr| given.iter().any(|entry| name_of(entry) == name_of(default));
+        for default in DEFAULT_ENVIRONMENT.iter().filter(|default| !replaced(default)) {
+            environment.push(default);
+        }
+        for entry in given {
+            environment.push(entry);
+        }
+        environment
+    }
+
+    fn push(&mut self, entry: &CStr) {
+        self.pointers[self.len] = entry.as_ptr();
+        self.len += 1;
+    }
+
+    /// With the NULL that ends it: the array starts out full of them.
+    fn finish(&mut self) -> &[*const c_char] {
+        &self.pointers[..=self.len]
+    }
+}
+
+fn name_of(entry: &CStr) -> &[u8] {
+    entry.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
+}

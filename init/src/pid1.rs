@@ -1,0 +1,144 @@
+//! PID 1 of the sandbox: builds it, starts the submission as its PID 2, reaps, and tells how the submission ended.
+//!
+//! When it exits, the kernel kills whatever is left in the pid namespace before anybody can see it gone
+//! (pid_namespaces(7)). When the supervisor dies instead, PID 1 does the killing and removes the cgroup.
+
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, Signal, WaitOptions, wait};
+
+use crate::cgroup::{Place, Version};
+use crate::channel::Inside;
+use crate::clock;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::identity::Identity;
+use crate::job::{self, JobStreams};
+use crate::message::Message;
+use crate::options::Options;
+use crate::sys::{self, Args, Forked, Signals};
+use crate::{credentials, mounts, namespaces, terminal};
+
+/// What the supervisor prepared for the sandbox before it made it.
+pub struct Preparation<'a> {
+    /// The run.
+    pub options: Options<'a>,
+    /// Who the supervisor is.
+    pub identity: Identity,
+    /// The run's cgroup, if any.
+    pub place: Option<&'a Place>,
+    /// The supervisor's socket.
+    pub channel: Inside,
+    /// The submission's ends of its streams; none with a terminal, which is made inside.
+    pub streams: Option<JobStreams>,
+    /// This process's argument strings, to be wiped: they name host paths, and /proc/1/cmdline shows them.
+    pub arguments: Args<'a>,
+}
+
+/// The signals that PID 1 sleeps on: a child ended, or (as parent death signal) the supervisor did.
+const AWAITED: Signals = Signals::of(&[SIGCHLD, SIGTERM]);
+const SIGCHLD: u8 = 17;
+const SIGTERM: u8 = 15;
+
+/// The whole life of PID 1. All signals are blocked, and stay so.
+pub fn run(preparation: Preparation<'_>) -> ! {
+    let place = preparation.place;
+    let code = match start(&preparation) {
+        Ok(Some(submission)) => reap_until_end(&preparation.channel, submission),
+        Ok(None) => End::Abandoned,
+        Err(error) => {
+            preparation.channel.send(Message::Failed(error));
+            End::Told
+        }
+    };
+    if code == End::Abandoned || !preparation.channel.supervisor_lives() {
+        clean_up(place);
+    }
+    sys::exit(0)
+}
+
+/// How PID 1's work ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// The supervisor knows, and does the rest.
+    Told,
+    /// The supervisor is dead.
+    Abandoned,
+}
+
+/// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
+fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
+    let Preparation { options, identity, place, channel, .. } = preparation;
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(at(
+        Step::Start,
+        Call::Prctl,
+        Subject::None,
+    ))?;
+    namespaces::settle(options, *identity)?;
+    mounts::enter(options)?;
+    let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
+    if !channel.wait_for_go() {
+        return Ok(None);
+    }
+    let born_into = match place {
+        Some(place) if place.version == Version::V2 => Some(place.open()?),
+        _ => None,
+    };
+    // Before the submission's process exists: it inherits this, and execve(2) takes it back for its own program.
+    credentials::undumpable(options)?;
+    let submission = fork_submission(preparation, terminal, born_into)?;
+    credentials::drop_init(options)?;
+    // `ps` shows PID 1 as `init`, and nothing of how it was called.
+    preparation.arguments.overwrite(b"init");
+    Ok(Some(submission))
+}
+
+fn fork_submission(
+    preparation: &Preparation<'_>,
+    terminal: Option<OwnedFd>,
+    born_into: Option<OwnedFd>,
+) -> Result<Pid, Error> {
+    use rustix::fd::AsFd;
+    let forked = sys::clone3(0, born_into.as_ref().map(OwnedFd::as_fd));
+    match forked.map_err(at(Step::Start, Call::Clone3, Subject::None))? {
+        Forked::Parent { pid, .. } => Ok(pid),
+        Forked::Child => {
+            let message = match job::exec(preparation, terminal) {
+                job::Failure::Setup(error) => Message::Failed(error),
+                job::Failure::Exec(errno) => Message::NotExecuted(errno),
+            };
+            preparation.channel.send(message);
+            sys::exit(125)
+        }
+    }
+}
+
+/// Reaps everything; returns when the submission's main process has ended, or the supervisor has.
+fn reap_until_end(channel: &Inside, submission: Pid) -> End {
+    loop {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid == submission {
+                let at = clock::now();
+                channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
+                return End::Told;
+            }
+        }
+        if !channel.supervisor_lives() {
+            return End::Abandoned;
+        }
+        let _ = sys::wait_signal(AWAITED); // an interruption is answered by looking again
+    }
+}
+
+/// The supervisor's last duties, when it could not do them: nothing lives on, and no cgroup stays.
+fn clean_up(place: Option<&Place>) {
+    // Never outside a pid namespace of our own: it would be the whole machine.
+    if rustix::process::getpid() == Pid::INIT {
+        let _ = rustix::process::kill_process_group(EVERYBODY, Signal::KILL); // ESRCH: nobody is left
+    }
+    while wait(WaitOptions::empty()).is_ok() {}
+    if let Some(place) = place {
+        place.remove();
+    }
+}
+
+/// kill(2) with pid -1, which is what the process group 1 comes to: every process but PID 1 itself.
+const EVERYBODY: Pid = Pid::INIT;
