@@ -1,0 +1,194 @@
+//! The report: one JSON object on one line, the only word of a run that counts. Pure.
+//!
+//! A field that this run cannot know is absent, never invented. Times are in microseconds, sizes in bytes.
+
+use crate::cgroup::{CpuTime, Version};
+use crate::error::push_errno;
+use crate::guard::{Guard, State};
+use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::text::Text;
+
+/// Version of the report's format.
+pub const VERSION: u64 = 1;
+
+/// The most bytes that a report can have: every guard with its reason, every limit, and an error with a path.
+pub const MAX_LEN: usize = 16 << 10;
+
+/// What is told of a run beside its verdict.
+#[derive(Clone, Copy, Default)]
+pub struct Measures<'a> {
+    /// CPU time of the submission, in nanoseconds.
+    pub cpu: Option<CpuTime>,
+    /// Wall time from exec to exit, in nanoseconds.
+    pub wall: Option<u64>,
+    /// Wall time from the supervisor's start to exec, in nanoseconds.
+    pub setup: Option<u64>,
+    /// The most memory it held, in bytes.
+    pub memory_peak: Option<u64>,
+    /// How many processes the OOM killer ended.
+    pub oom_kills: Option<u64>,
+    /// The most tasks at one time.
+    pub pids_peak: Option<u64>,
+    /// Bytes passed on from stdout and stderr; with a terminal the first is all.
+    pub output: [Option<u64>; 2],
+    /// Whether a stream was cut.
+    pub truncated: bool,
+    /// The kernel's release, uname(2).
+    pub kernel: &'a [u8],
+    /// Which cgroup version held the limits.
+    pub cgroup: Option<Version>,
+}
+
+/// Writes the report, with its newline.
+pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>, text: &mut Text<'_>) {
+    let mut object = Object::open(text);
+    object.number("version", VERSION);
+    object.string("status", outcome.status.name().as_bytes());
+    object.maybe("exit_code", outcome.exit_code.map(u64::from));
+    object.maybe("signal", outcome.signal.map(u64::from));
+    object.maybe("cpu_us", measures.cpu.map(|cpu| micros(cpu.total)));
+    object.maybe("user_us", measures.cpu.map(|cpu| micros(cpu.user)));
+    object.maybe("system_us", measures.cpu.map(|cpu| micros(cpu.total - cpu.user)));
+    object.maybe("wall_us", measures.wall.map(micros));
+    object.maybe("setup_us", measures.setup.map(micros));
+    object.maybe("memory_peak_bytes", measures.memory_peak);
+    object.maybe("oom_kills", measures.oom_kills);
+    object.maybe("pids_peak", measures.pids_peak);
+    object.maybe("stdout_bytes", measures.output[0]);
+    object.maybe("stderr_bytes", measures.output[1]);
+    object.boolean("truncated", measures.truncated);
+    object.key("limits");
+    limits(options, measures, object.text);
+    object.key("guards");
+    guards(options, object.text);
+    object.string("kernel", measures.kernel);
+    object.string("cgroup", cgroup_name(measures.cgroup));
+    if let Some(error) = &outcome.error {
+        object.key("error");
+        let mut inner = Object::open(object.text);
+        inner.string("step", error.step.name().as_bytes());
+        inner.string("call", error.call.name().as_bytes());
+        if let Some(subject) = error.subject.name(options) {
+            inner.string("subject", subject);
+        }
+        let mut name = [0; 64];
+        let mut name = Text::new(&mut name);
+        push_errno(&mut name, error.errno);
+        inner.string("errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
+        inner.close();
+    }
+    object.close();
+    text.push(b"\n");
+}
+
+/// For each limit that is set: its value, what was seen, and what measures and enforces it.
+fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
+    let limits = &options.limits;
+    let has = |guard| options.guards.has(guard) && measures.cgroup.is_some();
+    let in_cgroup = |guard, mechanism, otherwise| if has(guard) { mechanism } else { otherwise };
+    let cpu = measures.cpu.map(|cpu| cpu.total);
+    let idle = measures.wall.map(|wall| wall.saturating_sub(cpu.unwrap_or(0)));
+    let output = measures.output[0].max(measures.output[1]);
+    let clock = in_cgroup(Guard::CpuAccounting, "cgroup cpu account, timer", "process clocks, timer");
+    let rows: [(&str, Option<u64>, Option<u64>, &str); 9] = [
+        ("cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock),
+        ("wall_us", limits.wall_time.map(micros), measures.wall.map(micros), "CLOCK_MONOTONIC, timer"),
+        ("idle_us", limits.idle_time.map(micros), idle.map(micros), clock),
+        (
+            "memory_bytes",
+            limits.memory,
+            measures.memory_peak,
+            in_cgroup(Guard::Memory, "cgroup memory", "RLIMIT_DATA"),
+        ),
+        ("pids", limits.pids, measures.pids_peak, in_cgroup(Guard::Pids, "cgroup pids", "RLIMIT_NPROC")),
+        ("output_bytes", limits.output, output, "pipes of the supervisor, RLIMIT_FSIZE"),
+        ("stack_bytes", limits.stack, None, "RLIMIT_STACK"),
+        ("open_files", limits.open_files, None, "RLIMIT_NOFILE"),
+        ("tmp_bytes", Some(limits.tmp), None, "tmpfs size"),
+    ];
+    let mut object = Object::open(text);
+    for (name, limit, observed, mechanism) in rows {
+        let Some(limit) = limit else { continue };
+        object.key(name);
+        let mut row = Object::open(object.text);
+        row.number("limit", limit);
+        row.maybe("observed", observed);
+        row.string("mechanism", mechanism.as_bytes());
+        row.close();
+    }
+    object.close();
+}
+
+/// `"on"`, `"off"`, or `"unavailable: WHY"` for each guard.
+fn guards(options: &Options<'_>, text: &mut Text<'_>) {
+    let mut object = Object::open(text);
+    for guard in Guard::ALL {
+        match options.guards.state(*guard) {
+            State::On => object.string(guard.name(), b"on"),
+            State::Off => object.string(guard.name(), b"off"),
+            State::Unavailable(why) => {
+                object.key(guard.name());
+                object.text.push(b"\"unavailable: ").push(why.as_bytes()).push(b"\"");
+            }
+        }
+    }
+    object.close();
+}
+
+fn micros(nanoseconds: u64) -> u64 {
+    nanoseconds / 1_000
+}
+
+fn cgroup_name(version: Option<Version>) -> &'static [u8] {
+    match version {
+        Some(Version::V2) => b"v2",
+        Some(Version::V1) => b"v1",
+        None => b"none",
+    }
+}
+
+/// A JSON object under construction.
+struct Object<'t, 'b> {
+    text: &'t mut Text<'b>,
+    empty: bool,
+}
+
+impl<'t, 'b> Object<'t, 'b> {
+    fn open(text: &'t mut Text<'b>) -> Self {
+        text.push(b"{");
+        Object { text, empty: true }
+    }
+
+    fn key(&mut self, key: &str) {
+        if !core::mem::take(&mut self.empty) {
+            self.text.push(b",");
+        }
+        self.text.push(b"\"").push(key.as_bytes()).push(b"\":");
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        self.text.number(number);
+    }
+
+    fn maybe(&mut self, key: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.number(key, number);
+        }
+    }
+
+    fn boolean(&mut self, key: &str, value: bool) {
+        self.key(key);
+        self.text.push(if value { b"true" } else { b"false" });
+    }
+
+    fn string(&mut self, key: &str, value: &[u8]) {
+        self.key(key);
+        self.text.json_string(value);
+    }
+
+    fn close(self) {
+        self.text.push(b"}");
+    }
+}

@@ -1,0 +1,432 @@
+//! The supervisor: makes the sandbox, watches it, ends it at a limit, and tells what happened.
+//!
+//! One thread, one loop over ppoll(2): messages from inside, the streams, signals, and the nearest moment at which
+//! a limit could be reached. It never opens, changes or follows a path that a submission can write.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::cgroup::{Cgroup, CpuTime, Place};
+use crate::channel::{self, Supervisor};
+use crate::clock;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
+use crate::identity::Identity;
+use crate::message::{Message, Usage};
+use crate::namespaces;
+use crate::options::{Destination, Options};
+use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
+use crate::pid1::{self, Preparation};
+use crate::report::{self, Measures};
+use crate::streams::{self, End, Pump};
+use crate::sys::{self, Args, Forked, Signals};
+use crate::terminal::{self, Caller};
+use crate::text::Text;
+use crate::watch::Watch;
+
+/// Signals that end a run; the report says so.
+const ENDING: [u8; 4] = [1, 2, 3, 15]; // HUP, INT, QUIT, TERM
+const SIGWINCH: u8 = 28;
+const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
+
+/// Set-up takes milliseconds. One that takes this long hangs (a network file system under the root, say).
+const SETUP_LIMIT: u64 = 30_000_000_000;
+
+/// Ctrl-D: what a terminal's reader takes for the end of input (termios(3), VEOF).
+const END_OF_TRANSMISSION: u8 = 4;
+
+/// Does one run. Returns the exit code of the whole program.
+pub fn run(mut options: Options<'_>, arguments: Args<'_>, started: u64) -> u8 {
+    let report = match options.report.map(open_report).transpose() {
+        Ok(report) => report,
+        Err(error) => return finish(&options, None, &failure(error), &Measures::default()),
+    };
+    let mut facts = Facts::default();
+    let mut measures = Measures::default();
+    if let Err(error) = attempt(&mut options, arguments, started, &mut facts, &mut measures) {
+        facts.error = Some(error);
+    }
+    let outcome = judge(&facts, &options.limits);
+    finish(&options, report.as_ref(), &outcome, &measures)
+}
+
+fn failure(error: Error) -> Outcome {
+    Outcome { status: Status::SandboxError, exit_code: None, signal: None, error: Some(error) }
+}
+
+fn open_report(destination: Destination<'_>) -> Result<End, Error> {
+    let fail = at(Step::Streams, Call::Open, Subject::Report);
+    match destination {
+        Destination::Stdout => Ok(End::Standard(sys::stdio(1))),
+        Destination::Fd(number) => sys::inherited(number).map(End::Opened).map_err(fail),
+        Destination::Path(path) => {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
+            rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map(End::Opened).map_err(fail)
+        }
+    }
+}
+
+/// Everything from the first preparation to the last measurement.
+fn attempt(
+    options: &mut Options<'_>,
+    arguments: Args<'_>,
+    started: u64,
+    facts: &mut Facts,
+    measures: &mut Measures<'_>,
+) -> Result<(), Error> {
+    let identity = Identity::current();
+    identity.note_missing(options);
+    let place = Place::find(options)?;
+    measures.cgroup = place.as_ref().map(|place| place.version);
+    let world = World::open(options)?;
+    let (pidfd, channel, pipes) = start(options, identity, place.as_ref(), arguments)?;
+    // From here on there is a sandbox: whatever happens, it must end, and its cgroup must go.
+    let cgroup = place.as_ref().map(|place| place.create(options)).transpose();
+    let result = cgroup.and_then(|cgroup| {
+        let mut run = Run::new(options, pidfd.as_fd(), channel, cgroup, started);
+        let result = run.go(world, pipes);
+        run.tell(facts, measures);
+        result
+    });
+    if result.is_err() {
+        // It may not have got as far as being killed and reaped by the run.
+        let _ = pidfd_send_signal(&pidfd, Signal::KILL); // ESRCH: it has
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED); // ECHILD: it has
+    }
+    if let Some(place) = place {
+        place.remove();
+    }
+    result
+}
+
+/// The world's side of the three streams, opened before anything is started.
+struct World {
+    ends: [End; 3],
+}
+
+impl World {
+    fn open(options: &Options<'_>) -> Result<World, Error> {
+        Ok(World { ends: [End::open(options, 0)?, End::open(options, 1)?, End::open(options, 2)?] })
+    }
+}
+
+/// Makes PID 1 of the sandbox. Returns its pidfd and our ends of everything.
+fn start(
+    options: &Options<'_>,
+    identity: Identity,
+    place: Option<&Place>,
+    arguments: Args<'_>,
+) -> Result<(OwnedFd, Supervisor, Option<[OwnedFd; 3]>), Error> {
+    let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
+    let (our_pipes, their_pipes) = match options.tty {
+        true => (None, None),
+        false => streams::pipes().map(|(ours, theirs)| (Some(ours), Some(theirs)))?,
+    };
+    let flags = namespaces::flags(options, identity);
+    match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
+        Forked::Parent { pidfd, .. } => Ok((pidfd, ours, our_pipes)),
+        Forked::Child => {
+            // Our ends must not live on in here: whoever waits for their closing would wait for ever.
+            drop((ours, our_pipes));
+            pid1::run(Preparation {
+                options: options.clone(),
+                identity,
+                place,
+                channel: theirs,
+                streams: their_pipes,
+                arguments,
+            })
+        }
+    }
+}
+
+/// A run under way.
+struct Run<'a, 'o> {
+    options: &'a Options<'o>,
+    pidfd: rustix::fd::BorrowedFd<'a>,
+    channel: Supervisor,
+    watch: Watch<'a>,
+    started: u64,
+    pumps: [Option<Pump<'static>>; 3],
+    master: Option<OwnedFd>,
+    error: Option<Error>,
+    not_executed: Option<Errno>,
+    exit: Option<(u64, WaitStatus, Usage)>,
+    ended_for: Option<Cause>,
+}
+
+impl<'a, 'o> Run<'a, 'o> {
+    fn new(
+        options: &'a Options<'o>,
+        pidfd: rustix::fd::BorrowedFd<'a>,
+        channel: Supervisor,
+        cgroup: Option<Cgroup>,
+        started: u64,
+    ) -> Self {
+        Run {
+            options,
+            pidfd,
+            channel,
+            watch: Watch::new(&options.limits, cgroup, options.cpus.as_ref()),
+            started,
+            pumps: [const { None }; 3],
+            master: None,
+            error: None,
+            not_executed: None,
+            exit: None,
+            ended_for: None,
+        }
+    }
+
+    /// From the word "go" until nothing of the sandbox lives and all it wrote is passed on.
+    fn go(&mut self, world: World, pipes: Option<[OwnedFd; 3]>) -> Result<(), Error> {
+        let signals = sys::signalfd(WATCHED).map_err(at(Step::Supervise, Call::Signalfd, Subject::None))?;
+        match pipes {
+            Some(pipes) => self.connect_pipes(world, pipes),
+            None => self.connect_terminal(world),
+        }
+        let mut caller = self.master.as_ref().map(|master| Caller::take_over(sys::stdio(0), master.as_fd()));
+        // A sandbox that is dead already says why in a message that waits for us.
+        let _ = self.channel.send_go();
+        let result = self.watch_until_end(&signals);
+        // Whatever ended the watch, nothing of the sandbox may live when its last output is collected.
+        self.kill();
+        let _ = waitid(WaitId::PidFd(self.pidfd), WaitIdOptions::EXITED); // ECHILD cannot be: we wait here only
+        self.receive_all();
+        self.drain_output();
+        if let Some(caller) = &mut caller {
+            caller.restore(sys::stdio(0));
+        }
+        result
+    }
+
+    fn connect_pipes(&mut self, world: World, pipes: [OwnedFd; 3]) {
+        let cap = self.options.limits.output.filter(|_| self.options.guards.has(Guard::OutputCap));
+        let ([stdin, stdout, stderr], [source, output, errors]) = (pipes, world.ends);
+        let [for_stdin, for_stdout, for_stderr] = sys::stream_buffers();
+        self.pumps = [
+            Some(Pump::new(source, End::Opened(stdin), None, for_stdin)),
+            Some(Pump::new(End::Opened(stdout), output, cap, for_stdout)),
+            Some(Pump::new(End::Opened(stderr), errors, cap, for_stderr)),
+        ];
+    }
+
+    /// The master comes from inside; when the sandbox dies before it sends it, there is nothing to connect.
+    fn connect_terminal(&mut self, world: World) {
+        let Some(master) = self.channel.receive_descriptor() else { return };
+        let copies =
+            [rustix::io::fcntl_dupfd_cloexec(&master, 3), rustix::io::fcntl_dupfd_cloexec(&master, 3)];
+        let [source, output, _] = world.ends;
+        if let [Ok(to), Ok(from)] = copies {
+            let [for_stdin, for_stdout, _] = sys::stream_buffers();
+            let stdin =
+                Pump::new(source, End::Opened(to), None, for_stdin).with_end_mark(END_OF_TRANSMISSION);
+            self.pumps = [Some(stdin), Some(Pump::new(End::Opened(from), output, None, for_stdout)), None];
+        }
+        self.master = Some(master);
+    }
+
+    fn watch_until_end(&mut self, signals: &OwnedFd) -> Result<(), Error> {
+        loop {
+            let now = clock::now();
+            let wake = match self.watch.look(now) {
+                Ok(wake) => wake,
+                Err(cause) => {
+                    self.end(cause);
+                    None
+                }
+            };
+            let wake = if self.watch.is_running() { wake } else { Some(self.set_up_by(now)?) };
+            let ready = self.wait(signals, wake.map(|wake| wake.saturating_sub(now)))?;
+            if ready.signal {
+                self.take_signals(signals)?;
+            }
+            self.receive_all();
+            for (pump, ready) in self.pumps.iter_mut().zip(ready.pumps) {
+                if let (Some(pump), true) = (pump, ready) {
+                    pump.turn();
+                }
+            }
+            if self.pumps.iter().flatten().any(|pump| pump.truncated) {
+                self.end(Cause::Output);
+            }
+            if ready.oom && self.watch.oom_kills().is_some_and(|kills| kills > 0) {
+                self.end(Cause::Memory);
+            }
+            if ready.ended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// When set-up must be over.
+    fn set_up_by(&self, now: u64) -> Result<u64, Error> {
+        let end = self.started + SETUP_LIMIT;
+        if now < end { Ok(end) } else { Err(at(Step::Supervise, Call::Poll, Subject::None)(Errno::TIMEDOUT)) }
+    }
+
+    /// Sleeps until something happens or the time is over.
+    fn wait(&self, signals: &OwnedFd, sleep: Option<u64>) -> Result<Ready, Error> {
+        let idle = || PollFd::new(&self.channel, PollFlags::empty());
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
+            PollFd::new(signals, PollFlags::IN),
+            PollFd::new(&self.channel, PollFlags::IN),
+            self.watch
+                .oom_notice()
+                .map_or_else(idle, |notice| PollFd::from_borrowed_fd(notice, PollFlags::IN)),
+            idle(),
+            idle(),
+            idle(),
+        ];
+        for (fd, pump) in fds[4..].iter_mut().zip(&self.pumps) {
+            if let Some(wanted) = pump.as_ref().and_then(|pump| pump.wants()) {
+                *fd = wanted;
+            }
+        }
+        // A channel whose other end is gone is always ready; it is not waited for then.
+        if self.exit.is_some() {
+            fds[2] = PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN);
+        }
+        match poll(&mut fds, sleep.map(clock::timespec).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(at(Step::Supervise, Call::Poll, Subject::None)(errno)),
+        }
+        let ready = fds.map(|fd| !fd.revents().is_empty());
+        Ok(Ready { ended: ready[0], signal: ready[1], oom: ready[3], pumps: [ready[4], ready[5], ready[6]] })
+    }
+
+    fn take_signals(&mut self, signals: &OwnedFd) -> Result<(), Error> {
+        while let Some(signal) = sys::read_signal(signals.as_fd()) {
+            if ENDING.contains(&signal) {
+                return Err(at(Step::Supervise, Call::Interrupted, Subject::None)(Errno::INTR));
+            }
+            if let Some(master) = &self.master {
+                terminal::follow_size(sys::stdio(0), master.as_fd());
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_all(&mut self) {
+        while let Some(received) = self.channel.receive() {
+            match received.message {
+                Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
+                Message::Exited { at, status, usage } => self.exit = Some((at, WaitStatus(status), usage)),
+                Message::NotExecuted(errno) => self.not_executed = Some(errno),
+                Message::Failed(error) => self.error = Some(error),
+            }
+        }
+    }
+
+    /// Ends the run. The first cause stays.
+    fn end(&mut self, cause: Cause) {
+        if self.ended_for.is_some() {
+            return;
+        }
+        self.ended_for = Some(cause);
+        self.watch.stop();
+        self.kill();
+    }
+
+    fn kill(&self) {
+        let _ = pidfd_send_signal(self.pidfd, Signal::KILL); // ESRCH: it has just ended by itself
+        if !self.options.guards.has(Guard::PidNamespace)
+            && let Some(submission) = self.watch.submission()
+        {
+            // PID 1 is no PID 1 then, and takes nobody along.
+            let _ = rustix::process::kill_process(submission, Signal::KILL);
+        }
+    }
+
+    /// What is left in the pipes when all writers are dead.
+    fn drain_output(&mut self) {
+        self.pumps[0] = None;
+        for pump in self.pumps.iter_mut().flatten() {
+            while let Some(wanted) = pump.wants() {
+                if poll(&mut [wanted], None).is_err() {
+                    break;
+                }
+                pump.turn();
+            }
+        }
+    }
+
+    /// Hands over what was seen and measured.
+    fn tell(&mut self, facts: &mut Facts, measures: &mut Measures<'_>) {
+        let usage = self.exit.map(|(.., usage)| usage);
+        let cpu = self
+            .watch
+            .cpu_time()
+            .or_else(|| usage.map(|usage| CpuTime { total: usage.user + usage.system, user: usage.user }));
+        let ended_at = self.exit.map_or_else(clock::now, |(at, ..)| at);
+        let wall = self.watch.started_at().map(|started| ended_at.saturating_sub(started));
+        let passed = |index: usize| self.pumps[index].as_ref().map(|pump| pump.passed);
+        *facts = Facts {
+            error: self.error,
+            not_executed: self.not_executed,
+            ended_for: self.ended_for,
+            end: self.exit.map(|(_, status, _)| status),
+            cpu,
+            wall,
+            oom_kills: self.watch.oom_kills(),
+            truncated: self.pumps.iter().flatten().any(|pump| pump.truncated),
+        };
+        *measures = Measures {
+            cpu,
+            wall,
+            setup: self.watch.started_at().map(|at| at.saturating_sub(self.started)),
+            memory_peak: self.watch.memory_peak().or(usage.map(|usage| usage.max_rss)),
+            oom_kills: facts.oom_kills,
+            pids_peak: self.watch.pids_peak(),
+            output: [passed(1), passed(2)],
+            truncated: facts.truncated,
+            ..*measures
+        };
+    }
+}
+
+/// What [`Run::wait`] woke up for.
+struct Ready {
+    ended: bool,
+    signal: bool,
+    oom: bool,
+    pumps: [bool; 3],
+}
+
+/// Writes the report, or, when none is wanted, one line for people if there is something to say.
+fn finish(options: &Options<'_>, report: Option<&End>, outcome: &Outcome, measures: &Measures<'_>) -> u8 {
+    let mut buffer = [0; report::MAX_LEN];
+    let mut text = Text::new(&mut buffer);
+    match report {
+        Some(report) => {
+            let uname = rustix::system::uname();
+            let measures = Measures { kernel: uname.release().to_bytes(), ..*measures };
+            report::render(options, outcome, &measures, &mut text);
+            write_all(report, text.as_bytes());
+        }
+        None if !matches!(outcome.status, Status::Ok | Status::NonzeroExit) => {
+            match &outcome.error {
+                Some(error) => error.render(options, &mut text),
+                None => drop(text.push(b"init: ").push(outcome.status.name().as_bytes())),
+            }
+            text.push(b"\n");
+            write_all(&End::Standard(sys::stdio(2)), text.as_bytes());
+        }
+        None => {}
+    }
+    outcome.supervisor_code()
+}
+
+fn write_all(to: &End, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(len) => bytes = &bytes[len..],
+            Err(Errno::INTR) => {}
+            Err(_) => return, // nobody is left to tell
+        }
+    }
+}

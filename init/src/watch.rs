@@ -1,0 +1,174 @@
+//! The limits that only a clock can hold: how much was used, and when to look again.
+//!
+//! Exact, not polled: the next look is at the first moment at which a limit could be reached, given how many CPUs
+//! could be at work on it.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::cgroup::{Cgroup, CpuTime};
+use crate::clock;
+use crate::options::{CpuList, Limits};
+use crate::outcome::Cause;
+
+/// Below this a new look would cost more than it could tell.
+const SHORTEST_SLEEP: u64 = 50_000;
+
+/// The longest time between two timer ticks: CONFIG_HZ=100.
+const LONGEST_TICK: u64 = 10_000_000;
+
+/// Watches one submission.
+pub struct Watch<'a> {
+    limits: &'a Limits,
+    cgroup: Option<Cgroup>,
+    oom_notice: Option<OwnedFd>,
+    /// CPUs that can work for it at one time.
+    cpus: u64,
+    /// CPUs that the supervisor may run on.
+    here: CpuSet,
+    running: Option<Running>,
+    stopped: bool,
+}
+
+/// A submission that has been let go.
+#[derive(Clone, Copy)]
+struct Running {
+    /// CLOCK_MONOTONIC at exec.
+    started: u64,
+    /// CPU time in its cgroup that was set-up.
+    setup_cpu: u64,
+    /// Its main process, in our pid namespace.
+    process: Option<Pid>,
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing runs yet.
+    pub fn new(limits: &'a Limits, cgroup: Option<Cgroup>, cpus: Option<&CpuList<'_>>) -> Self {
+        let here = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+        Watch {
+            limits,
+            oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),
+            cgroup,
+            cpus: cpus.map_or(here.count().into(), CpuList::count).max(1),
+            here,
+            running: None,
+            stopped: false,
+        }
+    }
+
+    /// The clocks run from `started` on.
+    pub fn start(&mut self, started: u64, setup_cpu: u64, process: Option<Pid>) {
+        self.running = Some(Running { started, setup_cpu, process });
+    }
+
+    /// No limit is looked at any more.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether the clocks run.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// When it was started.
+    pub fn started_at(&self) -> Option<u64> {
+        self.running.map(|running| running.started)
+    }
+
+    /// The submission's main process, in our pid namespace.
+    pub fn submission(&self) -> Option<Pid> {
+        self.running?.process
+    }
+
+    /// The first limit that is reached, or when to look again (`None`: never).
+    pub fn look(&self, now: u64) -> Result<Option<u64>, Cause> {
+        let (Some(running), false) = (self.running, self.stopped) else { return Ok(None) };
+        let wall = now.saturating_sub(running.started);
+        let mut wake = None;
+        let mut sooner = |at: u64| wake = Some(wake.map_or(at, |other: u64| other.min(at)));
+        if let Some(limit) = self.limits.wall_time {
+            if wall >= limit {
+                return Err(Cause::WallTime);
+            }
+            sooner(now + (limit - wall));
+        }
+        if self.limits.cpu_time.is_none() && self.limits.idle_time.is_none() {
+            return Ok(wake);
+        }
+        let used = self.cpu_used_now(running);
+        if let Some(limit) = self.limits.cpu_time {
+            if used >= limit {
+                return Err(Cause::CpuTime);
+            }
+            sooner(now + ((limit - used) / self.cpus).max(SHORTEST_SLEEP));
+        }
+        if let Some(limit) = self.limits.idle_time {
+            let idle = wall.saturating_sub(used);
+            if idle >= limit {
+                return Err(Cause::IdleTime);
+            }
+            sooner(now + (limit - idle).max(SHORTEST_SLEEP));
+        }
+        Ok(wake)
+    }
+
+    /// CPU time since exec, right now, exact where it matters: near the limit.
+    fn cpu_used_now(&self, running: Running) -> u64 {
+        let used = self.cpu_account(running);
+        match self.limits.cpu_time {
+            Some(limit) if used + LONGEST_TICK * self.cpus >= limit => {
+                self.settle_accounts();
+                self.cpu_account(running)
+            }
+            _ => used,
+        }
+    }
+
+    fn cpu_account(&self, running: Running) -> u64 {
+        let in_cgroup = || Some(self.cgroup.as_ref()?.cpu_time()?.total);
+        let of_process = || clock::cpu_time_of(running.process?);
+        in_cgroup().or_else(of_process).unwrap_or(0).saturating_sub(running.setup_cpu)
+    }
+
+    /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
+    /// another task comes to a CPU, so this process visits each.
+    fn settle_accounts(&self) {
+        for cpu in (0..CpuSet::MAX_CPU).filter(|cpu| self.here.is_set(*cpu)) {
+            let mut there = CpuSet::new();
+            there.set(cpu);
+            let _ = sched_setaffinity(None, &there); // a CPU that went offline runs nothing
+        }
+        let _ = sched_setaffinity(None, &self.here); // as before
+    }
+
+    /// CPU time since exec; without a cgroup it cannot be known from here.
+    pub fn cpu_time(&self) -> Option<CpuTime> {
+        let setup = self.running?.setup_cpu;
+        let cpu = self.cgroup.as_ref()?.cpu_time()?;
+        // Set-up is system calls: it is taken off the kernel's part.
+        let total = cpu.total.saturating_sub(setup);
+        Some(CpuTime { total, user: cpu.user.min(total) })
+    }
+
+    /// See [`Cgroup::oom_kills`].
+    pub fn oom_kills(&self) -> Option<u64> {
+        self.cgroup.as_ref()?.oom_kills()
+    }
+
+    /// See [`Cgroup::memory_peak`].
+    pub fn memory_peak(&self) -> Option<u64> {
+        self.cgroup.as_ref()?.memory_peak()
+    }
+
+    /// See [`Cgroup::pids_peak`].
+    pub fn pids_peak(&self) -> Option<u64> {
+        self.cgroup.as_ref()?.pids_peak()
+    }
+
+    /// See [`Cgroup::oom_notice`].
+    pub fn oom_notice(&self) -> Option<BorrowedFd<'_>> {
+        self.oom_notice.as_ref().map(AsFd::as_fd)
+    }
+}
