@@ -1,0 +1,185 @@
+//! PID 1 of a virtual machine: mounts what the runner needs, does what it is told, powers off.
+//!
+//! Told by the words behind `--` on the kernel's command line (one command), else by /etc/capsule (one a line),
+//! else an interactive shell in /rootfs on the console.
+
+use core::ffi::{CStr, c_char};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
+use rustix::process::{Pid, WaitOptions, wait};
+use rustix::system::RebootCommand;
+
+use crate::cgroup::read_file;
+use crate::error::{Call, Error, Step, Subject, at, push_errno};
+use crate::sys::{self, Args, Forked};
+use crate::text::Text;
+use crate::{command, say};
+
+/// What is mounted, in this order: type, place, data.
+const MOUNTS: &[(&CStr, &CStr, &CStr)] =
+    &[(c"devtmpfs", c"/dev", c"mode=755"), (c"proc", c"/proc", c""), (c"sysfs", c"/sys", c"")];
+const CGROUP_V2: &[(&CStr, &CStr, &CStr)] = &[(c"cgroup2", c"/sys/fs/cgroup", c"")];
+/// With `capsule.cgroup=v1` on the kernel's command line. The places are those of every distribution.
+const CGROUP_V1: &[(&CStr, &CStr, &CStr)] = &[
+    (c"tmpfs", c"/sys/fs/cgroup", c"mode=755"),
+    (c"cgroup", c"/sys/fs/cgroup/memory", c"memory"),
+    (c"cgroup", c"/sys/fs/cgroup/pids", c"pids"),
+    (c"cgroup", c"/sys/fs/cgroup/cpuacct", c"cpuacct"),
+    (c"cgroup", c"/sys/fs/cgroup/cpuset", c"cpuset"),
+    (c"cgroup", c"/sys/fs/cgroup/freezer", c"freezer"),
+];
+
+/// Done when nobody says what to do.
+const SHELLS: [&CStr; 2] = [c"/rootfs/bin/bash", c"/rootfs/bin/sh"];
+
+/// The longest /etc/capsule, and the most words on one of its lines.
+const MAX_SCRIPT: usize = 32 << 10;
+const MAX_WORDS: usize = 256;
+
+/// From here on we are PID 1 of a machine: exiting would be a kernel panic. All signals are blocked.
+pub fn run(words: Args<'_>) -> ! {
+    if let Err(error) = prepare() {
+        let mut line = [0; 256];
+        let mut line = Text::new(&mut line);
+        line.push(b"init: ").push(error.step.name().as_bytes()).push(b": ");
+        line.push(error.call.name().as_bytes()).push(b": ");
+        push_errno(&mut line, error.errno);
+        say(line.as_bytes());
+    } else if !words.is_empty() {
+        in_child(words);
+    } else {
+        obey_script();
+    }
+    let _ = rustix::system::reboot(RebootCommand::PowerOff); // nothing can be done about a machine without power off
+    loop {
+        crate::clock::sleep_ms(1_000);
+    }
+}
+
+fn prepare() -> Result<(), Error> {
+    leave_initial_rootfs().map_err(at(Step::Boot, Call::MoveMount, Subject::None))?;
+    MOUNTS.iter().try_for_each(mount_one)?;
+    let mut buffer = [0; 4096];
+    let line = read_file(CWD, c"/proc/cmdline", &mut buffer).unwrap_or_default();
+    let v1 = line.split(u8::is_ascii_whitespace).any(|word| word == b"capsule.cgroup=v1");
+    let cgroup = if v1 { CGROUP_V1 } else { CGROUP_V2 };
+    cgroup.iter().try_for_each(mount_one)?;
+    open_console();
+    Ok(())
+}
+
+/// The kernel's initial file system cannot be left by pivot_root(2), which the runner uses: so a second mount of
+/// it, on top, becomes the root of this process (switch_root(8) does the same with another file system).
+fn leave_initial_rootfs() -> Result<(), Errno> {
+    let root = open_tree(CWD, c"/", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
+    move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    rustix::process::fchdir(&root)?;
+    rustix::process::chroot(c".")
+}
+
+fn mount_one((kind, place, data): &(&CStr, &CStr, &CStr)) -> Result<(), Error> {
+    match rustix::fs::mkdir(*place, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(at(Step::Boot, Call::Mkdir, Subject::None)(errno)),
+    }
+    mount(*kind, *place, *kind, MountFlags::empty(), *data).map_err(at(
+        Step::Boot,
+        Call::Mount,
+        Subject::None,
+    ))
+}
+
+/// The kernel opens the console for us only if the image has a node for it.
+fn open_console() {
+    if rustix::io::fcntl_getfd(sys::stdio(0)).is_ok() && rustix::termios::isatty(sys::stdio(0)) {
+        return;
+    }
+    if let Ok(console) = rustix::fs::open(c"/dev/console", OFlags::RDWR, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&console); // a machine without console works in silence
+        let _ = rustix::stdio::dup2_stdout(&console);
+        let _ = rustix::stdio::dup2_stderr(&console);
+    }
+}
+
+fn obey_script() {
+    let mut script = [0; MAX_SCRIPT];
+    match read_whole(c"/etc/capsule", &mut script) {
+        // The line end goes along: it becomes the last word's NUL.
+        Ok(len) => script[..=len].split_inclusive_mut(|byte| *byte == b'\n').for_each(obey_line),
+        Err(Errno::NOENT) => open_shell(),
+        Err(_) => say(b"init: /etc/capsule cannot be read, or is longer than 32 KiB"),
+    }
+}
+
+fn obey_line(line: &mut [u8]) {
+    if line.trim_ascii_start().starts_with(b"#") {
+        return;
+    }
+    let mut pointers = [core::ptr::null::<c_char>(); MAX_WORDS];
+    match Args::split(line, &mut pointers) {
+        Some(words) if words.is_empty() => {}
+        Some(words) => in_child(words),
+        None => say(b"init: /etc/capsule: a line with an open quote, or with more than 255 words"),
+    }
+}
+
+fn open_shell() {
+    let Some(shell) = SHELLS.iter().find(|shell| rustix::fs::stat(**shell).is_ok()) else {
+        say(b"init: nothing to do: no words behind `--`, no /etc/capsule, and no shell in /rootfs");
+        return;
+    };
+    let inside = &shell.to_bytes()[b"/rootfs".len()..];
+    let mut line = [0; 256];
+    let mut text = Text::new(&mut line);
+    text.push(b"run --root /rootfs --tty --env TERM=linux -- ").push(inside).push(b" ");
+    obey_line(&mut line);
+}
+
+/// Does one command in a process of its own, and reaps all that ends meanwhile.
+fn in_child(words: Args<'_>) {
+    match sys::clone3(0, None) {
+        Ok(Forked::Child) => sys::exit(child(words)),
+        Ok(Forked::Parent { pid, .. }) => reap_until(pid),
+        Err(_) => say(b"init: clone3: no process can be made"),
+    }
+}
+
+/// `exec` runs a program outside of any sandbox, as root; all else is a command of the runner.
+fn child(words: Args<'_>) -> u8 {
+    if words.get(0) != Some(c"exec") {
+        return command(words, words);
+    }
+    let _ = rustix::process::setsid(); // a new process leads no session yet
+    sys::block_signals(sys::Signals::NONE);
+    let environment = [c"PATH=/usr/bin:/bin".as_ptr(), core::ptr::null()];
+    let words = words.from(1);
+    if let Some(program) = words.get(0) {
+        sys::execve(program, words, &environment);
+    }
+    say(b"init: exec: no such program, or it cannot be executed");
+    127
+}
+
+fn reap_until(child: Pid) {
+    while let Ok(Some((pid, _))) = wait(WaitOptions::empty()) {
+        if pid == child {
+            return;
+        }
+    }
+}
+
+/// Reads a file that must fit.
+fn read_whole(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let file: OwnedFd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut len = 0;
+    loop {
+        match rustix::io::read(&file, &mut buffer[len..])? {
+            0 if len < buffer.len() => return Ok(len),
+            0 => return Err(Errno::FBIG),
+            more => len += more,
+        }
+    }
+}
