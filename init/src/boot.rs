@@ -38,9 +38,12 @@ const SHELLS: [&CStr; 2] = [c"/rootfs/bin/bash", c"/rootfs/bin/sh"];
 /// The longest /etc/capsule, and the most words on one of its lines.
 const MAX_SCRIPT: usize = 32 << 10;
 const MAX_WORDS: usize = 256;
+/// The longest command line of an x86 kernel (COMMAND_LINE_SIZE, `asm/setup.h`), twice.
+const MAX_KERNEL_LINE: usize = 4096;
 
 /// From here on we are PID 1 of a machine: exiting would be a kernel panic. All signals are blocked.
-pub fn run(words: Args<'_>) -> ! {
+pub fn run(arguments: Args<'_>) -> ! {
+    let mut kernel_line = [0; MAX_KERNEL_LINE];
     if let Err(error) = prepare() {
         let mut line = [0; 256];
         let mut line = Text::new(&mut line);
@@ -48,10 +51,11 @@ pub fn run(words: Args<'_>) -> ! {
         line.push(error.call.name().as_bytes()).push(b": ");
         push_errno(&mut line, error.errno);
         say(line.as_bytes());
-    } else if !words.is_empty() {
-        in_child(words);
     } else {
-        obey_script();
+        match command_on(read_kernel_line(&mut kernel_line)) {
+            Some(command) => obey_line(command, arguments),
+            None => obey_script(arguments),
+        }
     }
     let _ = rustix::system::reboot(RebootCommand::PowerOff); // nothing can be done about a machine without power off
     loop {
@@ -62,13 +66,27 @@ pub fn run(words: Args<'_>) -> ! {
 fn prepare() -> Result<(), Error> {
     leave_initial_rootfs().map_err(at(Step::Boot, Call::MoveMount, Subject::None))?;
     MOUNTS.iter().try_for_each(mount_one)?;
-    let mut buffer = [0; 4096];
-    let line = read_file(CWD, c"/proc/cmdline", &mut buffer).unwrap_or_default();
-    let v1 = line.split(u8::is_ascii_whitespace).any(|word| word == b"capsule.cgroup=v1");
+    let mut buffer = [0; MAX_KERNEL_LINE];
+    let v1 =
+        read_kernel_line(&mut buffer).split(u8::is_ascii_whitespace).any(|word| word == b"capsule.cgroup=v1");
     let cgroup = if v1 { CGROUP_V1 } else { CGROUP_V2 };
     cgroup.iter().try_for_each(mount_one)?;
     open_console();
     Ok(())
+}
+
+/// With its newline, which gives the last word room for its NUL.
+fn read_kernel_line(buffer: &mut [u8; MAX_KERNEL_LINE]) -> &mut [u8] {
+    let len = read_file(CWD, c"/proc/cmdline", buffer).map_or(0, <[u8]>::len);
+    &mut buffer[..len]
+}
+
+/// What stands behind the first ` -- `. The kernel hands that to us as arguments too, but only up to the next `--`,
+/// which each command of ours has.
+fn command_on(kernel_line: &mut [u8]) -> Option<&mut [u8]> {
+    const DASHES: &[u8] = b" -- ";
+    let at = kernel_line.windows(DASHES.len()).position(|window| window == DASHES)?;
+    Some(&mut kernel_line[at + DASHES.len()..])
 }
 
 /// The kernel's initial file system cannot be left by pivot_root(2), which the runner uses: so a second mount of
@@ -104,29 +122,31 @@ fn open_console() {
     }
 }
 
-fn obey_script() {
+fn obey_script(arguments: Args<'_>) {
     let mut script = [0; MAX_SCRIPT];
     match read_whole(c"/etc/capsule", &mut script) {
         // The line end goes along: it becomes the last word's NUL.
-        Ok(len) => script[..=len].split_inclusive_mut(|byte| *byte == b'\n').for_each(obey_line),
-        Err(Errno::NOENT) => open_shell(),
+        Ok(len) => script[..=len]
+            .split_inclusive_mut(|byte| *byte == b'\n')
+            .for_each(|line| obey_line(line, arguments)),
+        Err(Errno::NOENT) => open_shell(arguments),
         Err(_) => say(b"init: /etc/capsule cannot be read, or is longer than 32 KiB"),
     }
 }
 
-fn obey_line(line: &mut [u8]) {
+fn obey_line(line: &mut [u8], arguments: Args<'_>) {
     if line.trim_ascii_start().starts_with(b"#") {
         return;
     }
     let mut pointers = [core::ptr::null::<c_char>(); MAX_WORDS];
     match Args::split(line, &mut pointers) {
         Some(words) if words.is_empty() => {}
-        Some(words) => in_child(words),
+        Some(words) => in_child(words, arguments),
         None => say(b"init: /etc/capsule: a line with an open quote, or with more than 255 words"),
     }
 }
 
-fn open_shell() {
+fn open_shell(arguments: Args<'_>) {
     let Some(shell) = SHELLS.iter().find(|shell| rustix::fs::stat(**shell).is_ok()) else {
         say(b"init: nothing to do: no words behind `--`, no /etc/capsule, and no shell in /rootfs");
         return;
@@ -135,22 +155,22 @@ fn open_shell() {
     let mut line = [0; 256];
     let mut text = Text::new(&mut line);
     text.push(b"run --root /rootfs --tty --env TERM=linux -- ").push(inside).push(b" ");
-    obey_line(&mut line);
+    obey_line(&mut line, arguments);
 }
 
 /// Does one command in a process of its own, and reaps all that ends meanwhile.
-fn in_child(words: Args<'_>) {
+fn in_child(words: Args<'_>, arguments: Args<'_>) {
     match sys::clone3(0, None) {
-        Ok(Forked::Child) => sys::exit(child(words)),
+        Ok(Forked::Child) => sys::exit(child(words, arguments)),
         Ok(Forked::Parent { pid, .. }) => reap_until(pid),
         Err(_) => say(b"init: clone3: no process can be made"),
     }
 }
 
 /// `exec` runs a program outside of any sandbox, as root; all else is a command of the runner.
-fn child(words: Args<'_>) -> u8 {
+fn child(words: Args<'_>, arguments: Args<'_>) -> u8 {
     if words.get(0) != Some(c"exec") {
-        return command(words, words);
+        return command(words, arguments);
     }
     let _ = rustix::process::setsid(); // a new process leads no session yet
     sys::block_signals(sys::Signals::NONE);
@@ -181,5 +201,17 @@ fn read_whole(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
             0 => return Err(Errno::FBIG),
             more => len += more,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_stands_behind_the_first_dashes() {
+        let mut line = *b"console=ttyS0 -- run --root /r -- /bin/ls\n";
+        assert_eq!(command_on(&mut line).map(|command| &*command), Some(&b"run --root /r -- /bin/ls\n"[..]));
+        assert_eq!(command_on(&mut b"console=ttyS0 quiet\n".to_owned()), None);
     }
 }

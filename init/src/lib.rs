@@ -57,7 +57,7 @@ const USAGE: &[u8] = b"usage: init run --root DIR [option ...] -- CMD [ARG ...]
        init guards
        init --version
 
-Without words, and as PID 1, init boots a machine. `capsule run --help` explains the options.
+As PID 1 of a machine init boots it. `capsule run --help` explains the options.
 ";
 
 /// The whole program, from its first instruction in Rust to its exit code.
@@ -66,18 +66,13 @@ pub fn main(arguments: Args<'_>) -> ! {
     // Signals reach us as data (signalfd(2), rt_sigtimedwait(2)) or not at all: none can kill us half-way.
     sys::block_signals(Signals::ALL);
     sys::default_signal_actions();
-    let words = arguments.from(1);
-    let is_command = matches!(
-        words.get(0).map(|word| word.to_bytes()),
-        Some(b"run" | b"guards" | b"--version" | b"--help")
-    );
-    if rustix::process::getpid() == Pid::INIT && (words.is_empty() || !is_in_container()) {
-        boot::run(if is_command { words } else { words.from(words.len()) });
+    if rustix::process::getpid() == Pid::INIT && !is_in_container() {
+        boot::run(arguments);
     }
-    sys::exit(command(words, arguments))
+    sys::exit(command(arguments.from(1), arguments))
 }
 
-/// PID 1 of a container has /proc; PID 1 of a machine has nothing yet.
+/// PID 1 of a container finds /proc mounted; PID 1 of a machine has nothing yet.
 fn is_in_container() -> bool {
     rustix::fs::stat(c"/proc/self").is_ok()
 }

@@ -79,6 +79,7 @@ fn attempt(
 ) -> Result<(), Error> {
     let identity = Identity::current();
     identity.note_missing(options);
+    options.guards.unavailable(Guard::Seccomp, "the filter is not built in yet");
     let place = Place::find(options)?;
     measures.cgroup = place.as_ref().map(|place| place.version);
     let world = World::open(options)?;
