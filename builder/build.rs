@@ -1,0 +1,79 @@
+//! Builds the static init and hands its path to the compiler: the release binary carries it inside.
+//!
+//! init has its own profile and must not share features with std crates, so it is built by a second
+//! cargo in its own target directory. `CAPSULE_INIT=FILE` takes a finished one instead.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    let workspace = workspace();
+    for input in ["init", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    }
+    println!("cargo::rerun-if-env-changed=CAPSULE_INIT");
+    let init = match env::var_os("CAPSULE_INIT") {
+        Some(finished) => PathBuf::from(finished),
+        None => build_init(&workspace),
+    };
+    println!("cargo::rerun-if-changed={}", init.display());
+    println!("cargo::rustc-env=CAPSULE_INIT_FILE={}", init.display());
+}
+
+fn workspace() -> PathBuf {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("builder/ lies in the workspace").to_path_buf()
+}
+
+fn build_init(workspace: &Path) -> PathBuf {
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("init-target");
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    cargo.current_dir(workspace);
+    // Offline: the outer cargo fetched init's dependencies already, as the builder uses init's library.
+    cargo.args([
+        "build",
+        "--offline",
+        "--package",
+        "init",
+        "--bin",
+        "init",
+        "--profile",
+        "init",
+        "--target-dir",
+    ]);
+    cargo.arg(&target);
+    for inherited in FOREIGN_ENVIRONMENT {
+        cargo.env_remove(inherited);
+    }
+    cargo.env("RUSTFLAGS", remapped(workspace));
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "building package `init` failed: {status}");
+    target.join("init").join("init")
+}
+
+/// What the outer cargo, clippy or a coverage run set for the builder, and init must not see.
+const FOREIGN_ENVIRONMENT: [&str; 9] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CLIPPY_ARGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTDOC",
+];
+
+/// Panic locations name source files: without this, the directory of the clone would be inside the binary.
+fn remapped(workspace: &Path) -> String {
+    let mut flags = format!("--remap-path-prefix={}=.", workspace.display());
+    if let Some(home) = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default_cargo_home) {
+        flags.push_str(&format!(" --remap-path-prefix={}=cargo", home.display()));
+    }
+    flags
+}
+
+fn default_cargo_home() -> Option<PathBuf> {
+    env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"))
+}
