@@ -1,13 +1,46 @@
-//! builder
+//! The builder: from a list of binaries to a bundle, each step one function, each noun one type.
+//!
+//! ```text
+//! request ─► closure ─► plan ─► image ─► manifest
+//!          resolve    plan    write    manifest
+//! ```
 
 pub mod arch;
 pub mod audit;
+pub mod budget;
+pub mod build;
+pub mod cause;
+pub mod cli;
 pub mod closure;
+pub mod digest;
 pub mod dlopen;
 pub mod elf;
 mod errno;
+pub mod error;
+pub mod explain;
+pub mod formats;
+pub mod guards;
+pub mod image_path;
+pub mod include;
+pub mod interrupt;
 pub mod loader;
+pub mod manifest;
+pub mod packages;
+pub mod packs;
+pub mod pattern;
+pub mod plan;
+pub mod probe;
+pub mod progress;
+pub mod quantity;
+pub mod recipe;
+pub mod render;
+pub mod request;
 pub mod resolve;
+pub mod runner;
 pub mod script;
 pub mod seccomp;
+pub mod skeleton;
+pub mod staging;
 pub mod sysroot;
+pub mod verify;
+pub mod write;

@@ -1,2 +1,48 @@
-//! capsule
-fn main() {}
+//! `capsule`: parse, run, print one error, exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use builder::error::Error;
+use builder::interrupt::Interrupt;
+use builder::quantity::bytes_for_people;
+use builder::request::Request;
+use builder::{build, cli, explain, runner, verify};
+
+fn main() -> ExitCode {
+    match cli::request().and_then(run) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(request: Request) -> Result<ExitCode, Error> {
+    match request {
+        Request::Build(request) => {
+            let made = build::build(&request, &interrupt()?)?;
+            eprintln!("{}: {} files, {}", request.output.display(), made.files, bytes_for_people(made.bytes));
+        }
+        Request::Script(image) => print(&build::script(&image, &interrupt()?)?),
+        Request::Explain(question) => print(&explain::explain(&question)?),
+        Request::Verify { bundle } => return verify::verify(&bundle).map(|found| told(&found)),
+        Request::Run(request) => match runner::run(request)? {},
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(differences: &verify::Differences) -> ExitCode {
+    print(&differences.to_string());
+    if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn interrupt() -> Result<Interrupt, Error> {
+    Interrupt::install().map_err(|error| Error::read("signal handlers".as_ref(), error))
+}
+
+fn print(text: &str) {
+    // A reader that goes away (`| head`) has what it wanted.
+    let _pipe_may_be_closed = std::io::stdout().write_all(text.as_bytes());
+}

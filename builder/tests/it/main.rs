@@ -1,10 +1,16 @@
 //! builder's tests against real files: one module for each subject.
 #![allow(clippy::unwrap_used)] // In a test a panic is the report; clippy.toml covers `#[test]` functions only.
 
+mod build;
 mod elf_file;
+mod explain;
 mod loader;
 mod machine;
+mod recipe;
 mod resolve;
+mod scene;
+mod script;
+mod verify;
 
 /// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.
 fn have(path: &std::path::Path, package: &str) -> bool {

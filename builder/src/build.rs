@@ -1,0 +1,275 @@
+//! From a request to a bundle: closure, plan, guards, bytes, manifest, scripts, each one call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use crate::cause::{Because, Cause};
+use crate::closure::{Closure, MemberKind};
+use crate::digest::Sha;
+use crate::error::Error;
+use crate::formats::Format;
+use crate::image_path::ImagePath;
+use crate::include::{self, Inclusion};
+use crate::interrupt::Interrupt;
+use crate::manifest::{self, Manifest, Settings};
+use crate::packages::{self, Owners};
+use crate::plan::{Entry, Kind, Plan, Planner, Source, fixed_mode};
+use crate::probe::{FileKind, Probe};
+use crate::progress::Progress;
+use crate::recipe::{OwnContent, Recipe};
+use crate::render;
+use crate::request::{Build, Image};
+use crate::resolve::{self, Root};
+use crate::staging::Staging;
+use crate::write::{self, FileDigests, Work};
+use crate::{budget, guards, skeleton};
+
+/// The static init that every bundle gets, built together with this program.
+pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
+
+/// What a build made, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Regular files in the image.
+    pub files: usize,
+    /// Bytes in them.
+    pub bytes: u64,
+}
+
+/// Makes the bundle, or leaves nothing.
+pub fn build(request: &Build, interrupt: &Interrupt) -> Result<Summary, Error> {
+    if request.formats.contains(&Format::Dir) && !rustix::process::geteuid().is_root() {
+        return Err(Error::NeedsRoot { path: request.output.join(Format::Dir.file_name()) });
+    }
+    let staging = Staging::new(&request.output, request.existing)?;
+    let hidden = staging.path().to_path_buf();
+    let filled = fill(request, interrupt, &staging).and_then(|summary| staging.commit().map(|()| summary));
+    filled.map_err(|error| error.renamed(&hidden, &request.output))
+}
+
+fn fill(request: &Build, interrupt: &Interrupt, staging: &Staging) -> Result<Summary, Error> {
+    let judged = Judged::new(&request.image)?;
+    let passes = request.formats.len().max(1) as u64;
+    let progress = Progress::new(judged.plan.bytes() * passes);
+    let work = Work { interrupt, progress: &progress, time: request.image.time, md5: &judged.touched };
+    let digests = write::write(&judged.plan, staging.path(), &request.formats, INIT, &work)?;
+    judged.check_contents(&request.image, &digests)?;
+    put_bundle_files(staging, &request.image, &judged, &digests)?;
+    interrupt.check()?;
+    Ok(Summary { files: judged.plan.files().count(), bytes: judged.plan.bytes() })
+}
+
+/// `build.sh` alone: everything is read and judged, nothing is written.
+pub fn script(image: &Image, interrupt: &Interrupt) -> Result<String, Error> {
+    let judged = Judged::new(image)?;
+    let progress = Progress::new(judged.plan.bytes());
+    let work = Work { interrupt, progress: &progress, time: image.time, md5: &judged.touched };
+    let digests = write::digest(&judged.plan, &work)?;
+    judged.check_contents(image, &digests)?;
+    render::build_script(&judged.plan, &digests, &image.options.sysroot)
+}
+
+fn put_bundle_files(
+    staging: &Staging,
+    image: &Image,
+    judged: &Judged,
+    digests: &FileDigests,
+) -> Result<(), Error> {
+    let limits: BTreeMap<String, String> =
+        image.recipe.limits.iter().map(|(name, amount)| ((*name).to_owned(), amount.clone())).collect();
+    let settings = Settings { time: image.time, init: Sha::of(INIT), limits };
+    let run = render::run_script(&settings.limits)?;
+    let manifest = Manifest::new(&judged.plan, digests, judged.owners.as_ref(), settings);
+    staging.put("init", INIT, 0o755)?;
+    staging.put(manifest::FILE_NAME, manifest.to_json()?.as_bytes(), 0o644)?;
+    staging.put(
+        "build.sh",
+        render::build_script(&judged.plan, digests, &image.options.sysroot)?.as_bytes(),
+        0o755,
+    )?;
+    staging.put("run.sh", run.as_bytes(), 0o755)
+}
+
+/// A plan that may be written: within its budget, and past the guards that need no content.
+struct Judged {
+    plan: Plan,
+    owners: Option<Owners>,
+    /// Files whose content is still to be compared with their package's.
+    touched: BTreeSet<ImagePath>,
+}
+
+impl Judged {
+    fn new(image: &Image) -> Result<Judged, Error> {
+        let plan = plan(image)?;
+        budget::check(&plan, &image.recipe.budget)?;
+        let owners = packages::owners(
+            &image.options.sysroot,
+            &plan.entries().map(|(path, _)| path.clone()).collect(),
+        )?;
+        guards::check_files(&plan, owners.as_ref(), &image.recipe.allow)?;
+        let touched = guards::touched(&plan, owners.as_ref())?;
+        Ok(Judged { plan, owners, touched })
+    }
+
+    fn check_contents(&self, image: &Image, digests: &FileDigests) -> Result<(), Error> {
+        guards::check_contents(&self.plan, self.owners.as_ref(), digests, &image.recipe.allow)
+    }
+}
+
+/// Everything the image asks for, settled.
+fn plan(image: &Image) -> Result<Plan, Error> {
+    let recipe = &image.recipe;
+    if recipe.binaries.is_empty() && recipe.include.is_empty() && recipe.files.is_empty() {
+        return Err(Error::NothingAsked);
+    }
+    let probe = Probe::new(&image.options.sysroot);
+    let included = include::expand(&recipe.include, &probe)?;
+    let loadable = include::loadable(&included, &probe);
+    let closure = resolve::resolve(&image.options, &roots(recipe, &loadable))
+        .map_err(|error| placed_resolve(image, error))?;
+    settle(recipe, &included, &closure, &loadable, &probe).map_err(|error| placed_conflict(recipe, error))
+}
+
+fn settle(
+    recipe: &Recipe,
+    included: &Inclusion,
+    closure: &Closure,
+    loadable: &[ImagePath],
+    probe: &Probe,
+) -> Result<Plan, Error> {
+    let mut planner = Planner::default();
+    plan_recipe(&mut planner, recipe)?;
+    plan_closure(&mut planner, closure, recipe, loadable, probe)?;
+    plan_included(&mut planner, included, recipe, probe)?;
+    skeleton::add(&mut planner, probe)?;
+    Ok(planner.finish()?)
+}
+
+/// The resolver does not know recipes: the first binary that fails alone is the one to point at.
+fn placed_resolve(image: &Image, error: resolve::Error) -> Error {
+    for binary in &image.recipe.binaries {
+        if let Err(alone) = resolve::resolve(&image.options, &[root(&binary.value)]) {
+            return Error::Resolve(alone).at(&binary.at);
+        }
+    }
+    Error::Resolve(error)
+}
+
+/// A conflict about something that the recipe brings is pointed at there.
+fn placed_conflict(recipe: &Recipe, error: Error) -> Error {
+    let Error::Plan(conflict) = &error else { return error };
+    let files = |path| recipe.files.get(path).map(|file| &file.at);
+    let links = |path| recipe.symlinks.get(path).map(|link| &link.at);
+    let at = conflict.paths().find_map(|path| files(path).or_else(|| links(path))).cloned();
+    match at {
+        Some(at) => error.at(&at),
+        None => error,
+    }
+}
+
+fn roots(recipe: &Recipe, loadable: &[ImagePath]) -> Vec<Root> {
+    let asked = recipe.binaries.iter().map(|binary| root(&binary.value));
+    asked.chain(loadable.iter().map(|path| Root::Path(path.as_path().into()))).collect()
+}
+
+fn root(name: &str) -> Root {
+    if name.starts_with('/') { Root::Path(name.into()) } else { Root::Name(name.into()) }
+}
+
+fn plan_recipe(planner: &mut Planner, recipe: &Recipe) -> Result<(), Error> {
+    let cause = || Cause::plain(Because::Recipe);
+    for (path, file) in &recipe.files {
+        let kind = match &file.value.content {
+            OwnContent::Inline(text) => Source::Inline(text.clone().into_bytes()),
+            OwnContent::From(from) => own(from).map_err(|error| error.at(&file.at))?,
+        };
+        planner.want(
+            path.clone(),
+            Entry { kind: Kind::File(kind), mode: file.value.mode, causes: vec![cause()] },
+        )?;
+    }
+    for (path, target) in &recipe.symlinks {
+        planner.want(path.clone(), Entry::symlink(&target.value, cause()))?;
+    }
+    Ok(())
+}
+
+fn own(from: &Path) -> Result<Source, Error> {
+    let path = std::path::absolute(from).map_err(|error| Error::read(from, error))?;
+    let facts = std::fs::metadata(&path).map_err(|error| Error::read(&path, error))?;
+    if !facts.is_file() {
+        return Err(Error::read(&path, io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    Ok(Source::Own { path, size: facts.len() })
+}
+
+fn plan_closure(
+    planner: &mut Planner,
+    closure: &Closure,
+    recipe: &Recipe,
+    loadable: &[ImagePath],
+    probe: &Probe,
+) -> Result<(), Error> {
+    for member in &closure.members {
+        let unfit = |unfit| Error::Unfit { path: member.path.clone(), unfit };
+        let path = ImagePath::new(&member.path).map_err(unfit)?;
+        // The resolver took included files for requests: only a person's own request is one.
+        let only_included = loadable.binary_search(&path).is_ok() && !is_requested(recipe, &path);
+        let reasons =
+            member.reasons.iter().map(Cause::from_reason).collect::<Result<Vec<_>, _>>().map_err(unfit)?;
+        let causes: Vec<Cause> = reasons
+            .into_iter()
+            .filter(|cause| !(only_included && cause.because == Because::Requested))
+            .collect();
+        if causes.is_empty() {
+            continue;
+        }
+        let entry = match &member.kind {
+            MemberKind::File => host_file(&path, probe, causes)?,
+            MemberKind::Symlink { target } => {
+                let target = target.to_str().ok_or_else(|| unfit(crate::image_path::Unfit::NotText))?;
+                Entry { causes, ..Entry::symlink(target, Cause::plain(Because::LinkTarget)) }
+            }
+        };
+        planner.want(path, entry)?;
+    }
+    Ok(())
+}
+
+fn is_requested(recipe: &Recipe, path: &ImagePath) -> bool {
+    let name = path.as_str().rsplit('/').next();
+    recipe.binaries.iter().any(|binary| binary.value == path.as_str() || Some(binary.value.as_str()) == name)
+}
+
+fn plan_included(
+    planner: &mut Planner,
+    included: &Inclusion,
+    recipe: &Recipe,
+    probe: &Probe,
+) -> Result<(), Error> {
+    for (path, entry) in included {
+        let cause = entry.link.as_ref().map_or_else(|| Cause::included(&entry.pattern), Cause::target_of);
+        let wish = match &entry.facts.kind {
+            FileKind::Directory => Entry::directory(cause),
+            FileKind::Symlink(target) => Entry::symlink(target, cause),
+            FileKind::File => host_file(path, probe, vec![cause])?,
+            FileKind::Special => {
+                let error = Error::Special { path: path.clone() };
+                return Err(match recipe.include.iter().find(|asked| asked.value.text == entry.pattern) {
+                    Some(asked) => error.at(&asked.at),
+                    None => error,
+                });
+            }
+        };
+        planner.want(path.clone(), wish)?;
+    }
+    Ok(())
+}
+
+fn host_file(origin: &ImagePath, probe: &Probe, causes: Vec<Cause>) -> Result<Entry, Error> {
+    let path = probe.on_host(origin);
+    let facts = probe.facts(origin).map_err(|error| Error::read(&path, error))?;
+    let source = Source::Host { origin: origin.clone(), path, size: facts.size };
+    Ok(Entry { kind: Kind::File(source), mode: fixed_mode(facts.mode), causes })
+}

@@ -1,0 +1,269 @@
+//! The command line: clap structs, and their one conversion to a [`Request`]. Nothing else imports clap.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+use crate::formats::Format;
+use crate::packs;
+use crate::pattern::Pattern;
+use crate::recipe::{Allowance, Asked, Guard, Place, Recipe};
+use crate::request::{self, Build, Explain, ExplainForm, Image, Request, Run, RunWhat};
+use crate::resolve::{DlopenLevel, Options};
+use crate::staging::Existing;
+
+/// From a list of binaries to a judge sandbox that is proven on a clean kernel.
+#[derive(Debug, Parser)]
+#[command(name = "capsule", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a bundle: a root filesystem with everything the binaries need, and the runner beside it
+    Build(BuildArgs),
+    /// Print build.sh, which makes the same root filesystem with mkdir, cp and ln; write nothing
+    Script(ImageArgs),
+    /// Say why a file is in a bundle; without a path, show the tree of who asked for what
+    Explain(ExplainArgs),
+    /// Compare a bundle's tree with its manifest; exit 1 and list what differs
+    Verify {
+        /// The bundle
+        bundle: PathBuf,
+    },
+    /// Run a command in a bundle's sandbox: capsule run BUNDLE [OPTION…] -- COMMAND [ARGUMENT…]
+    Run(RunArgs),
+    /// Open a shell on this terminal in a bundle's sandbox
+    Shell(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct ImageArgs {
+    /// Programs: paths, or names that are looked up on PATH inside the sysroot
+    binaries: Vec<PathBuf>,
+    /// A recipe (TOML) that says what else is wanted
+    #[arg(short, long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Named sets of files that come with capsule
+    #[arg(long, value_delimiter = ',', value_name = "PACK")]
+    pack: Vec<String>,
+    /// Files, directories and globs of the build host, kept at their paths
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
+    include: Vec<Pattern>,
+    /// Take everything from another tree, without following any link out of it
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    sysroot: PathBuf,
+    /// Directories to search for libraries first, as LD_LIBRARY_PATH
+    #[arg(long, value_name = "DIR")]
+    library_path: Vec<PathBuf>,
+    /// How much of what programs open at run time comes along
+    #[arg(long, value_enum, default_value = "recommended")]
+    dlopen: Dlopen,
+    /// Lift a guard for paths, as in `unowned=/opt/**`: unowned, modified, shim, setuid, capabilities, world_writable
+    #[arg(long, value_name = "GUARD=PATTERN", value_parser = allowance)]
+    allow: Vec<Allowance>,
+}
+
+#[derive(Debug, Args)]
+struct BuildArgs {
+    #[command(flatten)]
+    image: ImageArgs,
+    /// The bundle to make
+    #[arg(short, long, value_name = "BUNDLE")]
+    output: PathBuf,
+    /// Swap the finished bundle in when one stands there already
+    #[arg(long)]
+    replace: bool,
+    /// Forms of the image
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "dir,cpio")]
+    format: Vec<Format>,
+}
+
+#[derive(Debug, Args)]
+struct ExplainArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// A path inside the image
+    path: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: ExplainForm,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// Options of `init run`; see `BUNDLE/init run --help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    options: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Dlopen {
+    None,
+    Required,
+    Recommended,
+    Suggested,
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Format::ALL
+    }
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.word()))
+    }
+}
+
+impl ValueEnum for ExplainForm {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[ExplainForm::Text, ExplainForm::Json, ExplainForm::Dot]
+    }
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let word = match self {
+            ExplainForm::Text => "text",
+            ExplainForm::Json => "json",
+            ExplainForm::Dot => "dot",
+        };
+        Some(clap::builder::PossibleValue::new(word))
+    }
+}
+
+/// Parses this process's arguments. Exits by itself with 2 on a usage error, and with 0 for `--help`.
+pub fn request() -> Result<Request, Error> {
+    let (ours, command) = split_command(env::args_os().collect());
+    Cli::parse_from(ours).command.into_request(command)
+}
+
+/// What follows the first `--` of `run` is the command, and none of it is ours to read.
+fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<Vec<OsString>>) {
+    if arguments.get(1).map(OsString::as_os_str) != Some(OsStr::new("run")) {
+        return (arguments, None);
+    }
+    match arguments.iter().position(|argument| argument == "--") {
+        Some(at) => {
+            let command = arguments.split_off(at + 1);
+            arguments.pop();
+            (arguments, Some(command))
+        }
+        None => (arguments, None),
+    }
+}
+
+impl Command {
+    fn into_request(self, command: Option<Vec<OsString>>) -> Result<Request, Error> {
+        Ok(match self {
+            Command::Build(args) => Request::Build(args.into_request()?),
+            Command::Script(args) => Request::Script(args.into_image()?),
+            Command::Explain(ExplainArgs { bundle, path, format }) => {
+                Request::Explain(Explain { bundle, path, form: format })
+            }
+            Command::Verify { bundle } => Request::Verify { bundle },
+            Command::Run(RunArgs { bundle, options }) => {
+                let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
+                Request::Run(Run { bundle, what: RunWhat::Command { options, command } })
+            }
+            Command::Shell(RunArgs { bundle, options }) => {
+                Request::Run(Run { bundle, what: RunWhat::Shell { options } })
+            }
+        })
+    }
+}
+
+impl BuildArgs {
+    fn into_request(self) -> Result<Build, Error> {
+        let existing = if self.replace { Existing::Replace } else { Existing::Keep };
+        let formats: BTreeSet<Format> = self.format.into_iter().collect();
+        Ok(Build { image: self.image.into_image()?, output: self.output, existing, formats })
+    }
+}
+
+impl ImageArgs {
+    fn into_image(self) -> Result<Image, Error> {
+        let mut recipe = match &self.recipe {
+            Some(file) => Recipe::load(file)?,
+            None if self.binaries.is_empty() && self.pack.is_empty() && self.include.is_empty() => {
+                return Err(Error::NothingAsked);
+            }
+            None => Recipe { packs: vec![asked(packs::HELLO.to_owned())], ..Recipe::default() },
+        };
+        for binary in &self.binaries {
+            recipe.binaries.push(asked(binary_name(binary)?));
+        }
+        recipe.packs.extend(self.pack.into_iter().map(asked));
+        recipe.include.extend(self.include.into_iter().map(asked));
+        recipe.allow.extend(self.allow.into_iter().map(asked));
+        packs::unfold(&mut recipe)?;
+        let sysroot =
+            std::path::absolute(&self.sysroot).map_err(|error| Error::read(&self.sysroot, error))?;
+        let dlopen = match self.dlopen {
+            Dlopen::None => DlopenLevel::None,
+            Dlopen::Required => DlopenLevel::Required,
+            Dlopen::Recommended => DlopenLevel::Recommended,
+            Dlopen::Suggested => DlopenLevel::Suggested,
+        };
+        let options = Options { sysroot, library_path: self.library_path, dlopen, ..Options::default() };
+        let time = request::image_time(env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
+        Ok(Image { recipe, options, time })
+    }
+}
+
+/// A bare name stays one; a path becomes absolute, as a shell's user means it.
+fn binary_name(binary: &Path) -> Result<String, Error> {
+    let path = match binary.components().count() {
+        1 if !binary.has_root() && !binary.starts_with(".") => binary.to_path_buf(),
+        _ => std::path::absolute(binary).map_err(|error| Error::read(binary, error))?,
+    };
+    let unfit = || Error::Unfit { path: binary.to_path_buf(), unfit: crate::image_path::Unfit::NotText };
+    path.to_str().map(str::to_owned).ok_or_else(unfit)
+}
+
+fn asked<T>(value: T) -> Asked<T> {
+    Asked { value, at: Place::CommandLine }
+}
+
+fn allowance(text: &str) -> Result<Allowance, String> {
+    let known = || Guard::ALL.map(Guard::key).join(", ");
+    let (key, pattern) =
+        text.split_once('=').ok_or_else(|| format!("write GUARD=PATTERN; guards are {}", known()))?;
+    let guard =
+        Guard::from_key(key).ok_or_else(|| format!("unknown guard `{key}`; known are {}", known()))?;
+    Ok(Allowance { guard, pattern: Pattern::new(pattern)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_of_run_starts_after_the_first_double_dash() {
+        let (ours, command) = split_command(words("capsule run B --cpu-time 1s -- ls -- -l"));
+        assert_eq!(ours, words("capsule run B --cpu-time 1s"));
+        assert_eq!(command, Some(words("ls -- -l")));
+        let Command::Run(args) = Cli::parse_from(ours).command else { panic!("run") };
+        assert_eq!(args.options, words("--cpu-time 1s"));
+    }
+
+    #[test]
+    fn names_stay_names_and_paths_become_absolute() {
+        assert_eq!(binary_name(Path::new("bash")).expect("text"), "bash");
+        assert_eq!(binary_name(Path::new("/bin/bash")).expect("text"), "/bin/bash");
+        assert!(binary_name(Path::new("./a.out")).expect("text").starts_with('/'));
+    }
+}
