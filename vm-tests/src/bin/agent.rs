@@ -8,9 +8,13 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
 
+use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::process::Gid;
 use rustix::termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr};
+use rustix::thread::set_thread_groups;
 use vm_tests::frame::{FrameWriter, Nonce};
 use vm_tests::plan::Plan;
+use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::qemu::{EXIT_PORT, GUEST_DONE, GUEST_FAILED};
 use vm_tests::{agent, canary, port, random};
@@ -61,7 +65,8 @@ fn run_in_vm() -> io::Result<()> {
     Ok(())
 }
 
-/// A world worth attacking: a loopback that services can be reached on, and a canary whose pid is no small number.
+/// A world worth attacking: a loopback that services can be reached on, a name, a queue, groups, shared mounts, and a
+/// canary whose pid is no small number.
 fn prepare_vm() -> io::Result<()> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     // struct ifreq: the name in 16 bytes, then the flags UP and RUNNING.
@@ -71,6 +76,13 @@ fn prepare_vm() -> io::Result<()> {
     let set_flags = libc::SIOCSIFFLAGS as i64;
     sys::call(libc::SYS_ioctl, &mut [Arg::N(socket.as_raw_fd().into()), Arg::N(set_flags), Arg::R(&request)])
         .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    // What the outside is recognised by.
+    fs::write("/proc/sys/kernel/hostname", OUTSIDE_NAME)?;
+    sys::call(libc::SYS_msgget, &mut [Arg::N(OUTSIDE_KEY), Arg::N((libc::IPC_CREAT | 0o666).into())])
+        .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    set_thread_groups(&[Gid::from_raw(4), Gid::from_raw(6)])?;
+    // As systemd leaves every machine: a mount that is not made private shows up outside.
+    mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC)?;
     let last_pid = 5000 + u64::from_str_radix(&random::hex(2)?, 16).unwrap_or(0) % 20_000;
     fs::write("/proc/sys/kernel/ns_last_pid", last_pid.to_string())
 }

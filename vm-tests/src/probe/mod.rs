@@ -11,6 +11,7 @@ use rustix::process::WaitStatus;
 use serde::{Deserialize, Serialize};
 
 pub mod files;
+pub mod judge;
 pub mod kernel;
 pub mod network;
 pub mod process;
@@ -89,7 +90,9 @@ pub struct Finding {
 
 /// Every attack, family by family.
 pub fn attacks() -> impl Iterator<Item = &'static Attack> {
-    [files::ATTACKS, process::ATTACKS, network::ATTACKS, kernel::ATTACKS].into_iter().flatten()
+    [files::ATTACKS, process::ATTACKS, network::ATTACKS, kernel::ATTACKS, judge::ATTACKS]
+        .into_iter()
+        .flatten()
 }
 
 /// Runs the attack of this name and prints what it found.
