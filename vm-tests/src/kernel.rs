@@ -10,9 +10,6 @@ use sha2::{Digest, Sha256};
 
 use crate::random::to_hex;
 
-/// The series that a bundle is proven on, oldest first.
-pub const SERIES: [&str; 2] = ["6.1", "6.12"];
-
 /// A kernel image that is there and is what it was when it was fetched.
 #[derive(Debug, Clone)]
 pub struct Kernel {
