@@ -14,6 +14,7 @@
 
 use seccompiler::{BpfProgram, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule, sock_filter};
 
+use super::image::MODES;
 use super::names::{ARCH, X32_BIT};
 use super::parse::{Action, Op, Policy, Rule, Test};
 
@@ -57,6 +58,9 @@ const RET_ALLOW: u32 = 0x7fff_0000;
 const BEYOND_X32: u32 = 0x8000_0000;
 
 /// The program of a policy for one `--net` mode (0 none, 1 loopback, 2 host).
+///
+/// The programs of all modes are the same but for the operand of some jumps: lines for some modes only
+/// stand behind a gate, a jump to the next instruction where it is open and past the lines where not.
 pub fn program(policy: &Policy, mode: usize) -> Vec<Instruction> {
     let mut tail = Tail::default();
     let ranges = ranges(policy, mode, &mut tail);
@@ -98,8 +102,7 @@ fn ranges(policy: &Policy, mode: usize, tail: &mut Tail) -> Vec<Range> {
         if next < *number {
             add(next, Target::Return(policy.default));
         }
-        let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.modes[mode]).collect();
-        add(*number, lines(&rules, tail));
+        add(*number, lines(rules, mode, tail));
         next = number + 1;
     }
     add(next, Target::Return(policy.default));
@@ -109,18 +112,25 @@ fn ranges(policy: &Policy, mode: usize, tail: &mut Tail) -> Vec<Range> {
 }
 
 /// The lines of one call: if they all come to the same there is nothing to test.
-fn lines(rules: &[&Rule], tail: &mut Tail) -> Target {
-    // In this mode the first line without a test decides; what follows it is for other modes.
-    let tested = rules.iter().position(|rule| rule.tests.is_empty());
-    let tested = tested.expect("the parser lets no call end undecided");
-    let last = rules[tested].action;
+fn lines(rules: &[Rule], mode: usize, tail: &mut Tail) -> Target {
+    let last = rules.last().expect("the parser lets no call end undecided").action;
     let mut next = Target::Return(last);
-    if rules[..tested].iter().all(|rule| rule.action == last) {
+    if rules.iter().all(|rule| rule.action == last) {
         return next;
     }
-    for index in (0..tested).rev() {
-        let before = index.checked_sub(1).and_then(|before| loaded_after(rules[before]));
-        next = line(rules[index], next, before, tail);
+    for group in rules[..rules.len() - 1].chunk_by(|one, other| one.modes == other.modes).rev() {
+        let modes = group[0].modes;
+        let entry = chain(group, next, tail);
+        next = if modes == [true; MODES] { entry } else { tail.gate(entry, next, modes[mode]) };
+    }
+    next
+}
+
+/// Lines for the same modes, one after the other; what none of them answers goes to `next`.
+fn chain(rules: &[Rule], mut next: Target, tail: &mut Tail) -> Target {
+    for index in (0..rules.len()).rev() {
+        let before = index.checked_sub(1).and_then(|before| loaded_after(&rules[before]));
+        next = line(&rules[index], next, before, tail);
     }
     next
 }
@@ -260,6 +270,14 @@ impl Tail {
         self.answers.retain(|(known, _)| *known != action);
         self.answers.push((action, place));
         place
+    }
+
+    /// A jump to `open` or to `closed`, of which the operand alone tells.
+    fn gate(&mut self, open: Target, closed: Target, is_open: bool) -> Target {
+        let open = self.near(open);
+        let closed = self.near(closed);
+        self.go_to(Target::At(if is_open { open } else { closed }));
+        Target::At(self.written.len() - 1)
     }
 
     /// One instruction that answers, or jumps to `target`.

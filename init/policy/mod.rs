@@ -12,7 +12,7 @@ pub mod parse;
 pub use parse::{Cause, Error, Policy};
 
 use emit::Instruction;
-use image::{HEADER, MAGIC, MAX_INSTRUCTIONS, MODES, VERSION};
+use image::{HEADER, INSTRUCTION, MAGIC, MAX_INSTRUCTIONS, MODES, VERSION};
 
 /// Compiles the text of a policy to the bytes of an image.
 ///
@@ -21,11 +21,28 @@ use image::{HEADER, MAGIC, MAX_INSTRUCTIONS, MODES, VERSION};
 pub fn compile(text: &str) -> Result<Vec<u8>, Error> {
     let policy = Policy::parse(text)?;
     let programs: [_; MODES] = core::array::from_fn(|mode| emit::program(&policy, mode));
-    if let Some(long) = programs.iter().map(Vec::len).find(|len| *len > MAX_INSTRUCTIONS) {
+    let [program, ..] = &programs;
+    if program.len() > MAX_INSTRUCTIONS {
         let line = text.lines().count().max(1);
-        return Err(Error { line, column: 1, cause: Cause::TooLong { instructions: long } });
+        return Err(Error { line, column: 1, cause: Cause::TooLong { instructions: program.len() } });
     }
-    Ok(write_image(&programs, &killed_names(&policy)))
+    Ok(write_image(program, &gates(&programs), &killed_names(&policy)))
+}
+
+/// Where the programs of the other modes differ from the first.
+fn gates(programs: &[Vec<Instruction>; MODES]) -> Vec<u8> {
+    let [first, others @ ..] = programs;
+    let mut bytes = Vec::new();
+    for (mode, other) in others.iter().enumerate().map(|(index, other)| (index + 1, other)) {
+        assert_eq!(first.len(), other.len(), "modes differ in operands only");
+        for (index, (one, other)) in first.iter().zip(other).enumerate().filter(|(_, (a, b))| a != b) {
+            assert_eq!(Instruction { k: other.k, ..*one }, *other, "modes differ in operands only");
+            bytes.extend_from_slice(&as_u16(index).to_le_bytes());
+            bytes.extend_from_slice(&as_u16(mode).to_le_bytes());
+            bytes.extend_from_slice(&other.k.to_le_bytes());
+        }
+    }
+    bytes
 }
 
 /// Number, length and name of every call that some line kills.
@@ -39,32 +56,17 @@ fn killed_names(policy: &Policy) -> Vec<u8> {
     bytes
 }
 
-fn write_image(programs: &[Vec<Instruction>; MODES], names: &[u8]) -> Vec<u8> {
-    let mut stored: Vec<Instruction> = Vec::new();
-    let mut places = [(0, 0); MODES];
-    for (mode, program) in programs.iter().enumerate() {
-        places[mode] = match mode.checked_sub(1).filter(|before| programs[*before] == *program) {
-            Some(before) => places[before],
-            None => (stored.len(), program.len()),
-        };
-        if places[mode].0 == stored.len() {
-            stored.extend(program);
-        }
-    }
-    let mut bytes = Vec::with_capacity(HEADER + stored.len() * image::INSTRUCTION + names.len());
+fn write_image(program: &[Instruction], gates: &[u8], names: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + program.len() * INSTRUCTION + gates.len() + names.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&names::ARCH.to_le_bytes());
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&as_u16(names.len()).to_le_bytes());
-    for (first, count) in places {
-        bytes.extend_from_slice(&as_u16(first).to_le_bytes());
+    for count in [usize::from(VERSION), program.len(), gates.len() / image::GATE, names.len()] {
         bytes.extend_from_slice(&as_u16(count).to_le_bytes());
     }
-    bytes.extend_from_slice(&as_u16(stored.len()).to_le_bytes());
-    bytes.extend_from_slice(&[0; 2]);
-    for instruction in stored {
+    for instruction in program {
         bytes.extend_from_slice(&instruction.to_bytes());
     }
+    bytes.extend_from_slice(gates);
     bytes.extend_from_slice(names);
     bytes
 }

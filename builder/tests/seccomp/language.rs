@@ -132,7 +132,7 @@ fn compiling_a_file_writes_beside_it_and_says_how_long_the_programs_are() {
     let request = CompileRequest { policy, output: None };
     let compiled = builder::seccomp::compile(&request).unwrap();
     assert_eq!(compiled.output, directory.path().join("mine.bpf"));
-    assert_eq!(compiled.instructions[0], compiled.instructions[2]);
+    assert!(compiled.instructions > 3);
     assert!(std::fs::read(compiled.output).unwrap().starts_with(b"capsule\xb5"));
 }
 
