@@ -1,13 +1,34 @@
-//! Linker arguments of the init binary, a reason above each.
+//! Linker arguments of the init binary, a reason above each; the default policy, compiled.
+
+// The parser and the compiler are the builder's too; here one function of theirs is called.
+#[allow(dead_code)]
+#[path = "policy/mod.rs"]
+mod policy;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    compile_default_policy();
     println!("cargo::rerun-if-changed=link.ld");
     // The layout; its path must be absolute, as the linker runs elsewhere.
     println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/link.ld", env!("CARGO_MANIFEST_DIR"));
     for arg in LINK_ARGS {
         println!("cargo::rustc-link-arg-bins={arg}");
     }
+}
+
+/// `init/policy/default.policy` to `OUT_DIR/default.policy.bin`, which `src/seccomp.rs` embeds.
+fn compile_default_policy() {
+    println!("cargo::rerun-if-changed=policy");
+    let image = match policy::compile(include_str!("policy/default.policy")) {
+        Ok(image) => image,
+        Err(mistake) => {
+            println!("cargo::error=init/policy/default.policy:{mistake}");
+            std::process::exit(1);
+        }
+    };
+    let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
+    let file = std::path::Path::new(&out).join("default.policy.bin");
+    std::fs::write(file, image).expect("OUT_DIR is writable");
 }
 
 const LINK_ARGS: [&str; 9] = [

@@ -14,9 +14,8 @@
 
 use seccompiler::{BpfProgram, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule, sock_filter};
 
-use super::image::MODES;
 use super::names::{ARCH, X32_BIT};
-use super::parse::{Action, Op, Policy, Rule, Test};
+use super::parse::{Action, MODES, Op, Policy, Rule, Test};
 
 /// `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

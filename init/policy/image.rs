@@ -26,8 +26,6 @@ pub const MAX_INSTRUCTIONS: usize = 1024;
 /// Longest image that a reader has to have room for: such a program, a gate at every third instruction in two
 /// modes, and the names of all calls.
 pub const MAX_IMAGE: usize = 24 << 10;
-/// How many `--net` modes there are: none, loopback, host, in this order.
-pub const MODES: usize = 3;
 
 /// A compiled policy whose layout was checked; borrowed, never copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ impl<'a> Image<'a> {
         if image.is_consistent() { Ok(image) } else { Err(Defect::Content) }
     }
 
-    /// Copies the program of a mode (by its place in [`MODES`]) to the front of `buffer`, and returns it.
+    /// Copies the program of a `--net` mode (0 none, 1 loopback, 2 host) to the front of `buffer`, and returns it.
     pub fn program<'b>(
         &self,
         mode: u16,

@@ -12,7 +12,8 @@ pub mod parse;
 pub use parse::{Cause, Error, Policy};
 
 use emit::Instruction;
-use image::{HEADER, INSTRUCTION, MAGIC, MAX_INSTRUCTIONS, MODES, VERSION};
+use image::{HEADER, INSTRUCTION, MAGIC, MAX_INSTRUCTIONS, VERSION};
+use parse::MODES;
 
 /// Compiles the text of a policy to the bytes of an image.
 ///

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::image::MODES;
 use super::names;
+
+/// How many `--net` modes there are: none, loopback, host, in this order.
+pub const MODES: usize = 3;
 
 /// What to do with every system call, in the order the lines were written.
 #[derive(Clone, Debug, PartialEq, Eq)]

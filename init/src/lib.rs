@@ -40,6 +40,7 @@ pub mod outcome;
 pub mod path;
 pub mod pid1;
 pub mod report;
+pub mod seccomp;
 pub mod streams;
 pub mod supervise;
 pub mod sys;

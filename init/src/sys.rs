@@ -337,31 +337,22 @@ pub fn working_directory(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     Ok(&buffer[..len.saturating_sub(1)])
 }
 
-/// One instruction of a classic BPF program, `struct sock_filter` of `linux/filter.h`.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SockFilter {
-    /// Operation.
-    pub code: u16,
-    /// Instructions to skip if true.
-    pub jt: u8,
-    /// Instructions to skip if false.
-    pub jf: u8,
-    /// Operand.
-    pub k: u32,
-}
+/// One instruction of a classic BPF program, `struct sock_filter` of `linux/filter.h`: operation u16, two jump
+/// distances u8, operand u32. As bytes, for the kernel copies it from wherever it lies.
+pub type Instruction = [u8; 8];
 
-/// Installs a seccomp filter for this thread and all that it becomes, seccomp(2) SECCOMP_SET_MODE_FILTER.
+/// Installs a seccomp filter on this thread and all that it becomes, seccomp(2) SECCOMP_SET_MODE_FILTER. Returns
+/// what the flags ask for.
 ///
 /// # Errors
 /// EINVAL: not a valid program; EACCES: no_new_privs is not set; ENOSYS: a kernel without seccomp.
-pub fn seccomp_set_mode_filter(flags: u32, program: &[SockFilter]) -> Result<(), Errno> {
+pub fn seccomp_set_mode_filter(flags: u32, program: &[Instruction]) -> Result<usize, Errno> {
     const SECCOMP_SET_MODE_FILTER: usize = 1;
     /// `struct sock_fprog`.
     #[repr(C)]
     struct Program {
         len: u16,
-        filter: *const SockFilter,
+        filter: *const Instruction,
     }
     let Ok(len) = u16::try_from(program.len()) else { return Err(Errno::INVAL) };
     let program = Program { len, filter: program.as_ptr() };
@@ -369,7 +360,59 @@ pub fn seccomp_set_mode_filter(flags: u32, program: &[SockFilter]) -> Result<(),
     unsafe {
         syscall(nr::SECCOMP, [SECCOMP_SET_MODE_FILTER, flags as usize, (&raw const program) as usize, 0, 0])
     }
-    .map(|_| ())
+}
+
+/// The same, and returns the close-on-exec descriptor that tells of each SECCOMP_RET_USER_NOTIF.
+///
+/// # Errors
+/// As [`seccomp_set_mode_filter`]; EBUSY: a filter of an outer sandbox has a listener.
+pub fn seccomp_listen(program: &[Instruction]) -> Result<OwnedFd, Errno> {
+    const NEW_LISTENER: u32 = 8;
+    let listener = seccomp_set_mode_filter(NEW_LISTENER, program)?;
+    // SAFETY: with this flag the call returns a new descriptor, which nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener as RawFd) })
+}
+
+/// A call that waits for its seccomp listener: `data.nr` and `data.arch` of `struct seccomp_notif`.
+#[derive(Default)]
+pub struct Notification {
+    /// The number it was made with.
+    pub number: u32,
+    /// The table that the number is of.
+    pub arch: u32,
+}
+
+/// Takes the next call that waits, seccomp_unotify(2) SECCOMP_IOCTL_NOTIF_RECV. Sleeps while there is none: poll first.
+///
+/// # Errors
+/// ENOENT: the thread was killed meanwhile.
+pub fn seccomp_receive(listener: BorrowedFd<'_>) -> Result<Notification, Errno> {
+    const NOTIF_RECV: usize = 0xc050_2100;
+    // id (two words), pid, flags, then struct seccomp_data: nr, arch, ip, six arguments; the kernel wants zeros.
+    let mut notification = [0_u32; 20];
+    // SAFETY: the request's number carries the size that the kernel writes, 0x50 bytes.
+    unsafe {
+        syscall(nr::IOCTL, [listener.as_raw_fd() as usize, NOTIF_RECV, notification.as_mut_ptr() as usize, 0, 0])?;
+    }
+    Ok(Notification { number: notification[4], arch: notification[5] })
+}
+
+/// Room for a policy of the operator's.
+pub type PolicyBuffer = [u8; crate::seccomp::MAX_IMAGE];
+
+/// The one such room of this process; untouched it costs no memory.
+///
+/// # Panics
+/// The second time in one process.
+pub fn policy_buffer() -> &'static mut PolicyBuffer {
+    static mut BUFFER: PolicyBuffer = [0; size_of::<PolicyBuffer>()];
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    assert!(!TAKEN.swap(true, Ordering::Relaxed), "the policy's buffer is taken once");
+    #[allow(static_mut_refs)] // the one reference that there ever is
+    // SAFETY: the flag above makes this the only reference to `BUFFER`, which has no other name.
+    unsafe {
+        &mut BUFFER
+    }
 }
 
 /// A clock's number, clock_gettime(2).
