@@ -6,7 +6,6 @@
 
 mod answer;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use rustix::fs::FileType;
 
 use crate::arch::Cpu;
 use crate::elf::{Needed, NeededTag};
-use crate::loader::objects::{Content, Object, Objects};
+use crate::loader::objects::{Content, Object, Objects, Place};
 use crate::loader::{Edge, Missing, NoProcess, Process, Setting, Tree};
 use crate::sysroot::Sysroot;
 
@@ -111,16 +110,16 @@ pub fn audit(options: &Options) -> Result<AuditReport, Error> {
         Setting { library_path: vec![], cpu: Cpu::host(), conf_without_cache: false, preload: true };
     let tree = Tree::new(&objects, setting);
     let files = dynamic_files(&objects, &options.directories);
-    let verdicts: Vec<_> = files.par_iter().map(|(path, object)| compare(&tree, path, object)).collect();
+    let verdicts: Vec<_> = files.par_iter().map(|place| compare(&tree, place)).collect();
     let mut report = AuditReport::default();
-    for ((path, _), verdict) in files.iter().zip(verdicts) {
+    for (place, verdict) in files.iter().zip(verdicts) {
         match verdict? {
             Verdict::Agree => report.files += 1,
             Verdict::Differ(mismatch) => {
                 report.files += 1;
                 report.mismatches.push(mismatch);
             }
-            Verdict::Skipped(why) => report.skipped.push((path.clone(), why)),
+            Verdict::Skipped(why) => report.skipped.push((place.path.clone(), why)),
         }
     }
     Ok(report)
@@ -129,7 +128,7 @@ pub fn audit(options: &Options) -> Result<AuditReport, Error> {
 /// Every regular file below `directories` that is a dynamic ELF file, sorted by directory and name.
 ///
 /// Links are not followed, and other file systems than the one a directory stands on are not entered.
-pub fn dynamic_files(objects: &Objects, directories: &[PathBuf]) -> Vec<(PathBuf, Arc<Object>)> {
+pub fn dynamic_files(objects: &Objects, directories: &[PathBuf]) -> Vec<Arc<Place>> {
     let mut paths = Vec::new();
     for directory in directories {
         let start = Path::new("/").join(directory);
@@ -137,8 +136,8 @@ pub fn dynamic_files(objects: &Objects, directories: &[PathBuf]) -> Vec<(PathBuf
         walk(objects.sysroot(), &start, device, &mut paths);
     }
     let open = |path: PathBuf| {
-        let object = objects.open(&path).ok()?;
-        is_dynamic(&object).then_some((path, object))
+        let place = objects.open(&path).ok()?;
+        is_dynamic(&place.object).then_some(place)
     };
     paths.into_par_iter().filter_map(open).collect()
 }
@@ -167,19 +166,19 @@ enum Verdict {
     Skipped(String),
 }
 
-fn compare(tree: &Tree, path: &Path, object: &Arc<Object>) -> Result<Verdict, Error> {
-    let mut process = match tree.process(path, object) {
+fn compare(tree: &Tree, file: &Arc<Place>) -> Result<Verdict, Error> {
+    let mut process = match tree.process(file) {
         Ok(process) => process,
         Err(no) => return Ok(Verdict::Skipped(reason(&no))),
     };
     let ours = our_answer(&mut process);
     let loader = process.loader_path().to_owned();
-    let sysroot = tree.objects.sysroot();
-    let loaders = answer::ask(sysroot, &loader, path).map_err(|cause| Error::Ask { loader, cause })?;
+    let loaders = answer::ask(tree.objects.sysroot(), &loader, &file.path)
+        .map_err(|cause| Error::Ask { loader, cause })?;
     if ours == loaders {
         return Ok(Verdict::Agree);
     }
-    Ok(Verdict::Differ(Mismatch { file: path.to_owned(), ours, loaders }))
+    Ok(Verdict::Differ(Mismatch { file: file.path.clone(), ours, loaders }))
 }
 
 fn reason(no: &NoProcess) -> String {
@@ -196,17 +195,13 @@ fn our_answer(process: &mut Process) -> Answer {
     if let Err(fatal) = process.load_all() {
         return Answer::failed(&fatal.path);
     }
-    let sysroot = process.sysroot();
     let told = |edge: &&Edge| edge.to != 0 && !is_filter_of_the_program(process, edge.to);
-    let targets: BTreeSet<usize> = process.edges.iter().filter(told).map(|edge| edge.to).collect();
     let is_told = |missing: &&Missing| missing.by != 0 || missing.tag == NeededTag::Needed;
-    let path = |index: &usize| {
-        let path = &process.loaded[*index].path;
-        sysroot.trail(path).map_or_else(|_| path.clone(), |trail| trail.file)
-    };
+    let file = |edge: &Edge| process.loaded[edge.to].place.trail.file.clone();
+    let name = |missing: &Missing| process.name(missing.name).as_ref().to_owned();
     Answer {
-        files: targets.iter().map(path).collect(),
-        missing: process.missing.iter().filter(is_told).map(|missing| missing.name.clone()).collect(),
+        files: process.edges.iter().filter(told).map(file).collect(),
+        missing: process.missing.iter().filter(is_told).map(name).collect(),
         failure: None,
     }
 }
@@ -214,8 +209,9 @@ fn our_answer(process: &mut Process) -> Answer {
 /// glibc puts a filter before the object that names it, and its answer starts behind the program: what filters the
 /// program itself is loaded, but not told.
 fn is_filter_of_the_program(process: &Process, index: usize) -> bool {
-    let is_asked_for =
-        |needed: &&Needed| process.edges.iter().any(|e| e.by == 0 && e.to == index && e.name == needed.name);
+    let is_asked_for = |needed: &&Needed| {
+        process.edges.iter().any(|e| e.by == 0 && e.to == index && *process.name(e.name) == *needed.name)
+    };
     let mut asked = process.loaded[0].facts().needed.iter().filter(is_asked_for);
     process.loaded[index].loader == Some(0)
         && asked.next().is_some_and(|needed| needed.tag != NeededTag::Needed)

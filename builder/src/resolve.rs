@@ -3,7 +3,7 @@
 //! Every program is laid out as its own loader would do it ([`crate::loader`]); the results are merged in the order of
 //! the request, so the closure does not depend on the number of threads. Nothing is executed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::arch::{self, Arch, Cpu};
 use crate::closure::{Closure, Member, MemberKind, Reason, Why};
 use crate::dlopen::{self, Wish};
 use crate::elf::{Abi, ElfError, NeededTag};
-use crate::loader::objects::{Content, Object, Objects};
-use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Setting, Tree};
+use crate::loader::objects::{Content, Objects, Place};
+use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Rule, Setting, Tree};
 use crate::script;
-use crate::sysroot::{Sysroot, Trail};
+use crate::sysroot::Sysroot;
 
 mod error;
 
@@ -76,12 +76,11 @@ pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
     let objects = Objects::new(&sysroot);
     let world = World::new(&objects, options);
     let requested = roots.iter().map(|root| world.locate(root)).collect::<Result<Vec<_>, _>>()?;
-    let uses: Vec<Result<Vec<Use>, Error>> =
-        requested.par_iter().map(|path| world.trace_program(path)).collect();
-    let mut merge = Merge::new(&sysroot);
-    for uses in uses {
-        for one in uses? {
-            merge.add(one)?;
+    let traces: Vec<_> = requested.par_iter().map(|path| world.trace_program(path)).collect();
+    let mut merge = Merge::default();
+    for trace in traces {
+        for one in trace? {
+            merge.add(one);
         }
     }
     Ok(Closure { members: merge.members })
@@ -96,8 +95,8 @@ pub fn why_not(options: &Options, roots: &[Root], soname: &OsStr) -> Result<Vec<
     let mut attempts = Vec::new();
     for root in roots {
         let path = world.locate(root)?;
-        let (trail, object) = world.open_program(&path, &[])?;
-        let Some(mut process) = start(&world.trees[0], &trail.file, &object, &[])? else { continue };
+        let place = world.open_program(&path, &[])?;
+        let Some(mut process) = start(&world.trees[0], &place, &[])? else { continue };
         // What ended the walk is among the attempts of the name that ended it.
         let _ = process.load_all();
         let mut askers: Vec<usize> = (0..process.loaded.len())
@@ -135,8 +134,28 @@ impl Options {
 
 /// One path that something asks for.
 struct Use {
-    path: PathBuf,
-    reason: Reason,
+    place: Arc<Place>,
+    by: Option<Arc<Place>>,
+    claim: Claim,
+}
+
+/// What it is asked for as.
+enum Claim {
+    /// A dependency: there are many of them, and most are the same in many programs.
+    Needed(Arc<OsStr>, Rule),
+    /// Anything else.
+    Other(Why),
+}
+
+impl Claim {
+    fn into_why(self) -> Why {
+        match self {
+            Claim::Needed(soname, rule) => {
+                Why::Needed { soname: soname.as_ref().to_owned(), rule: rule.to_string() }
+            }
+            Claim::Other(why) => why,
+        }
+    }
 }
 
 /// The tree as each of the CPUs sees it.
@@ -146,6 +165,8 @@ struct World<'a> {
     objects: &'a Objects<'a>,
     /// One for each CPU; never empty.
     trees: Vec<Tree<'a>>,
+    /// The architectures whose loaders are there.
+    machines: Vec<&'static Arch>,
 }
 
 impl<'a> World<'a> {
@@ -157,7 +178,13 @@ impl<'a> World<'a> {
             preload: false,
         };
         let trees = options.cpus().into_iter().map(|cpu| Tree::new(objects, setting(cpu))).collect();
-        Self { options, sysroot: objects.sysroot(), objects, trees }
+        let sysroot = objects.sysroot();
+        let has_loader = |arch: &&Arch| {
+            let loaders = [PathBuf::from(arch.glibc_loader), arch.musl_loader().into()];
+            loaders.iter().any(|loader| sysroot.stat(loader).is_ok())
+        };
+        let machines = arch::ARCHITECTURES.iter().filter(has_loader).collect();
+        Self { options, sysroot, objects, trees, machines }
     }
 
     fn locate(&self, root: &Root) -> Result<PathBuf, Error> {
@@ -181,43 +208,38 @@ impl<'a> World<'a> {
 
     /// Everything that one requested program needs, itself first.
     fn trace_program(&self, path: &Path) -> Result<Vec<Use>, Error> {
-        let mut uses = vec![Use { path: path.to_owned(), reason: Reason { by: None, why: Why::Requested } }];
-        let mut programs = vec![(path.to_owned(), Vec::new())];
-        while let Some((path, by)) = programs.pop() {
-            let (trail, object) = self.open_program(&path, &by)?;
-            if let Some(next) = self.interpreters(&trail.file, &object, &by)? {
-                if by.len() >= script::MAX_NESTING {
-                    return Err(Error::ScriptNesting { path });
-                }
-                let chain = [vec![trail.file.clone()], by].concat();
-                for interpreter in next {
-                    let reason = Reason { by: Some(trail.file.clone()), why: Why::ScriptInterpreter };
-                    uses.push(Use { path: interpreter.clone(), reason });
-                    programs.push((interpreter, chain.clone()));
-                }
+        let requested = self.open_program(path, &[])?;
+        let mut uses =
+            vec![Use { place: Arc::clone(&requested), by: None, claim: Claim::Other(Why::Requested) }];
+        let mut programs = vec![(requested, Vec::new())];
+        while let Some((program, by)) = programs.pop() {
+            let Some(interpreters) = self.interpreters(&program, &by)? else {
+                self.trace_elf(&program, &by, &mut uses)?;
                 continue;
+            };
+            if by.len() >= script::MAX_NESTING {
+                return Err(Error::ScriptNesting { path: path.to_owned() });
             }
-            self.trace_elf(&trail.file, &object, &by, &mut uses)?;
+            let chain = [vec![program.trail.file.clone()], by].concat();
+            for interpreter in interpreters {
+                let place = self.open_program(&interpreter, &chain)?;
+                let claim = Claim::Other(Why::ScriptInterpreter);
+                uses.push(Use { place: Arc::clone(&place), by: Some(Arc::clone(&program)), claim });
+                programs.push((place, chain.clone()));
+            }
         }
         Ok(uses)
     }
 
-    fn open_program(&self, path: &Path, by: &[PathBuf]) -> Result<(Trail, Arc<Object>), Error> {
+    fn open_program(&self, path: &Path, by: &[PathBuf]) -> Result<Arc<Place>, Error> {
         let failed = |errno| Error::Open { path: path.to_owned(), needed_by: by.to_vec(), errno };
-        let trail = self.sysroot.trail(path).map_err(|error| failed(errno(&error)))?;
-        let object = self.objects.open(&trail.file).map_err(failed)?;
-        Ok((trail, object))
+        self.objects.open(path).map_err(failed)
     }
 
     /// The interpreters of a script; `None` for an ELF file.
-    fn interpreters(
-        &self,
-        path: &Path,
-        object: &Object,
-        by: &[PathBuf],
-    ) -> Result<Option<Vec<PathBuf>>, Error> {
-        let (path, needed_by) = (path.to_owned(), by.to_vec());
-        match &object.content {
+    fn interpreters(&self, program: &Place, by: &[PathBuf]) -> Result<Option<Vec<PathBuf>>, Error> {
+        let (path, needed_by) = (program.trail.file.clone(), by.to_vec());
+        match &program.object.content {
             Content::Elf(_) => Ok(None),
             Content::BadElf(_, cause) => Err(Error::BadElf { path, needed_by, cause: cause.clone() }),
             Content::NotElf { head, error } => {
@@ -235,30 +257,26 @@ impl<'a> World<'a> {
         }
     }
 
-    fn trace_elf(
-        &self,
-        path: &Path,
-        object: &Arc<Object>,
-        by: &[PathBuf],
-        uses: &mut Vec<Use>,
-    ) -> Result<(), Error> {
-        let Content::Elf(facts) = &object.content else { return Ok(()) };
-        self.check_machine(path, facts.abi)?;
+    fn trace_elf(&self, program: &Arc<Place>, by: &[PathBuf], uses: &mut Vec<Use>) -> Result<(), Error> {
+        let Content::Elf(facts) = &program.object.content else { return Ok(()) };
+        self.check_machine(&program.trail.file, facts.abi)?;
         if facts.is_static() {
             return Ok(());
         }
         if let Some(interpreter) = &facts.interpreter {
-            let reason = Reason { by: Some(path.to_owned()), why: Why::ElfInterpreter };
-            uses.push(Use { path: interpreter.into(), reason });
+            let chain = [std::slice::from_ref(&program.trail.file), by].concat();
+            let place = self.open_program(Path::new(interpreter), &chain)?;
+            let claim = Claim::Other(Why::ElfInterpreter);
+            uses.push(Use { place, by: Some(Arc::clone(program)), claim });
         }
         for tree in &self.trees {
-            let Some(mut process) = start(tree, path, object, by)? else { continue };
+            let Some(mut process) = start(tree, program, by)? else { continue };
             process.load_all().map_err(bad_library)?;
             let required = |missing: &&Missing| missing.tag != NeededTag::Auxiliary;
             if let Some(missing) = process.missing.iter().find(required) {
-                return Err(self.not_found(&process, missing.by, &missing.name));
+                return Err(not_found(&process, missing.by, &process.name(missing.name)));
             }
-            uses.extend(self.edges(&process, 0)?);
+            uses.extend(edges(&process, 0));
             self.open_wishes(&mut process, uses)?;
         }
         Ok(())
@@ -287,57 +305,26 @@ impl<'a> World<'a> {
         uses: &mut Vec<Use>,
     ) -> Result<(), Error> {
         for soname in &wish.sonames {
-            let edges = process.edges.len();
-            // A file that is no library is passed over like one that is not there: the program must cope with both.
-            let Ok(Some(_)) = process.dlopen(by, soname) else { continue };
-            uses.extend(self.edges(process, edges)?);
+            let first = process.edges.len();
+            if !process.dlopen(by, soname) {
+                continue;
+            }
+            let opened = uses.len();
+            uses.extend(edges(process, first));
             let why = Why::Dlopen { soname: soname.clone(), priority: wish.origin.clone() };
-            let opened = uses.len() - (process.edges.len() - edges);
-            uses[opened].reason.why = why;
+            uses[opened].claim = Claim::Other(why);
             return Ok(());
         }
         match wish.level {
-            DlopenLevel::Required => Err(self.not_found(process, by, &wish.sonames[0])),
+            DlopenLevel::Required => Err(not_found(process, by, &wish.sonames[0])),
             _ => Ok(()),
         }
     }
 
-    fn not_found(&self, process: &Process, by: usize, name: &OsStr) -> Error {
-        Error::LibraryNotFound {
-            name: name.to_owned(),
-            needed_by: process.chain(by).map(|index| process.loaded[index].path.clone()).collect(),
-            attempts: process.attempts(by, name),
-        }
-    }
-
-    /// The edges of a process from the one at `first`.
-    fn edges(&self, process: &Process, first: usize) -> Result<Vec<Use>, Error> {
-        let mut uses = Vec::with_capacity(process.edges.len());
-        for edge in &process.edges[first..] {
-            let path = edge.opened.as_ref().unwrap_or(&process.loaded[edge.to].path).clone();
-            let by = Some(self.real_path(&process.loaded[edge.by].path)?);
-            let why = Why::Needed { soname: edge.name.clone(), rule: edge.rule.to_string() };
-            uses.push(Use { path, reason: Reason { by, why } });
-        }
-        Ok(uses)
-    }
-
-    fn real_path(&self, path: &Path) -> Result<PathBuf, Error> {
-        let failed = |error| Error::Open { path: path.to_owned(), needed_by: vec![], errno: errno(&error) };
-        Ok(self.sysroot.trail(path).map_err(failed)?.file)
-    }
-
     /// A program must be for the sysroot's machine, or for one that has a loader there.
     fn check_machine(&self, path: &Path, abi: Abi) -> Result<(), Error> {
-        let has_loader = |arch: &&Arch| {
-            let loaders = [PathBuf::from(arch.glibc_loader), arch.musl_loader().into()];
-            loaders.iter().any(|loader| self.sysroot.stat(loader).is_ok())
-        };
-        let Some(own) = arch::ARCHITECTURES.iter().find(has_loader) else { return Ok(()) };
-        if own.abi == abi
-            || own.also_runs.contains(&abi)
-            || Arch::of(abi).is_some_and(|arch| has_loader(&arch))
-        {
+        let Some(own) = self.machines.first() else { return Ok(()) };
+        if own.also_runs.contains(&abi) || self.machines.iter().any(|arch| arch.abi == abi) {
             return Ok(());
         }
         let (path, sysroot) = (path.to_owned(), self.sysroot.path().to_owned());
@@ -346,18 +333,30 @@ impl<'a> World<'a> {
 }
 
 /// The process of an ELF file; `None` where there is nothing for a loader to do.
-fn start<'w>(
-    tree: &'w Tree<'w>,
-    path: &Path,
-    object: &Arc<Object>,
-    by: &[PathBuf],
-) -> Result<Option<Process<'w>>, Error> {
-    let needed_by = || [&[path.to_owned()], by].concat();
-    tree.process(path, object).map(Some).or_else(|no| match no {
+fn start<'w>(tree: &'w Tree<'w>, program: &Arc<Place>, by: &[PathBuf]) -> Result<Option<Process<'w>>, Error> {
+    let needed_by = || [std::slice::from_ref(&program.trail.file), by].concat();
+    tree.process(program).map(Some).or_else(|no| match no {
         NoProcess::NotDynamic | NoProcess::UnknownMachine => Ok(None),
         NoProcess::NoLoader { path, errno } => Err(Error::Open { path, needed_by: needed_by(), errno }),
         NoProcess::BadLoader { path } => Err(Error::NotExecutable { path, needed_by: needed_by() }),
     })
+}
+
+/// The edges of a process from the one at `first`.
+fn edges(process: &Process, first: usize) -> impl Iterator<Item = Use> {
+    process.edges[first..].iter().map(|edge| Use {
+        place: Arc::clone(edge.opened.as_ref().unwrap_or(&process.loaded[edge.to].place)),
+        by: Some(Arc::clone(&process.loaded[edge.by].place)),
+        claim: Claim::Needed(process.name(edge.name), edge.rule),
+    })
+}
+
+fn not_found(process: &Process, by: usize, name: &OsStr) -> Error {
+    Error::LibraryNotFound {
+        name: name.to_owned(),
+        needed_by: process.chain(by).map(|index| process.loaded[index].path().to_owned()).collect(),
+        attempts: process.attempts(by, name),
+    }
 }
 
 fn not_a_program(path: PathBuf, needed_by: Vec<PathBuf>, head: &[u8], error: &ElfError) -> Error {
@@ -373,52 +372,70 @@ fn bad_library(fatal: Fatal) -> Error {
 }
 
 /// Collects members; a path is one member with all its reasons.
-struct Merge<'a> {
-    sysroot: &'a Sysroot,
+#[derive(Default)]
+struct Merge {
     members: Vec<Member>,
     places: HashMap<PathBuf, usize>,
+    /// Dependencies that are in already: asker, name and place.
+    known: HashSet<(Address, Address, Address)>,
+    /// Members that have a dependency among their reasons already: member, asker and name.
+    told: HashSet<(usize, Address, Address)>,
 }
 
-impl<'a> Merge<'a> {
-    fn new(sysroot: &'a Sysroot) -> Self {
-        Self { sysroot, members: Vec::new(), places: HashMap::new() }
-    }
+/// Askers, names and places are compared by address; `Objects` keeps each of them once, and alive.
+type Address = usize;
 
+impl Merge {
     /// Adds a path with every link on the way to it.
     ///
     /// The asker's reason belongs to the path asked for; behind a link stands [`Why::LinkTarget`].
-    fn add(&mut self, one: Use) -> Result<(), Error> {
-        let failed = |error| Error::Open {
-            path: one.path.clone(),
-            needed_by: one.reason.by.clone().into_iter().collect(),
-            errno: errno(&error),
+    fn add(&mut self, one: Use) {
+        let place = one.place;
+        let dependency = match (&one.claim, &one.by) {
+            (Claim::Needed(name, _), Some(by)) => Some((Arc::as_ptr(by).addr(), Arc::as_ptr(name).addr())),
+            _ => None,
         };
-        let trail = self.sysroot.trail(&one.path).map_err(failed)?;
-        let mut reason = one.reason;
-        for link in trail.links {
-            let kind = MemberKind::Symlink { target: link.target };
-            if link.is_last {
-                let behind = Reason { by: Some(link.path.clone()), why: Why::LinkTarget };
-                self.put(link.path, kind, std::mem::replace(&mut reason, behind), true);
-            } else {
-                self.put(link.path, kind, reason.clone(), false);
-            }
-        }
-        self.put(trail.file, MemberKind::File, reason, true);
-        Ok(())
-    }
-
-    /// A link among the directories of a path keeps its first reason only: everything below it would be one.
-    fn put(&mut self, path: PathBuf, kind: MemberKind, reason: Reason, every_reason: bool) {
-        if let Some(&place) = self.places.get(&path) {
-            let reasons = &mut self.members[place].reasons;
-            if every_reason && !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
+        // Most programs of a closure have the same dependencies: they are told apart without a look at any text.
+        if let Some((by, name)) = dependency
+            && !self.known.insert((by, name, Arc::as_ptr(&place).addr()))
+        {
             return;
         }
-        self.places.insert(path.clone(), self.members.len());
-        self.members.push(Member { path, kind, reasons: vec![reason] });
+        let by = one.by.map(|asker| asker.trail.file.clone());
+        let mut reason = (Reason { by, why: one.claim.into_why() }, dependency);
+        for link in &place.trail.links {
+            let member = self.member(&link.path, || MemberKind::Symlink { target: link.target.clone() });
+            if link.is_last {
+                let behind = Reason { by: Some(link.path.clone()), why: Why::LinkTarget };
+                let (reason, dependency) = std::mem::replace(&mut reason, (behind, None));
+                self.tell(member, reason, dependency);
+            } else if self.members[member].reasons.is_empty() {
+                // Among the directories of a path: everything below it would be a reason, the first is enough.
+                self.members[member].reasons.push(reason.0.clone());
+            }
+        }
+        let member = self.member(&place.trail.file, || MemberKind::File);
+        self.tell(member, reason.0, reason.1);
+    }
+
+    fn member(&mut self, path: &Path, kind: impl FnOnce() -> MemberKind) -> usize {
+        if let Some(&index) = self.places.get(path) {
+            return index;
+        }
+        self.places.insert(path.to_owned(), self.members.len());
+        self.members.push(Member { path: path.to_owned(), kind: kind(), reasons: Vec::new() });
+        self.members.len() - 1
+    }
+
+    fn tell(&mut self, member: usize, reason: Reason, dependency: Option<(Address, Address)>) {
+        let reasons = &mut self.members[member].reasons;
+        let is_new = match dependency {
+            Some((by, name)) => self.told.insert((member, by, name)),
+            None => !reasons.contains(&reason),
+        };
+        if is_new {
+            reasons.push(reason);
+        }
     }
 }
 

@@ -79,6 +79,18 @@ impl Sysroot {
         Ok(self.openat(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())
     }
 
+    /// Opens a file for reading and tells how the path led to it.
+    pub fn open_with_trail(&self, path: &Path) -> io::Result<(File, Trail)> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let has_no_parents = !path.components().any(|component| component == Component::ParentDir);
+        // Most paths have no link in them: then one call opens the file and proves that.
+        if has_no_parents && let Ok(fd) = self.openat_with(path, flags, ResolveFlags::NO_SYMLINKS) {
+            return Ok((fd.into(), Trail { links: Vec::new(), file: Path::new("/").join(path) }));
+        }
+        let trail = self.trail(path)?;
+        Ok((self.openat(&trail.file, flags)?.into(), trail))
+    }
+
     /// What stands at `path`, with all links followed inside the root.
     pub fn stat(&self, path: &Path) -> io::Result<fs::Stat> {
         Ok(fs::fstat(self.openat(path, OFlags::PATH)?)?)
@@ -164,7 +176,11 @@ impl Sysroot {
     }
 
     fn openat(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        self.openat_with(path, flags, ResolveFlags::empty())
+    }
+
+    fn openat_with(&self, path: &Path, flags: OFlags, more: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | more;
         // A rename elsewhere can race with a `..` of ours (openat2(2)): ask again, but not for ever.
         for _ in 0..RACES {
             match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {

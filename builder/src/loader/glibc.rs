@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::cache::Cache;
 use super::process::{Loaded, Process, Tried, directory, try_glibc};
 use super::tokens::{self, Values};
-use super::{Found, Journal, Loader, Outcome, Rule, Setting, Unusable, conf, rodata};
+use super::{Flavour, Found, Journal, Loader, Outcome, Rule, Setting, Unusable, conf, rodata};
 use crate::arch::{Arch, Cpu};
 use crate::sysroot::Sysroot;
 
@@ -67,7 +67,7 @@ impl Glibc {
         journal: &mut Journal,
     ) -> Result<Option<Found>, End> {
         if name.as_bytes().contains(&b'/') {
-            let tried = try_glibc(process, PathBuf::from(name), Rule::Path, journal)?;
+            let tried = try_glibc(process, Path::new(name), Rule::Path, journal)?;
             return Ok(found(tried));
         }
         let asker = &process.loaded[by];
@@ -130,7 +130,7 @@ impl Glibc {
                 if !below.is_empty() && !process.objects.is_dir(&place) {
                     continue;
                 }
-                match try_glibc(process, join(&place, name.as_bytes()), rule, journal)? {
+                match try_glibc(process, &join(&place, name.as_bytes()), rule, journal)? {
                     Tried::Found(found) => return Ok(Some(found)),
                     Tried::Next => {}
                     Tried::EndOfList => return Ok(None),
@@ -152,47 +152,47 @@ impl Glibc {
         else {
             return Ok(None);
         };
-        let path = PathBuf::from(OsStr::from_bytes(path));
+        let path = Path::new(OsStr::from_bytes(path));
         let in_system_dir =
             |dir: &PathBuf| path.as_os_str().as_bytes().starts_with(dir.as_os_str().as_bytes());
         if no_default_lib && self.system_dirs.iter().any(in_system_dir) {
-            journal.note(&path, Rule::Cache, || Outcome::NoDefaultLib);
+            journal.note(path, Rule::Cache, || Outcome::NoDefaultLib);
             return Ok(None);
         }
         Ok(found(try_glibc(process, path, Rule::Cache, journal)?))
     }
 
     fn values<'a>(&'a self, cpu: &'a Cpu, object: &'a Loaded) -> Values<'a> {
-        Values { origin: directory(&object.path), lib: &self.lib, platform: cpu.platform.as_bytes() }
+        Values { origin: directory(object.path()), lib: &self.lib, platform: cpu.platform.as_bytes() }
     }
 }
 
 impl Loader {
     /// A name of the dynamic section with its tokens replaced; musl replaces none here.
     pub(super) fn expand_name(&self, process: &Process, by: usize, name: &OsStr) -> OsString {
-        match self {
-            Loader::Glibc(glibc) if name.as_bytes().contains(&b'$') => {
+        match &self.flavour {
+            Flavour::Glibc(glibc) => {
                 let values = glibc.values(&process.setting.cpu, &process.loaded[by]);
                 OsString::from_vec(tokens::expand(name.as_bytes(), &values))
             }
-            _ => name.to_owned(),
+            Flavour::Musl(_) => name.to_owned(),
         }
     }
 
     /// A run path as directories.
     pub(super) fn run_path(&self, setting: &Setting, object: &Loaded, text: Option<&OsStr>) -> Vec<PathBuf> {
         let Some(text) = text else { return Vec::new() };
-        match self {
-            Loader::Glibc(glibc) => split_run_path(text.as_bytes(), &glibc.values(&setting.cpu, object)),
-            Loader::Musl(_) => super::musl::split_run_path(text.as_bytes(), directory(&object.path)),
+        match &self.flavour {
+            Flavour::Glibc(glibc) => split_run_path(text.as_bytes(), &glibc.values(&setting.cpu, object)),
+            Flavour::Musl(_) => super::musl::split_run_path(text.as_bytes(), directory(object.path())),
         }
     }
 
     /// The names in /etc/ld.so.preload.
-    pub(super) fn preloads(&self, _setting: &Setting) -> Vec<OsString> {
-        match self {
-            Loader::Glibc(glibc) => glibc.preloads.clone(),
-            Loader::Musl(_) => Vec::new(),
+    pub(super) fn preloads(&self) -> &[OsString] {
+        match &self.flavour {
+            Flavour::Glibc(glibc) => &glibc.preloads,
+            Flavour::Musl(_) => &[],
         }
     }
 }

@@ -9,16 +9,18 @@ pub mod conf;
 mod glibc;
 mod mapped;
 mod musl;
+pub mod names;
 pub mod objects;
 mod process;
 mod rodata;
 mod tokens;
 pub mod tree;
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 pub use glibc::Glibc;
 pub use musl::Musl;
@@ -27,11 +29,19 @@ pub use tree::{NoProcess, Tree};
 
 use crate::arch::{self, Arch, Cpu};
 use crate::elf::{Abi, ElfError};
-use objects::{Object, Objects};
+use names::NameId;
+use objects::{Objects, Place};
 
-/// A loader of one tree: its own file and what it knows about the tree.
+/// A loader of one tree: what it knows about the tree, and what it found there already.
 #[derive(Debug)]
-pub enum Loader {
+pub struct Loader {
+    flavour: Flavour,
+    /// Searches that nothing but the name decided; `None`: not found.
+    plain: RwLock<HashMap<NameId, Option<Found>>>,
+}
+
+#[derive(Debug)]
+enum Flavour {
     /// GNU libc's `ld-linux-*.so`.
     Glibc(Glibc),
     /// musl's `ld-musl-*.so.1`, which is also the C library.
@@ -54,19 +64,53 @@ pub struct Setting {
 impl Loader {
     /// Reads what the loader at `path` knows. `arch` is that of the program that asks for it.
     pub fn read(path: &Path, arch: &'static Arch, objects: &Objects, setting: &Setting) -> Self {
-        if arch::is_musl_loader(path) {
-            Loader::Musl(Musl::read(path, objects.sysroot()))
+        let flavour = if arch::is_musl_loader(path) {
+            Flavour::Musl(Musl::read(path, objects.sysroot()))
         } else {
-            Loader::Glibc(Glibc::read(path, arch, objects.sysroot(), setting))
-        }
+            Flavour::Glibc(Glibc::read(path, arch, objects.sysroot(), setting))
+        };
+        Loader { flavour, plain: RwLock::default() }
     }
 
     /// `PT_INTERP` of the programs that it loads.
     pub fn path(&self) -> &Path {
-        match self {
-            Loader::Glibc(glibc) => &glibc.path,
-            Loader::Musl(musl) => &musl.path,
+        match &self.flavour {
+            Flavour::Glibc(glibc) => &glibc.path,
+            Flavour::Musl(musl) => &musl.path,
         }
+    }
+
+    fn is_musl(&self) -> bool {
+        matches!(self.flavour, Flavour::Musl(_))
+    }
+
+    fn search(
+        &self,
+        process: &Process,
+        by: usize,
+        name: &OsStr,
+        journal: &mut Journal,
+    ) -> Result<Option<Found>, (PathBuf, Unusable)> {
+        match &self.flavour {
+            Flavour::Glibc(glibc) => glibc.search(process, by, name, journal),
+            Flavour::Musl(musl) => musl.search(process, by, name, journal),
+        }
+    }
+
+    /// A search that depends on nothing but the name, made once for all programs of this loader.
+    fn search_plainly(
+        &self,
+        process: &Process,
+        by: usize,
+        id: NameId,
+        name: &OsStr,
+    ) -> Result<Option<Found>, (PathBuf, Unusable)> {
+        if let Some(known) = self.plain.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(known.clone());
+        }
+        let found = self.search(process, by, name, &mut Journal::default())?;
+        self.plain.write().unwrap_or_else(PoisonError::into_inner).insert(id, found.clone());
+        Ok(found)
     }
 }
 
@@ -195,8 +239,7 @@ pub struct Fatal {
 /// What a search found.
 #[derive(Debug, Clone)]
 struct Found {
-    path: PathBuf,
-    object: Arc<Object>,
+    place: Arc<Place>,
     rule: Rule,
 }
 

@@ -45,7 +45,7 @@ impl Musl {
         journal: &mut Journal,
     ) -> Result<Option<Found>, (PathBuf, Unusable)> {
         if name.as_bytes().contains(&b'/') {
-            return try_path(process, PathBuf::from(name), Rule::Path, journal);
+            return try_path(process, Path::new(name), Rule::Path, journal);
         }
         let library_path = process.setting.library_path.iter().map(|dir| (dir, Rule::LibraryPath));
         let run_paths = process.chain(by).flat_map(|above| {
@@ -55,7 +55,7 @@ impl Musl {
         });
         let defaults = self.dirs.iter().map(|dir| (dir, Rule::MuslPath));
         for (dir, rule) in library_path.chain(run_paths).chain(defaults) {
-            if let Some(found) = try_path(process, dir.join(name), rule, journal)? {
+            if let Some(found) = try_path(process, &dir.join(name), rule, journal)? {
                 return Ok(Some(found));
             }
         }
@@ -103,21 +103,22 @@ fn path_file(loader: &Path) -> PathBuf {
 
 fn try_path(
     process: &Process,
-    path: PathBuf,
+    path: &Path,
     rule: Rule,
     journal: &mut Journal,
 ) -> Result<Option<Found>, (PathBuf, Unusable)> {
-    let (outcome, object) = match process.objects.open(&path) {
+    let opened = process.objects.open(path);
+    let outcome = match &opened {
         Err(errno @ (Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::NAMETOOLONG)) => {
-            (Outcome::Errno(errno), None)
+            Outcome::Errno(*errno)
         }
-        Err(errno) => (Outcome::Fatal(Unusable::Errno(errno)), None),
-        Ok(object) => (judge(&object.content), Some(object)),
+        Err(errno) => Outcome::Fatal(Unusable::Errno(*errno)),
+        Ok(place) => judge(&place.object.content),
     };
-    journal.note(&path, rule, || outcome.clone());
-    match (outcome, object) {
-        (Outcome::Found, Some(object)) => Ok(Some(Found { path, object, rule })),
-        (Outcome::Fatal(unusable), _) => Err((path, unusable)),
+    journal.note(path, rule, || outcome.clone());
+    match (outcome, opened) {
+        (Outcome::Found, Ok(place)) => Ok(Some(Found { place, rule })),
+        (Outcome::Fatal(unusable), _) => Err((path.to_owned(), unusable)),
         _ => Ok(None),
     }
 }

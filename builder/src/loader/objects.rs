@@ -1,6 +1,7 @@
 //! Files as the loader sees them: opened once, parsed once, told apart by device and inode.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustix::fs::FileType;
 
 use super::mapped;
+use super::names::{NameId, Names};
 use crate::elf::{self, Abi, ElfError, ElfFacts};
-use crate::sysroot::Sysroot;
+use crate::sysroot::{Sysroot, Trail};
+
+/// A path that leads to a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The path as asked for.
+    pub path: PathBuf,
+    /// The links on the way, and where the file stands.
+    pub trail: Trail,
+    /// The file.
+    pub object: Arc<Object>,
+}
 
 /// A file that could be opened. Whether it is usable depends on who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +34,10 @@ pub struct Object {
     pub mode: u32,
     /// What is in the file.
     pub content: Content,
+    /// The names of `ElfFacts::needed`, in the same order.
+    pub(super) needed: Vec<NameId>,
+    /// `ElfFacts::soname`
+    pub(super) soname: Option<NameId>,
 }
 
 /// Device and inode number.
@@ -52,23 +69,35 @@ pub const HEAD_BYTES: usize = 256;
 /// Remembers what was opened. Shared by all threads.
 pub struct Objects<'a> {
     sysroot: &'a Sysroot,
+    names: Names,
     by_path: Shards<PathBuf, Opened>,
     by_id: Shards<FileId, Arc<Object>>,
     directories: Shards<PathBuf, bool>,
 }
 
-/// An object, or the errno that open(2) gave.
-pub type Opened = Result<Arc<Object>, rustix::io::Errno>;
+/// A place, or the errno that open(2) gave.
+pub type Opened = Result<Arc<Place>, rustix::io::Errno>;
 
 impl<'a> Objects<'a> {
     /// An empty memory for one tree.
     pub fn new(sysroot: &'a Sysroot) -> Self {
-        Self { sysroot, by_path: Shards::new(), by_id: Shards::new(), directories: Shards::new() }
+        Self {
+            sysroot,
+            names: Names::default(),
+            by_path: Shards::new(),
+            by_id: Shards::new(),
+            directories: Shards::new(),
+        }
     }
 
     /// The tree.
     pub fn sysroot(&self) -> &'a Sysroot {
         self.sysroot
+    }
+
+    /// The names that the objects ask for.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Opens and reads the file at `path`, once.
@@ -80,7 +109,8 @@ impl<'a> Objects<'a> {
             .read(path)
             .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO));
         self.by_path.insert(path.to_owned(), opened.clone());
-        opened
+        // Another thread may have been faster: all must use the same place.
+        self.by_path.get(path).unwrap_or(opened)
     }
 
     /// Whether a directory stands at `path`. Asked once.
@@ -92,21 +122,32 @@ impl<'a> Objects<'a> {
         })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Arc<Object>> {
-        let file = self.sysroot.open(path)?;
+    fn read(&self, path: &Path) -> io::Result<Arc<Place>> {
+        let (file, trail) = self.sysroot.open_with_trail(path)?;
         let stat = rustix::fs::fstat(&file)?;
         let id = (stat.st_dev, stat.st_ino);
-        if let Some(known) = self.by_id.get(&id) {
-            return Ok(known);
-        }
-        let content = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => mapped::with_bytes(&file, classify)?,
+        let object = match self.by_id.get(&id) {
+            Some(known) => known,
+            None => self.read_object(&file, id, stat.st_mode)?,
+        };
+        Ok(Arc::new(Place { path: path.to_owned(), trail, object }))
+    }
+
+    fn read_object(&self, file: &File, id: FileId, mode: u32) -> io::Result<Arc<Object>> {
+        let content = match FileType::from_raw_mode(mode) {
+            FileType::RegularFile => mapped::with_bytes(file, classify)?,
             FileType::Directory => Content::Directory,
             _ => Content::Special,
         };
-        let object = Arc::new(Object { id, mode: stat.st_mode & 0o7777, content });
+        let (mut needed, mut soname) = (Vec::new(), None);
+        if let Content::Elf(facts) = &content {
+            needed = facts.needed.iter().map(|needed| self.names.id(&needed.name)).collect();
+            soname = facts.soname.as_ref().map(|name| self.names.id(name));
+        }
+        let object = Arc::new(Object { id, mode: mode & 0o7777, content, needed, soname });
         self.by_id.insert(id, Arc::clone(&object));
-        Ok(object)
+        // Another thread may have been faster: all must use the same object.
+        Ok(self.by_id.get(&id).unwrap_or(object))
     }
 }
 
@@ -137,8 +178,9 @@ impl<K: Hash + Eq, V: Clone> Shards<K, V> {
         self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
+    /// What was there first stays.
     fn insert(&self, key: K, value: V) {
-        self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+        self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(value);
     }
 
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {

@@ -1,13 +1,14 @@
 //! One program as the loader lays it out: what is loaded, in which order, asked for by whom, found by which rule.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::objects::{Content, Object, Objects};
+use super::names::NameId;
+use super::objects::{Content, Objects, Place};
 use super::{Fatal, Found, Journal, Loader, Outcome, Rule, Setting, Unusable};
-use crate::elf::{Abi, ElfFacts, Needed, NeededTag};
+use crate::elf::{Abi, ElfFacts, NeededTag};
 
 /// The objects of one program. Index 0 is the program itself, index 1 its loader.
 pub struct Process<'w> {
@@ -20,6 +21,8 @@ pub struct Process<'w> {
     pub edges: Vec<Edge>,
     /// Every dependency that was not.
     pub missing: Vec<Missing>,
+    /// For each name the object that answers to it, the first in load order.
+    answers: Vec<Option<usize>>,
     /// The order in which dependencies are loaded; it differs from the load order where there are filters.
     walk: Vec<usize>,
     /// How many of `walk`, from its start, had their dependencies loaded.
@@ -29,18 +32,16 @@ pub struct Process<'w> {
 /// An object in the address space.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The path as opened, links not followed. For the program: links followed, as /proc/self/exe tells it.
-    pub path: PathBuf,
-    /// The file.
-    pub object: Arc<Object>,
-    /// The names it was asked for by.
-    names: Vec<OsString>,
+    /// The path as opened, and the file. For the program, links are followed.
+    pub place: Arc<Place>,
     /// The object that brought it in; an index into `loaded`.
     pub loader: Option<usize>,
     /// `DT_RPATH`, expanded.
     pub(super) rpath: Vec<PathBuf>,
     /// `DT_RUNPATH`, expanded.
     pub(super) runpath: Vec<PathBuf>,
+    /// It, or an object above it, has a run path that those below inherit.
+    bequeaths: bool,
 }
 
 /// One satisfied dependency; `by` and `to` are indices into `loaded`.
@@ -51,11 +52,11 @@ pub struct Edge {
     /// What it got.
     pub to: usize,
     /// The name as written in the dynamic section.
-    pub name: OsString,
+    pub name: NameId,
     /// The rule that found it.
     pub rule: Rule,
     /// The path that was opened, where one was: it can be another name of an object that is loaded already.
-    pub opened: Option<PathBuf>,
+    pub opened: Option<Arc<Place>>,
 }
 
 /// One dependency that no rule found.
@@ -64,7 +65,7 @@ pub struct Missing {
     /// Who asked; an index into `loaded`.
     pub by: usize,
     /// The name it asked for.
-    pub name: OsString,
+    pub name: NameId,
     /// How it asked: a program starts without what a `DT_AUXILIARY` names.
     pub tag: NeededTag,
 }
@@ -72,30 +73,30 @@ pub struct Missing {
 impl Loaded {
     /// What the file says; every loaded object has been checked to be ELF.
     pub fn facts(&self) -> &ElfFacts {
-        match &self.object.content {
+        match &self.place.object.content {
             Content::Elf(facts) => facts,
             _ => unreachable!("only ELF objects are loaded"),
         }
     }
 
-    fn answers_to(&self, name: &OsStr) -> bool {
-        self.names.iter().any(|n| n == name) || self.path.as_os_str() == name
+    /// The path as opened.
+    pub fn path(&self) -> &Path {
+        &self.place.path
     }
 }
 
 impl<'w> Process<'w> {
     /// Starts `program`, which must be an ELF file, with its loader; nothing else is loaded yet.
     ///
-    /// `path` is where the program stands with all links followed. `itself` is the loader's own file.
+    /// There must be no link in the program's path. `itself` is the loader's own file.
     pub fn start(
         objects: &'w Objects<'w>,
         loader: Arc<Loader>,
         setting: &'w Setting,
-        path: &Path,
-        program: Arc<Object>,
-        itself: Arc<Object>,
+        program: Arc<Place>,
+        itself: Arc<Place>,
     ) -> Self {
-        let loader_path = loader.path().to_owned();
+        let name = objects.names().id(loader.path().as_os_str());
         let mut process = Self {
             objects,
             loader,
@@ -103,66 +104,63 @@ impl<'w> Process<'w> {
             loaded: vec![],
             edges: vec![],
             missing: vec![],
+            answers: vec![],
             walk: vec![],
             walked: 0,
         };
-        process.push(path.to_owned(), program, Vec::new(), None);
-        let name = loader_path.clone().into_os_string();
-        process.push(loader_path, itself, vec![name], None);
+        process.push(program, None);
+        process.push(itself, None);
+        process.answer(name, 1);
         process
     }
 
     /// Loads what /etc/ld.so.preload names, then everything that is needed, breadth first.
     pub fn load_all(&mut self) -> Result<(), Fatal> {
-        for name in self.loader.preloads(self.setting) {
+        let loader = Arc::clone(&self.loader);
+        for name in loader.preloads() {
             // A preload that cannot be found is ignored by the loader, with a message.
-            self.load(0, &name, Some(Rule::Preload))?;
+            self.load(0, self.objects.names().id(name), Some(Rule::Preload))?;
         }
         self.load_needed()
     }
 
-    /// Loads `name` as dlopen(3) called by the object `by` would, with all that it needs. `None`: not found.
-    pub fn dlopen(&mut self, by: usize, name: &OsStr) -> Result<Option<usize>, Fatal> {
-        let index = self.load(by, name, None)?;
-        self.load_needed()?;
-        Ok(index)
-    }
-
-    /// Where `name`, asked for by the object `by`, would be found.
-    pub(super) fn search(
-        &self,
-        by: usize,
-        name: &OsStr,
-        journal: &mut Journal,
-    ) -> Result<Option<Found>, Fatal> {
-        let end = |(path, unusable)| Fatal {
-            by: self.loaded[by].path.clone(),
-            name: name.to_owned(),
-            path,
-            unusable,
-        };
-        match &*self.loader {
-            Loader::Glibc(glibc) => glibc.search(self, by, name, journal).map_err(end),
-            Loader::Musl(musl) => musl.search(self, by, name, journal).map_err(end),
+    /// Loads `name` as dlopen(3) called by the object `by` would, with all that it needs.
+    ///
+    /// False when that is not possible: then the process is as before.
+    pub fn dlopen(&mut self, by: usize, name: &OsStr) -> bool {
+        let (loaded, edges, missing) = (self.loaded.len(), self.edges.len(), self.missing.len());
+        let name = self.objects.names().id(name);
+        let is_loaded = matches!(self.load(by, name, None), Ok(Some(_)));
+        let is_complete = is_loaded && self.load_needed().is_ok();
+        if is_complete && self.missing[missing..].iter().all(|m| m.tag == NeededTag::Auxiliary) {
+            return true;
         }
+        self.loaded.truncate(loaded);
+        self.edges.truncate(edges);
+        self.missing.truncate(missing);
+        self.walk.retain(|index| *index < loaded);
+        self.walked = self.walk.len();
+        self.answers.iter_mut().for_each(|answer| *answer = answer.filter(|index| *index < loaded));
+        false
     }
 
     /// Every path that a search for `name` by the object `by` tries, in order.
     pub fn attempts(&self, by: usize, name: &OsStr) -> Vec<super::Attempt> {
         let mut journal = Journal::kept();
+        let name = self.loader.expand_name(self, by, name);
         // The journal ends with the file that ended the search: the error says nothing more.
-        let _ = self.search(by, name, &mut journal);
+        let _ = self.loader.search(self, by, &name, &mut journal);
         journal.into_attempts()
+    }
+
+    /// A name as text.
+    pub fn name(&self, name: NameId) -> Arc<OsStr> {
+        self.objects.names().text(name)
     }
 
     /// The loader's own path, as the program names it.
     pub fn loader_path(&self) -> &Path {
         self.loader.path()
-    }
-
-    /// The tree that the paths are in.
-    pub fn sysroot(&self) -> &'w crate::sysroot::Sysroot {
-        self.objects.sysroot()
     }
 
     /// The chain of objects from `index` up to the program.
@@ -177,33 +175,34 @@ impl<'w> Process<'w> {
 
     fn load_needed(&mut self) -> Result<(), Fatal> {
         while let Some(&by) = self.walk.get(self.walked) {
-            let object = Arc::clone(&self.loaded[by].object);
-            if let Content::Elf(facts) = &object.content {
-                for needed in &facts.needed {
-                    self.load_one(by, needed)?;
+            let place = Arc::clone(&self.loaded[by].place);
+            if let Content::Elf(facts) = &place.object.content {
+                for (name, needed) in place.object.needed.iter().zip(&facts.needed) {
+                    self.load_one(by, *name, needed.tag)?;
                 }
             }
-            let at = self.walk.iter().position(|&index| index == by).unwrap_or(self.walked);
-            self.move_behind_walked(at);
+            self.move_behind_walked(by);
         }
         Ok(())
     }
 
-    /// The object at `at` is done: what stands before it are its filters, whose turn is next.
-    fn move_behind_walked(&mut self, at: usize) {
-        let done = self.walk.remove(at);
-        self.walk.insert(self.walked, done);
+    /// An object is done: what now stands before it are its filters, whose turn is next.
+    fn move_behind_walked(&mut self, done: usize) {
+        if self.walk[self.walked] != done {
+            self.walk.retain(|index| *index != done);
+            self.walk.insert(self.walked, done);
+        }
         self.walked += 1;
     }
 
-    fn load_one(&mut self, by: usize, needed: &Needed) -> Result<(), Fatal> {
-        let found = match self.load(by, &needed.name, None) {
-            Err(_) if needed.tag == NeededTag::Auxiliary => return Ok(()),
+    fn load_one(&mut self, by: usize, name: NameId, tag: NeededTag) -> Result<(), Fatal> {
+        let found = match self.load(by, name, None) {
+            Err(_) if tag == NeededTag::Auxiliary => return Ok(()),
             other => other?,
         };
         match found {
-            None => self.missing.push(Missing { by, name: needed.name.clone(), tag: needed.tag }),
-            Some(to) if needed.tag != NeededTag::Needed => self.put_before(by, to),
+            None => self.missing.push(Missing { by, name, tag }),
+            Some(to) if tag != NeededTag::Needed => self.put_before(by, to),
             Some(_) => {}
         }
         Ok(())
@@ -220,50 +219,94 @@ impl<'w> Process<'w> {
         }
     }
 
-    fn load(&mut self, by: usize, raw: &OsStr, rule: Option<Rule>) -> Result<Option<usize>, Fatal> {
-        let name = self.loader.expand_name(self, by, raw);
-        if let Some((to, rule)) = self.known(&name) {
-            self.edges.push(Edge { by, to, name: raw.to_owned(), rule, opened: None });
+    fn load(&mut self, by: usize, raw: NameId, rule: Option<Rule>) -> Result<Option<usize>, Fatal> {
+        let (id, name) = self.expanded(by, raw);
+        if let Some((to, rule)) = self.known(id, &name) {
+            self.edges.push(Edge { by, to, name: raw, rule, opened: None });
             return Ok(Some(to));
         }
-        let Some(found) = self.search(by, &name, &mut Journal::default())? else { return Ok(None) };
+        let Some(Found { place, rule: found_by }) = self.search(by, id, &name)? else { return Ok(None) };
         // The program was mapped by the kernel: the loader does not know its inode.
-        let same = self.loaded.iter().skip(1).position(|l| l.object.id == found.object.id);
-        let to = match same.map(|index| index + 1) {
-            Some(same) => {
-                self.loaded[same].names.push(name);
-                same
-            }
-            None => self.push(found.path.clone(), found.object, vec![name], Some(by)),
+        let is_same = |loaded: &Loaded| Arc::ptr_eq(&loaded.place.object, &place.object);
+        let to = match self.loaded.iter().skip(1).position(is_same) {
+            Some(index) => index + 1,
+            None => self.push(Arc::clone(&place), Some(by)),
         };
-        let rule = rule.unwrap_or(found.rule);
-        self.edges.push(Edge { by, to, name: raw.to_owned(), rule, opened: Some(found.path) });
+        self.answer(id, to);
+        self.edges.push(Edge { by, to, name: raw, rule: rule.unwrap_or(found_by), opened: Some(place) });
         Ok(Some(to))
     }
 
-    /// The object that answers to `name` without a search.
-    fn known(&self, name: &OsStr) -> Option<(usize, Rule)> {
-        if let Loader::Musl(_) = *self.loader {
-            if super::musl::is_itself(name) {
-                return Some((1, Rule::Itself));
-            }
-            let asked_before = |l: &Loaded| l.names.iter().any(|n| n == name);
-            return self.loaded.iter().position(asked_before).map(|to| (to, Rule::Loaded));
+    /// The name with its tokens replaced.
+    fn expanded(&self, by: usize, raw: NameId) -> (NameId, Arc<OsStr>) {
+        let text = self.name(raw);
+        if !text.as_bytes().contains(&b'$') {
+            return (raw, text);
         }
-        let matches = |(index, l): (usize, &Loaded)| {
-            (index > 0 && l.answers_to(name)) || l.facts().soname.as_deref() == Some(name)
+        let text = self.loader.expand_name(self, by, &text);
+        (self.objects.names().id(&text), text.into())
+    }
+
+    fn search(&self, by: usize, id: NameId, name: &OsStr) -> Result<Option<Found>, Fatal> {
+        let found = if self.is_plain(by) {
+            self.loader.search_plainly(self, by, id, name)
+        } else {
+            self.loader.search(self, by, name, &mut Journal::default())
         };
-        let to = self.loaded.iter().enumerate().position(matches)?;
+        found.map_err(|(path, unusable)| Fatal {
+            by: self.loaded[by].path().to_owned(),
+            name: name.to_owned(),
+            path,
+            unusable,
+        })
+    }
+
+    /// The object that answers to a name without a search.
+    fn known(&self, id: NameId, name: &OsStr) -> Option<(usize, Rule)> {
+        if self.loader.is_musl() && super::musl::is_itself(name) {
+            return Some((1, Rule::Itself));
+        }
+        let by_path = || {
+            let is_path = name.as_bytes().contains(&b'/');
+            let opened_as = |loaded: &Loaded| loaded.path().as_os_str() == name;
+            is_path.then(|| self.loaded.iter().skip(1).position(opened_as).map(|index| index + 1))?
+        };
+        let to = self.answers.get(id.index()).copied().flatten().or_else(by_path)?;
         Some((to, if to == 1 { Rule::Itself } else { Rule::Loaded }))
     }
 
-    fn push(&mut self, path: PathBuf, object: Arc<Object>, names: Vec<OsString>, by: Option<usize>) -> usize {
-        let mut loaded = Loaded { path, object, names, loader: by, rpath: vec![], runpath: vec![] };
+    /// From now on `to` answers to a name, unless another object does.
+    fn answer(&mut self, name: NameId, to: usize) {
+        let index = name.index();
+        if self.answers.len() <= index {
+            self.answers.resize(index + 1, None);
+        }
+        self.answers[index].get_or_insert(to);
+    }
+
+    fn push(&mut self, place: Arc<Place>, by: Option<usize>) -> usize {
+        let soname = place.object.soname;
+        let mut loaded = Loaded { place, loader: by, rpath: vec![], runpath: vec![], bequeaths: false };
         loaded.rpath = self.loader.run_path(self.setting, &loaded, loaded.facts().rpath.as_deref());
         loaded.runpath = self.loader.run_path(self.setting, &loaded, loaded.facts().runpath.as_deref());
+        // RUNPATH is not inherited with glibc, but it is with musl.
+        let own = !loaded.rpath.is_empty() || (self.loader.is_musl() && !loaded.runpath.is_empty());
+        loaded.bequeaths = own || by.is_some_and(|above| self.loaded[above].bequeaths);
         self.loaded.push(loaded);
-        self.walk.push(self.loaded.len() - 1);
-        self.loaded.len() - 1
+        let index = self.loaded.len() - 1;
+        self.walk.push(index);
+        // musl does not look at sonames.
+        if let Some(soname) = soname.filter(|_| !self.loader.is_musl()) {
+            self.answer(soname, index);
+        }
+        index
+    }
+
+    /// Whether a search by this object depends on nothing but the name.
+    fn is_plain(&self, by: usize) -> bool {
+        let asker = &self.loaded[by];
+        let inherits = asker.bequeaths || self.loaded[0].bequeaths;
+        !inherits && asker.runpath.is_empty() && !asker.facts().no_default_lib
     }
 }
 
@@ -289,21 +332,19 @@ pub(super) enum Tried {
 /// Opens one candidate and judges it as glibc's `open_verify` and `_dl_map_object_from_fd` do.
 pub(super) fn try_glibc(
     process: &Process,
-    path: PathBuf,
+    path: &Path,
     rule: Rule,
     journal: &mut Journal,
 ) -> Result<Tried, (PathBuf, Unusable)> {
-    let (outcome, object) = match process.objects.open(&path) {
-        Err(errno) => (Outcome::Errno(errno), None),
-        Ok(object) => match judge(&object.content, process.abi()) {
-            Outcome::Found => (Outcome::Found, Some(object)),
-            other => (other, None),
-        },
+    let opened = process.objects.open(path);
+    let outcome = match &opened {
+        Err(errno) => Outcome::Errno(*errno),
+        Ok(place) => judge(&place.object.content, process.abi()),
     };
-    journal.note(&path, rule, || outcome.clone());
-    match (outcome, object) {
-        (Outcome::Found, Some(object)) => Ok(Tried::Found(Found { path, object, rule })),
-        (Outcome::Fatal(unusable), _) => Err((path, unusable)),
+    journal.note(path, rule, || outcome.clone());
+    match (outcome, opened) {
+        (Outcome::Found, Ok(place)) => Ok(Tried::Found(Found { place, rule })),
+        (Outcome::Fatal(unusable), _) => Err((path.to_owned(), unusable)),
         (Outcome::Errno(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS), _) => Ok(Tried::Next),
         (Outcome::Errno(_), _) => Ok(Tried::EndOfList),
         _ => Ok(Tried::Next),

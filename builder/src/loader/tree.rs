@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::objects::{Content, Object, Objects};
+use super::objects::{Content, Objects, Place};
 use super::{Loader, Process, Setting};
 use crate::arch::Arch;
 use crate::elf::{ElfFacts, ElfKind};
@@ -48,25 +48,25 @@ impl<'a> Tree<'a> {
         Self { objects, setting, loaders: Mutex::default() }
     }
 
-    /// The process of the program at `path`, a path without links; nothing but the program and its loader is loaded.
+    /// The process of the program at a place; nothing but the program and its loader is loaded.
     ///
     /// A library has a process too: that of a program which does nothing but load it.
-    pub fn process(&self, path: &Path, program: &Arc<Object>) -> Result<Process<'_>, NoProcess> {
-        let Content::Elf(facts) = &program.content else { return Err(NoProcess::NotDynamic) };
+    pub fn process(&self, program: &Arc<Place>) -> Result<Process<'_>, NoProcess> {
+        let Content::Elf(facts) = &program.object.content else { return Err(NoProcess::NotDynamic) };
         if !facts.has_dynamic_section || is_static(facts) {
             return Err(NoProcess::NotDynamic);
         }
         let arch = Arch::of(facts.abi).ok_or(NoProcess::UnknownMachine)?;
         let interpreter = interpreter(facts, arch);
-        let itself = self
-            .objects
-            .open(&interpreter)
-            .map_err(|errno| NoProcess::NoLoader { path: interpreter.clone(), errno })?;
-        if !matches!(itself.content, Content::Elf(_)) {
+        let no_loader = |errno| NoProcess::NoLoader { path: interpreter.clone(), errno };
+        let itself = self.objects.open(&interpreter).map_err(no_loader)?;
+        if !matches!(itself.object.content, Content::Elf(_)) {
             return Err(NoProcess::BadLoader { path: interpreter });
         }
         let loader = self.loader(&interpreter, arch);
-        Ok(Process::start(self.objects, loader, &self.setting, path, Arc::clone(program), itself))
+        // /proc/self/exe tells where the program stands with all links followed.
+        let program = self.objects.open(&program.trail.file).map_err(no_loader)?;
+        Ok(Process::start(self.objects, loader, &self.setting, program, itself))
     }
 
     fn loader(&self, path: &Path, arch: &'static Arch) -> Arc<Loader> {

@@ -67,14 +67,14 @@ impl World {
         let setting =
             Setting { library_path: vec![], cpu: Cpu::host(), conf_without_cache: false, preload: true };
         let tree = Tree::new(&objects, setting);
-        let path = self.path(program);
-        let mut process = tree.process(&path, &objects.open(&path).unwrap()).unwrap();
+        let mut process = tree.process(&objects.open(&self.path(program)).unwrap()).unwrap();
         let relative = |path: &Path| path.strip_prefix(self.dir.path()).unwrap_or(path).display().to_string();
         if let Err(fatal) = process.load_all() {
             return vec![format!("?{}", relative(&fatal.path))];
         }
-        let loaded = process.loaded[2..].iter().map(|loaded| relative(&loaded.path));
-        let missing = process.missing.iter().map(|missing| format!("!{}", missing.name.display()));
+        let loaded = process.loaded[2..].iter().map(|loaded| relative(loaded.path()));
+        let missing =
+            process.missing.iter().map(|missing| format!("!{}", process.name(missing.name).display()));
         loaded.chain(missing).collect()
     }
 }
