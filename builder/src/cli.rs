@@ -14,6 +14,7 @@ use crate::pattern::Pattern;
 use crate::recipe::{Allowance, Asked, Guard, Place, Recipe};
 use crate::request::{self, Build, Explain, ExplainForm, Image, Request, Run, RunWhat};
 use crate::resolve::{DlopenLevel, Options};
+use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
 
 /// From a list of binaries to a judge sandbox that is proven on a clean kernel.
@@ -41,6 +42,21 @@ enum Command {
     Run(RunArgs),
     /// Open a shell on this terminal in a bundle's sandbox
     Shell(RunArgs),
+    /// System-call policies of your own
+    #[command(subcommand)]
+    Seccomp(SeccompCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum SeccompCommand {
+    /// Compile a readable policy to the file that `init run --seccomp FILE` takes
+    Compile {
+        /// The policy; init/policy/default.policy of capsule's source is one, and explains the language
+        policy: PathBuf,
+        /// Where to write it; otherwise beside the policy, with the extension `bpf`
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +188,9 @@ impl Command {
             }
             Command::Shell(RunArgs { bundle, options }) => {
                 Request::Run(Run { bundle, what: RunWhat::Shell { options } })
+            }
+            Command::Seccomp(SeccompCommand::Compile { policy, output }) => {
+                Request::CompilePolicy(CompileRequest { policy, output })
             }
         })
     }

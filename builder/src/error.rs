@@ -55,6 +55,9 @@ pub enum Error {
     /// Two wishes that cannot both be.
     #[error(transparent)]
     Plan(#[from] Conflict),
+    /// A system-call policy could not be compiled.
+    #[error(transparent)]
+    Seccomp(#[from] crate::seccomp::Error),
     /// A path that cannot be in an image.
     #[error("`{}` {unfit}", path.display())]
     Unfit {

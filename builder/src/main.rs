@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{build, cli, explain, runner, verify};
+use builder::{build, cli, explain, runner, seccomp, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -29,6 +29,10 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         Request::Explain(question) => print(&explain::explain(&question)?),
         Request::Verify { bundle } => return verify::verify(&bundle).map(|found| told(&found)),
         Request::Run(request) => match runner::run(request)? {},
+        Request::CompilePolicy(request) => {
+            let compiled = seccomp::compile(&request)?;
+            eprintln!("{}: {} instructions", compiled.output.display(), compiled.instructions);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::formats::Format;
 use crate::recipe::Recipe;
 use crate::resolve;
+use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
 
 /// One invocation of capsule.
@@ -26,6 +27,8 @@ pub enum Request {
     },
     /// `capsule run`, `shell`, `doctor`: become init.
     Run(Run),
+    /// `capsule seccomp compile`
+    CompilePolicy(CompileRequest),
 }
 
 /// An image, before it has a place or a form.

@@ -1,10 +1,11 @@
 //! `capsule seccomp compile`: an operator's policy to the file that `init run --seccomp FILE` takes.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use crate::error::cause;
 
 // The language and the compiler stand beside the default policy, because init's build script uses them too.
 #[path = "../../init/policy/mod.rs"]
@@ -34,7 +35,7 @@ pub struct Compiled {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The policy could not be read (or is not UTF-8).
-    #[error("`{}` cannot be read: {source}", path.display())]
+    #[error("`{}` cannot be read: {}", path.display(), cause(source))]
     Read {
         /// The policy.
         path: PathBuf,
@@ -50,7 +51,7 @@ pub enum Error {
         mistake: policy::Error,
     },
     /// The output could not be written; nothing was left behind.
-    #[error("`{}` cannot be written: {source}", path.display())]
+    #[error("`{}` cannot be written: {}", path.display(), cause(source))]
     Write {
         /// The output.
         path: PathBuf,
@@ -77,7 +78,9 @@ fn write(output: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut file = NamedTempFile::new_in(directory)?;
+    // As any compiler's output: for everybody to read, as far as the umask allows.
+    let mut file =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(output)?;

@@ -149,6 +149,28 @@ fn a_mistake_names_the_file_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_command_says_what_is_wrong_in_one_line_and_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("mine.policy");
+    let compile = || {
+        let capsule = std::process::Command::new(env!("CARGO_BIN_EXE_capsule"))
+            .args(["seccomp", "compile"])
+            .arg(&policy)
+            .output()
+            .unwrap();
+        (capsule.status.code(), String::from_utf8(capsule.stderr).unwrap())
+    };
+    let path = policy.display();
+    assert_eq!(compile(), (Some(1), format!("error: `{path}` cannot be read: no such file or directory\n")));
+    std::fs::write(&policy, "default EPERM\n").unwrap();
+    let reason = "the line gives no reason: end it with `# why`";
+    assert_eq!(compile(), (Some(1), format!("error: `{path}:1:14` {reason}\n")));
+    std::fs::write(&policy, "default EPERM # x\n").unwrap();
+    let (code, told) = compile();
+    assert!(code == Some(0) && told.ends_with("mine.bpf: 7 instructions\n"), "{told}");
+}
+
+#[test]
 fn a_missing_policy_and_an_unwritable_output_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let policy = directory.path().join("no.policy");
