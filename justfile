@@ -1,0 +1,89 @@
+# The only way in: everything that can be done with this tree is a recipe here. `just` lists them.
+# On a machine without just: `.ci/just RECIPE` installs it first.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export RUST_BACKTRACE := "1"
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+capsule := target / "release/capsule"
+
+# What `just build rootfs` takes files from, and what the tests run.
+image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
+test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc libc6-dev cpio zstd"
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# From a fresh clone to an answer from inside the sandbox.
+try: (build "rootfs")
+    just run /bin/bash -c 'ls /home && cat /home/hello.txt'
+
+# Make the bundle of recipes/default.toml in out/rootfs (`just build rootfs`), or of another recipe by its name.
+build name="rootfs": (_packages image_packages) _capsule
+    #!/usr/bin/env bash
+    set -euo pipefail
+    recipe=recipes/{{ if name == "rootfs" { "default" } else { name } }}.toml
+    mkdir -p out
+    new=$(mktemp -d -p out .{{ name }}.XXXXXX)
+    trap 'rm -rf "$new"' EXIT
+    {{ capsule }} build -r "$recipe" -o "$new/bundle"
+    rm -rf out/{{ name }}
+    mv "$new/bundle" out/{{ name }}
+
+# Run a command in the sandbox: `just run ls -l /`.
+run *command: _bundle
+    {{ capsule }} run out/rootfs -- {{ command }}
+
+# A shell in the sandbox, on this terminal.
+shell: _bundle
+    {{ capsule }} shell out/rootfs
+
+# Every test that needs no virtual machine.
+test: (_packages image_packages test_packages) _capsule
+    cargo test -p init
+    cargo test --workspace --exclude init
+
+# Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`.
+vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
+    cargo run --release -q -p vm-tests -- --bundle out/rootfs {{ arguments }}
+
+# Formatting and lints. init has no std, and is built apart from what has.
+lint:
+    cargo fmt --all --check
+    cargo clippy -q -p init --all-targets -- -D warnings
+    cargo clippy -q --workspace --exclude init --all-targets -- -D warnings
+
+# The runner's size, against its limit of 64 KiB.
+size: _capsule
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build -q -p init --profile init
+    bytes=$(stat -c %s {{ target }}/init/init)
+    echo "init: $bytes bytes of 65536"
+    test "$bytes" -le 65536
+    ! readelf -lW {{ target }}/init/init | grep -E 'INTERP|DYNAMIC'
+
+# All that CI runs, in the order of what fails first.
+ci: lint size test vm-test
+
+# Install the Debian packages that are missing; quick when none is.
+_packages +names:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    missing=()
+    for name in {{ names }}; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+    fi
+
+# The builder, with init inside.
+_capsule:
+    cargo build -q --release -p builder
+
+# The default bundle, if there is none yet.
+_bundle:
+    test -e out/rootfs || just build rootfs
