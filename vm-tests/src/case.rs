@@ -15,6 +15,10 @@ pub struct Case {
     pub ids: Vec<String>,
     /// What must be seen; all of it.
     pub expect: Vec<Expect>,
+    /// Whether what holds after any sandboxed run must hold here. Not where a guard is removed.
+    pub contained: bool,
+    /// The guard that it is about. Where that cannot be had, the case is not applicable.
+    pub guard: Option<&'static str>,
 }
 
 /// Says what is wrong.
@@ -31,6 +35,8 @@ pub enum Expect {
     Signal(i64),
     /// Standard output, all of it.
     Stdout(String),
+    /// Any status but this one.
+    StatusIsNot(&'static str),
     /// Somewhere on standard output.
     StdoutHas(&'static str),
     /// Somewhere on standard error.
@@ -39,6 +45,8 @@ pub enum Expect {
     StreamsUpTo(u64),
     /// A rule of its own.
     Rule(Rule),
+    /// A rule that must not hold.
+    Broken(Rule),
     /// The probe's own words.
     Attack(Outcome),
 }
@@ -58,12 +66,15 @@ pub enum Verdict {
 impl Case {
     /// Judges what was seen. `secret` is what no sandbox may print.
     pub fn judge(&self, seen: &Observation, secret: &str) -> Verdict {
+        if let Some(why) = self.guard.and_then(|guard| unavailable(seen, guard)) {
+            return Verdict::NotApplicable(why);
+        }
         let mut wrong: Vec<String> =
             self.expect.iter().filter_map(|expect| expect.check(seen).err()).collect();
         if seen.end == End::Overdue {
             wrong.push(format!("not over within {} ms", self.step.limit_ms));
         }
-        if self.step.place == Place::Sandbox && !self.expects_escape() {
+        if self.step.place != Place::Bare && self.contained {
             wrong.extend(contained(seen, secret));
         }
         match (wrong.is_empty(), self.finding(seen)) {
@@ -80,10 +91,13 @@ impl Case {
         let is_attack = self.expect.iter().any(|expect| matches!(expect, Expect::Attack(_)));
         if is_attack { finding(seen).ok() } else { None }
     }
+}
 
-    fn expects_escape(&self) -> bool {
-        self.expect.iter().any(|expect| matches!(expect, Expect::Attack(Outcome::Escaped)))
-    }
+/// Why this machine cannot have a guard, in the report's words.
+fn unavailable(seen: &Observation, guard: &str) -> Option<String> {
+    let report = seen.report().ok()?;
+    let state = report.get("guards")?.get(guard)?.as_str()?;
+    state.strip_prefix("unavailable: ").map(|why| format!("{guard}: {why}"))
 }
 
 /// What must hold after any sandboxed run, whatever it did.
@@ -124,7 +138,16 @@ impl Expect {
                 seen.stdout_bytes, seen.stderr_bytes
             )),
             Expect::StreamsUpTo(_) => Ok(()),
+            Expect::StatusIsNot(status) => match seen.status()? {
+                other if other == *status => Err(format!("status is still {other}")),
+                other if other == "sandbox-error" => Err(with_stderr("the sandbox failed".into(), seen)),
+                _ => Ok(()),
+            },
             Expect::Rule(rule) => rule(seen),
+            Expect::Broken(rule) => match rule(seen) {
+                Err(_) => Ok(()),
+                Ok(()) => Err("nothing has changed".into()),
+            },
             Expect::Attack(outcome) => attack(*outcome, seen),
         }
     }
@@ -140,8 +163,9 @@ fn has(what: &str, seen: &str, wanted: &str) -> Result<(), String> {
 
 /// The runner's own words help to understand an end that nobody expected.
 fn with_stderr(wrong: String, seen: &Observation) -> String {
-    let words: String = seen.stderr.chars().take(300).collect();
-    if words.is_empty() { wrong } else { format!("{wrong}; stderr: {}", words.trim_end()) }
+    let error = seen.report().ok().and_then(|report| report.get("error").map(|error| error.to_string()));
+    let words: String = error.unwrap_or_else(|| seen.stderr.clone()).chars().take(300).collect();
+    if words.is_empty() { wrong } else { format!("{wrong}; it said: {}", words.trim_end()) }
 }
 
 fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
@@ -182,11 +206,18 @@ mod tests {
             report: report.into(),
             wall_us: 1,
             leftovers: vec![],
+            peeked: vec![],
         }
     }
 
     fn case(expect: Vec<Expect>) -> Case {
-        Case { step: Step::sandbox("case", &["/bin/true"]), ids: vec![], expect }
+        Case {
+            step: Step::sandbox("case", &["/bin/true"]),
+            ids: vec![],
+            expect,
+            contained: true,
+            guard: None,
+        }
     }
 
     const OK: &str = "{\"status\":\"ok\"}\n";
@@ -243,6 +274,7 @@ mod tests {
             case(vec![Expect::Attack(Outcome::Blocked)]).judge(&escape, "canary-1"),
             Verdict::Failed(_)
         ));
-        assert_eq!(case(vec![Expect::Attack(Outcome::Escaped)]).judge(&escape, "canary-1"), Verdict::Passed);
+        let removal = Case { contained: false, ..case(vec![Expect::Attack(Outcome::Escaped)]) };
+        assert_eq!(removal.judge(&escape, "canary-1"), Verdict::Passed);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Kernel threads are children of kthreadd; they come and go on their own.
 const KTHREADD: &str = "2";
@@ -34,7 +34,7 @@ impl Census {
         for path in SETTINGS {
             found.extend(lines(path, path));
         }
-        cgroups(Path::new("/sys/fs/cgroup"), &mut found);
+        found.extend(cgroups().iter().map(|path| format!("cgroup {}", path.display())));
         Census(found)
     }
 
@@ -66,11 +66,21 @@ fn first_words(line: &str, count: usize) -> String {
     line.split(' ').take(count).collect::<Vec<_>>().join(" ")
 }
 
-fn cgroups(directory: &Path, found: &mut BTreeSet<String>) {
+/// Every cgroup below the root of each hierarchy.
+pub fn cgroups() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let root = Path::new("/sys/fs/cgroup");
+    collect_directories(root, &mut found);
+    // Version 1 has a directory for each hierarchy, which is a mount, before the first cgroup.
+    found.retain(|path| !(path.parent() == Some(root) && path.join("release_agent").exists()));
+    found
+}
+
+fn collect_directories(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.insert(format!("cgroup {}", entry.path().display()));
-            cgroups(&entry.path(), found);
+            found.push(entry.path());
+            collect_directories(&entry.path(), found);
         }
     }
 }

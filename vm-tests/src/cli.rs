@@ -53,4 +53,6 @@ pub enum Scope {
     Verdicts,
     /// Only the attacks, and their controls.
     Attacks,
+    /// Only the guards, each up and removed.
+    Guards,
 }

@@ -1,9 +1,9 @@
 //! Runs one step: spawn, feed, drain, wait with a deadline.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -14,11 +14,14 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::census;
 use crate::message::{End, Observation};
-use crate::plan::{Place, Plan, Stdin, Step};
+use crate::plan::{Peek, Place, Plan, Stdin, Step};
 
 /// What is kept of each stream, in bytes; the rest is counted only.
 const KEPT: usize = 64 << 10;
+/// Who runs init where root does not: the first id that distributions give to people.
+const ORDINARY_USER: u32 = 1000;
 /// How long a stream may stay open after the process ended: whoever still holds it is a leftover.
 const STREAM_GRACE: Duration = Duration::from_secs(2);
 
@@ -35,6 +38,7 @@ pub fn step(plan: &Plan, step: &Step, argv: &[String]) -> Observation {
             stderr_bytes: 0,
             report: String::new(),
             wall_us: 0,
+            peeked: Vec::new(),
             leftovers: Vec::new(),
         },
     }
@@ -53,7 +57,9 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let report = drain(Some(File::from(report_read)));
+    let peek = step.peek.clone().map(|peek| thread::spawn(move || cgroup_peek(&peek)));
     let end = wait(&mut child, Duration::from_millis(step.limit_ms))?;
+    let peeked = peek.and_then(|peek| peek.join().ok()).unwrap_or_default();
     let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     drop(silent);
 
@@ -70,8 +76,23 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
         stderr_bytes: stderr.bytes,
         report: report.text(),
         wall_us,
+        peeked,
         leftovers,
     })
+}
+
+/// What the cgroups that exist beside the machine's own have in these files.
+fn cgroup_peek(peek: &Peek) -> Vec<String> {
+    thread::sleep(Duration::from_millis(peek.after_ms));
+    let mut lines = Vec::new();
+    for directory in census::cgroups() {
+        for file in &peek.files {
+            if let Ok(value) = fs::read_to_string(directory.join(file)) {
+                lines.push(format!("{file} {}", value.trim()));
+            }
+        }
+    }
+    lines
 }
 
 /// The write end is inherited by the runner under its own number; the read end is not.
@@ -83,11 +104,14 @@ fn report_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Command {
     let mut command = match step.place {
-        Place::Sandbox => {
+        Place::Sandbox | Place::User => {
             let mut command = Command::new(&plan.init);
             command.args(["run", "--root", &plan.root, "--report"]);
             command.arg(format!("fd:{}", report.as_raw_fd()));
             command.args(&plan.options).args(&step.options).arg("--").args(argv);
+            if step.place == Place::User {
+                command.uid(ORDINARY_USER).gid(ORDINARY_USER);
+            }
             command
         }
         Place::Bare => {
@@ -96,7 +120,11 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
             command
         }
     };
-    let stdin = if step.stdin == Stdin::Empty { Stdio::null() } else { Stdio::piped() };
+    let stdin = match step.stdin {
+        Stdin::Empty => Stdio::null(),
+        Stdin::Text(_) | Stdin::Silent => Stdio::piped(),
+        Stdin::Writable => tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from),
+    };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -63,6 +63,9 @@ pub struct Observation {
     pub report: String,
     /// Wall time from spawn to the end, in microseconds.
     pub wall_us: u64,
+    /// Lines `FILE VALUE` of the cgroups that the run made, when the step asked for them.
+    #[serde(default)]
+    pub peeked: Vec<String>,
     /// What the census found after the step that was not there before.
     pub leftovers: Vec<String>,
 }

@@ -41,8 +41,20 @@ pub struct Step {
     pub argv: Vec<String>,
     /// What the program reads on standard input.
     pub stdin: Stdin,
+    /// What to read of the run's cgroup from outside while it runs.
+    #[serde(default)]
+    pub peek: Option<Peek>,
     /// After this many milliseconds the agent kills the step and says so.
     pub limit_ms: u64,
+}
+
+/// A look at the cgroups that a run made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peek {
+    /// When, in milliseconds after the start.
+    pub after_ms: u64,
+    /// Names of files to read in each of them.
+    pub files: Vec<String>,
 }
 
 /// Where a step runs.
@@ -51,6 +63,8 @@ pub struct Step {
 pub enum Place {
     /// In a sandbox that the bundle's init makes.
     Sandbox,
+    /// In a sandbox that init makes as an ordinary user.
+    User,
     /// As root in the VM itself: the control that shows what a probe sees without a sandbox.
     Bare,
 }
@@ -65,6 +79,8 @@ pub enum Stdin {
     Text(String),
     /// A pipe on which nothing ever comes.
     Silent,
+    /// A file that the runner itself could write, as a careless supervisor opens it.
+    Writable,
 }
 
 /// What a sandboxed step may take when nothing else is said: emulation is slow, and a hang must still end.
@@ -79,6 +95,7 @@ impl Step {
             options: Vec::new(),
             argv: argv.iter().map(|word| word.to_string()).collect(),
             stdin: Stdin::Empty,
+            peek: None,
             limit_ms: STEP_LIMIT_MS,
         }
     }
@@ -86,6 +103,11 @@ impl Step {
     /// The same program outside of any sandbox.
     pub fn bare(name: impl Into<String>, argv: &[&str]) -> Step {
         Step { place: Place::Bare, ..Step::sandbox(name, argv) }
+    }
+
+    /// The same in a sandbox that an ordinary user makes.
+    pub fn by_user(self) -> Step {
+        Step { place: Place::User, ..self }
     }
 
     /// With these options of init.

@@ -361,7 +361,9 @@ fn close_stdout(_: &[&str]) -> u8 {
 
 // Processes. What the "until refused" programs print is how many there were, themselves included.
 
-fn fork_until_refused(_: &[&str]) -> u8 {
+/// The argument, if there is one, is where it gives up.
+fn fork_until_refused(words: &[&str]) -> u8 {
+    let most = if words.is_empty() { 10_000 } else { number(words) };
     let mut processes = 1;
     loop {
         match sys::fork() {
@@ -369,8 +371,8 @@ fn fork_until_refused(_: &[&str]) -> u8 {
             Ok(Some(_)) => processes += 1,
             Err(errno) => return say(&format!("{processes} {errno}\n")),
         }
-        if processes > 10_000 {
-            return UNREACHED;
+        if processes > most {
+            return say(&format!("{processes} and more\n"));
         }
     }
 }

@@ -28,6 +28,7 @@ pub fn in_sandbox(attack: &Attack, expected: Outcome) -> Case {
     case(step, attack.ids, vec![Expect::Attack(expected)])
 }
 
-fn arguments<'a>(probe: &'a str, name: &'a str) -> [&'a str; 7] {
+/// The probe's command line for an attack.
+pub fn arguments<'a>(probe: &'a str, name: &'a str) -> [&'a str; 7] {
     [probe, "attack", name, "{canary}", "{pid}", "{port}", "{socket}"]
 }

@@ -143,6 +143,7 @@ mod tests {
             report: String::new(),
             wall_us: 0,
             leftovers: vec![],
+            peeked: vec![],
         }
     }
 

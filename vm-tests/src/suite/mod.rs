@@ -2,6 +2,7 @@
 
 pub mod attacks;
 pub mod capsule;
+pub mod guards;
 pub mod verdicts;
 
 use crate::case::{Case, Expect};
@@ -16,5 +17,6 @@ pub fn probe_bind(probes: &str) -> String {
 }
 
 fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
-    Case { step, ids: ids.iter().map(|id| id.to_string()).collect(), expect }
+    let ids = ids.iter().map(|id| id.to_string()).collect();
+    Case { step, ids, expect, contained: true, guard: None }
 }

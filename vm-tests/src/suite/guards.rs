@@ -1,0 +1,211 @@
+//! Guard removal: each guard is shown twice, once up, where something is stopped, and once removed, where exactly
+//! that gets through. A guard that no row takes away, or whose removal changes nothing, is unproven and fails.
+//!
+//! Guards overlap on purpose: what one lets through, the next stops. So a row removes, in both of its runs, the
+//! others that stand in the way (`beside`); the one that it is about makes the difference.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{PROBE, attacks, case};
+use crate::case::{Case, Expect, Rule};
+use crate::message::Observation;
+use crate::plan::{Peek, Place, Stdin, Step};
+use crate::probe::Outcome;
+
+/// One guard and what shows it.
+struct Row {
+    guard: &'static str,
+    beside: &'static [&'static str],
+    options: &'static [&'static str],
+    place: Place,
+    shown_by: Shown,
+}
+
+/// What stops happening, or starts to, when the guard is gone.
+enum Shown {
+    /// This attack escapes.
+    Attack(&'static str),
+    /// This verdict program ends with another status.
+    Status(&'static [&'static str], &'static str),
+    /// This verdict program no longer follows this rule.
+    Rule(&'static [&'static str], Rule),
+    /// The run's cgroup, looked at from outside while it runs, no longer follows this rule.
+    Peek(Rule),
+}
+
+const fn row(guard: &'static str, shown_by: Shown) -> Row {
+    Row { guard, beside: &[], options: &[], place: Place::Sandbox, shown_by }
+}
+
+const fn attack(guard: &'static str, name: &'static str) -> Row {
+    row(guard, Shown::Attack(name))
+}
+
+impl Row {
+    const fn beside(mut self, guards: &'static [&'static str]) -> Row {
+        self.beside = guards;
+        self
+    }
+
+    const fn with(mut self, options: &'static [&'static str]) -> Row {
+        self.options = options;
+        self
+    }
+
+    const fn by_user(mut self) -> Row {
+        self.place = Place::User;
+        self
+    }
+}
+
+const ROOT: &[&str] = &["uid", "capabilities"];
+
+const ROWS: &[Row] = &[
+    attack("pid-namespace", "process/see-outside"),
+    attack("network-namespace", "network/loopback-service"),
+    attack("ipc-namespace", "judge/message-queue-of-outside"),
+    attack("uts-namespace", "judge/name-of-outside"),
+    attack("cgroup-namespace", "files/cgroup-path"),
+    attack("read-only-root", "files/write-outside-of-scratch").beside(ROOT),
+    attack("nosuid", "files/mount-flags"),
+    attack("nodev", "files/mount-flags"),
+    attack("proc-read-only", "files/kernel-settings").beside(ROOT),
+    attack("proc-masks", "files/kernel-secrets"),
+    attack("init-undumpable", "judge/descriptors-of-init").by_user(),
+    attack("close-fds", "files/leaked-descriptor"),
+    attack("session", "process/session-of-the-supervisor"),
+    attack("streams", "judge/write-to-stdin"),
+    attack("uid", "judge/user"),
+    attack("groups", "judge/groups"),
+    attack("capabilities", "process/capability-sets"),
+    attack("securebits", "judge/secure-bits"),
+    attack("no-new-privs", "process/no-new-privileges-off"),
+    attack("seccomp", "kernel/unshare-user"),
+    attack("seccomp", "kernel/clone3"),
+    attack("seccomp", "kernel/keyctl"),
+    attack("seccomp", "kernel/io-uring"),
+    attack("seccomp", "kernel/i386-entry"),
+    attack("rlimits", "process/core-dump"),
+    row("output-cap", Shown::Status(&["flood-stdout"], "output-limit")).with(&[
+        "--output",
+        "64K",
+        "--wall-time",
+        "1s",
+    ]),
+    row("memory", Shown::Status(&["memory-heap", "100"], "memory-limit"))
+        .beside(&["swap"])
+        .with(&["--memory", "32M"]),
+    row("swap", Shown::Peek(no_swap)),
+    row("oom-group", Shown::Peek(killed_as_a_group)),
+    row("pids", Shown::Rule(&["fork-until-refused", "40"], at_most_eight)).with(&["--pids", "8"]),
+    row("cpu-accounting", Shown::Status(&["busy-child"], "cpu-time-limit")).with(&[
+        "--cpu-time",
+        "300ms",
+        "--wall-time",
+        "3s",
+    ]),
+    // Last: without it the machine's own root is covered by the sandbox's, and nothing after that can be trusted.
+    row("private-mounts", Shown::Rule(&["hello"], mounts_stay_inside)),
+];
+
+/// The suite: for each row the run with the guard up, then the one without it.
+pub fn cases() -> Vec<Case> {
+    ROWS.iter().flat_map(|row| [row.up(), row.removed()]).collect()
+}
+
+/// Guards that this init has and no row removes.
+pub fn unproven(init: &Path) -> Result<Vec<String>, String> {
+    let output = Command::new(init).arg("guards").stdin(Stdio::null()).output();
+    let output = output.map_err(|cause| format!("`{} guards`: {cause}", init.display()))?;
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || names.is_empty() {
+        return Err(format!("`{} guards` names no guard ({})", init.display(), output.status));
+    }
+    let is_shown = |name: &&str| ROWS.iter().any(|row| row.guard == *name);
+    Ok(names.lines().filter(|name| !is_shown(name)).map(str::to_string).collect())
+}
+
+impl Row {
+    fn up(&self) -> Case {
+        let expect = match self.shown_by {
+            Shown::Attack(_) => Expect::Attack(Outcome::Blocked),
+            Shown::Status(_, status) => Expect::Status(status),
+            Shown::Rule(_, rule) | Shown::Peek(rule) => Expect::Rule(rule),
+        };
+        Case { guard: Some(self.guard), ..self.case("up", &[], expect) }
+    }
+
+    fn removed(&self) -> Case {
+        let expect = match self.shown_by {
+            Shown::Attack(_) => Expect::Attack(Outcome::Escaped),
+            Shown::Status(_, status) => Expect::StatusIsNot(status),
+            Shown::Rule(_, rule) | Shown::Peek(rule) => Expect::Broken(rule),
+        };
+        Case { contained: false, guard: Some(self.guard), ..self.case("removed", &[self.guard], expect) }
+    }
+
+    fn case(&self, state: &str, removed: &[&'static str], expect: Expect) -> Case {
+        let (argv, name): (Vec<&str>, String) = match self.shown_by {
+            Shown::Attack(name) => (attacks::arguments(PROBE, name).to_vec(), name.to_string()),
+            Shown::Status(words, _) | Shown::Rule(words, _) => {
+                ([PROBE, "verdict"].iter().chain(words).copied().collect(), words.join(" "))
+            }
+            Shown::Peek(_) => (vec![PROBE, "verdict", "sleep"], "the cgroup from outside".to_string()),
+        };
+        let mut step =
+            Step::sandbox(format!("guard/{} {state}: {name}", self.guard), &argv).with(self.options);
+        for guard in self.beside.iter().chain(removed) {
+            step = step.with(&["--without", guard]);
+        }
+        step.place = self.place;
+        if self.guard == "streams" {
+            step.stdin = Stdin::Writable;
+        }
+        if let Shown::Peek(_) = self.shown_by {
+            step = step.with(&["--wall-time", "1s", "--memory", "32M"]);
+            step.peek =
+                Some(Peek { after_ms: 700, files: PEEKED.iter().map(|file| file.to_string()).collect() });
+        }
+        case(step, &[], vec![expect])
+    }
+}
+
+const PEEKED: [&str; 4] =
+    ["memory.swap.max", "memory.oom.group", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes"];
+
+/// Nothing of the run is mounted outside, during it or afterwards, and it comes to its end.
+fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
+    if let Some(mount) = seen.leftovers.iter().find(|left| left.starts_with("mount ")) {
+        return Err(format!("outside: {mount}"));
+    }
+    match seen.status()?.as_str() {
+        "ok" => Ok(()),
+        other => Err(format!("the status is {other}")),
+    }
+}
+
+/// Version 2: no swap at all. Version 1: memory and swap together are the memory limit.
+fn no_swap(seen: &Observation) -> Result<(), String> {
+    const FULL: [&str; 2] = ["memory.swap.max 0", "memory.memsw.limit_in_bytes 33554432"];
+    has_line(seen, &FULL)
+}
+
+fn killed_as_a_group(seen: &Observation) -> Result<(), String> {
+    has_line(seen, &["memory.oom.group 1"])
+}
+
+fn has_line(seen: &Observation, wanted: &[&str]) -> Result<(), String> {
+    if seen.peeked.iter().any(|line| wanted.contains(&line.as_str())) {
+        return Ok(());
+    }
+    Err(format!("the run's cgroup has {:?}", seen.peeked))
+}
+
+fn at_most_eight(seen: &Observation) -> Result<(), String> {
+    let count = seen.stdout.split_whitespace().next().and_then(|word| word.parse::<u32>().ok());
+    match count {
+        Some(1..=8) => Ok(()),
+        other => Err(format!("{other:?} processes")),
+    }
+}
