@@ -195,6 +195,11 @@ fn our_answer(process: &mut Process) -> Answer {
     if let Err(fatal) = process.load_all() {
         return Answer::failed(&fatal.path);
     }
+    // glibc says "statically linked" of what has no DT_NEEDED, whatever else was loaded for it.
+    let needed = &process.loaded[0].facts().needed;
+    if needed.iter().all(|needed| needed.tag != NeededTag::Needed) {
+        return Answer::default();
+    }
     let told = |edge: &&Edge| edge.to != 0 && !is_filter_of_the_program(process, edge.to);
     let is_told = |missing: &&Missing| missing.by != 0 || missing.tag == NeededTag::Needed;
     let file = |edge: &Edge| process.loaded[edge.to].place.trail.file.clone();

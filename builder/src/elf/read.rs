@@ -129,7 +129,7 @@ impl<'a> Image<'a> {
     }
 
     fn read_dynamic(&self, dynamic: &Dynamic, facts: &mut ElfFacts) -> Result<(), ElfError> {
-        let strings = self.string_table(dynamic)?;
+        let strings = self.string_table(dynamic);
         for entry in &dynamic.dyns {
             match entry.d_tag {
                 dynamic::DT_NEEDED => facts.needed.push(needed(strings, entry, NeededTag::Needed)?),
@@ -153,8 +153,13 @@ impl<'a> Image<'a> {
     }
 
     /// From the string table's start to the end of the file; `DT_STRSZ` is not trusted because the loader ignores it.
-    fn string_table(&self, dynamic: &Dynamic) -> Result<&'a [u8], ElfError> {
-        self.bytes.get(dynamic.info.strtab..).ok_or(ElfError::OutOfBounds { what: "string table" })
+    ///
+    /// goblin says 0 where no segment maps its address: no string can be read then.
+    fn string_table(&self, dynamic: &Dynamic) -> &'a [u8] {
+        match dynamic.info.strtab {
+            0 => &[],
+            start => self.bytes.get(start..).unwrap_or_default(),
+        }
     }
 
     fn dlopen_notes(&self) -> Result<Vec<Vec<u8>>, ElfError> {

@@ -111,6 +111,8 @@ impl<'w> Process<'w> {
         process.push(program, None);
         process.push(itself, None);
         process.answer(name, 1);
+        // glibc calls the program by the empty name.
+        process.answer(objects.names().id("".as_ref()), 0);
         process
     }
 

@@ -400,6 +400,12 @@ fn dependencies_may_form_a_cycle() {
 }
 
 #[test]
+fn the_empty_name_is_the_program() {
+    let world = World::new().put("p", program().runpath("@/lib").needs("")).put("lib/a", library());
+    world.loads("p", &[]);
+}
+
+#[test]
 fn a_32_bit_program_has_its_own_loader_and_libraries() {
     let loader = "/lib/ld-linux.so.2";
     if !crate::have(Path::new(loader), "libc6-i386") {

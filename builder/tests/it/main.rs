@@ -1,6 +1,7 @@
 //! builder's tests against real files: one module for each subject.
 #![allow(clippy::unwrap_used)] // In a test a panic is the report; clippy.toml covers `#[test]` functions only.
 
+mod broken_elf;
 mod build;
 mod elf_file;
 mod explain;
@@ -10,6 +11,7 @@ mod recipe;
 mod resolve;
 mod scene;
 mod script;
+mod sysroot;
 mod verify;
 
 /// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.
