@@ -28,6 +28,8 @@ pub struct Received {
     pub message: Message,
     /// The sender's pid, in the supervisor's pid namespace.
     pub sender: Option<Pid>,
+    /// What came with it.
+    pub descriptor: Option<OwnedFd>,
 }
 
 /// Makes both ends.
@@ -47,16 +49,20 @@ impl Supervisor {
     /// The next message, if there is one now.
     pub fn receive(&self) -> Option<Received> {
         let mut bytes = [0; LEN];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         let received = recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags).ok()?;
-        let sender = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid),
-            _ => None,
-        });
+        let (mut sender, mut descriptor) = (None, None);
+        for beside in ancillary.drain() {
+            match beside {
+                RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptor = descriptors.next(),
+                _ => {}
+            }
+        }
         let message = (received.bytes == LEN).then(|| Message::decode(&bytes)).flatten()?;
-        Some(Received { message, sender })
+        Some(Received { message, sender, descriptor })
     }
 
     /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
@@ -81,11 +87,20 @@ impl Inside {
 
     /// Hands a descriptor to the supervisor.
     pub fn send_descriptor(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.send_bytes_with(b"fd", descriptor)
+    }
+
+    /// Tells the supervisor, with a descriptor.
+    pub fn send_with(&self, message: Message, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.send_bytes_with(&message.encode(), descriptor)
+    }
+
+    fn send_bytes_with(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         let descriptors = [descriptor];
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        sendmsg(&self.0, &[IoSlice::new(b"fd")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+        sendmsg(&self.0, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
     }
 
     /// Waits until the supervisor lets us start; false when it died instead.

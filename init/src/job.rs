@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::cgroup::Version;
@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::path::PathBuffer;
 use crate::pid1::Preparation;
 use crate::sys::{self, Signals};
-use crate::{clock, credentials, limits, terminal};
+use crate::{clock, credentials, limits, seccomp, terminal};
 
 /// The submission's ends of its three streams.
 pub struct JobStreams {
@@ -86,7 +86,21 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Result<u
         sys::close_range_on_exec(3).map_err(at(Step::Exec, Call::CloseRange, Subject::None))?;
     }
     sys::block_signals(Signals::NONE);
+    filter(preparation)?;
     Ok(cpu_before)
+}
+
+/// From here on this process makes only such calls as its program may.
+fn filter(preparation: &Preparation<'_>) -> Result<(), Error> {
+    let Some(policy) = &preparation.policy else { return Ok(()) };
+    let fail = |call| at(Step::Seccomp, call, Subject::None);
+    match seccomp::install(policy, preparation.options.net).map_err(fail(Call::Seccomp))? {
+        Some(listener) => {
+            let sent = preparation.channel.send_with(Message::Listening, listener.as_fd());
+            sent.map_err(fail(Call::Write))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Own session, and the streams on 0, 1 and 2.

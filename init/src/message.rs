@@ -37,6 +37,8 @@ pub enum Message {
         /// What it and its reaped descendants used.
         usage: Usage,
     },
+    /// The filter is installed; with the message comes the descriptor that tells of forbidden calls.
+    Listening,
     /// The program could not be executed.
     NotExecuted(Errno),
     /// Set-up failed.
@@ -51,6 +53,7 @@ impl Message {
             Message::Exited { at, status, usage } => {
                 ([2, 0, 0, 0], status, [at, usage.user, usage.system, usage.max_rss])
             }
+            Message::Listening => ([5, 0, 0, 0], 0, [0; 4]),
             Message::NotExecuted(errno) => ([3, 0, 0, 0], errno.raw_os_error(), [0; 4]),
             Message::Failed(Error { step, call, subject, errno }) => {
                 let subject = u16::from_ne_bytes(subject.encode()).into();
@@ -88,6 +91,7 @@ impl Message {
                 subject: Subject::decode((first as u16).to_ne_bytes()),
                 errno: Errno::from_raw_os_error(number),
             })),
+            5 => Some(Message::Listening),
             _ => None,
         }
     }
@@ -108,6 +112,7 @@ mod tests {
         for message in [
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
+            Message::Listening,
             Message::NotExecuted(Errno::NOEXEC),
             Message::Failed(error),
         ] {

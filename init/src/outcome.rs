@@ -36,6 +36,8 @@ pub enum Cause {
     Memory,
     /// A stream had more than its cap.
     Output,
+    /// A call was made that the policy forbids.
+    Forbidden,
 }
 
 /// A raw wait status, wait(2): low seven bits the signal, next byte the exit code.
@@ -71,6 +73,8 @@ pub struct Facts {
     pub wall: Option<u64>,
     /// How many processes the OOM killer ended.
     pub oom_kills: Option<u64>,
+    /// Whether the filter tells of forbidden calls, so that a SIGSYS is nothing but a signal.
+    pub listened: bool,
     /// Whether a stream had more than its cap.
     pub truncated: bool,
 }
@@ -104,6 +108,9 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Outcome {
             ..outcome(Status::SandboxError)
         };
     }
+    if facts.ended_for == Some(Cause::Forbidden) {
+        return outcome(Status::ForbiddenSyscall);
+    }
     if let Some(status) = exceeded(facts, limits) {
         return outcome(status);
     }
@@ -127,7 +134,7 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Outcome {
         (Some(0), _) => outcome(Status::Ok),
         (Some(_), _) => outcome(Status::NonzeroExit),
         (None, Some(SIGXFSZ)) => outcome(Status::OutputLimit),
-        (None, Some(SIGSYS)) => outcome(Status::ForbiddenSyscall),
+        (None, Some(SIGSYS)) if !facts.listened => outcome(Status::ForbiddenSyscall),
         (None, Some(_)) => outcome(Status::Signaled),
         (None, None) => {
             // PID 1 died without a word, and not by our hand.
@@ -210,6 +217,11 @@ mod tests {
     }
 
     #[test]
+    fn a_raised_sigsys_is_a_signal_where_the_filter_tells_of_forbidden_calls() {
+        assert_eq!(status(Facts { listened: true, ..killed(31) }), (Status::Signaled, 159));
+    }
+
+    #[test]
     fn exactly_the_limit_is_within_it_and_one_more_is_not() {
         let cpu = |total| Some(CpuTime { total, user: total });
         assert_eq!(status(Facts { cpu: cpu(100), ..exited(0) }), (Status::Ok, 0));
@@ -227,6 +239,7 @@ mod tests {
         assert_eq!(status(ended(Cause::IdleTime)), (Status::IdleTimeLimit, 124));
         assert_eq!(status(ended(Cause::Memory)), (Status::MemoryLimit, 137));
         assert_eq!(status(ended(Cause::Output)), (Status::OutputLimit, 153));
+        assert_eq!(status(ended(Cause::Forbidden)), (Status::ForbiddenSyscall, 159));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::identity::Identity;
 use crate::job::{self, JobStreams};
 use crate::message::Message;
 use crate::options::Options;
+use crate::seccomp::Image;
 use crate::sys::{self, Args, Forked, Signals};
 use crate::{credentials, mounts, namespaces, terminal};
 
@@ -25,6 +26,8 @@ pub struct Preparation<'a> {
     pub identity: Identity,
     /// The run's cgroup, if any.
     pub place: Option<&'a Place>,
+    /// The system calls that the submission may make; `None` if all.
+    pub policy: Option<Image<'static>>,
     /// The supervisor's socket.
     pub channel: Inside,
     /// The submission's ends of its streams; none with a terminal, which is made inside.

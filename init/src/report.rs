@@ -34,6 +34,8 @@ pub struct Measures<'a> {
     pub output: [Option<u64>; 2],
     /// Whether a stream was cut.
     pub truncated: bool,
+    /// Number and name of the forbidden call that ended it.
+    pub forbidden: Option<(u32, &'a [u8])>,
     /// The kernel's release, uname(2).
     pub kernel: &'a [u8],
     /// Which cgroup version held the limits.
@@ -58,6 +60,13 @@ pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>,
     object.maybe("stdout_bytes", measures.output[0]);
     object.maybe("stderr_bytes", measures.output[1]);
     object.boolean("truncated", measures.truncated);
+    if let Some((number, name)) = measures.forbidden {
+        object.key("syscall");
+        let mut inner = Object::open(object.text);
+        inner.number("number", number.into());
+        inner.string("name", name);
+        inner.close();
+    }
     object.key("limits");
     limits(options, measures, object.text);
     object.key("guards");

@@ -24,8 +24,8 @@ use crate::sys::{self, Instruction};
 #[path = "../policy/image.rs"]
 mod image;
 
-pub use image::{Image, MAX_IMAGE};
 use image::{Defect, MAX_INSTRUCTIONS};
+pub use image::{Image, MAX_IMAGE};
 
 /// `AUDIT_ARCH_X86_64`, linux/audit.h.
 const ARCH: u32 = 0xc000_003e;

@@ -21,6 +21,7 @@ use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
 use crate::pid1::{self, Preparation};
 use crate::report::{self, Measures};
+use crate::seccomp::{self, Image, Violation};
 use crate::streams::{self, End, Pump};
 use crate::sys::{self, Args, Forked, Signals};
 use crate::terminal::{self, Caller};
@@ -79,17 +80,19 @@ fn attempt(
 ) -> Result<(), Error> {
     let identity = Identity::current();
     identity.note_missing(options);
-    options.guards.unavailable(Guard::Seccomp, "the filter is not built in yet");
     let place = Place::find(options)?;
     measures.cgroup = place.as_ref().map(|place| place.version);
     let world = World::open(options)?;
-    let (pidfd, channel, pipes) = start(options, identity, place.as_ref(), arguments)?;
+    let policy = seccomp::load(options.seccomp, &mut options.guards)?;
+    let (pidfd, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
     // From here on there is a sandbox: whatever happens, it must end, and its cgroup must go.
     let cgroup = place.as_ref().map(|place| place.create(options)).transpose();
     let result = cgroup.and_then(|cgroup| {
         let mut run = Run::new(options, pidfd.as_fd(), channel, cgroup, started);
         let result = run.go(world, pipes);
         run.tell(facts, measures);
+        let name = |call: &Violation| policy.map_or(&b""[..], |policy| call.name(&policy));
+        measures.forbidden = run.forbidden.map(|call| (call.number, name(&call)));
         result
     });
     if result.is_err() {
@@ -119,6 +122,7 @@ fn start(
     options: &Options<'_>,
     identity: Identity,
     place: Option<&Place>,
+    policy: Option<Image<'static>>,
     arguments: Args<'_>,
 ) -> Result<(OwnedFd, Supervisor, Option<[OwnedFd; 3]>), Error> {
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
@@ -136,6 +140,7 @@ fn start(
                 options: options.clone(),
                 identity,
                 place,
+                policy,
                 channel: theirs,
                 streams: their_pipes,
                 arguments,
@@ -157,6 +162,11 @@ struct Run<'a, 'o> {
     not_executed: Option<Errno>,
     exit: Option<(u64, WaitStatus, Usage)>,
     ended_for: Option<Cause>,
+    /// Tells of forbidden calls. It stays open to the end, or the call that it told of would return.
+    listener: Option<OwnedFd>,
+    /// Whether it has told all that matters: one call, or that nobody is left to make one.
+    listener_is_done: bool,
+    forbidden: Option<Violation>,
 }
 
 impl<'a, 'o> Run<'a, 'o> {
@@ -179,6 +189,9 @@ impl<'a, 'o> Run<'a, 'o> {
             not_executed: None,
             exit: None,
             ended_for: None,
+            listener: None,
+            listener_is_done: false,
+            forbidden: None,
         }
     }
 
@@ -254,6 +267,9 @@ impl<'a, 'o> Run<'a, 'o> {
             if self.pumps.iter().flatten().any(|pump| pump.truncated) {
                 self.end(Cause::Output);
             }
+            if ready.forbidden {
+                self.take_forbidden();
+            }
             if ready.oom && self.watch.oom_kills().is_some_and(|kills| kills > 0) {
                 self.end(Cause::Memory);
             }
@@ -282,8 +298,12 @@ impl<'a, 'o> Run<'a, 'o> {
             idle(),
             idle(),
             idle(),
+            self.listener
+                .as_ref()
+                .filter(|_| !self.listener_is_done)
+                .map_or_else(idle, |listener| PollFd::new(listener, PollFlags::IN)),
         ];
-        for (fd, pump) in fds[4..].iter_mut().zip(&self.pumps) {
+        for (fd, pump) in fds[4..7].iter_mut().zip(&self.pumps) {
             if let Some(wanted) = pump.as_ref().and_then(|pump| pump.wants()) {
                 *fd = wanted;
             }
@@ -297,7 +317,13 @@ impl<'a, 'o> Run<'a, 'o> {
             Err(errno) => return Err(at(Step::Supervise, Call::Poll, Subject::None)(errno)),
         }
         let ready = fds.map(|fd| !fd.revents().is_empty());
-        Ok(Ready { ended: ready[0], signal: ready[1], oom: ready[3], pumps: [ready[4], ready[5], ready[6]] })
+        Ok(Ready {
+            ended: ready[0],
+            signal: ready[1],
+            oom: ready[3],
+            pumps: [ready[4], ready[5], ready[6]],
+            forbidden: ready[7],
+        })
     }
 
     fn take_signals(&mut self, signals: &OwnedFd) -> Result<(), Error> {
@@ -312,11 +338,26 @@ impl<'a, 'o> Run<'a, 'o> {
         Ok(())
     }
 
+    /// A forbidden call waits, and ends the run; or all that could make one are gone.
+    fn take_forbidden(&mut self) {
+        self.listener_is_done = true;
+        let Some(listener) = &self.listener else { return };
+        let mut fds = [PollFd::new(listener, PollFlags::IN)];
+        let polled = poll(&mut fds, Some(&clock::timespec(0)));
+        if polled.is_ok() && fds[0].revents().contains(PollFlags::IN) && self.ended_for.is_none() {
+            // Whoever made it may be dead by now (ENOENT): that it was made is enough.
+            let call = sys::seccomp_receive(listener.as_fd()).ok();
+            self.forbidden = call.map(|call| Violation { arch: call.arch, number: call.number });
+            self.end(Cause::Forbidden);
+        }
+    }
+
     fn receive_all(&mut self) {
         while let Some(received) = self.channel.receive() {
             match received.message {
                 Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
                 Message::Exited { at, status, usage } => self.exit = Some((at, WaitStatus(status), usage)),
+                Message::Listening => self.listener = received.descriptor,
                 Message::NotExecuted(errno) => self.not_executed = Some(errno),
                 Message::Failed(error) => self.error = Some(error),
             }
@@ -374,6 +415,7 @@ impl<'a, 'o> Run<'a, 'o> {
             cpu,
             wall,
             oom_kills: self.watch.oom_kills(),
+            listened: self.listener.is_some(),
             truncated: self.pumps.iter().flatten().any(|pump| pump.truncated),
         };
         *measures = Measures {
@@ -396,6 +438,7 @@ struct Ready {
     signal: bool,
     oom: bool,
     pumps: [bool; 3],
+    forbidden: bool,
 }
 
 /// Writes the report, or, when none is wanted, one line for people if there is something to say.

@@ -392,7 +392,10 @@ pub fn seccomp_receive(listener: BorrowedFd<'_>) -> Result<Notification, Errno> 
     let mut notification = [0_u32; 20];
     // SAFETY: the request's number carries the size that the kernel writes, 0x50 bytes.
     unsafe {
-        syscall(nr::IOCTL, [listener.as_raw_fd() as usize, NOTIF_RECV, notification.as_mut_ptr() as usize, 0, 0])?;
+        syscall(
+            nr::IOCTL,
+            [listener.as_raw_fd() as usize, NOTIF_RECV, notification.as_mut_ptr() as usize, 0, 0],
+        )?;
     }
     Ok(Notification { number: notification[4], arch: notification[5] })
 }
