@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::image_path::ImagePath;
+use crate::sysroot::Sysroot;
 
 /// An installed package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,9 +49,12 @@ pub struct Ownership {
 /// The owners of the files that were asked about.
 pub type Owners = BTreeMap<ImagePath, Ownership>;
 
+/// Where dpkg keeps its database.
+const DIRECTORY: &str = "/var/lib/dpkg";
+
 /// Looks up `wanted` in the sysroot's database; `None` when it has none (not a Debian system).
 pub fn owners(sysroot: &Path, wanted: &BTreeSet<ImagePath>) -> Result<Option<Owners>, Error> {
-    let database = Database { directory: sysroot.join("var/lib/dpkg") };
+    let database = Database { sysroot: Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))? };
     let Some(status) = database.optional("status")? else { return Ok(None) };
     let packages = installed(&status);
     let diverted = database.optional("diversions")?.unwrap_or_default();
@@ -81,14 +85,16 @@ struct Names<'a> {
 }
 
 struct Database {
-    directory: PathBuf,
+    /// Opened through this, no link in the tree can lead to another machine's database.
+    sysroot: Sysroot,
 }
 
 impl Database {
     fn optional(&self, name: &str) -> Result<Option<String>, Error> {
-        let path = self.directory.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        let path = Path::new(DIRECTORY).join(name);
+        let mut bytes = Vec::new();
+        match self.sysroot.open(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::read(&path, error)),
         }
@@ -119,8 +125,9 @@ impl Database {
         if hits.is_empty() {
             return Ok(Owners::new());
         }
-        let list_file = self.directory.join(&file);
-        let facts = fs::metadata(&list_file).map_err(|error| Error::read(&list_file, error))?;
+        let list_file = Path::new(DIRECTORY).join(&file);
+        let opened = self.sysroot.open(&list_file).and_then(|file| file.metadata());
+        let facts = opened.map_err(|error| Error::read(&list_file, error))?;
         let sums = self.info(stanza, "md5sums")?.map(|(_, text)| text).unwrap_or_default();
         let shipped = digests(&sums, &stanza.conffiles);
         let package = stanza.package();
