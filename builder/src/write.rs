@@ -4,8 +4,9 @@
 //! the digests, and every further pass must find the same ones.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -107,7 +108,21 @@ fn archive(
         }
     }
     sink.finish().map_err(write)?;
+    fix_modes(place).map_err(write)?;
     Ok(digests)
+}
+
+/// 0644 for files and 0755 for directories of an archive, whatever the umask made of them.
+fn fix_modes(place: &Path) -> io::Result<()> {
+    let is_directory = place.symlink_metadata()?.is_dir();
+    let mode = if is_directory { 0o755 } else { 0o644 };
+    fs::set_permissions(place, fs::Permissions::from_mode(mode))?;
+    if is_directory {
+        for entry in fs::read_dir(place)? {
+            fix_modes(&entry?.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn sink(format: Format, place: &Path, init: &[u8], time: u32) -> io::Result<Box<dyn Sink>> {
