@@ -23,7 +23,7 @@ use crate::request::{Build, Image};
 use crate::resolve::{self, Root};
 use crate::staging::Staging;
 use crate::write::{self, FileDigests, Work};
-use crate::{budget, guards, skeleton};
+use crate::{budget, guards, sbom, skeleton};
 
 /// The static init that every bundle gets, built together with this program.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
@@ -81,6 +81,7 @@ fn put_bundle_files(
     let settings = Settings { time: image.time, init: Sha::of(INIT), limits };
     let run = render::run_script(&settings.limits)?;
     let manifest = Manifest::new(&judged.plan, digests, judged.owners.as_ref(), settings);
+    staging.put(sbom::FILE_NAME, sbom::sbom(&manifest)?.as_bytes(), 0o644)?;
     staging.put("init", INIT, 0o755)?;
     staging.put(manifest::FILE_NAME, manifest.to_json()?.as_bytes(), 0o644)?;
     staging.put(
