@@ -47,6 +47,24 @@ pub struct AuditReport {
     pub mismatches: Vec<Mismatch>,
 }
 
+impl fmt::Display for AuditReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for mismatch in &self.mismatches {
+            writeln!(f, "{mismatch}")?;
+        }
+        for (file, why) in &self.skipped {
+            writeln!(f, "`{}` skipped: {why}", file.display())?;
+        }
+        writeln!(
+            f,
+            "{} files compared, {} mismatches, {} skipped",
+            self.files,
+            self.mismatches.len(),
+            self.skipped.len()
+        )
+    }
+}
+
 /// One file for which our closure and the loader's answer differ.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mismatch {

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::audit;
 use crate::error::Error;
 use crate::formats::Format;
 use crate::packs;
 use crate::pattern::Pattern;
 use crate::recipe::{Allowance, Asked, Guard, Place, Recipe};
-use crate::request::{self, Build, Explain, ExplainForm, Image, Request, Run, RunWhat};
+use crate::request::{self, Build, Explain, ExplainForm, Image, Question, Request, Run, RunWhat};
 use crate::resolve::{DlopenLevel, Options};
 use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
@@ -38,10 +39,31 @@ enum Command {
         /// The bundle
         bundle: PathBuf,
     },
+    /// Say what differs between two bundles; exit 1 when something does
+    Diff {
+        /// Before
+        one: PathBuf,
+        /// After
+        other: PathBuf,
+    },
+    /// Compare our answer for every dynamic ELF file of a root with that of the root's own loader
+    Audit {
+        /// The tree
+        #[arg(long, value_name = "DIR", default_value = "/")]
+        root: PathBuf,
+        /// Directories inside it; all of its file system by default
+        directories: Vec<PathBuf>,
+    },
     /// Run a command in a bundle's sandbox: capsule run BUNDLE [OPTION…] -- COMMAND [ARGUMENT…]
     Run(RunArgs),
     /// Open a shell on this terminal in a bundle's sandbox
     Shell(RunArgs),
+    /// Say what this kernel lets a sandbox do
+    Doctor {
+        /// Options of `init doctor`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        options: Vec<OsString>,
+    },
     /// System-call policies of your own
     #[command(subcommand)]
     Seccomp(SeccompCommand),
@@ -110,6 +132,18 @@ struct ExplainArgs {
     /// How to answer
     #[arg(long, value_enum, default_value = "text")]
     format: ExplainForm,
+    /// Show how many bytes come from which package
+    #[arg(long, conflicts_with_all = ["path", "format", "report", "why_not"])]
+    sizes: bool,
+    /// Write a page with a picture of where the bytes are
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "format", "why_not"])]
+    report: Option<PathBuf>,
+    /// List every path that a loader tries for a library, and what came of it
+    #[arg(long, value_name = "SONAME", conflicts_with_all = ["path", "format"])]
+    why_not: Option<OsString>,
+    /// The tree that --why-not looks in
+    #[arg(long, value_name = "DIR", default_value = "/", requires = "why_not")]
+    sysroot: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -178,10 +212,14 @@ impl Command {
         Ok(match self {
             Command::Build(args) => Request::Build(args.into_request()?),
             Command::Script(args) => Request::Script(args.into_image()?),
-            Command::Explain(ExplainArgs { bundle, path, format }) => {
-                Request::Explain(Explain { bundle, path, form: format })
-            }
+            Command::Explain(args) => Request::Explain(args.into_question()?),
             Command::Verify { bundle } => Request::Verify { bundle },
+            Command::Diff { one, other } => Request::Diff { one, other },
+            Command::Audit { root, directories } if directories.is_empty() => {
+                Request::Audit(audit::Options { root, ..audit::Options::default() })
+            }
+            Command::Audit { root, directories } => Request::Audit(audit::Options { root, directories }),
+            Command::Doctor { options } => Request::Doctor { options },
             Command::Run(RunArgs { bundle, options }) => {
                 let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
                 Request::Run(Run { bundle, what: RunWhat::Command { options, command } })
@@ -193,6 +231,22 @@ impl Command {
                 Request::CompilePolicy(CompileRequest { policy, output })
             }
         })
+    }
+}
+
+impl ExplainArgs {
+    fn into_question(self) -> Result<Explain, Error> {
+        let question = match (self.path, self.report, self.why_not) {
+            (Some(path), _, _) => Question::Path(path, self.format),
+            (None, Some(file), _) => Question::Report(file),
+            (None, None, Some(soname)) => {
+                let sysroot = absolute(&self.sysroot)?;
+                Question::WhyNot { soname, options: Options { sysroot, ..Options::default() } }
+            }
+            (None, None, None) if self.sizes => Question::Sizes,
+            (None, None, None) => Question::All(self.format),
+        };
+        Ok(Explain { bundle: self.bundle, question })
     }
 }
 
@@ -220,8 +274,7 @@ impl ImageArgs {
         recipe.include.extend(self.include.into_iter().map(asked));
         recipe.allow.extend(self.allow.into_iter().map(asked));
         packs::unfold(&mut recipe)?;
-        let sysroot =
-            std::path::absolute(&self.sysroot).map_err(|error| Error::read(&self.sysroot, error))?;
+        let sysroot = absolute(&self.sysroot)?;
         let dlopen = match self.dlopen {
             Dlopen::None => DlopenLevel::None,
             Dlopen::Required => DlopenLevel::Required,
@@ -238,10 +291,14 @@ impl ImageArgs {
 fn binary_name(binary: &Path) -> Result<String, Error> {
     let path = match binary.components().count() {
         1 if !binary.has_root() && !binary.starts_with(".") => binary.to_path_buf(),
-        _ => std::path::absolute(binary).map_err(|error| Error::read(binary, error))?,
+        _ => absolute(binary)?,
     };
     let unfit = || Error::Unfit { path: binary.to_path_buf(), unfit: crate::image_path::Unfit::NotText };
     path.to_str().map(str::to_owned).ok_or_else(unfit)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| Error::read(path, error))
 }
 
 fn asked<T>(value: T) -> Asked<T> {

@@ -146,6 +146,9 @@ pub enum Error {
         /// Paths with the same last name.
         nearest: Vec<String>,
     },
+    /// An audit cannot be made.
+    #[error(transparent)]
+    Audit(crate::audit::Error),
     /// init cannot be started.
     #[error("`{}` cannot be started: {}", path.display(), cause(error))]
     Start {

@@ -3,6 +3,7 @@
 mod dot;
 mod tree;
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -13,22 +14,52 @@ use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::{Manifest, Record, RecordKind};
 use crate::quantity::bytes_for_people;
-use crate::request::{Explain, ExplainForm};
+use crate::request::{Explain, ExplainForm, Question};
+use crate::resolve::{self, Root};
+use crate::{report, sizes};
 
 /// As many links as a lookup follows (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// Answers in the form that was asked for; the text ends in a newline.
-pub fn explain(question: &Explain) -> Result<String, Error> {
-    let manifest = Manifest::load(&question.bundle)?;
-    let Some(path) = &question.path else { return whole(&manifest, question.form) };
-    let record = find(&manifest, path, &question.bundle)?;
-    let chain = chain(&manifest, record);
-    match question.form {
-        ExplainForm::Text => Ok(one_as_text(&manifest, record, &chain)),
+/// Answers in the form that was asked for; the text ends in a newline, and is empty when the answer is a file.
+pub fn explain(asked: &Explain) -> Result<String, Error> {
+    let manifest = Manifest::load(&asked.bundle)?;
+    match &asked.question {
+        Question::All(form) => whole(&manifest, *form),
+        Question::Path(path, form) => one(&manifest, find(&manifest, path, &asked.bundle)?, *form),
+        Question::Sizes => Ok(sizes::sizes(&manifest).to_string()),
+        Question::Report(file) => {
+            let page = report::page(&manifest, &asked.bundle.display().to_string())?;
+            std::fs::write(file, page).map(|()| String::new()).map_err(|error| Error::write(file, error))
+        }
+        Question::WhyNot { soname, options } => why_not(&manifest, soname, options),
+    }
+}
+
+fn one(manifest: &Manifest, record: &Record, form: ExplainForm) -> Result<String, Error> {
+    let chain = chain(manifest, record);
+    match form {
+        ExplainForm::Text => Ok(one_as_text(manifest, record, &chain)),
         ExplainForm::Json => json(&One { entry: record, chain }),
         ExplainForm::Dot => Ok(dot::graph(chain.iter().map(|step| (&step.path, &step.cause)))),
     }
+}
+
+/// Each path that a loader tries for `soname` on behalf of the bundle's programs, once.
+fn why_not(manifest: &Manifest, soname: &OsStr, options: &resolve::Options) -> Result<String, Error> {
+    let roots: Vec<Root> =
+        manifest.requested().map(|record| Root::Path(record.path.as_path().into())).collect();
+    let mut lines = Vec::new();
+    for root in roots {
+        for attempt in resolve::why_not(options, &[root], soname).map_err(Error::Resolve)? {
+            let line = format!("{}: {} ({})", attempt.path.display(), attempt.outcome, attempt.rule);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines.push(format!("{} paths tried for `{}`\n", lines.len(), soname.display()));
+    Ok(lines.join("\n"))
 }
 
 fn whole(manifest: &Manifest, form: ExplainForm) -> Result<String, Error> {

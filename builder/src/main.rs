@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{build, cli, explain, runner, seccomp, verify};
+use builder::{audit, build, cli, diff, explain, runner, seccomp, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -27,8 +27,20 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         }
         Request::Script(image) => print(&build::script(&image, &interrupt()?)?),
         Request::Explain(question) => print(&explain::explain(&question)?),
-        Request::Verify { bundle } => return verify::verify(&bundle).map(|found| told(&found)),
+        Request::Verify { bundle } => {
+            let differences = verify::verify(&bundle)?;
+            return Ok(told(&differences, differences.is_empty()));
+        }
+        Request::Diff { one, other } => {
+            let difference = diff::diff(&one, &other)?;
+            return Ok(told(&difference, difference.is_empty()));
+        }
+        Request::Audit(options) => {
+            let report = audit::audit(&options).map_err(Error::Audit)?;
+            return Ok(told(&report, report.mismatches.is_empty()));
+        }
         Request::Run(request) => match runner::run(request)? {},
+        Request::Doctor { options } => match runner::doctor(options)? {},
         Request::CompilePolicy(request) => {
             let compiled = seccomp::compile(&request)?;
             eprintln!("{}: {} instructions", compiled.output.display(), compiled.instructions);
@@ -37,9 +49,10 @@ fn run(request: Request) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(differences: &verify::Differences) -> ExitCode {
-    print(&differences.to_string());
-    if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Prints what was found; only what is well succeeds.
+fn told(found: &impl std::fmt::Display, well: bool) -> ExitCode {
+    print(&found.to_string());
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn interrupt() -> Result<Interrupt, Error> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::audit;
 use crate::error::Error;
 use crate::formats::Format;
 use crate::recipe::Recipe;
@@ -25,8 +26,22 @@ pub enum Request {
         /// The bundle.
         bundle: PathBuf,
     },
-    /// `capsule run`, `shell`, `doctor`: become init.
+    /// `capsule diff`
+    Diff {
+        /// Before.
+        one: PathBuf,
+        /// After.
+        other: PathBuf,
+    },
+    /// `capsule audit`
+    Audit(audit::Options),
+    /// `capsule run`, `shell`: become the bundle's init.
     Run(Run),
+    /// `capsule doctor`: become the init that this program carries.
+    Doctor {
+        /// Options as they were given.
+        options: Vec<OsString>,
+    },
     /// `capsule seccomp compile`
     CompilePolicy(CompileRequest),
 }
@@ -60,10 +75,28 @@ pub struct Build {
 pub struct Explain {
     /// The bundle.
     pub bundle: PathBuf,
-    /// About one path, or about all.
-    pub path: Option<String>,
-    /// How to answer.
-    pub form: ExplainForm,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// What `capsule explain` can be asked.
+#[derive(Debug)]
+pub enum Question {
+    /// Who asked for what, as a whole.
+    All(ExplainForm),
+    /// Why one path is there.
+    Path(String, ExplainForm),
+    /// How many bytes come from which package.
+    Sizes,
+    /// The same as a page with a picture, written to this file.
+    Report(PathBuf),
+    /// Why a library is not found: every path that is tried.
+    WhyNot {
+        /// The library's name.
+        soname: OsString,
+        /// Where the search would look.
+        options: resolve::Options,
+    },
 }
 
 /// How `capsule explain` answers.

@@ -1,11 +1,17 @@
-//! `capsule run` and `shell`: become the bundle's init. Its options pass unread, its exit code is ours.
+//! `capsule run`, `shell` and `doctor`: become the bundle's init. Its options pass unread, its exit code is ours.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::MemfdFlags;
+
+use crate::build::INIT;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::Manifest;
@@ -26,6 +32,18 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
     }
     let error = Command::new(&init).args(arguments(&manifest, &root, run.what)).exec();
     Err(Error::Start { path: init, error })
+}
+
+/// Becomes the init that this program carries: what it says about the kernel needs no bundle.
+pub fn doctor(options: Vec<OsString>) -> Result<Infallible, Error> {
+    let path = PathBuf::from("init");
+    let start = |error: io::Error| Error::Start { path: path.clone(), error };
+    let memory =
+        rustix::fs::memfd_create("init", MemfdFlags::CLOEXEC).map_err(|errno| start(errno.into()))?;
+    let mut file = File::from(memory);
+    file.write_all(INIT).map_err(start)?;
+    let program = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Err(start(Command::new(program).arg0("init").arg("doctor").args(options).exec()))
 }
 
 /// The bundle's own limits come before the given options, so that these win.

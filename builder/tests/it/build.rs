@@ -16,7 +16,10 @@ fn a_bundle_has_everything_a_host_needs() {
     let mut parts: Vec<_> =
         fs::read_dir(scene.path("B")).expect("made").map(|e| e.expect("read").file_name()).collect();
     parts.sort();
-    assert_eq!(parts, ["build.sh", "init", "initramfs.cpio", "manifest.json", "rootfs", "run.sh"]);
+    assert_eq!(
+        parts,
+        ["build.sh", "init", "initramfs.cpio", "manifest.json", "rootfs", "run.sh", "sbom.cdx.json"]
+    );
     assert_eq!(fs::read_to_string(scene.path("B/rootfs/home/hello.txt")).expect("there"), "Hello, World!\n");
     assert_eq!(scene.names(), ["B"]);
 }

@@ -1,0 +1,209 @@
+//! Guards against the build host: refused by default, each with the line that allows it.
+//!
+//! The build host here is a small tree of its own, with a dpkg database that the test writes.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use crate::scene::{Scene, needs_root};
+
+/// A sysroot with bash and its libraries, all of them owned by package `base`.
+struct Host {
+    scene: Scene,
+}
+
+impl Host {
+    fn new() -> Host {
+        let host = Host { scene: Scene::new() };
+        host.scene.succeeds("build bash -o H --format dir");
+        host.own(&host.files());
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scene.path("H/rootfs").join(name)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let manifest = builder::manifest::Manifest::load(&self.scene.path("H")).expect("a manifest");
+        manifest.entries.iter().map(|record| record.path.to_string()).collect()
+    }
+
+    /// Writes the database: these files and their present digests.
+    fn own(&self, files: &[String]) {
+        let info = self.path("var/lib/dpkg/info");
+        fs::create_dir_all(&info).expect("made");
+        let status = "Package: base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0\n";
+        fs::write(self.path("var/lib/dpkg/status"), status).expect("written");
+        fs::write(info.join("base.list"), files.join("\n")).expect("written");
+        let regular = files
+            .iter()
+            .map(|file| &file[1..])
+            .filter(|file| self.path(file).symlink_metadata().is_ok_and(|facts| facts.is_file()));
+        let sums =
+            regular.map(|file| format!("{}  {file}\n", md5(&fs::read(self.path(file)).expect("readable"))));
+        fs::write(info.join("base.md5sums"), sums.collect::<String>()).expect("written");
+    }
+
+    fn add(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("below")).expect("made");
+        fs::write(&path, content).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+
+    /// Adds a file that the package owns.
+    fn add_owned(&self, name: &str) {
+        self.add(name, "#!/bin/bash\n");
+        let mut files = self.files();
+        files.push(format!("/{name}"));
+        self.own(&files);
+    }
+
+    /// The build is refused for `guard` and allowed with the line that the message gives.
+    fn refuses(&self, path: &str, guard: &str, verdict: &str) {
+        let line = format!("build {path} --sysroot H/rootfs -o B --format dir");
+        let expected = format!(
+            "error: `{path}` {verdict}\n  hint: if that is meant: {guard} = [\"{path}\"] under [allow] in the recipe, or --allow {guard}={path}\n"
+        );
+        assert_eq!(self.scene.fails(&line), expected);
+        self.scene.file("r.toml", format!("binaries = [\"{path}\"]\n[allow]\n{guard} = [\"{path}\"]\n"));
+        self.scene.succeeds("build -r r.toml --sysroot H/rootfs -o B --format dir");
+        self.scene.succeeds(&format!("{line} --replace --allow {guard}={path}"));
+    }
+}
+
+fn md5(bytes: &[u8]) -> String {
+    let mut hasher = builder::digest::Hasher::new(true);
+    hasher.update(bytes);
+    hasher.finish().md5.expect("asked for")
+}
+
+#[test]
+fn what_a_package_shipped_is_taken_and_named() {
+    needs_root!();
+    let host = Host::new();
+    host.scene.succeeds("build bash --sysroot H/rootfs -o B --format dir");
+    assert!(host.scene.succeeds("explain B /usr/bin/bash").stdout.contains(", base:amd64 1.0\n"));
+}
+
+#[test]
+fn a_file_of_no_package_is_refused() {
+    needs_root!();
+    let host = Host::new();
+    host.add("usr/local/bin/tool", "#!/bin/bash\n");
+    host.refuses("/usr/local/bin/tool", "unowned", "belongs to no package of the build host");
+}
+
+#[test]
+fn a_file_that_is_not_as_shipped_is_refused() {
+    needs_root!();
+    let host = Host::new();
+    host.add_owned("usr/bin/tool");
+    host.add("usr/bin/tool", "#!/bin/bash\necho changed\n");
+    host.refuses("/usr/bin/tool", "modified", "differs from what its package shipped");
+}
+
+#[test]
+fn a_shim_is_refused_for_what_it_is() {
+    needs_root!();
+    let host = Host::new();
+    host.add("root/.pyenv/shims/python3", "#!/bin/bash\n");
+    host.refuses("/root/.pyenv/shims/python3", "shim", "is a version manager's shim, not the program itself");
+}
+
+#[test]
+fn set_user_id_is_refused() {
+    needs_root!();
+    let host = Host::new();
+    host.add_owned("usr/bin/su");
+    fs::set_permissions(host.path("usr/bin/su"), fs::Permissions::from_mode(0o4755)).expect("set");
+    host.refuses("/usr/bin/su", "setuid", "is set-user-id or set-group-id");
+}
+
+#[test]
+fn file_capabilities_are_refused() {
+    needs_root!();
+    let host = Host::new();
+    host.add_owned("usr/bin/ping");
+    // struct vfs_cap_data, revision 2: CAP_NET_RAW permitted (linux/capability.h).
+    let mut capability = [0_u8; 20];
+    capability[3] = 2;
+    capability[5] = 0x20;
+    rustix::fs::setxattr(
+        host.path("usr/bin/ping"),
+        "security.capability",
+        &capability,
+        rustix::fs::XattrFlags::empty(),
+    )
+    .expect("set");
+    host.refuses("/usr/bin/ping", "capabilities", "has file capabilities");
+}
+
+#[test]
+fn a_file_that_everybody_may_write_is_refused() {
+    needs_root!();
+    let host = Host::new();
+    host.add_owned("usr/bin/tool");
+    fs::set_permissions(host.path("usr/bin/tool"), fs::Permissions::from_mode(0o757)).expect("set");
+    host.refuses("/usr/bin/tool", "world_writable", "can be written by everybody on the build host");
+}
+
+#[test]
+fn many_refusals_are_told_together() {
+    needs_root!();
+    let host = Host::new();
+    for at in 0..25 {
+        host.add(&format!("opt/t/{at:02}"), "data");
+    }
+    let said = host.scene.fails("build --include /opt/t --sysroot H/rootfs -o B --format dir");
+    assert!(
+        said.starts_with(
+            "error: 25 files should not come from this build host\n  `/opt/t/00` belongs to no package"
+        ),
+        "{said}"
+    );
+    assert!(said.ends_with("\n  and 5 more\n"), "{said}");
+    host.scene
+        .succeeds("build --include /opt/t --sysroot H/rootfs -o B --format dir --allow unowned=/opt/t/*");
+}
+
+#[test]
+fn no_link_leads_out_of_a_sysroot() {
+    needs_root!();
+    let host = Host::new();
+    let canary = host.scene.file("canary", "the host's secret");
+    let absolute = canary.to_str().expect("text");
+    fs::create_dir_all(host.path("opt")).expect("made");
+    symlink(absolute, host.path("opt/absolute")).expect("linked");
+    symlink(format!("../../../../../../../..{absolute}"), host.path("opt/upwards")).expect("linked");
+    symlink(canary.parent().expect("a directory"), host.path("opt/directory")).expect("linked");
+    host.scene.succeeds("build bash --include /opt --sysroot H/rootfs -o B --format dir,tar");
+    for form in ["B/rootfs.tar", "B/rootfs/opt/absolute", "B/rootfs/opt/upwards"] {
+        let path = host.scene.path(form);
+        if path.symlink_metadata().expect("there").is_file() {
+            let bytes = fs::read(path).expect("readable");
+            assert!(!bytes.windows(17).any(|window| window == b"the host's secret"), "{form}");
+        }
+    }
+    assert!(!host.scene.path("B/rootfs").join(&absolute[1..]).exists());
+    let said = host.scene.fails("build /opt/directory/canary --sysroot H/rootfs -o C --format dir");
+    assert!(said.starts_with("error: `/opt/directory/canary` "), "{said}");
+}
+
+#[test]
+fn a_linked_database_is_not_the_hosts() {
+    needs_root!();
+    let host = Host::new();
+    fs::remove_dir_all(host.path("var/lib/dpkg")).expect("removed");
+    // The same place would be the host's database if the link were followed out of the tree.
+    host.scene.file(
+        "dpkg/status",
+        "Package: foreign\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n",
+    );
+    host.scene.file("dpkg/info/foreign.list", "/usr/bin/bash\n");
+    symlink(host.scene.path("dpkg"), host.path("var/lib/dpkg")).expect("linked");
+    host.scene.succeeds("build bash --sysroot H/rootfs -o B --format dir");
+    assert!(!host.scene.succeeds("explain B /usr/bin/bash").stdout.contains("foreign:amd64"));
+}
