@@ -48,7 +48,7 @@ pub fn exec(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Failure
         Ok(cpu_before) => cpu_before,
         Err(error) => return Failure::Setup(error),
     };
-    let options = &preparation.options;
+    let options = preparation.options;
     let mut environment = Environment::new(options);
     // Everything is as it must be; from here on the clocks run.
     let started = Started { channel: &preparation.channel, cpu_before };

@@ -19,7 +19,6 @@ pub const MAX_ENV: usize = 64;
 pub const DEFAULT_ID: u32 = 60_000;
 
 /// What one run is asked to do.
-#[derive(Clone)]
 pub struct Options<'a> {
     /// The directory that becomes `/`.
     pub root: &'a CStr,

@@ -21,7 +21,7 @@ use crate::{credentials, mounts, namespaces, terminal};
 /// What the supervisor prepared for the sandbox before it made it.
 pub struct Preparation<'a> {
     /// The run.
-    pub options: Options<'a>,
+    pub options: &'a Options<'a>,
     /// Who the supervisor is.
     pub identity: Identity,
     /// The run's cgroup, if any.

@@ -137,7 +137,7 @@ fn start(
             // Our ends must not live on in here: whoever waits for their closing would wait for ever.
             drop((ours, our_pipes));
             pid1::run(Preparation {
-                options: options.clone(),
+                options,
                 identity,
                 place,
                 policy,
