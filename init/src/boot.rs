@@ -112,7 +112,7 @@ fn mount_one((kind, place, data): &(&CStr, &CStr, &CStr)) -> Result<(), Error> {
 
 /// The kernel opens the console for us only if the image has a node for it.
 fn open_console() {
-    if rustix::io::fcntl_getfd(sys::stdio(0)).is_ok() && rustix::termios::isatty(sys::stdio(0)) {
+    if sys::terminal_mode(sys::stdio(0)).is_ok() {
         return;
     }
     if let Ok(console) = rustix::fs::open(c"/dev/console", OFlags::RDWR, Mode::empty()) {

@@ -1,20 +1,14 @@
 //! The socket pair between the supervisor and the sandbox's own processes: messages out, one "go" in, and for each
 //! side the proof that the other is alive.
 
-use core::mem::MaybeUninit;
-
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::io::{Errno, IoSlice, IoSliceMut};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
-};
-
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair, sockopt};
 use rustix::process::Pid;
 
-use crate::clock;
 use crate::message::{LEN, Message};
+use crate::{clock, sys};
 
 /// The supervisor's end.
 pub struct Supervisor(OwnedFd);
@@ -49,33 +43,14 @@ impl Supervisor {
     /// The next message, if there is one now.
     pub fn receive(&self) -> Option<Received> {
         let mut bytes = [0; LEN];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let received = recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags).ok()?;
-        let (mut sender, mut descriptor) = (None, None);
-        for beside in ancillary.drain() {
-            match beside {
-                RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
-                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptor = descriptors.next(),
-                _ => {}
-            }
-        }
-        let message = (received.bytes == LEN).then(|| Message::decode(&bytes)).flatten()?;
-        Some(Received { message, sender, descriptor })
+        let received = sys::receive(self.0.as_fd(), &mut bytes, false).ok().filter(|it| it.len == LEN)?;
+        let sys::Received { sender, descriptor, .. } = received;
+        Some(Received { message: Message::decode(&bytes)?, sender, descriptor })
     }
 
     /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
     pub fn receive_descriptor(&self) -> Option<OwnedFd> {
-        let mut bytes = [0; LEN];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags).ok()?;
-        ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        })
+        sys::receive(self.0.as_fd(), &mut [0; LEN], true).ok()?.descriptor
     }
 }
 
@@ -87,20 +62,9 @@ impl Inside {
 
     /// Hands a descriptor to the supervisor.
     pub fn send_descriptor(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.send_bytes_with(b"fd", descriptor)
-    }
-
-    /// Tells the supervisor, with a descriptor.
-    pub fn send_with(&self, message: Message, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.send_bytes_with(&message.encode(), descriptor)
-    }
-
-    fn send_bytes_with(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [descriptor];
-        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        sendmsg(&self.0, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+        let received = sys::receive(self.0.as_fd(), &mut bytes, false).ok().filter(|it| it.len == LEN)?;
+        let sys::Received { sender, descriptor, .. } = received;
+        Some(Received { message: Message::decode(&bytes)?, sender, descriptor })
     }
 
     /// Waits until the supervisor lets us start; false when it died instead.

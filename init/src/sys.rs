@@ -9,6 +9,7 @@ use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -20,6 +21,8 @@ mod nr {
     pub const RT_SIGACTION: usize = 13;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const IOCTL: usize = 16;
+    pub const SENDMSG: usize = 46;
+    pub const RECVMSG: usize = 47;
     pub const EXECVE: usize = 59;
     pub const GETCWD: usize = 79;
     pub const GETRUSAGE: usize = 98;
@@ -128,7 +131,7 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errn
         unsafe { syscall(nr::CLONE3, [(&raw const arguments) as usize, size_of::<CloneArgs>(), 0, 0, 0])? };
     let Some(pid) = Pid::from_raw(pid as i32) else { return Ok(Forked::Child) };
     // SAFETY: the kernel has stored a new descriptor there (CLONE_PIDFD), which nobody else owns.
-    Ok(Forked::Parent { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
+    Ok(Forked::Parent { pid, pidfd: unsafe { owned(pidfd)? } })
 }
 
 /// Makes this process's current cgroup the root of what it sees of cgroups, cgroup_namespaces(7).
@@ -226,7 +229,7 @@ pub fn signalfd(set: Signals) -> Result<OwnedFd, Errno> {
             nr::SIGNALFD4,
             [usize::MAX, (&raw const set.0) as usize, SIGSET_SIZE, CLOEXEC_NONBLOCK, 0],
         )?;
-        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+        owned(fd as RawFd)
     }
 }
 
@@ -324,10 +327,147 @@ pub fn interface_up(socket: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     let mut request = Request { name: [0; 16], flags: IFF_UP, rest: [0; 22] };
     request.name.get_mut(..name.len()).ok_or(Errno::INVAL)?.copy_from_slice(name);
     // SAFETY: the kernel reads a whole `struct ifreq` (40 bytes), which `request` is.
+    unsafe { ioctl(socket, SIOCSIFFLAGS, (&raw const request) as usize) }.map(|_| ())
+}
+
+/// What carries a descriptor over a socket, or says who sent a message (unix(7)); `linux/socket.h`.
+mod control {
+    /// The first words of a `struct cmsghdr`, 64-bit: its length, then level (low half) and type (high half).
+    pub const RIGHTS: u64 = SOL_SOCKET | 1 << 32;
+    pub const CREDENTIALS: u64 = SOL_SOCKET | 2 << 32;
+    const SOL_SOCKET: u64 = 1;
+}
+
+/// `struct msghdr` with one `struct iovec`, and no address: the socket is connected.
+#[repr(C)]
+struct SocketMessage {
+    address: [usize; 2],
+    data: *const [usize; 2],
+    data_count: usize,
+    control: usize,
+    control_len: usize,
+    flags: usize,
+}
+
+impl SocketMessage {
+    fn new(data: &[usize; 2], control: usize, control_len: usize) -> Self {
+        SocketMessage { address: [0; 2], data, data_count: 1, control, control_len, flags: 0 }
+    }
+}
+
+/// Sends `bytes` as one message, with a copy of `descriptor`.
+pub fn send_descriptor(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> Result<(), Errno> {
+    const NOSIGNAL: usize = 0x4000;
+    // Header and descriptor, 20 bytes; what fills the last word is not read.
+    let control = [20, control::RIGHTS, descriptor.as_raw_fd() as u64];
+    let data = [bytes.as_ptr() as usize, bytes.len()];
+    let message = SocketMessage::new(&data, control.as_ptr() as usize, size_of_val(&control));
+    // SAFETY: the message describes `bytes` and `control`, which outlive the call and are only read.
     unsafe {
-        syscall(nr::IOCTL, [socket.as_raw_fd() as usize, SIOCSIFFLAGS, (&raw const request) as usize, 0, 0])
+        syscall(nr::SENDMSG, [socket.as_raw_fd() as usize, (&raw const message) as usize, NOSIGNAL, 0, 0])
     }
     .map(|_| ())
+}
+
+/// What came with a message.
+pub struct Received {
+    /// Bytes of the message.
+    pub len: usize,
+    /// Its sender, in our pid namespace, if the socket asks for it (SO_PASSCRED).
+    pub sender: Option<Pid>,
+    /// A descriptor that was sent along; close-on-exec.
+    pub descriptor: Option<OwnedFd>,
+}
+
+/// Receives one message into `bytes`; EAGAIN when there is none and `wait` is false.
+pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8], wait: bool) -> Result<Received, Errno> {
+    const DONTWAIT: usize = 0x40;
+    const CMSG_CLOEXEC: usize = 0x4000_0000;
+    // Room for credentials (a header of two words, pid, uid, gid) and for one descriptor (a header, an int).
+    let mut control = [0u64; 4 + 3];
+    let data = [bytes.as_mut_ptr() as usize, bytes.len()];
+    let mut message = SocketMessage::new(&data, control.as_mut_ptr() as usize, size_of_val(&control));
+    let flags = CMSG_CLOEXEC | if wait { 0 } else { DONTWAIT };
+    // SAFETY: the message describes `bytes` and `control`, which outlive the call and which nobody else sees.
+    let len = unsafe {
+        syscall(nr::RECVMSG, [socket.as_raw_fd() as usize, (&raw mut message) as usize, flags, 0, 0])?
+    };
+    let mut received = Received { len, sender: None, descriptor: None };
+    let mut rest = &control[..];
+    while let [len @ 1..=64, kind, value, ..] = *rest {
+        match kind {
+            control::CREDENTIALS => received.sender = Pid::from_raw(value as i32),
+            // SAFETY: the kernel has just made this descriptor for us (SCM_RIGHTS).
+            control::RIGHTS => received.descriptor = Some(unsafe { owned(value as RawFd)? }),
+            _ => {}
+        }
+        rest = rest.get((len as usize).div_ceil(size_of::<u64>())..).unwrap_or_default();
+    }
+    Ok(received)
+}
+
+/// # Safety
+/// The descriptor is open, and nobody else's.
+unsafe fn owned(descriptor: RawFd) -> Result<OwnedFd, Errno> {
+    // The kernel gives no other; so the type's own check (of -1) is one that cannot fail.
+    if descriptor < 0 {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// How a terminal treats what passes through it: `struct termios` of the kernel, `asm-generic/termbits.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct TerminalMode {
+    /// Flags of what is typed.
+    pub input: u32,
+    /// Flags of what is shown.
+    pub output: u32,
+    /// Flags of the line.
+    pub control: u32,
+    /// Flags of the dialogue: echo, line editing, signals.
+    pub local: u32,
+    discipline: u8,
+    /// Special characters, and two numbers: how much one read wants at least, and how long it waits.
+    pub characters: [u8; 19],
+}
+
+/// How the terminal works now, ioctl_tty(2) TCGETS.
+///
+/// # Errors
+/// ENOTTY: not a terminal.
+pub fn terminal_mode(terminal: BorrowedFd<'_>) -> Result<TerminalMode, Errno> {
+    const TCGETS: usize = 0x5401;
+    let mut mode = TerminalMode::default();
+    // SAFETY: the kernel writes one `struct termios`, 36 bytes, which `mode` is.
+    unsafe { ioctl(terminal, TCGETS, (&raw mut mode) as usize) }.map(|_| mode)
+}
+
+/// Changes how the terminal works, at once, ioctl_tty(2) TCSETS.
+pub fn set_terminal_mode(terminal: BorrowedFd<'_>, mode: &TerminalMode) -> Result<(), Errno> {
+    const TCSETS: usize = 0x5402;
+    // SAFETY: the kernel reads one `struct termios`, 36 bytes, which `mode` is.
+    unsafe { ioctl(terminal, TCSETS, (&raw const *mode) as usize) }.map(|_| ())
+}
+
+/// Opens the slave of a pseudo-terminal, wherever its name is, ioctl_tty(2) TIOCGPTPEER.
+pub fn terminal_peer(master: BorrowedFd<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    const TIOCGPTPEER: usize = 0x5441;
+    // SAFETY: the request takes flags, and returns a new descriptor, which we then own.
+    unsafe { owned(ioctl(master, TIOCGPTPEER, flags.bits() as usize)? as RawFd) }
+}
+
+/// # Safety
+/// `argument` is what `request` demands: a number, or a pointer to its structure that outlives the call.
+unsafe fn ioctl(fd: BorrowedFd<'_>, request: usize, argument: usize) -> Result<usize, Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(nr::IOCTL, [fd.as_raw_fd() as usize, request, argument, 0, 0]) }
 }
 
 /// The working directory's path, in `buffer`; it starts with `(unreachable)` outside of the root (getcwd(3)).

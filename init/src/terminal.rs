@@ -5,11 +5,11 @@
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::pty::OpenptFlags;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetwinsize, tcsetwinsize};
 
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::sys::{self, TerminalMode};
 
 /// Makes the pair in the sandbox's own devpts: the master goes to the supervisor, the slave stays for the submission.
 pub fn open(channel: &Inside) -> Result<OwnedFd, Error> {
@@ -17,8 +17,7 @@ pub fn open(channel: &Inside) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let master = rustix::fs::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
     rustix::pty::unlockpt(&master).map_err(fail(Call::Ioctl))?;
-    let peer = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let slave = rustix::pty::ioctl_tiocgptpeer(&master, peer).map_err(fail(Call::Ioctl))?;
+    let slave = sys::terminal_peer(master.as_fd(), flags).map_err(fail(Call::Ioctl))?;
     channel.send_descriptor(master.as_fd()).map_err(fail(Call::Write))?;
     Ok(slave)
 }
@@ -34,17 +33,15 @@ pub fn adopt(slave: &OwnedFd) -> Result<(), Error> {
 
 /// The caller's terminal, if its stdin is one: raw as long as this lives.
 pub struct Caller {
-    saved: Option<Termios>,
+    saved: Option<TerminalMode>,
 }
 
 impl Caller {
     /// Goes raw, and gives the sandbox's terminal the caller's size.
     pub fn take_over(stdin: BorrowedFd<'_>, master: BorrowedFd<'_>) -> Caller {
-        let saved = if isatty(stdin) { tcgetattr(stdin).ok() } else { None };
-        if let Some(saved) = &saved {
-            let mut raw = saved.clone();
-            raw.make_raw();
-            let _ = tcsetattr(stdin, OptionalActions::Now, &raw); // cooked input is a nuisance, not a failure
+        let saved = sys::terminal_mode(stdin).ok();
+        if let Some(saved) = saved {
+            let _ = sys::set_terminal_mode(stdin, &raw(saved)); // cooked input is a nuisance, not a failure
             follow_size(stdin, master);
         }
         Caller { saved }
@@ -53,9 +50,37 @@ impl Caller {
     /// As it was before.
     pub fn restore(&mut self, stdin: BorrowedFd<'_>) {
         if let Some(saved) = self.saved.take() {
-            let _ = tcsetattr(stdin, OptionalActions::Now, &saved); // a terminal that is gone needs no restoring
+            let _ = sys::set_terminal_mode(stdin, &saved); // a terminal that is gone needs no restoring
         }
     }
+}
+
+/// The same terminal, passing every byte on as it is: what cfmakeraw(3) does.
+fn raw(mut mode: TerminalMode) -> TerminalMode {
+    const INPUT: InputModes = InputModes::IGNBRK
+        .union(InputModes::BRKINT)
+        .union(InputModes::PARMRK)
+        .union(InputModes::ISTRIP)
+        .union(InputModes::INLCR)
+        .union(InputModes::IGNCR)
+        .union(InputModes::ICRNL)
+        .union(InputModes::IXON);
+    const LOCAL: LocalModes = LocalModes::ECHO
+        .union(LocalModes::ECHONL)
+        .union(LocalModes::ICANON)
+        .union(LocalModes::ISIG)
+        .union(LocalModes::IEXTEN);
+    const CONTROL: ControlModes = ControlModes::CSIZE.union(ControlModes::PARENB);
+    /// Indices in `characters`.
+    const VTIME: usize = 5;
+    const VMIN: usize = 6;
+    mode.input &= !INPUT.bits();
+    mode.output &= !OutputModes::OPOST.bits();
+    mode.local &= !LOCAL.bits();
+    mode.control = mode.control & !CONTROL.bits() | ControlModes::CS8.bits();
+    mode.characters[VTIME] = 0;
+    mode.characters[VMIN] = 1;
+    mode
 }
 
 /// Passes the window's size on; the kernel tells the programs inside by SIGWINCH.
