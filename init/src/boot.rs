@@ -32,8 +32,8 @@ const CGROUP_V1: &[(&CStr, &CStr, &CStr)] = &[
     (c"cgroup", c"/sys/fs/cgroup/freezer", c"freezer"),
 ];
 
-/// Done when nobody says what to do.
-const SHELLS: [&CStr; 2] = [c"/rootfs/bin/bash", c"/rootfs/bin/sh"];
+/// Done when nobody says what to do: where it stands, and what it is called inside.
+const SHELLS: &[(&CStr, &[u8])] = &[(c"/rootfs/bin/bash", b"/bin/bash"), (c"/rootfs/bin/sh", b"/bin/sh")];
 
 /// The longest /etc/capsule, and the most words on one of its lines.
 const MAX_SCRIPT: usize = 32 << 10;
@@ -78,7 +78,7 @@ fn prepare() -> Result<(), Error> {
 /// With its newline, which gives the last word room for its NUL.
 fn read_kernel_line(buffer: &mut [u8; MAX_KERNEL_LINE]) -> &mut [u8] {
     let len = read_file(CWD, c"/proc/cmdline", buffer).map_or(0, <[u8]>::len);
-    &mut buffer[..len]
+    buffer.get_mut(..len).unwrap_or_default()
 }
 
 /// What stands behind the first ` -- `. The kernel hands that to us as arguments too, but only up to the next `--`,
@@ -86,7 +86,7 @@ fn read_kernel_line(buffer: &mut [u8; MAX_KERNEL_LINE]) -> &mut [u8] {
 fn command_on(kernel_line: &mut [u8]) -> Option<&mut [u8]> {
     const DASHES: &[u8] = b" -- ";
     let at = kernel_line.windows(DASHES.len()).position(|window| window == DASHES)?;
-    Some(&mut kernel_line[at + DASHES.len()..])
+    kernel_line.get_mut(at + DASHES.len()..)
 }
 
 /// The kernel's initial file system cannot be left by pivot_root(2), which the runner uses: so a second mount of
@@ -126,7 +126,9 @@ fn obey_script(arguments: Args<'_>) {
     let mut script = [0; MAX_SCRIPT];
     match read_whole(c"/etc/capsule", &mut script) {
         // The line end goes along: it becomes the last word's NUL.
-        Ok(len) => script[..=len]
+        Ok(len) => script
+            .get_mut(..=len)
+            .unwrap_or_default()
             .split_inclusive_mut(|byte| *byte == b'\n')
             .for_each(|line| obey_line(line, arguments)),
         Err(Errno::NOENT) => open_shell(arguments),
@@ -147,11 +149,10 @@ fn obey_line(line: &mut [u8], arguments: Args<'_>) {
 }
 
 fn open_shell(arguments: Args<'_>) {
-    let Some(shell) = SHELLS.iter().find(|shell| rustix::fs::stat(**shell).is_ok()) else {
+    let Some((_, inside)) = SHELLS.iter().find(|(shell, _)| rustix::fs::stat(*shell).is_ok()) else {
         say(b"init: nothing to do: no words behind `--`, no /etc/capsule, and no shell in /rootfs");
         return;
     };
-    let inside = &shell.to_bytes()[b"/rootfs".len()..];
     let mut line = [0; 256];
     let mut text = Text::new(&mut line);
     text.push(b"run --root /rootfs --tty --env TERM=linux -- ").push(inside).push(b" ");
@@ -196,7 +197,7 @@ fn read_whole(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let file: OwnedFd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut len = 0;
     loop {
-        match rustix::io::read(&file, &mut buffer[len..])? {
+        match rustix::io::read(&file, buffer.get_mut(len..).unwrap_or_default())? {
             0 if len < buffer.len() => return Ok(len),
             0 => return Err(Errno::FBIG),
             more => len += more,

@@ -15,7 +15,7 @@ use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::options::{CgroupChoice, Limits, Options};
 use crate::path::PathBuffer;
-use crate::text::{Text, parse_number};
+use crate::text::{Text, behind, parse_number};
 
 /// Files that a failure can be about.
 pub const FILES: &[&CStr] = &[
@@ -124,7 +124,8 @@ impl Place {
 
     /// Opens the directory that [`Place::create`] made, for the submission to be born into (version 2).
     pub fn open(&self) -> Result<OwnedFd, Error> {
-        let parent = self.parents[0].as_ref().ok_or(Errno::NOENT);
+        let [parent, ..] = &self.parents;
+        let parent = parent.as_ref().ok_or(Errno::NOENT);
         parent.and_then(|parent| open_directory(parent.as_fd(), self.name())).map_err(at(
             Step::Cgroup,
             Call::Open,
@@ -166,7 +167,7 @@ impl Place {
         let mut name = [0; NAME_LEN];
         // A pid and the time since boot: nobody else has both.
         let pid = rustix::process::getpid().as_raw_nonzero().get() as u64;
-        Text::new(&mut name[..NAME_LEN - 1]).push(b"capsule-").hex(pid, 8).push(b"-").hex(clock::now(), 16);
+        Text::new(&mut name).push(b"capsule-").hex(pid, 8).push(b"-").hex(clock::now(), 16).push(b"\0");
         Place { version, parents, name }
     }
 }
@@ -176,7 +177,9 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
     let why_nothing =
         if options.cgroup == CgroupChoice::None { "--cgroup none" } else { "no cgroup that can be written" };
     let has = |slot: usize| {
-        found.is_some_and(|place| place.version == Version::V2 || place.parents[slot].is_some())
+        found.is_some_and(|place| {
+            place.version == Version::V2 || place.parents.get(slot).is_some_and(Option::is_some)
+        })
     };
     let why = if found.is_some() { "controller missing" } else { why_nothing };
     let needs = [
@@ -276,7 +279,7 @@ pub struct CpuTime {
 
 impl Cgroup {
     fn apply(&self, setting: &Setting, options: &mut Options<'_>) -> Result<(), Error> {
-        let Some(directory) = &self.directories[setting.slot] else { return Ok(()) };
+        let Some(Some(directory)) = self.directories.get(setting.slot) else { return Ok(()) };
         if !options.guards.has(setting.guard) {
             return Ok(());
         }
@@ -284,7 +287,7 @@ impl Cgroup {
         let mut digits = [0; 20];
         let mut text = Text::new(&mut digits);
         text.number(value);
-        let file = FILES[usize::from(setting.file)];
+        let file = FILES.get(usize::from(setting.file)).copied().unwrap_or_default();
         match write_file(directory.as_fd(), file, text.as_bytes()) {
             Err(Errno::NOENT) if setting.optional => {
                 options.guards.unavailable(setting.guard, "kernel without swap accounting");
@@ -352,7 +355,7 @@ impl Cgroup {
     }
 
     fn read<'b>(&self, slot: usize, file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-        read_file(self.directories[slot].as_ref()?.as_fd(), file, buffer).ok()
+        read_file(self.directories.get(slot)?.as_ref()?.as_fd(), file, buffer).ok()
     }
 
     fn number(&self, slot: usize, file: &CStr) -> Option<u64> {
@@ -369,8 +372,7 @@ fn share(total: u64, part: u64, rest: u64) -> u64 {
 
 /// The number behind `key` in lines of `KEY NUMBER`.
 fn keyed(text: &[u8], key: &[u8]) -> Option<u64> {
-    text.split(|byte| *byte == b'\n')
-        .find_map(|line| parse_number(line.strip_prefix(key)?.strip_prefix(b" ")?))
+    text.split(|byte| *byte == b'\n').find_map(|line| parse_number(behind(behind(line, key)?, b" ")?))
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -397,7 +399,7 @@ pub fn read_file<'b>(
 ) -> Result<&'b [u8], Errno> {
     let file = open_file(directory, name, OFlags::RDONLY)?;
     let len = rustix::io::read(&file, &mut *buffer)?;
-    Ok(&buffer[..len])
+    Ok(buffer.get(..len).unwrap_or_default())
 }
 
 /// Writes a small file of the kernel in one go.

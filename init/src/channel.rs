@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair, sockopt};
 use rustix::process::Pid;
 
-use crate::message::{LEN, Message};
+use crate::message::{LEN, Message, Record};
 use crate::{clock, sys};
 
 /// The supervisor's end.
@@ -42,10 +42,10 @@ impl Supervisor {
 
     /// The next message, if there is one now.
     pub fn receive(&self) -> Option<Received> {
-        let mut bytes = [0; LEN];
-        let received = sys::receive(self.0.as_fd(), &mut bytes, false).ok().filter(|it| it.len == LEN)?;
-        let sys::Received { sender, descriptor, .. } = received;
-        Some(Received { message: Message::decode(&bytes)?, sender, descriptor })
+        let mut record = Record::default();
+        let received = sys::receive(self.0.as_fd(), record.as_flattened_mut(), false).ok()?;
+        let message = (received.len == LEN).then(|| Message::decode(record)).flatten()?;
+        Some(Received { message, sender: received.sender, descriptor: received.descriptor })
     }
 
     /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
@@ -57,14 +57,18 @@ impl Supervisor {
 impl Inside {
     /// Tells the supervisor. When it is gone there is nobody to tell, and the sandbox ends by other means.
     pub fn send(&self, message: Message) {
-        let _ = rustix::io::write(&self.0, &message.encode()); // a dead supervisor is noticed by `supervisor_lives`
+        // A dead supervisor is noticed by `supervisor_lives`.
+        let _ = rustix::io::write(&self.0, message.encode().as_flattened());
     }
 
     /// Hands a descriptor to the supervisor.
     pub fn send_descriptor(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        let received = sys::receive(self.0.as_fd(), &mut bytes, false).ok().filter(|it| it.len == LEN)?;
-        let sys::Received { sender, descriptor, .. } = received;
-        Some(Received { message: Message::decode(&bytes)?, sender, descriptor })
+        sys::send_descriptor(self.0.as_fd(), b"fd", descriptor)
+    }
+
+    /// Tells the supervisor, with a descriptor.
+    pub fn send_with(&self, message: Message, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        sys::send_descriptor(self.0.as_fd(), message.encode().as_flattened(), descriptor)
     }
 
     /// Waits until the supervisor lets us start; false when it died instead.

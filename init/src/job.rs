@@ -9,12 +9,14 @@ use crate::cgroup::Version;
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
+use crate::list::List;
 use crate::message::Message;
 use crate::mounts::WORK_DIRECTORY;
 use crate::options::Options;
 use crate::path::PathBuffer;
 use crate::pid1::Preparation;
 use crate::sys::{self, Signals};
+use crate::text::behind;
 use crate::{clock, credentials, limits, seccomp, terminal};
 
 /// The submission's ends of its three streams.
@@ -32,7 +34,7 @@ pub enum Failure {
 }
 
 /// Variables that a program finds unless `--env` says otherwise.
-const DEFAULT_ENVIRONMENT: [&CStr; 4] = [
+const DEFAULT_ENVIRONMENT: &[&CStr] = &[
     c"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
     c"HOME=/home/judge",
     c"LANG=C.UTF-8",
@@ -49,10 +51,10 @@ pub fn exec(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Failure
         Err(error) => return Failure::Setup(error),
     };
     let options = preparation.options;
-    let mut environment = Environment::new(options);
+    let environment = Environment::new(options);
     // Everything is as it must be; from here on the clocks run.
     let started = Started { channel: &preparation.channel, cpu_before };
-    Failure::Exec(search_and_exec(options, environment.finish(), started))
+    Failure::Exec(search_and_exec(options, environment.pointers.as_slice(), started))
 }
 
 /// The steps, in the order that they force on each other. Returns the CPU time from which on the run's cgroup counts.
@@ -72,11 +74,7 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Result<u
     }
     limits::apply(options)?;
     if let Some(cpus) = &options.cpus {
-        rustix::thread::sched_setaffinity(None, &cpus.set()).map_err(at(
-            Step::Limits,
-            Call::SetAffinity,
-            Subject::None,
-        ))?;
+        sys::set_affinity(cpus).map_err(at(Step::Limits, Call::SetAffinity, Subject::None))?;
     }
     credentials::drop_all(options, *identity)?;
     // As the submission's user: a directory that it may not enter is refused now.
@@ -145,8 +143,8 @@ fn search_and_exec(options: &Options<'_>, environment: &[*const c_char], started
     if name.to_bytes().contains(&b'/') {
         return exec(name);
     }
-    let path = options.env.as_slice().iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
-    let path = path.unwrap_or(&DEFAULT_ENVIRONMENT[0].to_bytes()[b"PATH=".len()..]);
+    let mut variables = options.env.as_slice().iter().chain(DEFAULT_ENVIRONMENT);
+    let path = variables.find_map(|entry| behind(entry.to_bytes(), b"PATH=")).unwrap_or_default();
     let mut buffer = PathBuffer::new();
     let mut denied = None;
     for directory in path.split(|byte| *byte == b':') {
@@ -160,40 +158,25 @@ fn search_and_exec(options: &Options<'_>, environment: &[*const c_char], started
     denied.unwrap_or(Errno::NOENT)
 }
 
-/// The environment, as execve(2) wants it.
+/// The environment, as execve(2) wants it: with a NULL at its end.
 struct Environment<'a> {
-    pointers: [*const c_char; MAX_ENVIRONMENT],
-    len: usize,
+    pointers: List<*const c_char, MAX_ENVIRONMENT>,
     _strings: core::marker::PhantomData<&'a CStr>,
 }
 
 impl<'a> Environment<'a> {
     /// The defaults that `--env` does not replace, then `--env`.
     fn new(options: &Options<'a>) -> Self {
-        let mut environment = Environment {
-            pointers: [core::ptr::null(); MAX_ENVIRONMENT],
-            len: 0,
-            _strings: core::marker::PhantomData,
-        };
+        let mut environment =
+            Environment { pointers: List::new(core::ptr::null()), _strings: core::marker::PhantomData };
         let given = options.env.as_slice();
         let replaced = |default: &CStr| given.iter().any(|entry| name_of(entry) == name_of(default));
-        for default in DEFAULT_ENVIRONMENT.iter().filter(|default| !replaced(default)) {
-            environment.push(default);
-        }
-        for entry in given {
-            environment.push(entry);
+        let defaults = DEFAULT_ENVIRONMENT.iter().filter(|default| !replaced(default));
+        let strings = defaults.chain(given).map(|entry| entry.as_ptr());
+        for pointer in strings.chain([core::ptr::null()]) {
+            let _ = environment.pointers.push(pointer); // there is room for all that the options can hold
         }
         environment
-    }
-
-    fn push(&mut self, entry: &CStr) {
-        self.pointers[self.len] = entry.as_ptr();
-        self.len += 1;
-    }
-
-    /// With the NULL that ends it: the array starts out full of them.
-    fn finish(&mut self) -> &[*const c_char] {
-        &self.pointers[..=self.len]
     }
 }
 

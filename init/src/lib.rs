@@ -25,6 +25,7 @@ pub mod boot;
 pub mod cgroup;
 pub mod channel;
 pub mod clock;
+pub mod cpus;
 pub mod credentials;
 pub mod error;
 pub mod guard;
@@ -124,7 +125,7 @@ pub(crate) fn say(line: &[u8]) {
     print(2, &[line, b"\n"]);
 }
 
-fn print(stream: i32, parts: &[&[u8]]) {
+fn print(stream: u8, parts: &[&[u8]]) {
     for part in parts {
         let _ = rustix::io::write(sys::stdio(stream), part); // nobody is left to tell
     }

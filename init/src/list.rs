@@ -29,6 +29,6 @@ impl<T: Copy, const N: usize> List<T, N> {
 
     /// The items so far.
     pub fn as_slice(&self) -> &[T] {
-        &self.items[..self.len]
+        self.items.get(..self.len).unwrap_or_default()
     }
 }

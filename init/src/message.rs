@@ -3,9 +3,13 @@
 use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject};
+use crate::sys;
 
 /// Bytes of a record; each is sent and received whole (SOCK_SEQPACKET).
-pub const LEN: usize = 40;
+pub const LEN: usize = size_of::<Record>();
+
+/// Kind, step, call, 0, a 32-bit number; then four 64-bit numbers.
+pub type Record = [[u8; 8]; 5];
 
 /// CPU time as rusage has it (getrusage(2)), for runs without a cgroup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,50 +50,47 @@ pub enum Message {
 }
 
 impl Message {
-    /// As bytes: kind, step, call, 0, a 32-bit number, then up to four 64-bit numbers.
-    pub fn encode(self) -> [u8; LEN] {
-        let (head, number, words) = match self {
-            Message::Started { at, cpu } => ([1, 0, 0, 0], 0, [at, cpu, 0, 0]),
+    /// As bytes.
+    pub fn encode(self) -> Record {
+        let ([kind, step, call], number, [first, second, third, fourth]) = match self {
+            Message::Started { at, cpu } => ([1, 0, 0], 0, [at, cpu, 0, 0]),
             Message::Exited { at, status, usage } => {
-                ([2, 0, 0, 0], status, [at, usage.user, usage.system, usage.max_rss])
+                ([2, 0, 0], status, [at, usage.user, usage.system, usage.max_rss])
             }
-            Message::Listening => ([5, 0, 0, 0], 0, [0; 4]),
-            Message::NotExecuted(errno) => ([3, 0, 0, 0], errno.raw_os_error(), [0; 4]),
+            Message::Listening => ([5, 0, 0], 0, [0; 4]),
+            Message::NotExecuted(errno) => ([3, 0, 0], errno.raw_os_error(), [0; 4]),
             Message::Failed(Error { step, call, subject, errno }) => {
                 let subject = u16::from_ne_bytes(subject.encode()).into();
-                ([4, step as u8, call as u8, 0], errno.raw_os_error(), [subject, 0, 0, 0])
+                ([4, step as u8, call as u8], errno.raw_os_error(), [subject, 0, 0, 0])
             }
         };
-        let mut bytes = [0; LEN];
-        bytes[..4].copy_from_slice(&head);
-        bytes[4..8].copy_from_slice(&number.to_ne_bytes());
-        for (place, word) in bytes[8..].chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
-        bytes
+        let [n0, n1, n2, n3] = number.to_ne_bytes();
+        [
+            [kind, step, call, 0, n0, n1, n2, n3],
+            u64::to_ne_bytes(first),
+            u64::to_ne_bytes(second),
+            u64::to_ne_bytes(third),
+            u64::to_ne_bytes(fourth),
+        ]
     }
 
     /// From bytes; `None` if they are no record.
-    pub fn decode(bytes: &[u8; LEN]) -> Option<Message> {
-        let [kind, step, call, _, n0, n1, n2, n3, rest @ ..] = *bytes;
+    pub fn decode(record: Record) -> Option<Message> {
+        let [[kind, step, call, _, n0, n1, n2, n3], words @ ..] = record;
         let number = i32::from_ne_bytes([n0, n1, n2, n3]);
-        let mut words = [0; 4];
-        for (word, place) in words.iter_mut().zip(rest.as_chunks().0) {
-            *word = u64::from_ne_bytes(*place);
-        }
-        let [first, second, third, fourth] = words;
+        let [first, second, third, fourth] = words.map(u64::from_ne_bytes);
         match kind {
             1 => Some(Message::Started { at: first, cpu: second }),
             2 => {
                 let usage = Usage { user: second, system: third, max_rss: fourth };
                 Some(Message::Exited { at: first, status: number, usage })
             }
-            3 => Some(Message::NotExecuted(Errno::from_raw_os_error(number))),
+            3 => Some(Message::NotExecuted(sys::errno(number))),
             4 => Some(Message::Failed(Error {
                 step: *Step::ALL.get(usize::from(step))?,
                 call: *Call::ALL.get(usize::from(call))?,
                 subject: Subject::decode((first as u16).to_ne_bytes()),
-                errno: Errno::from_raw_os_error(number),
+                errno: sys::errno(number),
             })),
             5 => Some(Message::Listening),
             _ => None,
@@ -116,8 +117,8 @@ mod tests {
             Message::NotExecuted(Errno::NOEXEC),
             Message::Failed(error),
         ] {
-            assert_eq!(Message::decode(&message.encode()), Some(message));
+            assert_eq!(Message::decode(message.encode()), Some(message));
         }
-        assert_eq!(Message::decode(&[0; LEN]), None);
+        assert_eq!(Message::decode(Record::default()), None);
     }
 }

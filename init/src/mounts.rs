@@ -19,7 +19,7 @@ use crate::guard::Guard;
 use crate::options::{Bind, Options};
 use crate::path::PathBuffer;
 use crate::sys::{self, MountAttributes, Propagation, mount_setattr};
-use crate::text::Text;
+use crate::text::{Text, before};
 
 /// The places inside that we mount on. All but those below /dev must be real directories of the root.
 pub const TARGETS: &[&CStr] = &[
@@ -395,9 +395,10 @@ fn open_inside(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Er
 /// Opens a mount target; makes it, and the directories on the way, where the place is writable.
 fn open_or_make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<OwnedFd, Errno> {
     let mut path = PathBuffer::new();
-    for (end, _) in target.iter().enumerate().filter(|(end, byte)| *end > 0 && **byte == b'/') {
-        match open_inside(root, path.join(&[&target[..end]])?, OFlags::PATH) {
-            Err(Errno::NOENT) => make(root, &target[..end], FileType::Directory)?,
+    for end in target.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end).skip(1) {
+        let above = target.get(..end).unwrap_or_default();
+        match open_inside(root, path.join(&[above])?, OFlags::PATH) {
+            Err(Errno::NOENT) => make(root, above, FileType::Directory)?,
             Err(errno) => return Err(errno),
             Ok(_) => {}
         }
@@ -413,10 +414,11 @@ fn open_or_make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<OwnedFd
 
 /// Makes one directory or empty file inside the root. Its parent exists.
 fn make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<(), Errno> {
-    let slash = target.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let name = target.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let above = before(target, name).unwrap_or_default();
     let mut path = PathBuffer::new();
-    let parent = open_inside(root, path.join(&[&target[..slash], b"/"])?, OFlags::PATH | OFlags::DIRECTORY)?;
-    let name = path.join(&[&target[slash + 1..]])?;
+    let parent = open_inside(root, path.join(&[above])?, OFlags::PATH | OFlags::DIRECTORY)?;
+    let name = path.join(&[name])?;
     if kind == FileType::Directory {
         return rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755));
     }
@@ -438,6 +440,5 @@ fn open_device(name: &CStr, major: u32, minor: u32) -> Result<OwnedFd, Errno> {
 fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut text = Text::new(digits);
     text.number(number);
-    let len = text.as_bytes().len();
-    &digits[..len]
+    text.finish()
 }

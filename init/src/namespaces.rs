@@ -73,8 +73,7 @@ fn map_ids(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
 fn map_line(buffer: &mut [u8; 64], inside: u32, outside: u32) -> &[u8] {
     let mut line = Text::new(buffer);
     line.number(inside.into()).push(b" ").number(outside.into()).push(b" 1");
-    let len = line.as_bytes().len();
-    &buffer[..len]
+    line.finish()
 }
 
 /// A new network namespace has `lo`, but down.

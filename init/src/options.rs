@@ -4,12 +4,11 @@
 
 use core::ffi::CStr;
 
-use rustix::thread::CpuSet;
-
+use crate::cpus::Cpus;
 use crate::guard::{Guard, Guards};
 use crate::list::List;
 use crate::sys::Args;
-use crate::text::{Text, parse_number};
+use crate::text::{Text, before, behind, parse_number};
 
 /// The most `--bind` options of one run.
 pub const MAX_BINDS: usize = 64;
@@ -44,8 +43,8 @@ pub struct Options<'a> {
     pub hostname: &'a CStr,
     /// What network there is.
     pub net: Net,
-    /// CPUs it may run on, as the kernel writes lists (`0-2,5`), and as a mask.
-    pub cpus: Option<CpuList<'a>>,
+    /// CPUs it may run on.
+    pub cpus: Option<Cpus>,
     /// Which cgroup version holds the limits.
     pub cgroup: CgroupChoice,
     /// Which system calls are allowed.
@@ -149,50 +148,6 @@ pub enum SeccompChoice<'a> {
     Off,
     /// A policy that `capsule seccomp compile` made.
     File(&'a CStr),
-}
-
-/// `--cpus`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CpuList<'a> {
-    /// The list as written, for cpuset.cpus.
-    pub text: &'a [u8],
-    /// Bit n is CPU n.
-    pub mask: [u64; CpuList::MAX as usize / 64],
-}
-
-impl CpuList<'_> {
-    /// CPU numbers end below this.
-    pub const MAX: u64 = 1024;
-
-    fn parse(text: &[u8]) -> Option<CpuList<'_>> {
-        let mut mask = [0; CpuList::MAX as usize / 64];
-        for range in text.split(|byte| *byte == b',') {
-            let mut ends = range.splitn(2, |byte| *byte == b'-');
-            let first = parse_number(ends.next()?)?;
-            let last = ends.next().map_or(Some(first), parse_number)?;
-            if first > last || last >= CpuList::MAX {
-                return None;
-            }
-            for cpu in first..=last {
-                mask[cpu as usize / 64] |= 1 << (cpu % 64);
-            }
-        }
-        Some(CpuList { text, mask })
-    }
-
-    /// As sched_setaffinity(2) wants it.
-    pub fn set(&self) -> CpuSet {
-        let mut set = CpuSet::new();
-        (0..CpuList::MAX as usize)
-            .filter(|cpu| self.mask[cpu / 64] >> (cpu % 64) & 1 == 1)
-            .for_each(|cpu| set.set(cpu));
-        set
-    }
-
-    /// How many CPUs are in it.
-    pub fn count(&self) -> u64 {
-        self.mask.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
 }
 
 /// What is wrong with a command line.
@@ -376,7 +331,7 @@ const OPTIONS: &[Known] = &[
     Known {
         name: "--cpus",
         wants: "a list of CPUs such as `0-2,5`",
-        set: |o, v| set(&mut o.cpus, CpuList::parse(v.to_bytes()).map(Some)),
+        set: |o, v| set(&mut o.cpus, Cpus::parse(v.to_bytes()).map(Some)),
     },
     Known {
         name: "--cgroup",
@@ -413,14 +368,14 @@ fn limit(value: &CStr, parse: fn(&[u8]) -> Option<u64>) -> Option<Option<u64>> {
 /// A time with its unit, in nanoseconds; decimals are allowed and must come out even.
 fn duration(text: &[u8]) -> Option<u64> {
     const UNITS: [(&[u8], u64); 3] = [(b"us", 1_000), (b"ms", 1_000_000), (b"s", 1_000_000_000)];
-    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(*name)?, *unit)))?;
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((before(text, name)?, *unit)))?;
     let mut parts = number.splitn(2, |byte| *byte == b'.');
     let whole = parse_number(parts.next()?)?.checked_mul(unit)?;
     let Some(decimals) = parts.next() else { return Some(whole) };
     let scale = 10u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
     let fraction = parse_number(decimals)?.checked_mul(unit)?;
-    (fraction % scale == 0).then_some(())?;
-    whole.checked_add(fraction / scale)
+    (fraction.checked_rem(scale)? == 0).then_some(())?;
+    whole.checked_add(fraction.checked_div(scale)?)
 }
 
 /// Bytes, with K, M or G as powers of 1024.
@@ -445,7 +400,7 @@ fn absolute(value: &CStr) -> Option<&CStr> {
 fn destination(value: &CStr) -> Option<Destination<'_>> {
     match value.to_bytes() {
         b"-" => Some(Destination::Stdout),
-        bytes => match bytes.strip_prefix(b"fd:") {
+        bytes => match behind(bytes, b"fd:") {
             Some(number) => parse_number(number).and_then(|fd| i32::try_from(fd).ok()).map(Destination::Fd),
             None => some_path(value).map(Destination::Path),
         },
@@ -453,10 +408,14 @@ fn destination(value: &CStr) -> Option<Destination<'_>> {
 }
 
 fn bind(text: &[u8]) -> Option<Bind<'_>> {
-    let (text, writable) = text.strip_suffix(b":rw").map_or((text, false), |rest| (rest, true));
-    let colon = text.iter().rposition(|byte| *byte == b':')?;
-    let (source, target) = (&text[..colon], &text[colon + 1..]);
-    (!source.is_empty() && target.len() > 1 && target[0] == b'/').then_some(Bind { source, target, writable })
+    let (text, writable) = before(text, b":rw").map_or((text, false), |rest| (rest, true));
+    let target = text.rsplit(|byte| *byte == b':').next()?;
+    let source = before(before(text, target)?, b":")?;
+    (!source.is_empty() && target.len() > 1 && target.starts_with(b"/")).then_some(Bind {
+        source,
+        target,
+        writable,
+    })
 }
 
 fn environment(value: &CStr) -> Option<&CStr> {
@@ -596,10 +555,8 @@ mod tests {
     #[test]
     fn cpus_are_a_list_of_ranges() {
         let cpus = with(&["--cpus", "0-2,5"]).ok().unwrap().cpus.unwrap();
-        assert_eq!((cpus.mask[0], cpus.count()), (0b10_0111, 4));
-        for bad in ["", "2-1", "x", "0,,1", "1024", "-1"] {
-            assert!(with(&["--cpus", bad]).is_err(), "{bad}");
-        }
+        assert_eq!((cpus.words[0], cpus.count()), (0b10_0111, 4));
+        assert!(with(&["--cpus", "2-1"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,8 @@ use core::ffi::CStr;
 
 use rustix::io::Errno;
 
+use crate::text::Text;
+
 /// Bytes of the longest path that the kernel takes, its NUL included (PATH_MAX, limits.h).
 pub const PATH_MAX: usize = 4096;
 
@@ -23,17 +25,16 @@ impl PathBuffer {
     /// # Errors
     /// ENAMETOOLONG past [`PATH_MAX`]; EINVAL when a part has a NUL inside.
     pub fn join(&mut self, parts: &[&[u8]]) -> Result<&CStr, Errno> {
-        let mut len = 0;
+        let mut path = Text::new(&mut self.bytes);
         for part in parts {
-            let end = len + part.len();
-            if end >= PATH_MAX {
-                return Err(Errno::NAMETOOLONG);
-            }
-            self.bytes[len..end].copy_from_slice(part);
-            len = end;
+            path.push(part);
         }
-        self.bytes[len] = 0;
-        CStr::from_bytes_with_nul(&self.bytes[..=len]).map_err(|_| Errno::INVAL)
+        let len = path.push(b"\0").as_bytes().len();
+        if path.overflowed() {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let path = CStr::from_bytes_until_nul(&self.bytes).map_err(|_| Errno::NAMETOOLONG)?;
+        if path.count_bytes() + 1 == len { Ok(path) } else { Err(Errno::INVAL) }
     }
 }
 

@@ -39,7 +39,7 @@ impl End {
     /// The world's side of stream `number` (0 to 2), as the options say.
     pub fn open(options: &Options<'_>, number: u8) -> Result<End, Error> {
         let Some(path) = options.streams[usize::from(number)] else {
-            return Ok(End::Standard(sys::stdio(number.into())));
+            return Ok(End::Standard(sys::stdio(number)));
         };
         let flags =
             if number == 0 { OFlags::RDONLY } else { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC };
@@ -162,7 +162,8 @@ impl<'a> Pump<'a> {
     fn drain(&mut self) {
         let Some(to) = &self.to else { return };
         let end = self.filled.end.min(self.filled.start + self.chunk);
-        match rustix::io::write(to, &self.buffer[self.filled.start..end]) {
+        let bytes = self.buffer.get(self.filled.start..end).unwrap_or_default();
+        match rustix::io::write(to, bytes) {
             Ok(len) => {
                 self.passed += len as u64;
                 self.filled.start += len;

@@ -468,7 +468,7 @@ fn finish(options: &Options<'_>, report: Option<&End>, outcome: &Outcome, measur
 fn write_all(to: &End, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match rustix::io::write(to, bytes) {
-            Ok(len) => bytes = &bytes[len..],
+            Ok(len) => bytes = bytes.get(len..).unwrap_or_default(),
             Err(Errno::INTR) => {}
             Err(_) => return, // nobody is left to tell
         }

@@ -13,6 +13,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::cpus::Cpus;
 use crate::message::Usage;
 
 /// Numbers from `asm/unistd_64.h`.
@@ -24,9 +25,12 @@ mod nr {
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
     pub const EXECVE: usize = 59;
+    pub const FCNTL: usize = 72;
     pub const GETCWD: usize = 79;
     pub const GETRUSAGE: usize = 98;
     pub const RT_SIGTIMEDWAIT: usize = 128;
+    pub const SCHED_SETAFFINITY: usize = 203;
+    pub const SCHED_GETAFFINITY: usize = 204;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const UNSHARE: usize = 272;
@@ -52,11 +56,12 @@ unsafe fn syscall(number: usize, a: [usize; 5]) -> Result<usize, Errno> {
             lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     // Errors are -4095..=-1 (syscall(2)).
-    if (-4095..0).contains(&result) {
-        Err(Errno::from_raw_os_error(-result as i32))
-    } else {
-        Ok(result as usize)
-    }
+    if (-4095..0).contains(&result) { Err(errno(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// The error with this number. One outside of what the kernel uses (1 to 4095) becomes the nearest that it could.
+pub fn errno(number: i32) -> Errno {
+    Errno::from_raw_os_error(number.clamp(1, 4095))
 }
 
 /// What [`clone3`] asks for: clone3(2) flags, beside the pidfd that it always returns.
@@ -142,9 +147,11 @@ pub fn unshare_cgroup_namespace() -> Result<(), Errno> {
 
 /// Replaces the program. Returns only on failure, with execve(2)'s error.
 pub fn execve(path: &CStr, arguments: Args<'_>, environment: &[*const c_char]) -> Errno {
-    debug_assert!(environment.last().is_some_and(|last| last.is_null()));
+    if !environment.last().is_some_and(|last| last.is_null()) {
+        return Errno::TOOBIG;
+    }
     // SAFETY: `path` is a C string, `arguments` ends with NULL by its type's invariant and the environment by
-    // the check above (in release: by its one caller, which writes the NULL).
+    // the check above.
     let result = unsafe {
         syscall(
             nr::EXECVE,
@@ -474,7 +481,7 @@ unsafe fn ioctl(fd: BorrowedFd<'_>, request: usize, argument: usize) -> Result<u
 pub fn working_directory(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     // SAFETY: the kernel writes at most the buffer's length.
     let len = unsafe { syscall(nr::GETCWD, [buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0])? };
-    Ok(&buffer[..len.saturating_sub(1)])
+    Ok(buffer.get(..len.saturating_sub(1)).unwrap_or_default())
 }
 
 /// One instruction of a classic BPF program, `struct sock_filter` of `linux/filter.h`: operation u16, two jump
@@ -584,6 +591,26 @@ pub fn clock(clock: Clock) -> Option<u64> {
     Some(time[0] as u64 * 1_000_000_000 + time[1] as u64)
 }
 
+/// Which CPUs this process may run on, sched_setaffinity(2).
+pub fn affinity() -> Cpus {
+    let mut cpus = Cpus::NONE;
+    let (len, words) = (size_of::<Cpus>(), cpus.words.as_mut_ptr() as usize);
+    // SAFETY: the kernel writes at most `len` bytes, which is all of `cpus`.
+    let result = unsafe { syscall(nr::SCHED_GETAFFINITY, [0, len, words, 0, 0]) };
+    debug_assert!(result.is_ok(), "only a set that is too small can fail");
+    cpus
+}
+
+/// Lets this process run on these CPUs only, sched_setaffinity(2).
+///
+/// # Errors
+/// EINVAL: none of them is here, or is ours to use.
+pub fn set_affinity(cpus: &Cpus) -> Result<(), Errno> {
+    let (len, words) = (size_of::<Cpus>(), cpus.words.as_ptr() as usize);
+    // SAFETY: the kernel reads at most `len` bytes, which is all of `cpus`.
+    unsafe { syscall(nr::SCHED_SETAFFINITY, [0, len, words, 0, 0]) }.map(|_| ())
+}
+
 /// What all reaped children of this process used, getrusage(2) RUSAGE_CHILDREN.
 pub fn children_usage() -> Usage {
     const RUSAGE_CHILDREN: usize = usize::MAX;
@@ -616,41 +643,37 @@ impl<'a> Args<'a> {
     ///
     /// The line's last byte is lost unless it is a blank: each word needs room for its NUL.
     pub fn split(line: &'a mut [u8], pointers: &'a mut [*const c_char]) -> Option<Args<'a>> {
-        let mut starts = 0;
+        let mut words = 0;
         let (mut read, mut written) = (0, 0);
         let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | 0);
-        while read < line.len() {
-            if blank(line[read]) {
+        while let Some(first) = line.get(read) {
+            if blank(*first) {
                 read += 1;
                 continue;
             }
-            if starts + 1 >= pointers.len() {
-                return None;
-            }
-            let start = written;
+            *pointers.get_mut(words)? = line.get(written..)?.as_ptr().cast();
+            words += 1;
             let mut quoted = false;
-            while read < line.len() && (quoted || !blank(line[read])) {
-                if line[read] == b'\'' {
+            while let Some(byte) = line.get(read).copied().filter(|byte| quoted || !blank(*byte)) {
+                if byte == b'\'' {
                     quoted = !quoted;
                 } else {
-                    line[written] = line[read];
+                    *line.get_mut(written)? = byte;
                     written += 1;
                 }
                 read += 1;
             }
-            if quoted || written >= line.len() {
+            if quoted {
                 return None;
             }
-            line[written] = 0;
+            *line.get_mut(written)? = 0;
             written += 1;
             read = read.max(written);
-            pointers[starts] = line[start..].as_ptr().cast();
-            starts += 1;
         }
-        pointers[starts] = core::ptr::null();
+        *pointers.get_mut(words)? = core::ptr::null();
         // SAFETY: each pointer is the start of a run of `line` that ends with a NUL written above, in memory that
         // was lent to us to write; a NULL stands behind the last.
-        Some(unsafe { Args::new(&pointers[..starts]) })
+        Some(unsafe { Args::new(pointers.get(..words)?) })
     }
 
     /// How many there are.
@@ -706,12 +729,13 @@ pub type StreamBuffer = [u8; 64 << 10];
 
 /// The buffers of the three streams: zero pages of the kernel's until they are used, as a local array would not be.
 ///
-/// # Panics
-/// The second time in one process: there is one of each.
+/// The second time in one process they are refused, by ending it: there is one of each.
 pub fn stream_buffers() -> &'static mut [StreamBuffer; 3] {
     static mut BUFFERS: [StreamBuffer; 3] = [[0; size_of::<StreamBuffer>()]; 3];
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    assert!(!TAKEN.swap(true, Ordering::Relaxed), "stream buffers are taken once");
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        exit(125);
+    }
     #[allow(static_mut_refs)] // the one reference that there ever is
     // SAFETY: the flag above makes this the only reference to `BUFFERS`, which has no other name.
     unsafe {
@@ -720,13 +744,14 @@ pub fn stream_buffers() -> &'static mut [StreamBuffer; 3] {
 }
 
 /// A standard stream of this process. It is one of ours until we replace it, so borrowing it is sound.
-pub fn stdio(number: RawFd) -> BorrowedFd<'static> {
+pub fn stdio(number: u8) -> BorrowedFd<'static> {
     // SAFETY: start-up made sure that 0, 1 and 2 are open (`streams::fill_standard`), and nothing closes them.
-    unsafe { BorrowedFd::borrow_raw(number) }
+    unsafe { BorrowedFd::borrow_raw(number.into()) }
 }
 
 /// A descriptor that our caller says it has handed to us (`fd:N`).
 pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
-    // SAFETY: borrowed for this one call, which fails with EBADF when no such descriptor is open.
-    rustix::io::fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(number) }, 3)
+    const F_DUPFD_CLOEXEC: usize = 1030;
+    // SAFETY: numbers only; EBADF when no such descriptor is open, else we own the new one.
+    unsafe { owned(syscall(nr::FCNTL, [number as usize, F_DUPFD_CLOEXEC, 3, 0, 0])? as RawFd) }
 }

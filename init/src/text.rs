@@ -17,7 +17,12 @@ impl<'a> Text<'a> {
 
     /// What was written so far.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.buffer[..self.len]
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    /// The same, for as long as the buffer lives.
+    pub fn finish(self) -> &'a [u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
     }
 
     /// Whether something did not fit.
@@ -27,25 +32,21 @@ impl<'a> Text<'a> {
 
     /// Adds `bytes`, as they are.
     pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
-        let fits = bytes.len().min(self.buffer.len() - self.len);
-        self.buffer[self.len..self.len + fits].copy_from_slice(&bytes[..fits]);
-        self.len += fits;
-        self.overflowed |= fits < bytes.len();
+        let room = self.buffer.get_mut(self.len..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        self.overflowed |= room.len() < bytes.len();
+        self.len += room.len().min(bytes.len());
         self
     }
 
     /// Adds a number in decimal.
-    pub fn number(&mut self, mut number: u64) -> &mut Self {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.push(&digits[at..]);
-            }
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        if number >= 10 {
+            self.number(number / 10);
         }
+        self.push(&[b'0' + (number % 10) as u8])
     }
 
     /// Adds the low `digits` hexadecimal digits of a number.
@@ -76,6 +77,19 @@ impl<'a> Text<'a> {
         }
         self.push(b"\"")
     }
+}
+
+/// What stands behind `prefix`, if `bytes` start with it. (The slice's own method checks the length twice, the second
+/// time with a panic: here none can be.)
+pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    (start == prefix).then_some(rest)
+}
+
+/// What stands before `suffix`, if `bytes` end with it.
+pub fn before<'a>(bytes: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+    let (rest, end) = bytes.split_at_checked(bytes.len().checked_sub(suffix.len())?)?;
+    (end == suffix).then_some(rest)
 }
 
 /// A non-negative decimal number, all of `bytes`.
@@ -116,6 +130,12 @@ mod tests {
         let mut text = Text::new(&mut buffer);
         text.push(b"abc").number(45);
         assert_eq!((text.as_bytes(), text.overflowed()), (&b"abc4"[..], true));
+    }
+
+    #[test]
+    fn a_prefix_and_a_suffix_are_taken_off_whole() {
+        assert_eq!((behind(b"fd:7", b"fd:"), behind(b"fd", b"fd:")), (Some(&b"7"[..]), None));
+        assert_eq!((before(b"1ms", b"ms"), before(b"s", b"ms")), (Some(&b"1"[..]), None));
     }
 
     #[test]

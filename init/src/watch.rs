@@ -3,14 +3,17 @@
 //! Exact, not polled: the next look is at the first moment at which a limit could be reached, given how many CPUs
 //! could be at work on it.
 
+use core::num::NonZeroU64;
+
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::cgroup::{Cgroup, CpuTime};
 use crate::clock;
-use crate::options::{CpuList, Limits};
+use crate::cpus::Cpus;
+use crate::options::Limits;
 use crate::outcome::Cause;
+use crate::sys;
 
 /// Below this a new look would cost more than it could tell.
 const SHORTEST_SLEEP: u64 = 50_000;
@@ -24,9 +27,9 @@ pub struct Watch<'a> {
     cgroup: Option<Cgroup>,
     oom_notice: Option<OwnedFd>,
     /// CPUs that can work for it at one time.
-    cpus: u64,
+    cpus: NonZeroU64,
     /// CPUs that the supervisor may run on.
-    here: CpuSet,
+    here: Cpus,
     running: Option<Running>,
     stopped: bool,
 }
@@ -44,13 +47,13 @@ struct Running {
 
 impl<'a> Watch<'a> {
     /// Nothing runs yet.
-    pub fn new(limits: &'a Limits, cgroup: Option<Cgroup>, cpus: Option<&CpuList<'_>>) -> Self {
-        let here = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    pub fn new(limits: &'a Limits, cgroup: Option<Cgroup>, cpus: Option<&Cpus>) -> Self {
+        let here = sys::affinity();
         Watch {
             limits,
             oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),
             cgroup,
-            cpus: cpus.map_or(here.count().into(), CpuList::count).max(1),
+            cpus: NonZeroU64::new(cpus.unwrap_or(&here).count()).unwrap_or(NonZeroU64::MIN),
             here,
             running: None,
             stopped: false,
@@ -118,7 +121,7 @@ impl<'a> Watch<'a> {
     fn cpu_used_now(&self, running: Running) -> u64 {
         let used = self.cpu_account(running);
         match self.limits.cpu_time {
-            Some(limit) if used + LONGEST_TICK * self.cpus >= limit => {
+            Some(limit) if used + LONGEST_TICK * self.cpus.get() >= limit => {
                 self.settle_accounts();
                 self.cpu_account(running)
             }
@@ -135,12 +138,10 @@ impl<'a> Watch<'a> {
     /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
     /// another task comes to a CPU, so this process visits each.
     fn settle_accounts(&self) {
-        for cpu in (0..CpuSet::MAX_CPU).filter(|cpu| self.here.is_set(*cpu)) {
-            let mut there = CpuSet::new();
-            there.set(cpu);
-            let _ = sched_setaffinity(None, &there); // a CPU that went offline runs nothing
+        for there in self.here.each() {
+            let _ = sys::set_affinity(&there); // a CPU that went offline runs nothing
         }
-        let _ = sched_setaffinity(None, &self.here); // as before
+        let _ = sys::set_affinity(&self.here); // as before
     }
 
     /// CPU time since exec; without a cgroup it cannot be known from here.
