@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit;
+use crate::doctor;
 use crate::error::Error;
 use crate::formats::Format;
 use crate::packs;
@@ -58,11 +59,11 @@ enum Command {
     Run(RunArgs),
     /// Open a shell on this terminal in a bundle's sandbox
     Shell(RunArgs),
-    /// Say what this kernel lets a sandbox do
+    /// Say what this host can enforce, what each missing thing weakens, and what mends it
     Doctor {
-        /// Options of `init doctor`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
-        options: Vec<OsString>,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// System-call policies of your own
     #[command(subcommand)]
@@ -219,7 +220,9 @@ impl Command {
                 Request::Audit(audit::Options { root, ..audit::Options::default() })
             }
             Command::Audit { root, directories } => Request::Audit(audit::Options { root, directories }),
-            Command::Doctor { options } => Request::Doctor { options },
+            Command::Doctor { json } => {
+                Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })
+            }
             Command::Run(RunArgs { bundle, options }) => {
                 let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
                 Request::Run(Run { bundle, what: RunWhat::Command { options, command } })

@@ -15,6 +15,7 @@ pub mod closure;
 pub mod diff;
 pub mod digest;
 pub mod dlopen;
+pub mod doctor;
 pub mod elf;
 mod errno;
 pub mod error;

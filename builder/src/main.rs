@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{audit, build, cli, diff, explain, runner, seccomp, verify};
+use builder::{audit, build, cli, diff, doctor, explain, runner, seccomp, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -40,7 +40,11 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             return Ok(told(&report, report.mismatches.is_empty()));
         }
         Request::Run(request) => match runner::run(request)? {},
-        Request::Doctor { options } => match runner::doctor(options)? {},
+        Request::Doctor(form) => {
+            let diagnosis = doctor::diagnose()?;
+            print(&diagnosis.render(form));
+            return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Request::CompilePolicy(request) => {
             let compiled = seccomp::compile(&request)?;
             eprintln!("{}: {} instructions", compiled.output.display(), compiled.instructions);

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::audit;
+use crate::doctor;
 use crate::error::Error;
 use crate::formats::Format;
 use crate::recipe::Recipe;
@@ -37,11 +38,8 @@ pub enum Request {
     Audit(audit::Options),
     /// `capsule run`, `shell`: become the bundle's init.
     Run(Run),
-    /// `capsule doctor`: become the init that this program carries.
-    Doctor {
-        /// Options as they were given.
-        options: Vec<OsString>,
-    },
+    /// `capsule doctor`
+    Doctor(doctor::Form),
     /// `capsule seccomp compile`
     CompilePolicy(CompileRequest),
 }

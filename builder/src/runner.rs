@@ -1,17 +1,12 @@
 //! `capsule run`, `shell` and `doctor`: become the bundle's init. Its options pass unread, its exit code is ours.
 
 use std::convert::Infallible;
+use std::env;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use rustix::fs::MemfdFlags;
-
-use crate::build::INIT;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::Manifest;
@@ -30,24 +25,12 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
             return Err(Error::NotABundle { path: run.bundle.clone(), missing });
         }
     }
-    let error = Command::new(&init).args(arguments(&manifest, &root, run.what)).exec();
+    let error = Command::new(&init).args(arguments(&manifest, &root, run.what, env::var_os("TERM"))).exec();
     Err(Error::Start { path: init, error })
 }
 
-/// Becomes the init that this program carries: what it says about the kernel needs no bundle.
-pub fn doctor(options: Vec<OsString>) -> Result<Infallible, Error> {
-    let path = PathBuf::from("init");
-    let start = |error: io::Error| Error::Start { path: path.clone(), error };
-    let memory =
-        rustix::fs::memfd_create("init", MemfdFlags::CLOEXEC).map_err(|errno| start(errno.into()))?;
-    let mut file = File::from(memory);
-    file.write_all(INIT).map_err(start)?;
-    let program = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Err(start(Command::new(program).arg0("init").arg("doctor").args(options).exec()))
-}
-
 /// The bundle's own limits come before the given options, so that these win.
-fn arguments(manifest: &Manifest, root: &Path, what: RunWhat) -> Vec<OsString> {
+fn arguments(manifest: &Manifest, root: &Path, what: RunWhat, terminal: Option<OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = ["run", "--root"].map(OsString::from).to_vec();
     arguments.push(root.into());
     for (name, amount) in &manifest.limits {
@@ -57,6 +40,12 @@ fn arguments(manifest: &Manifest, root: &Path, what: RunWhat) -> Vec<OsString> {
         RunWhat::Command { options, command } => (options, command),
         RunWhat::Shell { mut options } => {
             options.insert(0, "--tty".into());
+            if let Some(terminal) = terminal {
+                // The one thing that programs inside must know of the terminal outside.
+                let mut term = OsString::from("TERM=");
+                term.push(terminal);
+                options.splice(1..1, ["--env".into(), term]);
+            }
             (options, vec![shell(manifest).into()])
         }
     };
@@ -88,7 +77,7 @@ mod tests {
     }
 
     fn line(what: RunWhat) -> String {
-        let words = arguments(&manifest(), Path::new("B/rootfs"), what);
+        let words = arguments(&manifest(), Path::new("B/rootfs"), what, Some("vt100".into()));
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -102,10 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_gets_a_terminal() {
+    fn a_shell_gets_a_terminal_and_its_name() {
         assert_eq!(
             line(RunWhat::Shell { options: vec![] }),
-            "run --root B/rootfs --cpu-time 1s --tty -- /bin/sh"
+            "run --root B/rootfs --cpu-time 1s --tty --env TERM=vt100 -- /bin/sh"
         );
     }
 }
