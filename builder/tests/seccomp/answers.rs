@@ -353,11 +353,14 @@ fn int_0x80_is_killed_also_for_socketcall() {
     }
 }
 
-/// Whether any assertion of this file would fail with this policy instead of the default one.
-fn noticed(text: &str) -> bool {
-    match Policy::parse(text) {
+/// Whether an assertion of this file fails when the default policy is without this line.
+fn noticed(line: &str, rest: &str) -> bool {
+    match Policy::parse(rest) {
+        // The last line of a call with tests: without it the policy does not compile.
         Err(_) => true,
-        Ok(policy) => !unnamed(&policy).is_empty() || !wrong_rows(&Filter::new(&policy)).is_empty(),
+        // An answer that is the default's too: the line is there for its reason.
+        Ok(policy) if line.starts_with("ENOSYS") => !unnamed(&policy).is_empty(),
+        Ok(policy) => !wrong_rows(&Filter::new(&policy)).is_empty(),
     }
 }
 
@@ -365,10 +368,9 @@ fn noticed(text: &str) -> bool {
 fn each_line_of_the_policy_is_needed() {
     let lines: Vec<&str> = DEFAULT.lines().collect();
     let is_rule = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    assert!(!noticed(DEFAULT));
     for left_out in (0..lines.len()).filter(|index| is_rule(&lines[*index])) {
         let rest = [&lines[..left_out], &lines[left_out + 1..]].concat().join("\n");
-        assert!(noticed(&rest), "no row misses line {}: {}", left_out + 1, lines[left_out]);
+        assert!(noticed(lines[left_out], &rest), "no row misses line {}: {}", left_out + 1, lines[left_out]);
     }
 }
 
