@@ -56,28 +56,25 @@ impl<'a> Image<'a> {
     /// # Errors
     /// The first [`Defect`] in the order of the file.
     pub fn parse(bytes: &'a [u8], arch: u32) -> Result<Self, Defect> {
-        let (header, body) = bytes.split_at_checked(HEADER).ok_or(Defect::NotAPolicy)?;
-        let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-        if header[..8] != MAGIC {
+        let (header, body) = bytes.split_first_chunk::<HEADER>().ok_or(Defect::NotAPolicy)?;
+        let [magic @ .., a0, a1, a2, a3, v0, v1, i0, i1, g0, g1, n0, n1] = *header;
+        if magic != MAGIC {
             return Err(Defect::NotAPolicy);
         }
-        if header[8..12] != arch.to_le_bytes() {
+        if u32::from_le_bytes([a0, a1, a2, a3]) != arch {
             return Err(Defect::Architecture);
         }
-        if word(12) != VERSION {
+        if u16::from_le_bytes([v0, v1]) != VERSION {
             return Err(Defect::Version);
         }
-        let [instructions, gates, names] = [14, 16, 18].map(|at| usize::from(word(at)));
-        let [program_end, gates_end] =
-            [instructions * INSTRUCTION, instructions * INSTRUCTION + gates * GATE];
-        if !(1..=MAX_INSTRUCTIONS).contains(&instructions) || body.len() != gates_end + names {
+        let [instructions, gates, names] =
+            [[i0, i1], [g0, g1], [n0, n1]].map(|bytes| usize::from(u16::from_le_bytes(bytes)));
+        let (program, rest) = body.split_at_checked(instructions * INSTRUCTION).ok_or(Defect::Length)?;
+        let (gates, rest) = rest.split_at_checked(gates * GATE).ok_or(Defect::Length)?;
+        if !(1..=MAX_INSTRUCTIONS).contains(&instructions) || rest.len() != names {
             return Err(Defect::Length);
         }
-        let image = Image {
-            program: body[..program_end].as_chunks().0,
-            gates: body[program_end..gates_end].as_chunks().0,
-            names: &body[gates_end..],
-        };
+        let image = Image { program: program.as_chunks().0, gates: gates.as_chunks().0, names: rest };
         if image.is_consistent() { Ok(image) } else { Err(Defect::Content) }
     }
 
@@ -87,12 +84,14 @@ impl<'a> Image<'a> {
         mode: u16,
         buffer: &'b mut [[u8; INSTRUCTION]; MAX_INSTRUCTIONS],
     ) -> &'b mut [[u8; INSTRUCTION]] {
-        let program = &mut buffer[..self.program.len()];
-        program.copy_from_slice(self.program);
+        let program = buffer.get_mut(..self.program.len()).unwrap_or_default();
+        for (place, instruction) in program.iter_mut().zip(self.program) {
+            *place = *instruction;
+        }
         for [i0, i1, m0, m1, operand @ ..] in self.gates {
-            if u16::from_le_bytes([*m0, *m1]) == mode {
-                let index = usize::from(u16::from_le_bytes([*i0, *i1]));
-                program[index][4..].copy_from_slice(operand);
+            let gate = program.get_mut(usize::from(u16::from_le_bytes([*i0, *i1])));
+            if let (Some([_, _, _, _, place @ ..]), true) = (gate, u16::from_le_bytes([*m0, *m1]) == mode) {
+                *place = *operand;
             }
         }
         program

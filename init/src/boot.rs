@@ -5,10 +5,10 @@
 
 use core::ffi::{CStr, c_char};
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount};
 use rustix::process::{Pid, WaitOptions, wait};
 use rustix::system::RebootCommand;
 
@@ -92,7 +92,8 @@ fn command_on(kernel_line: &mut [u8]) -> Option<&mut [u8]> {
 /// The kernel's initial file system cannot be left by pivot_root(2), which the runner uses: so a second mount of
 /// it, on top, becomes the root of this process (switch_root(8) does the same with another file system).
 fn leave_initial_rootfs() -> Result<(), Errno> {
-    let root = open_tree(CWD, c"/", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
+    let root =
+        sys::fd::open_tree(CWD, c"/", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
     move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     rustix::process::fchdir(&root)?;
     rustix::process::chroot(c".")
@@ -115,7 +116,7 @@ fn open_console() {
     if sys::terminal_mode(sys::stdio(0)).is_ok() {
         return;
     }
-    if let Ok(console) = rustix::fs::open(c"/dev/console", OFlags::RDWR, Mode::empty()) {
+    if let Ok(console) = sys::fd::open(c"/dev/console", OFlags::RDWR, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(&console); // a machine without console works in silence
         let _ = rustix::stdio::dup2_stdout(&console);
         let _ = rustix::stdio::dup2_stderr(&console);
@@ -194,7 +195,7 @@ fn reap_until(child: Pid) {
 
 /// Reads a file that must fit.
 fn read_whole(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let file: OwnedFd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let file = sys::fd::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut len = 0;
     loop {
         match rustix::io::read(&file, buffer.get_mut(len..).unwrap_or_default())? {

@@ -6,7 +6,7 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -15,6 +15,7 @@ use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::options::{CgroupChoice, Limits, Options};
 use crate::path::PathBuffer;
+use crate::sys::fd::{self, Fd};
 use crate::text::{Text, behind, parse_number};
 
 /// Files that a failure can be about.
@@ -53,7 +54,7 @@ const CPUACCT: usize = 2;
 pub struct Place {
     /// Which version it is.
     pub version: Version,
-    parents: [Option<OwnedFd>; 3],
+    parents: [Option<Fd>; 3],
     name: [u8; NAME_LEN],
 }
 
@@ -123,7 +124,7 @@ impl Place {
     }
 
     /// Opens the directory that [`Place::create`] made, for the submission to be born into (version 2).
-    pub fn open(&self) -> Result<OwnedFd, Error> {
+    pub fn open(&self) -> Result<Fd, Error> {
         let [parent, ..] = &self.parents;
         let parent = parent.as_ref().ok_or(Errno::NOENT);
         parent.and_then(|parent| open_directory(parent.as_fd(), self.name())).map_err(at(
@@ -163,7 +164,7 @@ impl Place {
         CStr::from_bytes_until_nul(&self.name).unwrap_or_default()
     }
 
-    fn new(version: Version, parents: [Option<OwnedFd>; 3]) -> Place {
+    fn new(version: Version, parents: [Option<Fd>; 3]) -> Place {
         let mut name = [0; NAME_LEN];
         // A pid and the time since boot: nobody else has both.
         let pid = rustix::process::getpid().as_raw_nonzero().get() as u64;
@@ -265,7 +266,7 @@ fn membership<'a>(memberships: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> 
 /// The run's cgroup.
 pub struct Cgroup {
     version: Version,
-    directories: [Option<OwnedFd>; 3],
+    directories: [Option<Fd>; 3],
 }
 
 /// CPU time used, in nanoseconds.
@@ -341,15 +342,14 @@ impl Cgroup {
 
     /// A descriptor that becomes readable when the OOM killer strikes in it. Version 1 only: version 2 kills the
     /// whole group by itself (memory.oom.group).
-    pub fn oom_notice(&self) -> Option<OwnedFd> {
-        use rustix::event::{EventfdFlags, eventfd};
+    pub fn oom_notice(&self) -> Option<Fd> {
         use rustix::fd::AsRawFd;
         let directory = self.directories[MEMORY].as_ref().filter(|_| self.version == Version::V1)?;
-        let notice = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+        let notice = fd::event().ok()?;
         let control = open_file(directory.as_fd(), c"memory.oom_control", OFlags::RDONLY).ok()?;
         let mut line = [0; 32];
         let mut line = Text::new(&mut line);
-        line.number(notice.as_raw_fd() as u64).push(b" ").number(control.as_raw_fd() as u64);
+        line.number(notice.as_fd().as_raw_fd() as u64).push(b" ").number(control.as_fd().as_raw_fd() as u64);
         write_file(directory.as_fd(), c"cgroup.event_control", line.as_bytes()).ok()?;
         Some(notice)
     }
@@ -383,12 +383,12 @@ fn writable(directory: BorrowedFd<'_>) -> bool {
     rustix::fs::accessat(directory, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
-fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<Fd, Errno> {
     open_file(parent, name, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
-fn open_file(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(directory, name, flags | OFlags::CLOEXEC, Mode::empty())
+fn open_file(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<Fd, Errno> {
+    fd::open_at(directory, name, flags | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Reads a small file of the kernel in one go; what does not fit in `buffer` is cut off.

@@ -2,19 +2,20 @@
 //! side the proof that the other is alive.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
 use rustix::process::Pid;
 
 use crate::message::{LEN, Message, Record};
+use crate::sys::fd::Fd;
 use crate::{clock, sys};
 
 /// The supervisor's end.
-pub struct Supervisor(OwnedFd);
+pub struct Supervisor(Fd);
 
 /// The end of PID 1, and of the submission's process until it execs.
-pub struct Inside(OwnedFd);
+pub struct Inside(Fd);
 
 /// A message with what the kernel says of its sender.
 pub struct Received {
@@ -23,12 +24,12 @@ pub struct Received {
     /// The sender's pid, in the supervisor's pid namespace.
     pub sender: Option<Pid>,
     /// What came with it.
-    pub descriptor: Option<OwnedFd>,
+    pub descriptor: Option<Fd>,
 }
 
 /// Makes both ends.
 pub fn pair() -> Result<(Supervisor, Inside), Errno> {
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let [ours, theirs] = sys::fd::socket_pair(AddressFamily::UNIX, SocketType::SEQPACKET)?;
     // The pid of a message's sender, translated into our pid namespace (unix(7), SO_PASSCRED).
     sockopt::set_socket_passcred(&ours, true)?;
     Ok((Supervisor(ours), Inside(theirs)))
@@ -49,7 +50,7 @@ impl Supervisor {
     }
 
     /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
-    pub fn receive_descriptor(&self) -> Option<OwnedFd> {
+    pub fn receive_descriptor(&self) -> Option<Fd> {
         sys::receive(self.0.as_fd(), &mut [0; LEN], true).ok()?.descriptor
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::cgroup::Version;
@@ -15,6 +15,7 @@ use crate::mounts::WORK_DIRECTORY;
 use crate::options::Options;
 use crate::path::PathBuffer;
 use crate::pid1::Preparation;
+use crate::sys::fd::Fd;
 use crate::sys::{self, Signals};
 use crate::text::behind;
 use crate::{clock, credentials, limits, seccomp, terminal};
@@ -22,7 +23,7 @@ use crate::{clock, credentials, limits, seccomp, terminal};
 /// The submission's ends of its three streams.
 pub struct JobStreams {
     /// stdin, stdout, stderr.
-    pub ends: [OwnedFd; 3],
+    pub ends: [Fd; 3],
 }
 
 /// Why there is no submission.
@@ -45,7 +46,7 @@ const DEFAULT_ENVIRONMENT: &[&CStr] = &[
 const MAX_ENVIRONMENT: usize = DEFAULT_ENVIRONMENT.len() + 1 + crate::options::MAX_ENV + 1;
 
 /// Becomes the submission. Returns only when that fails.
-pub fn exec(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Failure {
+pub fn exec(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Failure {
     let cpu_before = match prepare(preparation, terminal) {
         Ok(cpu_before) => cpu_before,
         Err(error) => return Failure::Setup(error),
@@ -58,7 +59,7 @@ pub fn exec(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Failure
 }
 
 /// The steps, in the order that they force on each other. Returns the CPU time from which on the run's cgroup counts.
-fn prepare(preparation: &Preparation<'_>, terminal: Option<OwnedFd>) -> Result<u64, Error> {
+fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, Error> {
     let Preparation { options, identity, place, streams, .. } = preparation;
     connect(options, streams.as_ref(), terminal)?;
     let mut cpu_before = 0; // a process born into its cgroup is counted from birth
@@ -102,11 +103,7 @@ fn filter(preparation: &Preparation<'_>) -> Result<(), Error> {
 }
 
 /// Own session, and the streams on 0, 1 and 2.
-fn connect(
-    options: &Options<'_>,
-    streams: Option<&JobStreams>,
-    terminal: Option<OwnedFd>,
-) -> Result<(), Error> {
+fn connect(options: &Options<'_>, streams: Option<&JobStreams>, terminal: Option<Fd>) -> Result<(), Error> {
     if options.guards.has(Guard::Session) {
         rustix::process::setsid().map_err(at(Step::Streams, Call::Setsid, Subject::None))?;
     }

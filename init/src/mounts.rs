@@ -6,18 +6,19 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, StatxFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
+    MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string,
+    move_mount, unmount,
 };
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::options::{Bind, Options};
 use crate::path::PathBuffer;
+use crate::sys::fd::Fd;
 use crate::sys::{self, MountAttributes, Propagation, mount_setattr};
 use crate::text::{Text, before};
 
@@ -107,7 +108,7 @@ fn make_private(options: &Options<'_>) -> Result<(), Error> {
     if !options.guards.has(Guard::PrivateMounts) {
         return Ok(());
     }
-    let root = rustix::fs::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(at(
+    let root = sys::fd::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(at(
         Step::Mounts,
         Call::Open,
         ROOT,
@@ -120,10 +121,13 @@ fn make_private(options: &Options<'_>) -> Result<(), Error> {
 }
 
 /// The directory of `--root` as a mount of its own, stacked onto `/` (entered later, by [`switch_root`]).
-fn attach_root(options: &Options<'_>) -> Result<OwnedFd, Error> {
-    let root =
-        open_tree(CWD, options.root, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
-            .map_err(at(Step::Mounts, Call::OpenTree, Subject::Root))?;
+fn attach_root(options: &Options<'_>) -> Result<Fd, Error> {
+    let root = sys::fd::open_tree(
+        CWD,
+        options.root,
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
+    )
+    .map_err(at(Step::Mounts, Call::OpenTree, Subject::Root))?;
     let wanted = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::READ_ONLY);
     restrict(&root, wanted, options, Subject::Root)?;
     move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
@@ -135,7 +139,7 @@ fn attach_root(options: &Options<'_>) -> Result<OwnedFd, Error> {
 }
 
 /// A fresh procfs: it shows the pid namespace of this process.
-fn attach_proc(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Result<(), Error> {
+fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(), Error> {
     let context = new_filesystem(c"proc", PROC)?;
     let mut attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
@@ -159,7 +163,7 @@ fn attach_proc(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Resu
 }
 
 /// /dev: device nodes of the host, each checked, in a directory that cannot be written.
-fn attach_dev(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Result<(), Error> {
+fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(), Error> {
     let shut = MountAttributes::NO_SUID.and(MountAttributes::NO_EXEC).and(MountAttributes::READ_ONLY);
     let dev = scratch.tree(c"dev", shut, options, DEV)?;
     attach(dev.as_fd(), root, c"dev", DEV)?;
@@ -176,7 +180,7 @@ fn attach_dev(options: &Options<'_>, root: &OwnedFd, scratch: &Scratch) -> Resul
 }
 
 /// A devpts of the sandbox's own, so that a terminal inside has a name inside.
-fn attach_pts(options: &Options<'_>, root: &OwnedFd) -> Result<(), Error> {
+fn attach_pts(options: &Options<'_>, root: &Fd) -> Result<(), Error> {
     let context = new_filesystem(c"devpts", PTS)?;
     let mut digits = [0; 20];
     let settings: [(&CStr, &[u8]); 3] =
@@ -189,7 +193,7 @@ fn attach_pts(options: &Options<'_>, root: &OwnedFd) -> Result<(), Error> {
 }
 
 /// Shows a host path inside. A target below a writable place is made; anywhere else it must exist.
-fn attach_bind(root: &OwnedFd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
+fn attach_bind(root: &Fd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
     let (source, target) = (Subject::BindSource(index), Subject::BindTarget(index));
     let tree = {
         let mut path = PathBuffer::new();
@@ -218,7 +222,7 @@ fn attach_bind(root: &OwnedFd, bind: &Bind<'_>, index: u8) -> Result<(), Error> 
 }
 
 /// Makes the tree at `root` the root directory, and lets go of the old one.
-fn switch_root(root: &OwnedFd) -> Result<(), Error> {
+fn switch_root(root: &Fd) -> Result<(), Error> {
     rustix::process::fchdir(root).map_err(at(Step::Root, Call::Chdir, Subject::Root))?;
     // Old and new root in one place: the new one becomes `/`, the old one is stacked on top of it …
     rustix::process::pivot_root(c".", c".").map_err(at(Step::Root, Call::PivotRoot, Subject::Root))?;
@@ -231,7 +235,7 @@ fn switch_root(root: &OwnedFd) -> Result<(), Error> {
 }
 
 /// Trusts nothing of the above: the working directory must be `/` (CVE-2024-21626), and `/..` the very same mount.
-fn check_root(root: &OwnedFd) -> Result<(), Error> {
+fn check_root(root: &Fd) -> Result<(), Error> {
     let fail = |call| at(Step::Root, call, Subject::Root);
     let mut path = [0; 64];
     if sys::working_directory(&mut path).map_err(fail(Call::Getcwd))? != b"/" {
@@ -248,7 +252,7 @@ fn check_root(root: &OwnedFd) -> Result<(), Error> {
 
 /// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
 struct Scratch {
-    mount: OwnedFd,
+    mount: Fd,
 }
 
 impl Scratch {
@@ -312,7 +316,7 @@ impl Scratch {
         attributes: MountAttributes,
         options: &Options<'_>,
         subject: Subject,
-    ) -> Result<OwnedFd, Error> {
+    ) -> Result<Fd, Error> {
         let tree = clone_tree(self.mount.as_fd(), name).map_err(at(Step::Mounts, Call::OpenTree, subject))?;
         restrict(&tree, attributes, options, subject)?;
         Ok(tree)
@@ -322,34 +326,30 @@ impl Scratch {
 /// Makes a file that nobody may open: a mask, or a place to mount a device node on.
 fn empty_file(directory: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    rustix::fs::openat(directory, name, flags, Mode::empty()).map(drop)
+    sys::fd::open_at(directory, name, flags, Mode::empty()).map(drop)
 }
 
-fn new_filesystem(name: &CStr, subject: Subject) -> Result<OwnedFd, Error> {
-    fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC).map_err(at(Step::Mounts, Call::Fsopen, subject))
+fn new_filesystem(name: &CStr, subject: Subject) -> Result<Fd, Error> {
+    sys::fd::fsopen(name).map_err(at(Step::Mounts, Call::Fsopen, subject))
 }
 
-fn create(context: &OwnedFd, attributes: MountAttrFlags, subject: Subject) -> Result<OwnedFd, Error> {
+fn create(context: &Fd, attributes: MountAttrFlags, subject: Subject) -> Result<Fd, Error> {
     fsconfig_create(context.as_fd()).map_err(at(Step::Mounts, Call::Fsconfig, subject))?;
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(at(
-        Step::Mounts,
-        Call::Fsmount,
-        subject,
-    ))
+    sys::fd::fsmount(context.as_fd(), attributes).map_err(at(Step::Mounts, Call::Fsmount, subject))
 }
 
 /// A detached mount of what stands at `path`, without what is mounted below it.
-fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<Fd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if path.is_empty() {
         flags |= OpenTreeFlags::AT_EMPTY_PATH;
     }
-    open_tree(directory, path, flags)
+    sys::fd::open_tree(directory, path, flags)
 }
 
 /// Sets the attributes whose guards are up.
 fn restrict(
-    tree: &OwnedFd,
+    tree: &Fd,
     wanted: MountAttributes,
     options: &Options<'_>,
     subject: Subject,
@@ -373,7 +373,7 @@ fn restrict(
 }
 
 /// Gives `tree` its place inside the root.
-fn attach(tree: impl AsFd, root: &OwnedFd, place: &CStr, subject: Subject) -> Result<(), Error> {
+fn attach(tree: impl AsFd, root: &Fd, place: &CStr, subject: Subject) -> Result<(), Error> {
     let place = open_inside(root, place, OFlags::PATH | OFlags::DIRECTORY).map_err(at(
         Step::Mounts,
         Call::Open,
@@ -388,13 +388,13 @@ fn attach(tree: impl AsFd, root: &OwnedFd, place: &CStr, subject: Subject) -> Re
 }
 
 /// Opens a path inside the root: no symbolic link on the way, nothing above.
-fn open_inside(root: &OwnedFd, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn open_inside(root: &Fd, path: &CStr, flags: OFlags) -> Result<Fd, Errno> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+    sys::fd::open_resolved(root.as_fd(), path, flags | OFlags::CLOEXEC, resolve)
 }
 
 /// Opens a mount target; makes it, and the directories on the way, where the place is writable.
-fn open_or_make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<OwnedFd, Errno> {
+fn open_or_make(root: &Fd, target: &[u8], kind: FileType) -> Result<Fd, Errno> {
     let mut path = PathBuffer::new();
     for end in target.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end).skip(1) {
         let above = target.get(..end).unwrap_or_default();
@@ -414,7 +414,7 @@ fn open_or_make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<OwnedFd
 }
 
 /// Makes one directory or empty file inside the root. Its parent exists.
-fn make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<(), Errno> {
+fn make(root: &Fd, target: &[u8], kind: FileType) -> Result<(), Errno> {
     let name = target.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let above = before(target, name).unwrap_or_default();
     let mut path = PathBuffer::new();
@@ -424,14 +424,14 @@ fn make(root: &OwnedFd, target: &[u8], kind: FileType) -> Result<(), Errno> {
         return rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755));
     }
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o444)).map(drop)
+    sys::fd::open_at(parent.as_fd(), name, flags, Mode::from_raw_mode(0o444)).map(drop)
 }
 
 /// Opens a device node without following a link, and checks that it is the device that its name says.
-fn open_device(name: &CStr, major: u32, minor: u32) -> Result<OwnedFd, Errno> {
+fn open_device(name: &CStr, major: u32, minor: u32) -> Result<Fd, Errno> {
     let mut path = PathBuffer::new();
     let path = path.join(&[b"/dev/", name.to_bytes()])?;
-    let node = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let node = sys::fd::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = rustix::fs::fstat(&node)?;
     let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
         && stat.st_rdev == rustix::fs::makedev(major, minor);

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::cgroup::write_file;
 use crate::error::{Call, Error, Step, Subject, at};
@@ -78,7 +78,10 @@ fn map_line(buffer: &mut [u8; 64], inside: u32, outside: u32) -> &[u8] {
 
 /// A new network namespace has `lo`, but down.
 fn raise_loopback() -> Result<(), Error> {
-    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-        .map_err(at(Step::Namespaces, Call::Socket, Subject::None))?;
+    let socket = sys::fd::socket(AddressFamily::INET, SocketType::DGRAM).map_err(at(
+        Step::Namespaces,
+        Call::Socket,
+        Subject::None,
+    ))?;
     sys::interface_up(socket.as_fd(), b"lo").map_err(at(Step::Namespaces, Call::Ioctl, Subject::None))
 }

@@ -3,7 +3,6 @@
 //! When it exits, the kernel kills whatever is left in the pid namespace before anybody can see it gone
 //! (pid_namespaces(7)). When the supervisor dies instead, PID 1 does the killing and removes the cgroup.
 
-use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal, WaitOptions, wait};
 
 use crate::cgroup::{Place, Version};
@@ -15,6 +14,7 @@ use crate::job::{self, JobStreams};
 use crate::message::Message;
 use crate::options::Options;
 use crate::seccomp::Image;
+use crate::sys::fd::Fd;
 use crate::sys::{self, Args, Forked, Signals};
 use crate::{credentials, mounts, namespaces, terminal};
 
@@ -96,11 +96,11 @@ fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
 
 fn fork_submission(
     preparation: &Preparation<'_>,
-    terminal: Option<OwnedFd>,
-    born_into: Option<OwnedFd>,
+    terminal: Option<Fd>,
+    born_into: Option<Fd>,
 ) -> Result<Pid, Error> {
     use rustix::fd::AsFd;
-    let forked = sys::clone3(0, born_into.as_ref().map(OwnedFd::as_fd));
+    let forked = sys::clone3(0, born_into.as_ref().map(Fd::as_fd));
     match forked.map_err(at(Step::Start, Call::Clone3, Subject::None))? {
         Forked::Parent { pid, .. } => Ok(pid),
         Forked::Child => {

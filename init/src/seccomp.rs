@@ -12,13 +12,13 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::{Guard, Guards};
 use crate::options::{Net, SeccompChoice};
+use crate::sys::fd::Fd;
 use crate::sys::{self, Instruction};
 
 #[path = "../policy/image.rs"]
@@ -67,16 +67,16 @@ pub fn load(choice: SeccompChoice<'_>, guards: &mut Guards) -> Result<Option<Ima
 fn read(path: &CStr) -> Result<&'static [u8], Error> {
     let fail = |call| at(Step::Seccomp, call, Subject::Policy);
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(fail(Call::Open))?;
+    let file = sys::fd::open(path, flags, Mode::empty()).map_err(fail(Call::Open))?;
     let buffer = sys::policy_buffer();
     let mut len = 0;
-    while len < buffer.len() {
-        match rustix::io::read(&file, &mut buffer[len..]).map_err(fail(Call::Read))? {
-            0 => break,
+    loop {
+        let room = buffer.get_mut(len..).unwrap_or_default();
+        match rustix::io::read(&file, room).map_err(fail(Call::Read))? {
+            0 => return Ok(buffer.get(..len).unwrap_or_default()),
             more => len += more,
         }
     }
-    Ok(&buffer[..len])
 }
 
 /// Installs the filter on this process and all that it becomes; no_new_privs has to be set.
@@ -86,7 +86,7 @@ fn read(path: &CStr) -> Result<&'static [u8], Error> {
 ///
 /// # Errors
 /// As seccomp(2): EINVAL for a program that the kernel's checker refuses, EACCES without no_new_privs.
-pub fn install(policy: &Image<'_>, net: Net) -> Result<Option<OwnedFd>, Errno> {
+pub fn install(policy: &Image<'_>, net: Net) -> Result<Option<Fd>, Errno> {
     let mut buffer = [[0; size_of::<Instruction>()]; MAX_INSTRUCTIONS];
     let program = policy.program(net as u16, &mut buffer);
     replace(program, KILL, TELL);

@@ -4,14 +4,14 @@
 //! /proc/self/fd with other rights), not its terminal, not its pipes.
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::job::JobStreams;
 use crate::options::Options;
+use crate::sys::fd::Fd;
 use crate::sys::{self, StreamBuffer};
 
 /// What a pipe takes without blocking once it polls as writable (POSIX PIPE_BUF).
@@ -20,8 +20,8 @@ const PIPE_BUF: usize = 4096;
 /// Makes sure that 0, 1 and 2 are open, so that no file of ours becomes a standard stream by accident.
 pub fn fill_standard() {
     loop {
-        match rustix::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
-            Ok(fd) if rustix::fd::AsRawFd::as_raw_fd(&fd) <= 2 => core::mem::forget(fd),
+        match sys::fd::open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
+            Ok(fd) if fd.as_fd().as_raw_fd() <= 2 => core::mem::forget(fd),
             _ => return,
         }
     }
@@ -30,7 +30,7 @@ pub fn fill_standard() {
 /// One side of a stream, as the supervisor has it.
 pub enum End {
     /// Opened for this run: a pipe to the submission, or a file that `--stdin` and its like name.
-    Opened(OwnedFd),
+    Opened(Fd),
     /// The supervisor's own standard stream.
     Standard(BorrowedFd<'static>),
 }
@@ -43,7 +43,7 @@ impl End {
         };
         let flags =
             if number == 0 { OFlags::RDONLY } else { OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC };
-        rustix::fs::open(path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::from_raw_mode(0o644))
+        sys::fd::open(path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::from_raw_mode(0o644))
             .map(End::Opened)
             .map_err(at(Step::Streams, Call::Open, Subject::Stream(number)))
     }
@@ -61,13 +61,11 @@ impl AsFd for End {
 /// Makes the three pipes.
 ///
 /// The supervisor's ends (stdin's to write, the others to read) do not block; the submission's do.
-pub fn pipes() -> Result<([OwnedFd; 3], JobStreams), Error> {
-    let pipe = |number| {
-        pipe_with(PipeFlags::CLOEXEC).map_err(at(Step::Streams, Call::Pipe, Subject::Stream(number)))
-    };
-    let (stdin_read, stdin_write) = pipe(0)?;
-    let (stdout_read, stdout_write) = pipe(1)?;
-    let (stderr_read, stderr_write) = pipe(2)?;
+pub fn pipes() -> Result<([Fd; 3], JobStreams), Error> {
+    let pipe = |number| sys::fd::pipe().map_err(at(Step::Streams, Call::Pipe, Subject::Stream(number)));
+    let [stdin_read, stdin_write] = pipe(0)?;
+    let [stdout_read, stdout_write] = pipe(1)?;
+    let [stderr_read, stderr_write] = pipe(2)?;
     for ours in [&stdin_write, &stdout_read, &stderr_read] {
         rustix::io::ioctl_fionbio(ours, true).map_err(at(Step::Streams, Call::Ioctl, Subject::None))?;
     }
@@ -199,8 +197,8 @@ mod tests {
     use super::*;
 
     fn pump_all(input: &[u8], cap: Option<u64>) -> (Vec<u8>, u64, bool) {
-        let (from, feed) = rustix::pipe::pipe().unwrap();
-        let (result, to) = rustix::pipe::pipe().unwrap();
+        let [from, feed] = sys::fd::pipe().ok().unwrap();
+        let [result, to] = sys::fd::pipe().ok().unwrap();
         rustix::io::write(&feed, input).unwrap();
         drop(feed);
         let mut buffer = [0; size_of::<StreamBuffer>()];
@@ -228,8 +226,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_stops_the_pump() {
-        let (from, feed) = rustix::pipe::pipe().unwrap();
-        let (result, to) = rustix::pipe::pipe().unwrap();
+        let [from, feed] = sys::fd::pipe().ok().unwrap();
+        let [result, to] = sys::fd::pipe().ok().unwrap();
         drop(result);
         rustix::io::write(&feed, b"x").unwrap();
         let mut buffer = [0; size_of::<StreamBuffer>()];

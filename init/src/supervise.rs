@@ -4,7 +4,7 @@
 //! a limit could be reached. It never opens, changes or follows a path that a submission can write.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
@@ -23,6 +23,7 @@ use crate::pid1::{self, Preparation};
 use crate::report::{self, Measures};
 use crate::seccomp::{self, Image, Violation};
 use crate::streams::{self, End, Pump};
+use crate::sys::fd::Fd;
 use crate::sys::{self, Args, Forked, Signals};
 use crate::terminal::{self, Caller};
 use crate::text::Text;
@@ -62,10 +63,10 @@ fn open_report(destination: Destination<'_>) -> Result<End, Error> {
     let fail = at(Step::Streams, Call::Open, Subject::Report);
     match destination {
         Destination::Stdout => Ok(End::Standard(sys::stdio(1))),
-        Destination::Fd(number) => sys::inherited(number).map(End::Opened).map_err(fail),
+        Destination::Fd(number) => sys::fd::inherited(number).map(End::Opened).map_err(fail),
         Destination::Path(path) => {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
-            rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)).map(End::Opened).map_err(fail)
+            sys::fd::open(path, flags, Mode::from_raw_mode(0o644)).map(End::Opened).map_err(fail)
         }
     }
 }
@@ -124,7 +125,7 @@ fn start(
     place: Option<&Place>,
     policy: Option<Image<'static>>,
     arguments: Args<'_>,
-) -> Result<(OwnedFd, Supervisor, Option<[OwnedFd; 3]>), Error> {
+) -> Result<(Fd, Supervisor, Option<[Fd; 3]>), Error> {
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
     let (our_pipes, their_pipes) = match options.tty {
         true => (None, None),
@@ -157,13 +158,13 @@ struct Run<'a, 'o> {
     watch: Watch<'a>,
     started: u64,
     pumps: [Option<Pump<'static>>; 3],
-    master: Option<OwnedFd>,
+    master: Option<Fd>,
     error: Option<Error>,
     not_executed: Option<Errno>,
     exit: Option<(u64, WaitStatus, Usage)>,
     ended_for: Option<Cause>,
     /// Tells of forbidden calls. It stays open to the end, or the call that it told of would return.
-    listener: Option<OwnedFd>,
+    listener: Option<Fd>,
     /// Whether it has told all that matters: one call, or that nobody is left to make one.
     listener_is_done: bool,
     forbidden: Option<Violation>,
@@ -196,7 +197,7 @@ impl<'a, 'o> Run<'a, 'o> {
     }
 
     /// From the word "go" until nothing of the sandbox lives and all it wrote is passed on.
-    fn go(&mut self, world: World, pipes: Option<[OwnedFd; 3]>) -> Result<(), Error> {
+    fn go(&mut self, world: World, pipes: Option<[Fd; 3]>) -> Result<(), Error> {
         let signals = sys::signalfd(WATCHED).map_err(at(Step::Supervise, Call::Signalfd, Subject::None))?;
         match pipes {
             Some(pipes) => self.connect_pipes(world, pipes),
@@ -217,7 +218,7 @@ impl<'a, 'o> Run<'a, 'o> {
         result
     }
 
-    fn connect_pipes(&mut self, world: World, pipes: [OwnedFd; 3]) {
+    fn connect_pipes(&mut self, world: World, pipes: [Fd; 3]) {
         let cap = self.options.limits.output.filter(|_| self.options.guards.has(Guard::OutputCap));
         let ([stdin, stdout, stderr], [source, output, errors]) = (pipes, world.ends);
         let [for_stdin, for_stdout, for_stderr] = sys::stream_buffers();
@@ -231,8 +232,7 @@ impl<'a, 'o> Run<'a, 'o> {
     /// The master comes from inside; when the sandbox dies before it sends it, there is nothing to connect.
     fn connect_terminal(&mut self, world: World) {
         let Some(master) = self.channel.receive_descriptor() else { return };
-        let copies =
-            [rustix::io::fcntl_dupfd_cloexec(&master, 3), rustix::io::fcntl_dupfd_cloexec(&master, 3)];
+        let copies = [master.duplicate(), master.duplicate()];
         let [source, output, _] = world.ends;
         if let [Ok(to), Ok(from)] = copies {
             let [for_stdin, for_stdout, _] = sys::stream_buffers();
@@ -243,7 +243,7 @@ impl<'a, 'o> Run<'a, 'o> {
         self.master = Some(master);
     }
 
-    fn watch_until_end(&mut self, signals: &OwnedFd) -> Result<(), Error> {
+    fn watch_until_end(&mut self, signals: &Fd) -> Result<(), Error> {
         loop {
             let now = clock::now();
             let wake = match self.watch.look(now) {
@@ -286,7 +286,7 @@ impl<'a, 'o> Run<'a, 'o> {
     }
 
     /// Sleeps until something happens or the time is over.
-    fn wait(&self, signals: &OwnedFd, sleep: Option<u64>) -> Result<Ready, Error> {
+    fn wait(&self, signals: &Fd, sleep: Option<u64>) -> Result<Ready, Error> {
         let idle = || PollFd::new(&self.channel, PollFlags::empty());
         let mut fds = [
             PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
@@ -326,7 +326,7 @@ impl<'a, 'o> Run<'a, 'o> {
         })
     }
 
-    fn take_signals(&mut self, signals: &OwnedFd) -> Result<(), Error> {
+    fn take_signals(&mut self, signals: &Fd) -> Result<(), Error> {
         while let Some(signal) = sys::read_signal(signals.as_fd()) {
             if ENDING.contains(&signal) {
                 return Err(at(Step::Supervise, Call::Interrupted, Subject::None)(Errno::INTR));

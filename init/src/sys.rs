@@ -4,26 +4,32 @@
 // Unsafe: raw syscalls and the kernel's argument arrays; each use says why it holds.
 #![allow(unsafe_code)]
 
+pub mod fd;
+
 use core::arch::asm;
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use self::fd::Fd;
 use crate::cpus::Cpus;
 use crate::message::Usage;
 
 /// Numbers from `asm/unistd_64.h`.
 mod nr {
     pub const READ: usize = 0;
+    pub const CLOSE: usize = 3;
     pub const RT_SIGACTION: usize = 13;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const IOCTL: usize = 16;
+    pub const SOCKET: usize = 41;
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
+    pub const SOCKETPAIR: usize = 53;
     pub const EXECVE: usize = 59;
     pub const FCNTL: usize = 72;
     pub const GETCWD: usize = 79;
@@ -33,11 +39,18 @@ mod nr {
     pub const SCHED_GETAFFINITY: usize = 204;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
+    pub const OPENAT: usize = 257;
     pub const UNSHARE: usize = 272;
     pub const SIGNALFD4: usize = 289;
+    pub const EVENTFD2: usize = 290;
+    pub const PIPE2: usize = 293;
     pub const SECCOMP: usize = 317;
+    pub const OPEN_TREE: usize = 428;
+    pub const FSOPEN: usize = 430;
+    pub const FSMOUNT: usize = 432;
     pub const CLONE3: usize = 435;
     pub const CLOSE_RANGE: usize = 436;
+    pub const OPENAT2: usize = 437;
     pub const MOUNT_SETATTR: usize = 442;
 }
 
@@ -92,7 +105,7 @@ pub enum Forked {
         /// The child, in the caller's pid namespace.
         pid: Pid,
         /// The child, for good: no other process can ever be meant by it (pidfd_open(2)).
-        pidfd: OwnedFd,
+        pidfd: Fd,
     },
 }
 
@@ -136,7 +149,7 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errn
         unsafe { syscall(nr::CLONE3, [(&raw const arguments) as usize, size_of::<CloneArgs>(), 0, 0, 0])? };
     let Some(pid) = Pid::from_raw(pid as i32) else { return Ok(Forked::Child) };
     // SAFETY: the kernel has stored a new descriptor there (CLONE_PIDFD), which nobody else owns.
-    Ok(Forked::Parent { pid, pidfd: unsafe { owned(pidfd)? } })
+    Ok(Forked::Parent { pid, pidfd: unsafe { Fd::new(pidfd as usize)? } })
 }
 
 /// Makes this process's current cgroup the root of what it sees of cgroups, cgroup_namespaces(7).
@@ -228,7 +241,7 @@ pub fn wait_signal(set: Signals) -> Result<u8, Errno> {
 }
 
 /// A descriptor that is readable when one of `set` (which must be blocked) is pending; close-on-exec, non-blocking.
-pub fn signalfd(set: Signals) -> Result<OwnedFd, Errno> {
+pub fn signalfd(set: Signals) -> Result<Fd, Errno> {
     const CLOEXEC_NONBLOCK: usize = 0o2000000 | 0o4000;
     // SAFETY: the set outlives the call; -1 asks for a new descriptor, which we then own.
     unsafe {
@@ -236,7 +249,7 @@ pub fn signalfd(set: Signals) -> Result<OwnedFd, Errno> {
             nr::SIGNALFD4,
             [usize::MAX, (&raw const set.0) as usize, SIGSET_SIZE, CLOEXEC_NONBLOCK, 0],
         )?;
-        owned(fd as RawFd)
+        Fd::new(fd)
     }
 }
 
@@ -387,7 +400,7 @@ pub struct Received {
     /// Its sender, in our pid namespace, if the socket asks for it (SO_PASSCRED).
     pub sender: Option<Pid>,
     /// A descriptor that was sent along; close-on-exec.
-    pub descriptor: Option<OwnedFd>,
+    pub descriptor: Option<Fd>,
 }
 
 /// Receives one message into `bytes`; EAGAIN when there is none and `wait` is false.
@@ -409,23 +422,12 @@ pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8], wait: bool) -> Result<R
         match kind {
             control::CREDENTIALS => received.sender = Pid::from_raw(value as i32),
             // SAFETY: the kernel has just made this descriptor for us (SCM_RIGHTS).
-            control::RIGHTS => received.descriptor = Some(unsafe { owned(value as RawFd)? }),
+            control::RIGHTS => received.descriptor = Some(unsafe { Fd::new(value as usize)? }),
             _ => {}
         }
         rest = rest.get((len as usize).div_ceil(size_of::<u64>())..).unwrap_or_default();
     }
     Ok(received)
-}
-
-/// # Safety
-/// The descriptor is open, and nobody else's.
-unsafe fn owned(descriptor: RawFd) -> Result<OwnedFd, Errno> {
-    // The kernel gives no other; so the type's own check (of -1) is one that cannot fail.
-    if descriptor < 0 {
-        return Err(Errno::BADF);
-    }
-    // SAFETY: the caller's promise.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// How a terminal treats what passes through it: `struct termios` of the kernel, `asm-generic/termbits.h`.
@@ -464,10 +466,10 @@ pub fn set_terminal_mode(terminal: BorrowedFd<'_>, mode: &TerminalMode) -> Resul
 }
 
 /// Opens the slave of a pseudo-terminal, wherever its name is, ioctl_tty(2) TIOCGPTPEER.
-pub fn terminal_peer(master: BorrowedFd<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+pub fn terminal_peer(master: BorrowedFd<'_>, flags: OFlags) -> Result<Fd, Errno> {
     const TIOCGPTPEER: usize = 0x5441;
     // SAFETY: the request takes flags, and returns a new descriptor, which we then own.
-    unsafe { owned(ioctl(master, TIOCGPTPEER, flags.bits() as usize)? as RawFd) }
+    unsafe { Fd::new(ioctl(master, TIOCGPTPEER, flags.bits() as usize)?) }
 }
 
 /// # Safety
@@ -513,11 +515,11 @@ pub fn seccomp_set_mode_filter(flags: u32, program: &[Instruction]) -> Result<us
 ///
 /// # Errors
 /// As [`seccomp_set_mode_filter`]; EBUSY: a filter of an outer sandbox has a listener.
-pub fn seccomp_listen(program: &[Instruction]) -> Result<OwnedFd, Errno> {
+pub fn seccomp_listen(program: &[Instruction]) -> Result<Fd, Errno> {
     const NEW_LISTENER: u32 = 8;
     let listener = seccomp_set_mode_filter(NEW_LISTENER, program)?;
     // SAFETY: with this flag the call returns a new descriptor, which nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(listener as RawFd) })
+    unsafe { Fd::new(listener) }
 }
 
 /// A call that waits for its seccomp listener: `data.nr` and `data.arch` of `struct seccomp_notif`.
@@ -552,12 +554,13 @@ pub type PolicyBuffer = [u8; crate::seccomp::MAX_IMAGE];
 
 /// The one such room of this process; untouched it costs no memory.
 ///
-/// # Panics
-/// The second time in one process.
+/// The second time in one process it is refused, by ending it.
 pub fn policy_buffer() -> &'static mut PolicyBuffer {
     static mut BUFFER: PolicyBuffer = [0; size_of::<PolicyBuffer>()];
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    assert!(!TAKEN.swap(true, Ordering::Relaxed), "the policy's buffer is taken once");
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        exit(125);
+    }
     #[allow(static_mut_refs)] // the one reference that there ever is
     // SAFETY: the flag above makes this the only reference to `BUFFER`, which has no other name.
     unsafe {
@@ -747,11 +750,4 @@ pub fn stream_buffers() -> &'static mut [StreamBuffer; 3] {
 pub fn stdio(number: u8) -> BorrowedFd<'static> {
     // SAFETY: start-up made sure that 0, 1 and 2 are open (`streams::fill_standard`), and nothing closes them.
     unsafe { BorrowedFd::borrow_raw(number.into()) }
-}
-
-/// A descriptor that our caller says it has handed to us (`fd:N`).
-pub fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
-    const F_DUPFD_CLOEXEC: usize = 1030;
-    // SAFETY: numbers only; EBADF when no such descriptor is open, else we own the new one.
-    unsafe { owned(syscall(nr::FCNTL, [number as usize, F_DUPFD_CLOEXEC, 3, 0, 0])? as RawFd) }
 }

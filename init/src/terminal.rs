@@ -3,19 +3,20 @@
 //! The line discipline inside does all that a terminal does (Ctrl-C, job control, echo); we carry bytes and the
 //! window's size (pty(7)).
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetwinsize, tcsetwinsize};
 
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::sys::fd::Fd;
 use crate::sys::{self, TerminalMode};
 
 /// Makes the pair in the sandbox's own devpts: the master goes to the supervisor, the slave stays for the submission.
-pub fn open(channel: &Inside) -> Result<OwnedFd, Error> {
+pub fn open(channel: &Inside) -> Result<Fd, Error> {
     let fail = |call| at(Step::Terminal, call, Subject::None);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let master = rustix::fs::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
+    let master = sys::fd::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
     rustix::pty::unlockpt(&master).map_err(fail(Call::Ioctl))?;
     let slave = sys::terminal_peer(master.as_fd(), flags).map_err(fail(Call::Ioctl))?;
     channel.send_descriptor(master.as_fd()).map_err(fail(Call::Write))?;
@@ -23,7 +24,7 @@ pub fn open(channel: &Inside) -> Result<OwnedFd, Error> {
 }
 
 /// Makes the slave the controlling terminal and the three streams of this process, a session leader.
-pub fn adopt(slave: &OwnedFd) -> Result<(), Error> {
+pub fn adopt(slave: &Fd) -> Result<(), Error> {
     let fail = |call| at(Step::Terminal, call, Subject::None);
     rustix::process::ioctl_tiocsctty(slave).map_err(fail(Call::Ioctl))?;
     rustix::stdio::dup2_stdin(slave).map_err(fail(Call::Dup))?;

@@ -5,7 +5,7 @@
 
 use core::num::NonZeroU64;
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::Pid;
 
 use crate::cgroup::{Cgroup, CpuTime};
@@ -14,6 +14,7 @@ use crate::cpus::Cpus;
 use crate::options::Limits;
 use crate::outcome::Cause;
 use crate::sys;
+use crate::sys::fd::Fd;
 
 /// Below this a new look would cost more than it could tell.
 const SHORTEST_SLEEP: u64 = 50_000;
@@ -25,7 +26,7 @@ const LONGEST_TICK: u64 = 10_000_000;
 pub struct Watch<'a> {
     limits: &'a Limits,
     cgroup: Option<Cgroup>,
-    oom_notice: Option<OwnedFd>,
+    oom_notice: Option<Fd>,
     /// CPUs that can work for it at one time.
     cpus: NonZeroU64,
     /// CPUs that the supervisor may run on.
