@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit;
+use crate::bench;
 use crate::doctor;
 use crate::error::Error;
 use crate::formats::Format;
@@ -64,6 +65,15 @@ enum Command {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+    },
+    /// Measure what a run costs beside its peers, or how exactly limits hold
+    Bench {
+        /// What to measure
+        #[arg(value_enum, default_value = "run")]
+        what: bench::What,
+        /// How many times each
+        #[arg(long, default_value_t = 200, value_name = "N")]
+        rounds: usize,
     },
     /// System-call policies of your own
     #[command(subcommand)]
@@ -173,6 +183,18 @@ impl ValueEnum for Format {
     }
 }
 
+impl ValueEnum for bench::What {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[bench::What::Run, bench::What::Limits]
+    }
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self {
+            bench::What::Run => "run",
+            bench::What::Limits => "limits",
+        }))
+    }
+}
+
 impl ValueEnum for ExplainForm {
     fn value_variants<'a>() -> &'a [Self] {
         &[ExplainForm::Text, ExplainForm::Json, ExplainForm::Dot]
@@ -220,6 +242,7 @@ impl Command {
                 Request::Audit(audit::Options { root, ..audit::Options::default() })
             }
             Command::Audit { root, directories } => Request::Audit(audit::Options { root, directories }),
+            Command::Bench { what, rounds } => Request::Bench(bench::Bench { what, rounds }),
             Command::Doctor { json } => {
                 Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })
             }

@@ -7,6 +7,7 @@
 
 pub mod arch;
 pub mod audit;
+pub mod bench;
 pub mod budget;
 pub mod build;
 pub mod cause;

@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{audit, build, cli, diff, doctor, explain, runner, seccomp, verify};
+use builder::{audit, bench, build, cli, diff, doctor, explain, runner, seccomp, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -40,6 +40,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             return Ok(told(&report, report.mismatches.is_empty()));
         }
         Request::Run(request) => match runner::run(request)? {},
+        Request::Bench(request) => print(&bench::bench(request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;
             print(&diagnosis.render(form));

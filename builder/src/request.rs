@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::audit;
+use crate::bench;
 use crate::doctor;
 use crate::error::Error;
 use crate::formats::Format;
@@ -38,6 +39,8 @@ pub enum Request {
     Audit(audit::Options),
     /// `capsule run`, `shell`: become the bundle's init.
     Run(Run),
+    /// `capsule bench`
+    Bench(bench::Bench),
     /// `capsule doctor`
     Doctor(doctor::Form),
     /// `capsule seccomp compile`
