@@ -89,8 +89,14 @@ pub fn enter(options: &Options<'_>) -> Result<(), Error> {
     make_private(options)?;
     // The modes below are meant as written; the submission starts with the usual mask, whatever our caller's is.
     rustix::process::umask(Mode::empty());
-    let scratch = Scratch::mount(options)?;
-    let root = attach_root(options)?;
+    let (place, root) = open_root(options)?;
+    let scratch = Scratch::mount(options, &place)?;
+    // Stacked onto `/`; entered later, by `switch_root`.
+    move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
+        Step::Mounts,
+        Call::MoveMount,
+        Subject::Root,
+    ))?;
     attach_proc(options, &root, &scratch)?;
     attach_dev(options, &root, &scratch)?;
     let exec_allowed = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV);
@@ -120,22 +126,15 @@ fn make_private(options: &Options<'_>) -> Result<(), Error> {
     ))
 }
 
-/// The directory of `--root` as a mount of its own, stacked onto `/` (entered later, by [`switch_root`]).
-fn attach_root(options: &Options<'_>) -> Result<Fd, Error> {
-    let root = sys::fd::open_tree(
-        CWD,
-        options.root,
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
-    )
-    .map_err(at(Step::Mounts, Call::OpenTree, Subject::Root))?;
+/// The directory of `--root`, and a detached mount of it.
+fn open_root(options: &Options<'_>) -> Result<(Fd, Fd), Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let place = sys::fd::open(options.root, flags, Mode::empty());
+    let place = place.map_err(at(Step::Mounts, Call::Open, Subject::Root))?;
+    let root = clone_tree(place.as_fd(), c"").map_err(at(Step::Mounts, Call::OpenTree, Subject::Root))?;
     let wanted = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::READ_ONLY);
     restrict(&root, wanted, options, Subject::Root)?;
-    move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
-        Step::Mounts,
-        Call::MoveMount,
-        Subject::Root,
-    ))?;
-    Ok(root)
+    Ok((place, root))
 }
 
 /// A fresh procfs: it shows the pid namespace of this process.
@@ -152,12 +151,19 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
     if !options.guards.has(Guard::ProcMasks) {
         return Ok(());
     }
+    let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     for file in MASKED_PROC_FILES {
+        // Looked for first: a mask that finds no place would cost a grace period of the kernel's to take back.
+        let place = match open_inside(&proc, file, OFlags::PATH) {
+            Err(Errno::NOENT) => continue,
+            place => place.map_err(at(Step::Mounts, Call::Open, MASKED))?,
+        };
         let mask = scratch.tree(c"void", MountAttributes::READ_ONLY, options, MASKED)?;
-        match move_mount(mask.as_fd(), c"", proc.as_fd(), file, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(at(Step::Mounts, Call::MoveMount, MASKED)(errno)),
-        }
+        move_mount(mask.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
+            Step::Mounts,
+            Call::MoveMount,
+            MASKED,
+        ))?;
     }
     Ok(())
 }
@@ -226,28 +232,34 @@ fn switch_root(root: &Fd) -> Result<(), Error> {
     rustix::process::fchdir(root).map_err(at(Step::Root, Call::Chdir, Subject::Root))?;
     // Old and new root in one place: the new one becomes `/`, the old one is stacked on top of it …
     rustix::process::pivot_root(c".", c".").map_err(at(Step::Root, Call::PivotRoot, Subject::Root))?;
-    // … and the first place of the scratch space on top of that. Both go, and with them every mount of the host.
-    unmount(c".", UnmountFlags::DETACH).map_err(at(Step::Root, Call::Umount, TMP))?;
+    // … and goes, and with it every mount of the host.
     unmount(c".", UnmountFlags::DETACH).map_err(at(Step::Root, Call::Umount, Subject::Root))?;
+    if !is_on_top(root)? {
+        // `--root /`: the scratch space's first place was on top of the old root, and went in its stead.
+        unmount(c".", UnmountFlags::DETACH).map_err(at(Step::Root, Call::Umount, Subject::Root))?;
+    }
     // pivot_root(2) leaves open whether the caller's root moves along; chroot(2) does not.
     rustix::process::chroot(c".").map_err(at(Step::Root, Call::Chroot, Subject::Root))?;
     check_root(root)
 }
 
-/// Trusts nothing of the above: the working directory must be `/` (CVE-2024-21626), and `/..` the very same mount.
+/// Trusts nothing of the above: the working directory must be `/` (CVE-2024-21626), and nothing on top of the root.
 fn check_root(root: &Fd) -> Result<(), Error> {
-    let fail = |call| at(Step::Root, call, Subject::Root);
+    let fail = at(Step::Root, Call::Getcwd, Subject::Root);
     let mut path = [0; 64];
-    if sys::working_directory(&mut path).map_err(fail(Call::Getcwd))? != b"/" {
-        return Err(fail(Call::Getcwd)(Errno::XDEV));
-    }
-    let place = |path: &CStr, flags| {
+    let is_root = sys::working_directory(&mut path).map_err(&fail)? == b"/";
+    if is_root && is_on_top(root)? { Ok(()) } else { Err(fail(Errno::XDEV)) }
+}
+
+/// Whether `/..`, which leads to what is mounted on top of the root, is the root itself.
+fn is_on_top(root: &Fd) -> Result<bool, Error> {
+    let mount_and_inode = |path: &CStr, flags| {
         let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
-        rustix::fs::statx(root, path, flags, wanted).map(|statx| (statx.stx_mnt_id, statx.stx_ino))
+        rustix::fs::statx(root, path, flags, wanted)
+            .map(|statx| (statx.stx_mnt_id, statx.stx_ino))
+            .map_err(at(Step::Root, Call::Statx, Subject::Root))
     };
-    let here = place(c"", AtFlags::EMPTY_PATH).map_err(fail(Call::Statx))?;
-    let above = place(c"/..", AtFlags::empty()).map_err(fail(Call::Statx))?;
-    if here == above { Ok(()) } else { Err(fail(Call::Statx)(Errno::XDEV)) }
+    Ok(mount_and_inode(c"", AtFlags::EMPTY_PATH)? == mount_and_inode(c"/..", AtFlags::empty())?)
 }
 
 /// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
@@ -256,7 +268,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn mount(options: &Options<'_>) -> Result<Scratch, Error> {
+    fn mount(options: &Options<'_>, place: &Fd) -> Result<Scratch, Error> {
         let context = new_filesystem(c"tmpfs", TMP)?;
         let inodes = options.limits.tmp / BYTES_PER_INODE + OWN_INODES;
         for (key, value) in [(c"size", options.limits.tmp), (c"nr_inodes", inodes)] {
@@ -268,9 +280,10 @@ impl Scratch {
             ))?;
         }
         let mount = create(&context, MountAttrFlags::MOUNT_ATTR_NOSUID, TMP)?;
-        // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on top
-        // of the old root, goes with the old root.
-        move_mount(mount.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
+        // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on the
+        // directory of `--root` in the old tree, goes with the old tree.
+        let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(mount.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
             Step::Mounts,
             Call::MoveMount,
             TMP,
