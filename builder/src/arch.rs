@@ -185,3 +185,33 @@ fn has_intel_vendor() -> bool {
     let vendor = std::arch::x86_64::__cpuid(0);
     [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == b"GenuineIntel"
 }
+
+/// A successful open(2), openat(2) or openat2(2), as a tracer sees it when the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenCall {
+    /// Where the path's text stands in the thread's memory.
+    pub path: u64,
+    /// The directory that a relative path starts from; negative for the working directory.
+    pub directory: i32,
+    /// The descriptor that was returned.
+    pub fd: u32,
+}
+
+/// What a thread that is stopped at a system call has opened. At a call's entry the result register holds -ENOSYS,
+/// so a result that is a descriptor says that the call has returned.
+#[cfg(target_arch = "x86_64")]
+pub fn open_call(registers: &nix::libc::user_regs_struct) -> Option<OpenCall> {
+    /// The code segment of 32-bit programs.
+    const USER32: u64 = 0x23;
+    const WORKING_DIRECTORY: i32 = -1;
+    let fd = u32::try_from(registers.rax).ok().filter(|&fd| fd <= i32::MAX as u32)?;
+    let descriptor = |register: u64| register as u32 as i32;
+    let (path, directory) = match (registers.cs == USER32, registers.orig_rax) {
+        (false, 2) => (registers.rdi, WORKING_DIRECTORY),
+        (false, 257 | 437) => (registers.rsi, descriptor(registers.rdi)),
+        (true, 5) => (registers.rbx, WORKING_DIRECTORY),
+        (true, 295 | 437) => (registers.rcx, descriptor(registers.rbx)),
+        _ => return None,
+    };
+    Some(OpenCall { path, directory, fd })
+}

@@ -48,6 +48,7 @@ pub mod sizes;
 pub mod skeleton;
 pub mod staging;
 pub mod sysroot;
+pub mod trace;
 pub mod treemap;
 pub mod verify;
 pub mod write;

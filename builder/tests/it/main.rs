@@ -15,6 +15,7 @@ mod resolve;
 mod scene;
 mod script;
 mod sysroot;
+mod trace;
 mod verify;
 
 /// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.

@@ -1,0 +1,70 @@
+//! What commands open, as the kernel sees it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use builder::trace::{Trace, as_recipe, trace};
+
+fn traced(words: &[&str]) -> Trace {
+    let command: Vec<OsString> = words.iter().map(Into::into).collect();
+    trace(&command).unwrap()
+}
+
+fn lacks(trace: &Trace, path: &Path) -> bool {
+    trace.lacking(|_| false).contains(path)
+}
+
+#[test]
+fn files_of_children_are_seen_and_links_with_their_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    std::fs::write(&file, "x").unwrap();
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    let script = format!("cd {}; (cat link; true) > out; cat out; exit 3", dir.path().display());
+    let trace = traced(&["sh", "-c", &script]);
+    assert_eq!(trace.exit_code, 3);
+    assert!(lacks(&trace, &link) && lacks(&trace, &file), "{:?}", trace.read);
+    assert!(lacks(&trace, Path::new("/usr/bin/cat")));
+    assert!(!lacks(&trace, &dir.path().join("out")), "what the command itself made is no part of an image");
+}
+
+#[test]
+fn a_script_is_seen_with_its_interpreter() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("script");
+    std::fs::write(&script, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let trace = traced(&[script.to_str().unwrap()]);
+    assert!(lacks(&trace, &script), "{:?}", trace.read);
+    assert!(trace.read.iter().any(|path| path.ends_with("dash") || path.ends_with("bash")));
+}
+
+#[test]
+fn threads_are_seen() {
+    let program = "import threading\nt = threading.Thread(target=lambda: open('/etc/hostname').read())\nt.start(); t.join()";
+    let trace = traced(&["python3", "-c", program]);
+    assert_eq!(trace.exit_code, 0);
+    assert!(lacks(&trace, Path::new("/etc/hostname")), "{:?}", trace.read);
+}
+
+#[test]
+fn what_is_planned_and_what_the_sandbox_makes_is_not_lacking() {
+    let trace = traced(&["cat", "/etc/hostname", "/proc/self/status", "/dev/null"]);
+    let lacking = trace.lacking(|path| path == Path::new("/etc/hostname"));
+    let listed = |path: &str| lacking.contains(&PathBuf::from(path));
+    assert!(!listed("/etc/hostname") && !listed("/dev/null"));
+    assert!(!lacking.iter().any(|path| path.starts_with("/proc")));
+    assert!(as_recipe(&lacking).contains("libc.so.6"));
+}
+
+#[test]
+fn a_signal_of_the_command_is_its_own() {
+    assert_eq!(traced(&["sh", "-c", "trap 'exit 7' USR1; kill -USR1 $$; exit 1"]).exit_code, 7);
+    assert_eq!(traced(&["sh", "-c", "kill -TERM $$"]).exit_code, 128 + 15);
+}
+
+#[test]
+fn a_command_that_does_not_exist() {
+    let error = trace(&["/no/such".into()]).unwrap_err().to_string();
+    assert!(error.starts_with("`/no/such` cannot be started: "), "{error}");
+}
