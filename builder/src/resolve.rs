@@ -3,7 +3,7 @@
 //! Every program is laid out as its own loader would do it ([`crate::loader`]); the results are merged in the order of
 //! the request, so the closure does not depend on the number of threads. Nothing is executed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +13,10 @@ use rayon::prelude::*;
 use crate::arch::{self, Arch, Cpu};
 use crate::closure::{Closure, Member, MemberKind, Reason, Why};
 use crate::dlopen::{self, Wish};
-use crate::elf::{Abi, ElfError, NeededTag};
+use crate::elf::{Abi, ElfError, ElfFacts, NeededTag};
 use crate::loader::objects::{Content, Objects, Place};
 use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Rule, Setting, Tree};
+use crate::nss;
 use crate::script;
 use crate::sysroot::Sysroot;
 
@@ -37,6 +38,8 @@ pub struct Options {
     pub dlopen: DlopenLevel,
     /// The CPUs that the image is for.
     pub hwcaps: Hwcaps,
+    /// Services of the image's nsswitch.conf; their modules come with every program that has glibc.
+    pub name_services: BTreeSet<String>,
 }
 
 /// The CPUs that libraries are chosen for.
@@ -57,6 +60,7 @@ impl Default for Options {
             search_path: standard.map(PathBuf::from).to_vec(),
             dlopen: DlopenLevel::default(),
             hwcaps: Hwcaps::UpTo(arch::Level::Baseline),
+            name_services: BTreeSet::new(),
         }
     }
 }
@@ -277,9 +281,23 @@ impl<'a> World<'a> {
                 return Err(not_found(&process, missing.by, &process.name(missing.name)));
             }
             uses.extend(edges(&process, 0));
+            self.open_name_services(&mut process, uses);
             self.open_wishes(&mut process, uses)?;
         }
         Ok(())
+    }
+
+    /// Loads the modules of the name services that libc opens; it passes over those that are not there.
+    fn open_name_services(&self, process: &mut Process, uses: &mut Vec<Use>) {
+        let is_libc = |facts: &ElfFacts| facts.soname.as_deref().is_some_and(|name| name == "libc.so.6");
+        let mut objects = 0..process.loaded.len();
+        let Some(libc) = objects.find(|&index| is_libc(process.loaded[index].facts())) else { return };
+        for service in &self.options.name_services {
+            if let Some(module) = nss::module(service) {
+                let why = Why::NssModule { service: service.clone() };
+                open_library(process, libc, &module, why, uses);
+            }
+        }
     }
 
     /// Loads what the objects of a process open while they run; what that loads may open more.
@@ -305,15 +323,10 @@ impl<'a> World<'a> {
         uses: &mut Vec<Use>,
     ) -> Result<(), Error> {
         for soname in &wish.sonames {
-            let first = process.edges.len();
-            if !process.dlopen(by, soname) {
-                continue;
-            }
-            let opened = uses.len();
-            uses.extend(edges(process, first));
             let why = Why::Dlopen { soname: soname.clone(), priority: wish.origin.clone() };
-            uses[opened].claim = Claim::Other(why);
-            return Ok(());
+            if open_library(process, by, soname, why, uses) {
+                return Ok(());
+            }
         }
         match wish.level {
             DlopenLevel::Required => Err(not_found(process, by, &wish.sonames[0])),
@@ -340,6 +353,17 @@ fn start<'w>(tree: &'w Tree<'w>, program: &Arc<Place>, by: &[PathBuf]) -> Result
         NoProcess::NoLoader { path, errno } => Err(Error::Open { path, needed_by: needed_by(), errno }),
         NoProcess::BadLoader { path } => Err(Error::NotExecutable { path, needed_by: needed_by() }),
     })
+}
+
+/// Opens a library as dlopen(3) would; `why` is what it is there for. False when that is not possible.
+fn open_library(process: &mut Process, by: usize, soname: &OsStr, why: Why, uses: &mut Vec<Use>) -> bool {
+    let (first, opened) = (process.edges.len(), uses.len());
+    if !process.dlopen(by, soname) {
+        return false;
+    }
+    uses.extend(edges(process, first));
+    uses[opened].claim = Claim::Other(why);
+    true
 }
 
 /// The edges of a process from the one at `first`.
