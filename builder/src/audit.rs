@@ -5,6 +5,7 @@
 //! entered with chroot(8), which needs root.
 
 mod answer;
+mod lint;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::loader::{Edge, Missing, NoProcess, Process, Setting, Tree};
 use crate::sysroot::Sysroot;
 
 pub use answer::Answer;
+pub use lint::{Lint, LintKind, lint};
 
 /// What is audited.
 #[derive(Debug, Clone)]
@@ -119,10 +121,7 @@ pub enum Error {
 
 /// Compares every dynamic ELF file of a root with what the root's own loader says.
 pub fn audit(options: &Options) -> Result<AuditReport, Error> {
-    let sysroot = Sysroot::new(&options.root).map_err(|error| Error::Root {
-        path: options.root.clone(),
-        errno: rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO),
-    })?;
+    let sysroot = open_root(options)?;
     let objects = Objects::new(&sysroot);
     let setting =
         Setting { library_path: vec![], cpu: Cpu::host(), conf_without_cache: false, preload: true };
@@ -141,6 +140,13 @@ pub fn audit(options: &Options) -> Result<AuditReport, Error> {
         }
     }
     Ok(report)
+}
+
+fn open_root(options: &Options) -> Result<Sysroot, Error> {
+    Sysroot::new(&options.root).map_err(|error| Error::Root {
+        path: options.root.clone(),
+        errno: rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO),
+    })
 }
 
 /// Every regular file below `directories` that is a dynamic ELF file, sorted by directory and name.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 
 use crate::cause::{Because, Cause};
 use crate::closure::{Closure, MemberKind};
@@ -116,6 +117,11 @@ impl Judged {
     fn check_contents(&self, image: &Image, digests: &FileDigests) -> Result<(), Error> {
         guards::check_contents(&self.plan, self.owners.as_ref(), digests, &image.recipe.allow)
     }
+}
+
+/// The paths that the image would have; nothing is written.
+pub fn paths(image: &Image) -> Result<BTreeSet<PathBuf>, Error> {
+    Ok(plan(image)?.entries().map(|(path, _)| path.as_path().to_path_buf()).collect())
 }
 
 /// Everything the image asks for, settled.

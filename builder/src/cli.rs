@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -15,7 +15,7 @@ use crate::formats::Format;
 use crate::packs;
 use crate::pattern::Pattern;
 use crate::recipe::{Allowance, Asked, Guard, Place, Recipe};
-use crate::request::{self, Build, Explain, ExplainForm, Image, Question, Request, Run, RunWhat};
+use crate::request::{self, Build, Explain, ExplainForm, Image, Question, Request, Run, RunWhat, Trace};
 use crate::resolve::{DlopenLevel, Options};
 use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
@@ -53,9 +53,15 @@ enum Command {
         /// The tree
         #[arg(long, value_name = "DIR", default_value = "/")]
         root: PathBuf,
+        /// Say instead what the loader accepts and a person should know: dlopen without a note, run paths that
+        /// depend on the working directory, libraries that only a cache leads to
+        #[arg(long)]
+        lint: bool,
         /// Directories inside it; all of its file system by default
         directories: Vec<PathBuf>,
     },
+    /// Run a command here and list the files it opens that the image lacks: capsule trace [OPTION…] -- COMMAND [ARGUMENT…]
+    Trace(ImageArgs),
     /// Run a command in a bundle's sandbox: capsule run BUNDLE [OPTION…] -- COMMAND [ARGUMENT…]
     Run(RunArgs),
     /// Open a shell on this terminal in a bundle's sandbox
@@ -215,9 +221,9 @@ pub fn request() -> Result<Request, Error> {
     Cli::parse_from(ours).command.into_request(command)
 }
 
-/// What follows the first `--` of `run` is the command, and none of it is ours to read.
+/// What follows the first `--` of `run` and `trace` is the command, and none of it is ours to read.
 fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<Vec<OsString>>) {
-    if arguments.get(1).map(OsString::as_os_str) != Some(OsStr::new("run")) {
+    if !arguments.get(1).is_some_and(|command| command == "run" || command == "trace") {
         return (arguments, None);
     }
     match arguments.iter().position(|argument| argument == "--") {
@@ -238,10 +244,17 @@ impl Command {
             Command::Explain(args) => Request::Explain(args.into_question()?),
             Command::Verify { bundle } => Request::Verify { bundle },
             Command::Diff { one, other } => Request::Diff { one, other },
-            Command::Audit { root, directories } if directories.is_empty() => {
-                Request::Audit(audit::Options { root, ..audit::Options::default() })
+            Command::Audit { root, lint, directories } => {
+                let whole = audit::Options::default().directories;
+                let directories = if directories.is_empty() { whole } else { directories };
+                let options = audit::Options { root, directories };
+                if lint { Request::Lint(options) } else { Request::Audit(options) }
             }
-            Command::Audit { root, directories } => Request::Audit(audit::Options { root, directories }),
+            Command::Trace(mut args) => {
+                let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
+                args.binaries.push(PathBuf::from(&command[0]));
+                Request::Trace(Trace { image: args.into_image()?, command })
+            }
             Command::Bench { what, rounds } => Request::Bench(bench::Bench { what, rounds }),
             Command::Doctor { json } => {
                 Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })

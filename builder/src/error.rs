@@ -149,6 +149,9 @@ pub enum Error {
     /// An audit cannot be made.
     #[error(transparent)]
     Audit(crate::audit::Error),
+    /// A command cannot be traced.
+    #[error("{0}")]
+    Trace(crate::trace::Error),
     /// init cannot be started.
     #[error("`{}` cannot be started: {}", path.display(), cause(error))]
     Start {
@@ -157,8 +160,8 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
-    /// `run` without a command.
-    #[error("no command after `--`\n  hint: capsule run BUNDLE [options] -- CMD ARG…")]
+    /// `run` or `trace` without a command.
+    #[error("no command\n  hint: it comes last, as in `-- CMD ARG…`")]
     NoCommand,
     /// A template could not be filled in: a bug of ours.
     #[error("template `{template}`: {what}")]

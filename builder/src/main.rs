@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{audit, bench, build, cli, diff, doctor, explain, runner, seccomp, verify};
+use builder::{audit, bench, build, cli, diff, doctor, explain, runner, seccomp, trace, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -39,6 +39,12 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             let report = audit::audit(&options).map_err(Error::Audit)?;
             return Ok(told(&report, report.mismatches.is_empty()));
         }
+        Request::Lint(options) => {
+            let lints = audit::lint(&options).map_err(Error::Audit)?;
+            print(&lints.iter().map(|lint| format!("{lint}\n")).collect::<String>());
+            return Ok(if lints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Request::Trace(request) => print(&trace::report(&request)?),
         Request::Run(request) => match runner::run(request)? {},
         Request::Bench(request) => print(&bench::bench(request)?),
         Request::Doctor(form) => {

@@ -37,6 +37,10 @@ pub enum Request {
     },
     /// `capsule audit`
     Audit(audit::Options),
+    /// `capsule audit --lint`
+    Lint(audit::Options),
+    /// `capsule trace`
+    Trace(Trace),
     /// `capsule run`, `shell`: become the bundle's init.
     Run(Run),
     /// `capsule bench`
@@ -56,6 +60,15 @@ pub struct Image {
     pub options: resolve::Options,
     /// The time of everything in the image, in seconds since 1970.
     pub time: u32,
+}
+
+/// A command that is run to see what it opens.
+#[derive(Debug)]
+pub struct Trace {
+    /// What is in the image already.
+    pub image: Image,
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
 }
 
 /// A bundle to make.

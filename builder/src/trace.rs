@@ -75,6 +75,20 @@ pub fn trace(command: &[OsString]) -> Result<Trace, Error> {
     Ok(tracer.trace)
 }
 
+/// `capsule trace`: runs the command and gives the lines that its recipe lacks.
+pub fn report(request: &crate::request::Trace) -> Result<String, crate::error::Error> {
+    // Before the command runs: a recipe with a mistake must not cost a run.
+    let planned = crate::build::paths(&request.image)?;
+    let trace = trace(&request.command).map_err(crate::error::Error::Trace)?;
+    let lacking = trace.lacking(|path| planned.contains(path));
+    let words: Vec<_> = request.command.iter().map(|word| word.to_string_lossy()).collect();
+    let heading = format!("# `{}` ended with {} and opened", words.join(" "), trace.exit_code);
+    Ok(match lacking.len() {
+        0 => format!("{heading} nothing that the image lacks\n"),
+        count => format!("{heading} {count} files that the image lacks\n{}", as_recipe(&lacking)),
+    })
+}
+
 impl Trace {
     /// The files that are neither in a plan nor made by the command itself, each with the links that lead to it.
     ///

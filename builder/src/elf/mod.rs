@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 mod read;
 
-pub use read::{identify, parse};
+pub use read::{identify, imports, parse};
 
 /// The part of the header that decides whether a loader takes the file at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

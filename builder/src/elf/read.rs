@@ -12,6 +12,7 @@ use goblin::elf::Elf;
 use goblin::elf::dynamic::{self, Dyn, Dynamic};
 use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_NOTE, ProgramHeader};
+use goblin::elf::sym::{Sym, Symtab};
 
 use super::{Abi, Class, ElfError, ElfFacts, ElfKind, Needed, NeededTag};
 
@@ -62,6 +63,26 @@ pub fn parse(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
         image.read_dynamic(&dynamic, &mut facts)?;
     }
     Ok(facts)
+}
+
+/// Whether the file imports a symbol: it is in the dynamic symbol table, and not defined there.
+///
+/// False where the table cannot be read. Its length stands nowhere; linkers put the string table behind it.
+pub fn imports(bytes: &[u8], name: &[u8]) -> bool {
+    let read = || {
+        let (header, class) = header(bytes).ok()?;
+        let image = Image::new(bytes, &header, class).ok()?;
+        let info = image.dynamic().ok()??.info;
+        let size = Sym::size(image.ctx.container);
+        let count = info.strtab.checked_sub(info.symtab)? / size;
+        let symbols = Symtab::parse(bytes, info.symtab, count.min(bytes.len() / size), image.ctx).ok()?;
+        let is_named = |symbol: &Sym| {
+            let text = info.strtab.checked_add(symbol.st_name).and_then(|at| bytes.get(at..));
+            text.is_some_and(|text| text.starts_with(name) && text.get(name.len()) == Some(&0))
+        };
+        Some(symbols.iter().any(|symbol| symbol.is_import() && is_named(&symbol)))
+    };
+    read().unwrap_or(false)
 }
 
 /// The checks of glibc's `open_verify` that make a file fatal, in its order.

@@ -7,7 +7,7 @@
 pub mod cache;
 pub mod conf;
 mod glibc;
-mod mapped;
+pub(crate) mod mapped;
 mod musl;
 pub mod names;
 pub mod objects;

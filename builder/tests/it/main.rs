@@ -7,6 +7,7 @@ mod elf_file;
 mod explain;
 mod formats;
 mod guards;
+mod lints;
 mod loader;
 mod machine;
 mod questions;

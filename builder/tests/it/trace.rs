@@ -68,3 +68,15 @@ fn a_command_that_does_not_exist() {
     let error = trace(&["/no/such".into()]).unwrap_err().to_string();
     assert!(error.starts_with("`/no/such` cannot be started: "), "{error}");
 }
+
+#[test]
+fn the_command_line_prints_lines_for_a_recipe() {
+    let capsule = || assert_cmd::Command::cargo_bin("capsule").unwrap();
+    let output = capsule().args(["trace", "--", "cat", "/etc/hostname"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("include = [\n") && text.contains("    \"/etc/hostname\",\n"), "{text}");
+    assert!(!text.contains("libc.so.6"), "the closure of the command is planned already: {text}");
+    let bare = capsule().arg("trace").output().unwrap();
+    assert_eq!(bare.status.code(), Some(125));
+}
