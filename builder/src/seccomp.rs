@@ -11,6 +11,7 @@ use crate::error::cause;
 #[path = "../../init/policy/mod.rs"]
 pub mod policy;
 
+use policy::Policy;
 use policy::image::{INSTRUCTION, Image, MAX_INSTRUCTIONS};
 
 /// What to compile, and where to.
@@ -67,7 +68,9 @@ pub enum Error {
 pub fn compile(request: &CompileRequest) -> Result<Compiled, Error> {
     let path = &request.policy;
     let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
-    let bytes = policy::compile(&text).map_err(|mistake| Error::Policy { path: path.clone(), mistake })?;
+    let wrong = |mistake| Error::Policy { path: path.clone(), mistake };
+    Policy::parse(&text).and_then(|policy| policy.can_start()).map_err(wrong)?;
+    let bytes = policy::compile(&text).map_err(wrong)?;
     let output = request.output.clone().unwrap_or_else(|| path.with_extension("bpf"));
     write(&output, &bytes).map_err(|source| Error::Write { path: output.clone(), source })?;
     Ok(Compiled { output, instructions: instructions(&bytes) })

@@ -8,6 +8,10 @@ use super::names;
 /// How many `--net` modes there are: none, loopback, host, in this order.
 pub const MODES: usize = 3;
 
+/// What init does between the filter and the program: it hands the listener over, says that the clocks
+/// start, and executes, or says why not. A policy that forbids one of these could start nothing.
+pub const MADE_BY_INIT: [&str; 6] = ["sendmsg", "close", "clock_gettime", "write", "execve", "exit_group"];
+
 /// What to do with every system call, in the order the lines were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -128,6 +132,11 @@ pub enum Cause {
     TooWide(String),
     /// The test can never hold.
     NeverHolds,
+    /// The policy does not allow a call of [`MADE_BY_INIT`].
+    NeededByInit {
+        /// The call.
+        call: &'static str,
+    },
     /// A second `default`.
     SecondDefault {
         /// The first one's line.
@@ -163,6 +172,9 @@ impl fmt::Display for Cause {
             Cause::Undecided { call } => write!(f, "`{call}` needs a last line without `when`"),
             Cause::TooWide(word) => write!(f, "`{word}` needs more than 32 bits: compare `argN:64`"),
             Cause::NeverHolds => write!(f, "this test can never hold"),
+            Cause::NeededByInit { call } => {
+                write!(f, "`{call}` has to be allowed: init makes it itself, once the filter is there")
+            }
             Cause::SecondDefault { line } => write!(f, "line {line} gives the default already"),
             Cause::NoDefault => write!(f, "no line gives the default"),
             Cause::TooLong { instructions } => {
@@ -204,6 +216,27 @@ impl Policy {
         let (_, default) = default.ok_or(Error { line: last, column: 1, cause: Cause::NoDefault })?;
         every_call_is_decided(&calls)?;
         Ok(Policy { default, calls })
+    }
+
+    /// Whether init can start a program under this policy.
+    ///
+    /// # Errors
+    /// The first call of [`MADE_BY_INIT`] that is killed by some line, or not allowed by its last one.
+    pub fn can_start(&self) -> Result<(), Error> {
+        let refused = |name: &&'static str| {
+            let number = names::call(name);
+            let last = number.and_then(|number| self.calls.get(&number)).and_then(|rules| rules.last());
+            let answer = last.map_or(self.default, |rule| rule.action);
+            answer != Action::Allow || number.is_some_and(|number| self.kills(number))
+        };
+        match MADE_BY_INIT.iter().find(|name| refused(name)) {
+            None => Ok(()),
+            Some(call) => {
+                let rules = names::call(call).and_then(|number| self.calls.get(&number));
+                let line = rules.and_then(|rules| rules.last()).map_or(1, |rule| rule.line);
+                Err(Error { line, column: 1, cause: Cause::NeededByInit { call } })
+            }
+        }
     }
 
     /// Whether some line kills the call, or every unnamed number is killed and it is one of them.

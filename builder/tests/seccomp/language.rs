@@ -128,7 +128,11 @@ fn no_line_of_the_default_policy_is_longer_than_a_wide_screen() {
 fn compiling_a_file_writes_beside_it_and_says_how_long_the_programs_are() {
     let directory = tempfile::tempdir().unwrap();
     let policy = directory.path().join("mine.policy");
-    std::fs::write(&policy, "default kill # x\nallow read write exit_group # x\n").unwrap();
+    std::fs::write(
+        &policy,
+        "default kill # x\nallow read write close execve exit_group clock_gettime sendmsg # x\n",
+    )
+    .unwrap();
     let request = CompileRequest { policy, output: None };
     let compiled = builder::seccomp::compile(&request).unwrap();
     assert_eq!(compiled.output, directory.path().join("mine.bpf"));
@@ -165,9 +169,21 @@ fn the_command_says_what_is_wrong_in_one_line_and_fails() {
     std::fs::write(&policy, "default EPERM\n").unwrap();
     let reason = "the line gives no reason: end it with `# why`";
     assert_eq!(compile(), (Some(1), format!("error: `{path}:1:14` {reason}\n")));
-    std::fs::write(&policy, "default EPERM # x\n").unwrap();
+    std::fs::write(&policy, "default allow # x\n").unwrap();
     let (code, told) = compile();
     assert!(code == Some(0) && told.ends_with("mine.bpf: 7 instructions\n"), "{told}");
+}
+
+#[test]
+fn a_policy_under_which_init_could_start_nothing_is_refused() {
+    let compile =
+        |text: &str| Policy::parse(text).unwrap().can_start().map_err(|mistake| mistake.to_string());
+    let rest = "has to be allowed: init makes it itself, once the filter is there";
+    assert_eq!(compile("default kill # x\n"), Err(format!("1:1: `sendmsg` {rest}")));
+    let execve = "default allow # x\n\nkill execve when net == host # x\nallow execve # x\n";
+    assert_eq!(compile(execve), Err(format!("4:1: `execve` {rest}")));
+    assert_eq!(compile("default allow # x\nEPERM write # x\n"), Err(format!("2:1: `write` {rest}")));
+    assert_eq!(compile(DEFAULT), Ok(()));
 }
 
 #[test]
@@ -176,7 +192,7 @@ fn a_missing_policy_and_an_unwritable_output_are_told_apart() {
     let policy = directory.path().join("no.policy");
     let missing = builder::seccomp::compile(&CompileRequest { policy: policy.clone(), output: None });
     assert!(matches!(missing, Err(Error::Read { .. })));
-    std::fs::write(&policy, "default kill # x\n").unwrap();
+    std::fs::write(&policy, "default allow # x\n").unwrap();
     let output = Some(directory.path().join("no/such/place.bpf"));
     let unwritable = builder::seccomp::compile(&CompileRequest { policy, output });
     assert!(matches!(unwritable, Err(Error::Write { .. })));
