@@ -14,7 +14,7 @@ use crate::guest::Guest;
 use crate::initramfs::{self, PROBES};
 use crate::kernel::Kernel;
 use crate::message::Observation;
-use crate::plan::{Plan, Watch};
+use crate::plan::{Place, Plan, Step, Watch};
 use crate::qemu::{Accel, Machine};
 use crate::suite::probe_bind;
 use crate::vm::{Deadlines, Failure, Session, Vm};
@@ -28,6 +28,23 @@ pub enum Cgroup {
     V1,
 }
 
+/// Who runs init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Root, as a judge's daemon is.
+    Root,
+    /// An ordinary user, whose sandboxes have a user namespace and no cgroup.
+    User,
+}
+
+/// A world and what is tried in it.
+pub struct Visit {
+    /// The world.
+    pub world: World,
+    /// The cases, in order.
+    pub cases: Vec<Case>,
+}
+
 /// Where cases run.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -35,15 +52,18 @@ pub struct World {
     pub kernel: Kernel,
     /// Its control groups.
     pub cgroup: Cgroup,
+    /// Who runs init; the cases say so too.
+    pub identity: Identity,
     /// Options of every sandbox run in it.
     pub options: Vec<String>,
 }
 
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cgroup = match self.cgroup {
-            Cgroup::V2 => "cgroup v2",
-            Cgroup::V1 => "cgroup v1",
+        let cgroup = match (self.identity, self.cgroup) {
+            (Identity::User, _) => "ordinary user",
+            (Identity::Root, Cgroup::V2) => "cgroup v2",
+            (Identity::Root, Cgroup::V1) => "cgroup v1",
         };
         write!(f, "{}, {cgroup}", self.kernel.short_name())?;
         self.options.iter().try_for_each(|option| write!(f, ", {option}"))
@@ -71,6 +91,8 @@ pub struct Row {
     pub case: String,
     /// Rows of the catalogue of attacks.
     pub ids: Vec<String>,
+    /// What was run, without where the report goes.
+    pub command: String,
     /// What became of it.
     pub verdict: Verdict,
     /// What was seen; nothing when its VM failed before.
@@ -78,16 +100,16 @@ pub struct Row {
 }
 
 impl Campaign<'_> {
-    /// Runs `cases` in each of `worlds` and hands every world's rows to `done` as it ends. The rows come in the order
-    /// of worlds and cases.
-    pub fn run(&self, worlds: &[World], cases: &[Case], done: impl Fn(&World, &[Row]) + Sync) -> Vec<Row> {
-        let waiting = Mutex::new(worlds.iter().enumerate().collect::<VecDeque<_>>());
+    /// Makes all visits and hands every world's rows to `done` as it ends. The rows come in the order of visits and
+    /// cases.
+    pub fn run(&self, visits: &[Visit], done: impl Fn(&World, &[Row]) + Sync) -> Vec<Row> {
+        let waiting = Mutex::new(visits.iter().enumerate().collect::<VecDeque<_>>());
         let finished = Mutex::new(Vec::new());
         let next = || waiting.lock().ok()?.pop_front();
         thread::scope(|scope| {
-            for _ in 0..self.jobs.clamp(1, worlds.len().max(1)) {
+            for _ in 0..self.jobs.clamp(1, visits.len().max(1)) {
                 scope.spawn(|| {
-                    while let Some((index, world)) = next() {
+                    while let Some((index, Visit { world, cases })) = next() {
                         let rows = self.world(world, cases);
                         done(world, &rows);
                         if let Ok(mut finished) = finished.lock() {
@@ -160,7 +182,23 @@ pub fn judge(world: &str, cases: &[Case], seen: &[Observation], secret: &str) ->
 }
 
 fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) -> Row {
-    Row { world: world.to_string(), case: case.step.name.clone(), ids: case.ids.clone(), verdict, seen }
+    Row {
+        world: world.to_string(),
+        case: case.step.name.clone(),
+        ids: case.ids.clone(),
+        command: command(&case.step),
+        verdict,
+        seen,
+    }
+}
+
+fn command(step: &Step) -> String {
+    let runner = match step.place {
+        Place::Bare => return step.argv.join(" "),
+        Place::Sandbox => "init run",
+        Place::User => "(as an ordinary user) init run",
+    };
+    format!("{runner} {} -- {}", step.options.join(" "), step.argv.join(" "))
 }
 
 fn unseen(world: &World, case: &Case, why: &str) -> Row {

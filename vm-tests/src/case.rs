@@ -64,6 +64,14 @@ pub enum Verdict {
 }
 
 impl Case {
+    /// The same case in a sandbox that an ordinary user makes, if it is about something that one has: no limit
+    /// that needs a cgroup, and no guard.
+    pub fn by_user(&self) -> Option<Case> {
+        let name = &self.step.name;
+        let is_same = name.starts_with("capsule/") || name.starts_with("attack/");
+        is_same.then(|| Case { step: self.step.clone().by_user(), ..self.clone() })
+    }
+
     /// Judges what was seen. `secret` is what no sandbox may print.
     pub fn judge(&self, seen: &Observation, secret: &str) -> Verdict {
         if let Some(why) = self.guard.and_then(|guard| unavailable(seen, guard)) {

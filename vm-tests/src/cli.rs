@@ -12,7 +12,7 @@ pub struct Cli {
     #[arg(value_enum, default_value_t = Scope::Subset)]
     pub scope: Scope,
     /// The bundle, as `capsule build` left it.
-    #[arg(long, value_name = "DIR", default_value = "out/bundle")]
+    #[arg(long, value_name = "DIR", default_value = "out/rootfs")]
     pub bundle: PathBuf,
     /// A kernel image instead of the newest Debian cloud kernels; may be repeated.
     #[arg(long, value_name = "PATH")]
@@ -32,6 +32,15 @@ pub struct Cli {
     /// Static guest programs that were built before, instead of building them with cargo.
     #[arg(long, value_name = "DIR")]
     pub guest: Option<PathBuf>,
+    /// Write the results as TAP to FILE.
+    #[arg(long, value_name = "FILE")]
+    pub tap: Option<PathBuf>,
+    /// Write the results as JUnit XML to FILE.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write proof.json and proof.html into DIR.
+    #[arg(long, value_name = "DIR")]
+    pub proof: Option<PathBuf>,
     /// Print every case, not only those that failed.
     #[arg(short, long)]
     pub verbose: bool,

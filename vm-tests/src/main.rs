@@ -2,14 +2,16 @@
 
 mod cli;
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
 use clap::Parser;
 use cli::{Cli, Scope};
-use vm_tests::campaign::{Campaign, Cgroup, Row, World, archive_of};
+use vm_tests::campaign::{Campaign, Cgroup, Identity, Row, Visit, World, archive_of};
 use vm_tests::case::{Case, Verdict};
+use vm_tests::export::{Bundle, Proof, junit, page, tap, write};
 use vm_tests::guest::Guest;
 use vm_tests::host;
 use vm_tests::kernel::Kernel;
@@ -23,11 +25,10 @@ const MATRIX: [(&str, &[Cgroup]); 2] = [("6.1", &[Cgroup::V1, Cgroup::V2]), ("6.
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
-        Ok(tally) => {
-            println!("{tally}");
-            if tally.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    let done = if cli.list { Ok(list(&cli)) } else { prove(&cli) };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -35,49 +36,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<Tally, String> {
-    let cases = cases(cli);
-    if cli.list {
-        cases.iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
-        return Ok(Tally::default());
-    }
+fn list(cli: &Cli) -> bool {
+    cases(cli).iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
+    true
+}
+
+/// Whether everything passed.
+fn prove(cli: &Cli) -> Result<bool, String> {
     let guest = match &cli.guest {
         Some(directory) => Guest::at(directory),
         None => Guest::build().map_err(|error| error.to_string())?,
     };
-    let rows = if cli.host {
-        let rows = host::run(&cli.bundle, &guest, &cli.option, &cases)?;
-        show("host", &rows, cli.verbose);
-        rows
-    } else {
-        in_vms(cli, &guest, &cases)?
-    };
-    let mut tally = Tally::of(&rows);
-    if !cli.host && matches!(cli.scope, Scope::Guards | Scope::Subset | Scope::All) {
-        for guard in guards::unproven(&cli.bundle.join("init"))? {
-            println!("FAIL guard/{guard}: unproven, no case removes it");
-            tally.failed += 1;
-        }
-    }
-    Ok(tally)
+    let proof = if cli.host { on_host(cli, &guest)? } else { in_vms(cli, &guest)? };
+    proof.unproven.iter().for_each(|guard| println!("FAIL guard/{guard}: unproven, no case removes it"));
+    export(cli, &proof)?;
+    println!("{}", proof.tally());
+    Ok(proof.tally().is_green())
 }
 
 fn cases(cli: &Cli) -> Vec<Case> {
-    let mut cases = match cli.scope {
-        Scope::Capsule => capsule::cases(),
-        Scope::Verdicts => verdicts::cases(),
-        Scope::Attacks => attacks::cases(),
-        Scope::Guards => Vec::new(),
-        Scope::Subset | Scope::All => [capsule::cases(), verdicts::cases(), attacks::cases()].concat(),
-    };
-    // What has no sandbox around it, or one with a hole in it, is for VMs only.
-    if !cli.host {
-        if matches!(cli.scope, Scope::Attacks | Scope::Subset | Scope::All) {
-            cases.extend(attacks::controls());
-        }
-        if matches!(cli.scope, Scope::Guards | Scope::Subset | Scope::All) {
-            cases.extend(guards::cases());
-        }
+    let everything = matches!(cli.scope, Scope::Subset | Scope::All);
+    let mut cases = Vec::new();
+    if everything || cli.scope == Scope::Capsule {
+        cases.extend(capsule::cases());
+    }
+    if everything || cli.scope == Scope::Verdicts {
+        cases.extend(verdicts::cases());
+    }
+    if everything || cli.scope == Scope::Attacks {
+        cases.extend(attacks::cases());
+        // What has no sandbox around it, or one with a hole in it, is for VMs only.
+        cases.extend(attacks::controls().into_iter().filter(|_| !cli.host));
+    }
+    if (everything || cli.scope == Scope::Guards) && !cli.host {
+        cases.extend(guards::cases());
     }
     let is_wanted =
         |case: &Case| cli.only.is_empty() || cli.only.iter().any(|text| case.step.name.contains(text));
@@ -85,13 +77,25 @@ fn cases(cli: &Cli) -> Vec<Case> {
     cases
 }
 
-fn in_vms(cli: &Cli, guest: &Guest, cases: &[Case]) -> Result<Vec<Row>, String> {
+fn on_host(cli: &Cli, guest: &Guest) -> Result<Proof, String> {
+    let rows = host::run(&cli.bundle, guest, &cli.option, &cases(cli))?;
+    show("host", &rows, cli.verbose);
+    Ok(Proof::new(Bundle::of(&cli.bundle, None), &[], rows, Vec::new()))
+}
+
+fn in_vms(cli: &Cli, guest: &Guest) -> Result<Proof, String> {
     let initramfs = archive_of(&cli.bundle).ok_or_else(|| no_archive(&cli.bundle))?;
-    let worlds = worlds(cli)?;
+    let bundle = Bundle::of(&cli.bundle, Some(&initramfs));
+    let visits = visits(cli)?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.unwrap_or(cores);
     let campaign = Campaign { initramfs, guest, accel: Accel::Tcg, jobs };
-    Ok(campaign.run(&worlds, cases, |world, rows| show(&world.to_string(), rows, cli.verbose)))
+    let rows = campaign.run(&visits, |world, rows| show(&world.to_string(), rows, cli.verbose));
+    let removes_guards =
+        matches!(cli.scope, Scope::Guards | Scope::Subset | Scope::All) && cli.only.is_empty();
+    let unproven = if removes_guards { guards::unproven(&cli.bundle.join("init"))? } else { Vec::new() };
+    let kernels: Vec<Kernel> = visits.into_iter().map(|visit| visit.world.kernel).collect();
+    Ok(Proof::new(bundle, &kernels, rows, unproven))
 }
 
 fn no_archive(bundle: &Path) -> String {
@@ -101,21 +105,52 @@ fn no_archive(bundle: &Path) -> String {
     )
 }
 
-fn worlds(cli: &Cli) -> Result<Vec<World>, String> {
+/// The worlds, each with its cases.
+fn visits(cli: &Cli) -> Result<Vec<Visit>, String> {
     let everything = cli.scope == Scope::All;
-    let world =
-        |kernel: &Kernel, cgroup| World { kernel: kernel.clone(), cgroup, options: cli.option.clone() };
     let mut worlds = Vec::new();
     for path in &cli.kernel {
         let kernel = Kernel::at(path).map_err(|error| error.to_string())?;
-        worlds.push(world(&kernel, Cgroup::V2));
+        worlds.push((kernel, Cgroup::V2));
     }
     for (series, cgroups) in MATRIX.iter().filter(|_| cli.kernel.is_empty()) {
         let kernel = Kernel::of_series(series).map_err(|error| error.to_string())?;
         let chosen = if everything { cgroups } else { &cgroups[..1] };
-        worlds.extend(chosen.iter().map(|&cgroup| world(&kernel, cgroup)));
+        worlds.extend(chosen.iter().map(|&cgroup| (kernel.clone(), cgroup)));
     }
-    Ok(worlds)
+    let cases = cases(cli);
+    let mut visits = Vec::new();
+    for (kernel, cgroup) in worlds {
+        let world =
+            |identity| World { kernel: kernel.clone(), cgroup, identity, options: cli.option.clone() };
+        visits.push(Visit { world: world(Identity::Root), cases: cases.clone() });
+        // Without root there is no cgroup, and so no difference between the hierarchies.
+        let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
+        if everything && cgroup == Cgroup::V2 && !by_user.is_empty() {
+            visits.push(Visit { world: world(Identity::User), cases: by_user });
+        }
+    }
+    Ok(visits)
+}
+
+fn export(cli: &Cli, proof: &Proof) -> Result<(), String> {
+    let written = |path: &Path, done: io::Result<()>| {
+        done.map_err(|cause| format!("`{}` was not written: {cause}", path.display()))
+    };
+    if let Some(path) = &cli.tap {
+        written(path, write(path, &tap::render(proof)))?;
+    }
+    if let Some(path) = &cli.junit {
+        written(path, write(path, &junit::render(proof)))?;
+    }
+    if let Some(directory) = &cli.proof {
+        let page = page::render(proof).map_err(|error| format!("the page: {error}"))?;
+        for (name, text) in [("proof.json", proof.json()), ("proof.html", page)] {
+            let path = directory.join(name);
+            written(&path, write(&path, &text))?;
+        }
+    }
+    Ok(())
 }
 
 /// One line for a world, then what failed in it; everything when asked for.

@@ -1,0 +1,162 @@
+//! The proof of a bundle, and the forms in which it is written: for CI, for machines, for people.
+
+pub mod junit;
+pub mod page;
+pub mod tap;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::campaign::Row;
+use crate::kernel::Kernel;
+use crate::random::to_hex;
+use crate::tally::Tally;
+
+/// Everything that was tried on one bundle, and how it ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proof {
+    /// Version of this format.
+    pub version: u32,
+    /// When, in seconds since 1970: SOURCE_DATE_EPOCH where it is set, so that a proof can be made again.
+    pub date: u64,
+    /// What was booted.
+    pub bundle: Bundle,
+    /// On what.
+    pub kernels: Vec<Booted>,
+    /// How many passed and failed.
+    pub passed: usize,
+    /// See [`Proof::passed`].
+    pub failed: usize,
+    /// Guards that no case removes.
+    pub unproven: Vec<String>,
+    /// Every case in every world.
+    pub rows: Vec<Row>,
+}
+
+/// A bundle by its digests.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Bundle {
+    /// SHA-256 of init.
+    pub init_sha256: Option<String>,
+    /// SHA-256 of the manifest, which holds the digest of every file of the tree.
+    pub manifest_sha256: Option<String>,
+    /// SHA-256 of the archive that was booted.
+    pub initramfs_sha256: Option<String>,
+}
+
+/// A kernel by its digest.
+#[derive(Debug, Clone, Serialize)]
+pub struct Booted {
+    /// Its package, or its path.
+    pub name: String,
+    /// SHA-256 of the image.
+    pub sha256: String,
+}
+
+impl Proof {
+    /// Puts together what a campaign found.
+    pub fn new(bundle: Bundle, kernels: &[Kernel], rows: Vec<Row>, unproven: Vec<String>) -> Proof {
+        let tally = Tally::of(&rows);
+        let mut seen = BTreeSet::new();
+        let kernels = kernels
+            .iter()
+            .filter(|kernel| seen.insert(kernel.sha256.clone()))
+            .map(|kernel| Booted { name: kernel.name.clone(), sha256: kernel.sha256.clone() });
+        Proof {
+            version: 1,
+            date: date(),
+            bundle,
+            kernels: kernels.collect(),
+            passed: tally.passed,
+            failed: tally.failed + unproven.len(),
+            unproven,
+            rows,
+        }
+    }
+
+    /// The count, guards without a proof included.
+    pub fn tally(&self) -> Tally {
+        Tally { passed: self.passed, failed: self.failed }
+    }
+
+    /// The worlds, in the order in which they were entered.
+    pub fn worlds(&self) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        self.rows.iter().map(|row| row.world.as_str()).filter(|world| seen.insert(*world)).collect()
+    }
+
+    /// `proof.json`: one object, for machines.
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a proof has only strings as keys");
+        text.push('\n');
+        text
+    }
+}
+
+impl Bundle {
+    /// Reads the digests of the bundle in `directory`, whose bootable archive is `archive`.
+    pub fn of(directory: &Path, archive: Option<&Path>) -> Bundle {
+        let digest = |path: PathBuf| fs::read(path).ok().map(|bytes| to_hex(&Sha256::digest(bytes)));
+        Bundle {
+            init_sha256: digest(directory.join("init")),
+            manifest_sha256: digest(directory.join("manifest.json")),
+            initramfs_sha256: archive.and_then(|archive| digest(archive.to_path_buf())),
+        }
+    }
+}
+
+/// Writes `text` to `path`: beside it first, so that what stands there is whole.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn date() -> u64 {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    fixed.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// What is left of `text` for XML and for terminals: no control characters but newline and tab.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
+/// Rows as exports are tested with them.
+#[cfg(test)]
+mod examples {
+    use crate::campaign::Row;
+    use crate::case::Verdict;
+
+    pub fn row(world: &str, case: &str, verdict: Verdict) -> Row {
+        Row {
+            world: world.into(),
+            case: case.into(),
+            ids: vec!["FS-01".into()],
+            command: "init run -- probe".into(),
+            verdict,
+            seen: None,
+        }
+    }
+
+    pub fn rows() -> Vec<Row> {
+        vec![
+            row("6.1", "attack/a", Verdict::Passed),
+            row(
+                "6.1",
+                "attack/<b>&\"\u{1b}",
+                Verdict::Failed(vec!["one\ntwo".into(), "three # four".into()]),
+            ),
+            row("6.12", "attack/a", Verdict::NotApplicable("no such part".into())),
+        ]
+    }
+}

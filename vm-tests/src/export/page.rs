@@ -1,0 +1,229 @@
+//! `proof.html`: one page that needs nothing beside it, for the operator to keep with the bundle.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use super::{Booted, Bundle, Proof, printable};
+use crate::campaign::Row;
+use crate::case::Verdict;
+use crate::message::Observation;
+
+/// The proof as HTML.
+pub fn render(proof: &Proof) -> Result<String, askama::Error> {
+    let worlds = proof.worlds();
+    let page = Page {
+        date: day(proof.date),
+        bundle: &proof.bundle,
+        kernels: &proof.kernels,
+        passed: proof.passed,
+        failed: proof.failed,
+        sections: sections(proof, &worlds),
+        guards: guards(proof, &worlds),
+        details: proof.rows.iter().enumerate().map(|(index, row)| Detail::of(index, row)).collect(),
+        worlds,
+    };
+    page.render()
+}
+
+#[derive(Template)]
+#[template(path = "proof.html")]
+struct Page<'a> {
+    date: String,
+    bundle: &'a Bundle,
+    kernels: &'a [Booted],
+    passed: usize,
+    failed: usize,
+    worlds: Vec<&'a str>,
+    guards: Vec<Line>,
+    sections: Vec<Section>,
+    details: Vec<Detail>,
+}
+
+/// A table: a line for each case, a cell for each world.
+struct Section {
+    title: &'static str,
+    about: &'static str,
+    lines: Vec<Line>,
+}
+
+/// A name and its cells.
+struct Line {
+    name: String,
+    ids: String,
+    cells: Vec<Vec<Cell>>,
+}
+
+/// One result, and where its detail is.
+struct Cell {
+    class: &'static str,
+    word: &'static str,
+    detail: usize,
+}
+
+/// All that is known of one case in one world.
+struct Detail {
+    index: usize,
+    title: String,
+    class: &'static str,
+    word: &'static str,
+    facts: Vec<(&'static str, String)>,
+}
+
+const SECTIONS: [(&str, &str, &str); 4] = [
+    ("capsule/", "A look around", "What somebody sees who looks around inside of the sandbox."),
+    ("verdict/", "Verdicts", "Programs with a known end, and whether the runner says exactly that."),
+    (
+        "attack/",
+        "Attacks",
+        "Hostile probes in the sandbox. Each must be refused, and none may print a canary's secret.",
+    ),
+    (
+        "control/",
+        "Controls",
+        "The same probes as root without a sandbox. Each must get through, or it proves nothing.",
+    ),
+];
+
+fn sections(proof: &Proof, worlds: &[&str]) -> Vec<Section> {
+    let section = |(prefix, title, about)| {
+        let lines = lines(proof, worlds, |case| case.strip_prefix(prefix).map(str::to_string));
+        Section { title, about, lines }
+    };
+    SECTIONS.into_iter().map(section).filter(|section| !section.lines.is_empty()).collect()
+}
+
+/// One line a guard: in each world, its runs with the guard up and with the guard removed.
+fn guards(proof: &Proof, worlds: &[&str]) -> Vec<Line> {
+    let name_of = |case: &str| Some(case.strip_prefix("guard/")?.split(' ').next()?.to_string());
+    let mut lines = lines(proof, worlds, name_of);
+    lines.extend(proof.unproven.iter().map(|guard| Line {
+        name: format!("{guard} (unproven: no case removes it)"),
+        ids: String::new(),
+        cells: Vec::new(),
+    }));
+    lines
+}
+
+/// Rows whose name `line_of` maps to the same line, in the order in which they first came.
+fn lines(proof: &Proof, worlds: &[&str], line_of: impl Fn(&str) -> Option<String>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut known = BTreeMap::new();
+    for (index, row) in proof.rows.iter().enumerate() {
+        let Some(name) = line_of(&row.case) else { continue };
+        let at = *known.entry(name.clone()).or_insert_with(|| {
+            let cells = worlds.iter().map(|_| Vec::new()).collect();
+            lines.push(Line { name: printable(&name), ids: row.ids.join(" "), cells });
+            lines.len() - 1
+        });
+        if let Some(world) = worlds.iter().position(|world| *world == row.world) {
+            let (class, word) = result(&row.verdict);
+            lines[at].cells[world].push(Cell { class, word, detail: index });
+        }
+    }
+    lines
+}
+
+fn result(verdict: &Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Passed => ("passed", "passed"),
+        Verdict::NotApplicable(_) => ("absent", "n/a"),
+        Verdict::Failed(_) => ("failed", "FAILED"),
+    }
+}
+
+impl Detail {
+    fn of(index: usize, row: &Row) -> Detail {
+        let (class, word) = result(&row.verdict);
+        let mut facts = vec![("command", printable(&row.command))];
+        match &row.verdict {
+            Verdict::Passed => {}
+            Verdict::NotApplicable(why) => facts.push(("why", printable(why))),
+            Verdict::Failed(why) => facts.push(("why", printable(&why.join("\n")))),
+        }
+        facts.extend(row.seen.iter().flat_map(seen));
+        Detail { index, title: format!("{} — {}", row.case, row.world), class, word, facts }
+    }
+}
+
+fn seen(seen: &Observation) -> Vec<(&'static str, String)> {
+    let facts = [
+        ("end", format!("{:?} after {} µs", seen.end, seen.wall_us)),
+        ("stdout", excerpt(&seen.stdout)),
+        ("stderr", excerpt(&seen.stderr)),
+        ("report", excerpt(&seen.report)),
+        ("cgroup", seen.peeked.join("\n")),
+        ("left behind", seen.leftovers.join("\n")),
+    ];
+    facts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// The page stays small: whoever needs all of it has proof.json.
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    let printable = printable(text);
+    match printable.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} … ({} bytes)", &printable[..end], text.len()),
+        None => printable,
+    }
+}
+
+/// Seconds since 1970 as a day, by the algorithm for the proleptic Gregorian calendar with years from March.
+fn day(seconds: u64) -> String {
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::examples;
+
+    #[test]
+    fn days_are_those_of_date_1() {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (1_767_225_599, "2025-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(day(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn every_case_has_a_cell_that_leads_to_its_detail() {
+        let proof = Proof::new(Bundle::default(), &[], examples::rows(), vec!["swap".into()]);
+        let page = render(&proof).unwrap();
+        for index in 0..3 {
+            assert!(page.contains(&format!("href=\"#d{index}\"")), "no cell leads to {index}");
+            assert!(page.contains(&format!("id=\"d{index}\"")), "no detail {index}");
+        }
+        assert!(page.contains("swap (unproven"));
+    }
+
+    #[test]
+    fn what_a_guest_prints_is_no_markup() {
+        let proof = Proof::new(Bundle::default(), &[], examples::rows(), vec![]);
+        let page = render(&proof).unwrap();
+        assert!(!page.contains("attack/<b>"), "{page}");
+        assert!(!page.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_page_asks_for_nothing_from_elsewhere() {
+        let proof = Proof::new(Bundle::default(), &[], examples::rows(), vec![]);
+        let page = render(&proof).unwrap();
+        for word in ["http://", "https://", "src=", "@import", "<script", "<link"] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+}
