@@ -142,7 +142,7 @@ impl Detail {
             Verdict::Failed(why) => facts.push(("why", printable(&why.join("\n")))),
         }
         facts.extend(row.seen.iter().flat_map(seen));
-        Detail { index, title: format!("{} — {}", row.case, row.world), class, word, facts }
+        Detail { index, title: printable(&format!("{} — {}", row.case, row.world)), class, word, facts }
     }
 }
 

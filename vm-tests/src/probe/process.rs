@@ -13,7 +13,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("process/signal-outside", &["PR-01", "PR-23"], signal_outside).escapes_bare(),
     Attack::new("process/signal-every-number", &["PR-01"], signal_every_number),
     Attack::new("process/stop-parent", &["PR-02"], stop_parent),
-    Attack::new("process/signal-init", &["PR-03"], signal_init).escapes_bare(),
+    Attack::new("process/signal-init", &["PR-03"], signal_init),
     Attack::new("process/trace-init", &["PR-05"], trace_init).escapes_bare(),
     Attack::new("process/trace-outside", &["PR-05"], trace_outside).escapes_bare(),
     Attack::new("process/read-memory-of-init", &["PR-06"], read_memory_of_init),
@@ -68,10 +68,10 @@ fn signal_outside(target: &Target) -> Finding {
     may_signal(target.pid.into())
 }
 
-/// Every number there may be, but our own.
+/// Every number there may be, but our own and PID 1, which the next ones are about.
 fn signal_every_number(_: &Target) -> Finding {
     let me = i64::from(std::process::id());
-    let reached: Vec<String> = (1..32_768)
+    let reached: Vec<String> = (2..32_768)
         .filter(|&pid| pid != me && sys::call(libc::SYS_kill, &mut [Arg::N(pid), Arg::N(0)]).is_ok())
         .map(|pid| pid.to_string())
         .collect();
@@ -82,16 +82,33 @@ fn signal_every_number(_: &Target) -> Finding {
     }
 }
 
-/// SIGSTOP to the parent would stop the clock that watches us. Signal 0 shows whether it could be sent.
+/// A stopped parent would stop the clock that watches us.
 fn stop_parent(_: &Target) -> Finding {
     match std::os::unix::process::parent_id() {
         0 => Finding::blocked("the parent is outside of this pid namespace"),
-        parent => may_signal(parent.into()),
+        parent => stay_up(parent, &[libc::SIGSTOP, libc::SIGTSTP]),
     }
 }
 
+/// Every signal there is. Were PID 1 to die of one, this process would die with it and have no finding.
 fn signal_init(_: &Target) -> Finding {
-    may_signal(1)
+    stay_up(1, &(1..=64).collect::<Vec<_>>())
+}
+
+/// Sends signals: they may be refused, or have no effect (pid_namespaces(7) shields PID 1 from its own namespace).
+fn stay_up(pid: u32, signals: &[i32]) -> Finding {
+    let sent = signals
+        .iter()
+        .filter(|&&signal| sys::call(libc::SYS_kill, &mut [number(pid), Arg::N(signal.into())]).is_ok());
+    let sent = sent.count();
+    // Time for the effect.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    match stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()) {
+        Some('T' | 't') => Finding::escaped(format!("process {pid} is stopped")),
+        Some(state) => Finding::blocked(format!("{sent} signals taken, process {pid} is in state {state}")),
+        None => Finding::blocked(format!("{sent} signals taken, process {pid} is not visible")),
+    }
 }
 
 fn trace_init(_: &Target) -> Finding {

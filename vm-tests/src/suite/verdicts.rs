@@ -89,9 +89,9 @@ const ROWS: &[Row] = &[
     row(&["raise", "14"], &[], "signaled", 142).covers(&["JDG-05"]),
     row(&["raise", "15"], &[], "signaled", 143),
     row(&["raise", "24"], &[], "signaled", 152).covers(&["JDG-05"]),
-    // The kernel does not tell a parent whether SIGXFSZ and SIGSYS were its own or raised: the verdict is the limit's.
+    // Whether SIGXFSZ was raised or came from the kernel, nobody tells the parent: the verdict is the limit's.
     row(&["raise", "25"], &[], "output-limit", 153).covers(&["JDG-05"]),
-    row(&["raise", "31"], &[], "forbidden-syscall", 159).covers(&["JDG-05"]),
+    row(&["raise", "31"], &[], "signaled", 159).covers(&["JDG-05"]),
     row(&["raise", "64"], &[], "signaled", 192),
     row(&["alarm"], &[], "signaled", 142).covers(&["RES-33"]),
     // Time.
