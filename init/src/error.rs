@@ -2,24 +2,20 @@
 //!
 //! Never a verdict: every [`Error`] ends as status `sandbox-error` and exit code 125.
 
+use core::num::NonZeroU64;
+
 use rustix::io::Errno;
 
 use crate::options::Options;
 use crate::text::Text;
-use crate::{cgroup, mounts};
+use crate::{cgroup, mounts, sys};
 
-/// What failed. Small and plain, because it crosses from the sandbox's processes to the supervisor as bytes.
+/// What failed: step, call, subject and errno in one word, as each function of the set-up returns one, and as it crosses
+/// from the sandbox's processes to the supervisor.
+///
+/// Its bytes, from the lowest: 1 (so that no error is the word 0), errno (2), subject (2), call, step, 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Error {
-    /// The part of the set-up that was at work.
-    pub step: Step,
-    /// The system call that said no.
-    pub call: Call,
-    /// What it was called on.
-    pub subject: Subject,
-    /// Its answer.
-    pub errno: Errno,
-}
+pub struct Error(NonZeroU64);
 
 /// Declares an enum whose variants have a name for people, and can be told by number.
 macro_rules! named {
@@ -198,18 +194,60 @@ impl Subject {
 
 /// Attaches step, call and subject to an errno: `open(…).map_err(at(Step::Streams, Call::Open, Subject::Report))?`.
 pub fn at(step: Step, call: Call, subject: Subject) -> impl Fn(Errno) -> Error {
-    move |errno| Error { step, call, subject, errno }
+    let [kind, index] = subject.encode();
+    let place = u64::from_le_bytes([0, 0, 0, kind, index, call as u8, step as u8, 0]);
+    move |errno| Error(NonZeroU64::MIN | place | (errno.raw_os_error() as u64) << 8)
 }
 
 impl Error {
+    /// As a number, for the way to the supervisor.
+    pub fn encode(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The reverse of [`Error::encode`]; `None` if the number is no error.
+    pub fn decode(word: u64) -> Option<Error> {
+        let error = Error(NonZeroU64::new(word)?);
+        let [.., call, step, _] = error.bytes();
+        (Step::ALL.len() > step.into() && Call::ALL.len() > call.into()).then_some(error)
+    }
+
+    fn bytes(self) -> [u8; 8] {
+        self.0.get().to_le_bytes()
+    }
+
+    /// The part of the set-up that was at work.
+    pub fn step(self) -> &'static str {
+        let [.., step, _] = self.bytes();
+        Step::ALL.get(usize::from(step)).map_or("", |step| step.name())
+    }
+
+    /// The system call that said no.
+    pub fn call(self) -> &'static str {
+        let [.., call, _, _] = self.bytes();
+        Call::ALL.get(usize::from(call)).map_or("", |call| call.name())
+    }
+
+    /// What it was called on.
+    pub fn subject(self) -> Subject {
+        let [_, _, _, kind, index, ..] = self.bytes();
+        Subject::decode([kind, index])
+    }
+
+    /// Its answer.
+    pub fn errno(self) -> Errno {
+        let [_, low, high, ..] = self.bytes();
+        sys::errno(u16::from_le_bytes([low, high]).into())
+    }
+
     /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
     pub fn render(&self, options: &Options<'_>, line: &mut Text<'_>) {
-        line.push(b"init: ").push(self.step.name().as_bytes());
-        line.push(b": ").push(self.call.name().as_bytes()).push(b": ");
-        if let Some(name) = self.subject.name(options) {
+        line.push(b"init: ").push(self.step().as_bytes());
+        line.push(b": ").push(self.call().as_bytes()).push(b": ");
+        if let Some(name) = self.subject().name(options) {
             line.push(b"`").push(name).push(b"`: ");
         }
-        push_errno(line, self.errno);
+        push_errno(line, self.errno());
     }
 }
 

@@ -2,13 +2,13 @@
 
 use rustix::io::Errno;
 
-use crate::error::{Call, Error, Step, Subject};
+use crate::error::Error;
 use crate::sys;
 
 /// Bytes of a record; each is sent and received whole (SOCK_SEQPACKET).
 pub const LEN: usize = size_of::<Record>();
 
-/// Kind, step, call, 0, a 32-bit number; then four 64-bit numbers.
+/// Kind and three zeros, a 32-bit number; then four 64-bit numbers.
 pub type Record = [[u8; 8]; 5];
 
 /// CPU time as rusage has it (getrusage(2)), for runs without a cgroup.
@@ -52,21 +52,18 @@ pub enum Message {
 impl Message {
     /// As bytes.
     pub fn encode(self) -> Record {
-        let ([kind, step, call], number, [first, second, third, fourth]) = match self {
-            Message::Started { at, cpu } => ([1, 0, 0], 0, [at, cpu, 0, 0]),
+        let (kind, number, [first, second, third, fourth]) = match self {
+            Message::Started { at, cpu } => (1, 0, [at, cpu, 0, 0]),
             Message::Exited { at, status, usage } => {
-                ([2, 0, 0], status, [at, usage.user, usage.system, usage.max_rss])
+                (2, status, [at, usage.user, usage.system, usage.max_rss])
             }
-            Message::Listening => ([5, 0, 0], 0, [0; 4]),
-            Message::NotExecuted(errno) => ([3, 0, 0], errno.raw_os_error(), [0; 4]),
-            Message::Failed(Error { step, call, subject, errno }) => {
-                let subject = u16::from_ne_bytes(subject.encode()).into();
-                ([4, step as u8, call as u8], errno.raw_os_error(), [subject, 0, 0, 0])
-            }
+            Message::Listening => (5, 0, [0; 4]),
+            Message::NotExecuted(errno) => (3, errno.raw_os_error(), [0; 4]),
+            Message::Failed(error) => (4, 0, [error.encode(), 0, 0, 0]),
         };
         let [n0, n1, n2, n3] = number.to_ne_bytes();
         [
-            [kind, step, call, 0, n0, n1, n2, n3],
+            [kind, 0, 0, 0, n0, n1, n2, n3],
             u64::to_ne_bytes(first),
             u64::to_ne_bytes(second),
             u64::to_ne_bytes(third),
@@ -76,7 +73,7 @@ impl Message {
 
     /// From bytes; `None` if they are no record.
     pub fn decode(record: Record) -> Option<Message> {
-        let [[kind, step, call, _, n0, n1, n2, n3], words @ ..] = record;
+        let [[kind, _, _, _, n0, n1, n2, n3], words @ ..] = record;
         let number = i32::from_ne_bytes([n0, n1, n2, n3]);
         let [first, second, third, fourth] = words.map(u64::from_ne_bytes);
         match kind {
@@ -86,12 +83,7 @@ impl Message {
                 Some(Message::Exited { at: first, status: number, usage })
             }
             3 => Some(Message::NotExecuted(sys::errno(number))),
-            4 => Some(Message::Failed(Error {
-                step: *Step::ALL.get(usize::from(step))?,
-                call: *Call::ALL.get(usize::from(call))?,
-                subject: Subject::decode((first as u16).to_ne_bytes()),
-                errno: sys::errno(number),
-            })),
+            4 => Error::decode(first).map(Message::Failed),
             5 => Some(Message::Listening),
             _ => None,
         }
@@ -101,15 +93,11 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Call, Step, Subject, at};
 
     #[test]
     fn every_message_arrives_as_it_was_sent() {
-        let error = Error {
-            step: Step::Mounts,
-            call: Call::OpenTree,
-            subject: Subject::BindTarget(3),
-            errno: Errno::NOENT,
-        };
+        let error = at(Step::Mounts, Call::OpenTree, Subject::BindTarget(3))(Errno::NOENT);
         for message in [
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },

@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use crate::cgroup::CpuTime;
-use crate::error::{Call, Error, Step, Subject, named};
+use crate::error::{Call, Error, Step, Subject, at, named};
 use crate::options::Limits;
 
 named! {
@@ -115,7 +115,7 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Outcome {
         return outcome(status);
     }
     if let Some(errno) = facts.not_executed {
-        let error = Error { step: Step::Exec, call: Call::Exec, subject: Subject::Command, errno };
+        let error = at(Step::Exec, Call::Exec, Subject::Command)(errno);
         let (status, code) = match errno {
             Errno::NOENT | Errno::NOTDIR => (Status::NotFound, Some(127)),
             Errno::ACCESS
@@ -138,12 +138,7 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Outcome {
         (None, Some(_)) => outcome(Status::Signaled),
         (None, None) => {
             // PID 1 died without a word, and not by our hand.
-            let error = Error {
-                step: Step::Supervise,
-                call: Call::Died,
-                subject: Subject::None,
-                errno: Errno::CHILD,
-            };
+            let error = at(Step::Supervise, Call::Died, Subject::None)(Errno::CHILD);
             Outcome { error: Some(error), ..outcome(Status::SandboxError) }
         }
     }
@@ -266,8 +261,7 @@ mod tests {
 
     #[test]
     fn a_sandbox_that_failed_never_gives_a_verdict() {
-        let error =
-            Error { step: Step::Mounts, call: Call::Mount, subject: Subject::None, errno: Errno::PERM };
+        let error = at(Step::Mounts, Call::Mount, Subject::None)(Errno::PERM);
         assert_eq!(status(Facts { error: Some(error), ..exited(0) }), (Status::SandboxError, 125));
         assert_eq!(status(Facts { end: None, ..exited(0) }), (Status::SandboxError, 125));
     }

@@ -76,14 +76,14 @@ pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>,
     if let Some(error) = &outcome.error {
         object.key("error");
         let mut inner = Object::open(object.text);
-        inner.string("step", error.step.name().as_bytes());
-        inner.string("call", error.call.name().as_bytes());
-        if let Some(subject) = error.subject.name(options) {
+        inner.string("step", error.step().as_bytes());
+        inner.string("call", error.call().as_bytes());
+        if let Some(subject) = error.subject().name(options) {
             inner.string("subject", subject);
         }
         let mut name = [0; 64];
         let mut name = Text::new(&mut name);
-        push_errno(&mut name, error.errno);
+        push_errno(&mut name, error.errno());
         inner.string("errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
         inner.close();
     }
@@ -100,32 +100,19 @@ fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     let idle = measures.wall.map(|wall| wall.saturating_sub(cpu.unwrap_or(0)));
     let output = measures.output[0].max(measures.output[1]);
     let clock = in_cgroup(Guard::CpuAccounting, "cgroup cpu account, timer", "process clocks, timer");
-    let rows: [(&str, Option<u64>, Option<u64>, &str); 9] = [
-        ("cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock),
-        ("wall_us", limits.wall_time.map(micros), measures.wall.map(micros), "CLOCK_MONOTONIC, timer"),
-        ("idle_us", limits.idle_time.map(micros), idle.map(micros), clock),
-        (
-            "memory_bytes",
-            limits.memory,
-            measures.memory_peak,
-            in_cgroup(Guard::Memory, "cgroup memory", "RLIMIT_DATA"),
-        ),
-        ("pids", limits.pids, measures.pids_peak, in_cgroup(Guard::Pids, "cgroup pids", "RLIMIT_NPROC")),
-        ("output_bytes", limits.output, output, "pipes of the supervisor, RLIMIT_FSIZE"),
-        ("stack_bytes", limits.stack, None, "RLIMIT_STACK"),
-        ("open_files", limits.open_files, None, "RLIMIT_NOFILE"),
-        ("tmp_bytes", Some(limits.tmp), None, "tmpfs size"),
-    ];
+    let memory = in_cgroup(Guard::Memory, "cgroup memory", "RLIMIT_DATA");
+    let pids = in_cgroup(Guard::Pids, "cgroup pids", "RLIMIT_NPROC");
     let mut object = Object::open(text);
-    for (name, limit, observed, mechanism) in rows {
-        let Some(limit) = limit else { continue };
-        object.key(name);
-        let mut row = Object::open(object.text);
-        row.number("limit", limit);
-        row.maybe("observed", observed);
-        row.string("mechanism", mechanism.as_bytes());
-        row.close();
-    }
+    object.limit("cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
+    let wall = measures.wall.map(micros);
+    object.limit("wall_us", limits.wall_time.map(micros), wall, "CLOCK_MONOTONIC, timer");
+    object.limit("idle_us", limits.idle_time.map(micros), idle.map(micros), clock);
+    object.limit("memory_bytes", limits.memory, measures.memory_peak, memory);
+    object.limit("pids", limits.pids, measures.pids_peak, pids);
+    object.limit("output_bytes", limits.output, output, "pipes of the supervisor, RLIMIT_FSIZE");
+    object.limit("stack_bytes", limits.stack, None, "RLIMIT_STACK");
+    object.limit("open_files", limits.open_files, None, "RLIMIT_NOFILE");
+    object.limit("tmp_bytes", Some(limits.tmp), None, "tmpfs size");
     object.close();
 }
 
@@ -185,6 +172,17 @@ impl<'t, 'b> Object<'t, 'b> {
         if let Some(number) = number {
             self.number(key, number);
         }
+    }
+
+    /// One limit that is set: its value, what was seen, and what measures and enforces it.
+    fn limit(&mut self, key: &str, limit: Option<u64>, observed: Option<u64>, mechanism: &str) {
+        let Some(limit) = limit else { return };
+        self.key(key);
+        let mut row = Object::open(self.text);
+        row.number("limit", limit);
+        row.maybe("observed", observed);
+        row.string("mechanism", mechanism.as_bytes());
+        row.close();
     }
 
     fn boolean(&mut self, key: &str, value: bool) {
