@@ -47,8 +47,8 @@ pub fn run(arguments: Args<'_>) -> ! {
     if let Err(error) = prepare() {
         let mut line = [0; 256];
         let mut line = Text::new(&mut line);
-        line.push(b"init: ").push(error.step().as_bytes()).push(b": ");
-        line.push(error.call().as_bytes()).push(b": ");
+        line.push(b"init: ").push(error.step()).push(b": ");
+        line.push(error.call()).push(b": ");
         push_errno(&mut line, error.errno());
         say(line.as_bytes());
     } else {

@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 use rustix::io::Errno;
 
 use crate::options::Options;
-use crate::text::Text;
+use crate::text::{self, Text};
 use crate::{cgroup, mounts, sys};
 
 /// What failed: step, call, subject and errno in one word, as each function of the set-up returns one, and as it crosses
@@ -30,8 +30,8 @@ macro_rules! named {
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
             /// The name for people.
-            pub fn name(self) -> &'static str {
-                match self { $($name::$variant => $text),* }
+            pub fn name(self) -> &'static [u8] {
+                $crate::text::line(concat!($($text, "\n"),*), self as usize)
             }
         }
     };
@@ -217,15 +217,15 @@ impl Error {
     }
 
     /// The part of the set-up that was at work.
-    pub fn step(self) -> &'static str {
+    pub fn step(self) -> &'static [u8] {
         let [.., step, _] = self.bytes();
-        Step::ALL.get(usize::from(step)).map_or("", |step| step.name())
+        Step::ALL.get(usize::from(step)).copied().map_or(b"", Step::name)
     }
 
     /// The system call that said no.
-    pub fn call(self) -> &'static str {
+    pub fn call(self) -> &'static [u8] {
         let [.., call, _, _] = self.bytes();
-        Call::ALL.get(usize::from(call)).map_or("", |call| call.name())
+        Call::ALL.get(usize::from(call)).copied().map_or(b"", Call::name)
     }
 
     /// What it was called on.
@@ -242,8 +242,8 @@ impl Error {
 
     /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
     pub fn render(&self, options: &Options<'_>, line: &mut Text<'_>) {
-        line.push(b"init: ").push(self.step().as_bytes());
-        line.push(b": ").push(self.call().as_bytes()).push(b": ");
+        line.push(b"init: ").push(self.step());
+        line.push(b": ").push(self.call()).push(b": ");
         if let Some(name) = self.subject().name(options) {
             line.push(b"`").push(name).push(b"`: ");
         }
@@ -253,45 +253,53 @@ impl Error {
 
 /// Writes an errno's name, or its number when it has none here.
 pub fn push_errno(line: &mut Text<'_>, errno: Errno) {
-    match ERRNO_NAMES.iter().find(|(known, _)| *known == errno) {
-        Some((_, name)) => line.push(name.as_bytes()),
+    match ERRNOS.iter().position(|known| *known == errno) {
+        Some(at) => line.push(text::line(ERRNO_NAMES, at)),
         None => line.push(b"errno ").number(errno.raw_os_error() as u64),
     };
 }
 
-/// The errors that the calls of [`Call`] can give, errno(3).
-const ERRNO_NAMES: &[(Errno, &str)] = &[
-    (Errno::PERM, "EPERM (operation not permitted)"),
-    (Errno::NOENT, "ENOENT (no such file or directory)"),
-    (Errno::INTR, "EINTR (a signal asked to end)"),
-    (Errno::IO, "EIO"),
-    (Errno::TOOBIG, "E2BIG (argument list too long)"),
-    (Errno::NOEXEC, "ENOEXEC (not an executable format)"),
-    (Errno::BADF, "EBADF (no such descriptor)"),
-    (Errno::CHILD, "ECHILD (it died without a word)"),
-    (Errno::AGAIN, "EAGAIN"),
-    (Errno::NOMEM, "ENOMEM"),
-    (Errno::ACCESS, "EACCES (permission denied)"),
-    (Errno::BUSY, "EBUSY"),
-    (Errno::EXIST, "EEXIST"),
-    (Errno::XDEV, "EXDEV"),
-    (Errno::NODEV, "ENODEV"),
-    (Errno::NOTDIR, "ENOTDIR (not a directory)"),
-    (Errno::ISDIR, "EISDIR (is a directory)"),
-    (Errno::INVAL, "EINVAL"),
-    (Errno::NFILE, "ENFILE"),
-    (Errno::MFILE, "EMFILE"),
-    (Errno::NOTTY, "ENOTTY (not a terminal)"),
-    (Errno::TXTBSY, "ETXTBSY"),
-    (Errno::NOSPC, "ENOSPC"),
-    (Errno::ROFS, "EROFS (read-only file system)"),
-    (Errno::PIPE, "EPIPE"),
-    (Errno::NAMETOOLONG, "ENAMETOOLONG"),
-    (Errno::NOSYS, "ENOSYS (not in this kernel)"),
-    (Errno::LOOP, "ELOOP (a symbolic link where none may be)"),
-    (Errno::TIMEDOUT, "ETIMEDOUT"),
-    (Errno::OPNOTSUPP, "EOPNOTSUPP"),
-];
+/// Declares the errors that have a name for people, and the names as lines in the same order.
+macro_rules! errnos {
+    ($($errno:ident = $text:literal),* $(,)?) => {
+        const ERRNOS: &[Errno] = &[$(Errno::$errno),*];
+        const ERRNO_NAMES: &str = concat!($($text, "\n"),*);
+    };
+}
+
+// Those that the calls of [`Call`] can give, errno(3).
+errnos! {
+    PERM = "EPERM (operation not permitted)",
+    NOENT = "ENOENT (no such file or directory)",
+    INTR = "EINTR (a signal asked to end)",
+    IO = "EIO",
+    TOOBIG = "E2BIG (argument list too long)",
+    NOEXEC = "ENOEXEC (not an executable format)",
+    BADF = "EBADF (no such descriptor)",
+    CHILD = "ECHILD (it died without a word)",
+    AGAIN = "EAGAIN",
+    NOMEM = "ENOMEM",
+    ACCESS = "EACCES (permission denied)",
+    BUSY = "EBUSY",
+    EXIST = "EEXIST",
+    XDEV = "EXDEV",
+    NODEV = "ENODEV",
+    NOTDIR = "ENOTDIR (not a directory)",
+    ISDIR = "EISDIR (is a directory)",
+    INVAL = "EINVAL",
+    NFILE = "ENFILE",
+    MFILE = "EMFILE",
+    NOTTY = "ENOTTY (not a terminal)",
+    TXTBSY = "ETXTBSY",
+    NOSPC = "ENOSPC",
+    ROFS = "EROFS (read-only file system)",
+    PIPE = "EPIPE",
+    NAMETOOLONG = "ENAMETOOLONG",
+    NOSYS = "ENOSYS (not in this kernel)",
+    LOOP = "ELOOP (a symbolic link where none may be)",
+    TIMEDOUT = "ETIMEDOUT",
+    OPNOTSUPP = "EOPNOTSUPP",
+}
 
 #[cfg(test)]
 mod tests {

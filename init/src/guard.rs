@@ -39,7 +39,7 @@ named! {
 impl Guard {
     /// The guard with this name.
     pub fn named(name: &[u8]) -> Option<Guard> {
-        Guard::ALL.iter().copied().find(|guard| guard.name().as_bytes() == name)
+        Guard::ALL.iter().copied().find(|guard| guard.name() == name)
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn every_guard_is_found_by_its_name() {
         for guard in Guard::ALL {
-            assert_eq!(Guard::named(guard.name().as_bytes()), Some(*guard));
+            assert_eq!(Guard::named(guard.name()), Some(*guard));
         }
         assert_eq!(Guard::named(b"seccom"), None);
     }

@@ -85,7 +85,7 @@ pub fn command(words: Args<'_>, arguments: Args<'_>) -> u8 {
     match words.get(0).map(|word| word.to_bytes()) {
         Some(b"run") => run(words.from(1), arguments, started),
         Some(b"guards") => {
-            Guard::ALL.iter().for_each(|guard| print(1, &[guard.name().as_bytes(), b"\n"]));
+            Guard::ALL.iter().for_each(|guard| print(1, &[guard.name(), b"\n"]));
             0
         }
         Some(b"--version") => {

@@ -45,46 +45,46 @@ pub struct Measures<'a> {
 /// Writes the report, with its newline.
 pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>, text: &mut Text<'_>) {
     let mut object = Object::open(text);
-    object.number("version", VERSION);
-    object.string("status", outcome.status.name().as_bytes());
-    object.maybe("exit_code", outcome.exit_code.map(u64::from));
-    object.maybe("signal", outcome.signal.map(u64::from));
-    object.maybe("cpu_us", measures.cpu.map(|cpu| micros(cpu.total)));
-    object.maybe("user_us", measures.cpu.map(|cpu| micros(cpu.user)));
-    object.maybe("system_us", measures.cpu.map(|cpu| micros(cpu.total - cpu.user)));
-    object.maybe("wall_us", measures.wall.map(micros));
-    object.maybe("setup_us", measures.setup.map(micros));
-    object.maybe("memory_peak_bytes", measures.memory_peak);
-    object.maybe("oom_kills", measures.oom_kills);
-    object.maybe("pids_peak", measures.pids_peak);
-    object.maybe("stdout_bytes", measures.output[0]);
-    object.maybe("stderr_bytes", measures.output[1]);
-    object.boolean("truncated", measures.truncated);
+    object.number(b"version", VERSION);
+    object.string(b"status", outcome.status.name());
+    object.maybe(b"exit_code", outcome.exit_code.map(u64::from));
+    object.maybe(b"signal", outcome.signal.map(u64::from));
+    object.maybe(b"cpu_us", measures.cpu.map(|cpu| micros(cpu.total)));
+    object.maybe(b"user_us", measures.cpu.map(|cpu| micros(cpu.user)));
+    object.maybe(b"system_us", measures.cpu.map(|cpu| micros(cpu.total - cpu.user)));
+    object.maybe(b"wall_us", measures.wall.map(micros));
+    object.maybe(b"setup_us", measures.setup.map(micros));
+    object.maybe(b"memory_peak_bytes", measures.memory_peak);
+    object.maybe(b"oom_kills", measures.oom_kills);
+    object.maybe(b"pids_peak", measures.pids_peak);
+    object.maybe(b"stdout_bytes", measures.output[0]);
+    object.maybe(b"stderr_bytes", measures.output[1]);
+    object.boolean(b"truncated", measures.truncated);
     if let Some((number, name)) = measures.forbidden {
-        object.key("syscall");
+        object.key(b"syscall");
         let mut inner = Object::open(object.text);
-        inner.number("number", number.into());
-        inner.string("name", name);
+        inner.number(b"number", number.into());
+        inner.string(b"name", name);
         inner.close();
     }
-    object.key("limits");
+    object.key(b"limits");
     limits(options, measures, object.text);
-    object.key("guards");
+    object.key(b"guards");
     guards(options, object.text);
-    object.string("kernel", measures.kernel);
-    object.string("cgroup", cgroup_name(measures.cgroup));
+    object.string(b"kernel", measures.kernel);
+    object.string(b"cgroup", cgroup_name(measures.cgroup));
     if let Some(error) = &outcome.error {
-        object.key("error");
+        object.key(b"error");
         let mut inner = Object::open(object.text);
-        inner.string("step", error.step().as_bytes());
-        inner.string("call", error.call().as_bytes());
+        inner.string(b"step", error.step());
+        inner.string(b"call", error.call());
         if let Some(subject) = error.subject().name(options) {
-            inner.string("subject", subject);
+            inner.string(b"subject", subject);
         }
         let mut name = [0; 64];
         let mut name = Text::new(&mut name);
         push_errno(&mut name, error.errno());
-        inner.string("errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
+        inner.string(b"errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
         inner.close();
     }
     object.close();
@@ -95,24 +95,26 @@ pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>,
 fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     let limits = &options.limits;
     let has = |guard| options.guards.has(guard) && measures.cgroup.is_some();
-    let in_cgroup = |guard, mechanism, otherwise| if has(guard) { mechanism } else { otherwise };
+    let in_cgroup = |guard, mechanism: &'static [u8], otherwise: &'static [u8]| {
+        if has(guard) { mechanism } else { otherwise }
+    };
     let cpu = measures.cpu.map(|cpu| cpu.total);
     let idle = measures.wall.map(|wall| wall.saturating_sub(cpu.unwrap_or(0)));
     let output = measures.output[0].max(measures.output[1]);
-    let clock = in_cgroup(Guard::CpuAccounting, "cgroup cpu account, timer", "process clocks, timer");
-    let memory = in_cgroup(Guard::Memory, "cgroup memory", "RLIMIT_DATA");
-    let pids = in_cgroup(Guard::Pids, "cgroup pids", "RLIMIT_NPROC");
+    let clock = in_cgroup(Guard::CpuAccounting, b"cgroup cpu account, timer", b"process clocks, timer");
+    let memory = in_cgroup(Guard::Memory, b"cgroup memory", b"RLIMIT_DATA");
+    let pids = in_cgroup(Guard::Pids, b"cgroup pids", b"RLIMIT_NPROC");
     let mut object = Object::open(text);
-    object.limit("cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
+    object.limit(b"cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
     let wall = measures.wall.map(micros);
-    object.limit("wall_us", limits.wall_time.map(micros), wall, "CLOCK_MONOTONIC, timer");
-    object.limit("idle_us", limits.idle_time.map(micros), idle.map(micros), clock);
-    object.limit("memory_bytes", limits.memory, measures.memory_peak, memory);
-    object.limit("pids", limits.pids, measures.pids_peak, pids);
-    object.limit("output_bytes", limits.output, output, "pipes of the supervisor, RLIMIT_FSIZE");
-    object.limit("stack_bytes", limits.stack, None, "RLIMIT_STACK");
-    object.limit("open_files", limits.open_files, None, "RLIMIT_NOFILE");
-    object.limit("tmp_bytes", Some(limits.tmp), None, "tmpfs size");
+    object.limit(b"wall_us", limits.wall_time.map(micros), wall, b"CLOCK_MONOTONIC, timer");
+    object.limit(b"idle_us", limits.idle_time.map(micros), idle.map(micros), clock);
+    object.limit(b"memory_bytes", limits.memory, measures.memory_peak, memory);
+    object.limit(b"pids", limits.pids, measures.pids_peak, pids);
+    object.limit(b"output_bytes", limits.output, output, b"pipes of the supervisor, RLIMIT_FSIZE");
+    object.limit(b"stack_bytes", limits.stack, None, b"RLIMIT_STACK");
+    object.limit(b"open_files", limits.open_files, None, b"RLIMIT_NOFILE");
+    object.limit(b"tmp_bytes", Some(limits.tmp), None, b"tmpfs size");
     object.close();
 }
 
@@ -156,41 +158,41 @@ impl<'t, 'b> Object<'t, 'b> {
         Object { text, empty: true }
     }
 
-    fn key(&mut self, key: &str) {
+    fn key(&mut self, key: &[u8]) {
         if !core::mem::take(&mut self.empty) {
             self.text.push(b",");
         }
-        self.text.push(b"\"").push(key.as_bytes()).push(b"\":");
+        self.text.push(b"\"").push(key).push(b"\":");
     }
 
-    fn number(&mut self, key: &str, number: u64) {
+    fn number(&mut self, key: &[u8], number: u64) {
         self.key(key);
         self.text.number(number);
     }
 
-    fn maybe(&mut self, key: &str, number: Option<u64>) {
+    fn maybe(&mut self, key: &[u8], number: Option<u64>) {
         if let Some(number) = number {
             self.number(key, number);
         }
     }
 
     /// One limit that is set: its value, what was seen, and what measures and enforces it.
-    fn limit(&mut self, key: &str, limit: Option<u64>, observed: Option<u64>, mechanism: &str) {
+    fn limit(&mut self, key: &[u8], limit: Option<u64>, observed: Option<u64>, mechanism: &[u8]) {
         let Some(limit) = limit else { return };
         self.key(key);
         let mut row = Object::open(self.text);
-        row.number("limit", limit);
-        row.maybe("observed", observed);
-        row.string("mechanism", mechanism.as_bytes());
+        row.number(b"limit", limit);
+        row.maybe(b"observed", observed);
+        row.string(b"mechanism", mechanism);
         row.close();
     }
 
-    fn boolean(&mut self, key: &str, value: bool) {
+    fn boolean(&mut self, key: &[u8], value: bool) {
         self.key(key);
         self.text.push(if value { b"true" } else { b"false" });
     }
 
-    fn string(&mut self, key: &str, value: &[u8]) {
+    fn string(&mut self, key: &[u8], value: &[u8]) {
         self.key(key);
         self.text.json_string(value);
     }

@@ -455,7 +455,7 @@ fn finish(options: &Options<'_>, report: Option<&End>, outcome: &Outcome, measur
         None if !matches!(outcome.status, Status::Ok | Status::NonzeroExit) => {
             match &outcome.error {
                 Some(error) => error.render(options, &mut text),
-                None => drop(text.push(b"init: ").push(outcome.status.name().as_bytes())),
+                None => drop(text.push(b"init: ").push(outcome.status.name())),
             }
             text.push(b"\n");
             write_all(&End::Standard(sys::stdio(2)), text.as_bytes());

@@ -79,6 +79,11 @@ impl<'a> Text<'a> {
     }
 }
 
+/// The line with this index, counted from 0. A list kept so needs no table of where each item is.
+pub fn line(lines: &'static str, index: usize) -> &'static [u8] {
+    lines.as_bytes().split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
+}
+
 /// What stands behind `prefix`, if `bytes` start with it. (The slice's own method checks the length twice, the second
 /// time with a panic: here none can be.)
 pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
