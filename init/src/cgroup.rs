@@ -183,16 +183,16 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
         })
     };
     let why = if found.is_some() { "controller missing" } else { why_nothing };
-    let needs = [
+    const NEEDS: &[(Guard, usize)] = &[
         (Guard::Memory, MEMORY),
         (Guard::Swap, MEMORY),
         (Guard::OomGroup, MEMORY),
         (Guard::Pids, PIDS),
         (Guard::CpuAccounting, CPUACCT),
     ];
-    for (guard, slot) in needs {
-        if !has(slot) {
-            options.guards.unavailable(guard, why);
+    for (guard, slot) in NEEDS {
+        if !has(*slot) {
+            options.guards.unavailable(*guard, why);
         }
     }
     if found.is_none() {

@@ -95,8 +95,7 @@ fn keep_over_exec() -> rustix::io::Result<()> {
     sets.effective = sets.permitted;
     sets.inheritable = sets.permitted;
     set_capabilities(None, sets)?;
-    for capability in sets.permitted.iter() {
-        configure_capability_in_ambient_set(capability, true)?;
-    }
-    Ok(())
+    let each = (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1 << bit));
+    each.filter(|capability| sets.permitted.contains(*capability))
+        .try_for_each(|capability| configure_capability_in_ambient_set(capability, true))
 }

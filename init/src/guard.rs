@@ -71,7 +71,7 @@ impl Guards {
 
     /// Whether a guard is up.
     pub fn has(&self, guard: Guard) -> bool {
-        self.state(guard) == State::On
+        matches!(self.state(guard), State::On)
     }
 
     /// Takes a guard away, because the command line says so.

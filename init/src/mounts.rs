@@ -56,12 +56,12 @@ pub const WORK_DIRECTORY: &CStr = c"/home/judge";
 /// Files of /proc that any user could read and that tell of the machine, not of the sandbox (the list of
 /// ATTACKS FS-29 less those that only root can open), and `locks`, which shows open-file locks of every pid
 /// namespace. An absent one needs no mask.
-const MASKED_PROC_FILES: [&CStr; 7] =
-    [c"keys", c"key-users", c"kallsyms", c"interrupts", c"locks", c"modules", c"sched_debug"];
+const MASKED_PROC_FILES: &[&CStr] =
+    &[c"keys", c"key-users", c"kallsyms", c"interrupts", c"locks", c"modules", c"sched_debug"];
 
 /// The device nodes below /dev, with the numbers that prove each is what its name says
 /// (`Documentation/admin-guide/devices.txt`).
-const DEVICES: [(&CStr, u32, u32); 6] = [
+const DEVICES: &[(&CStr, u32, u32)] = &[
     (c"null", 1, 3),
     (c"zero", 1, 5),
     (c"full", 1, 7),
@@ -71,12 +71,22 @@ const DEVICES: [(&CStr, u32, u32); 6] = [
 ];
 
 /// The links that udev(7) and shells expect beside them.
-const DEVICE_LINKS: [(&CStr, &CStr); 5] = [
+const DEVICE_LINKS: &[(&CStr, &CStr)] = &[
     (c"fd", c"/proc/self/fd"),
     (c"stdin", c"/proc/self/fd/0"),
     (c"stdout", c"/proc/self/fd/1"),
     (c"stderr", c"/proc/self/fd/2"),
     (c"ptmx", c"pts/ptmx"),
+];
+
+/// What stands in the scratch space before the submission starts: open to all what is shown as /tmp and /dev/shm.
+const SCRATCH_DIRECTORIES: &[(&CStr, u32, Subject)] = &[
+    (c"tmp", 0o1777, TMP),
+    (c"shm", 0o1777, SHM),
+    (c"work", 0o755, WORK),
+    (c"dev", 0o755, DEV),
+    (c"dev/shm", 0o755, SHM),
+    (c"dev/pts", 0o755, PTS),
 ];
 
 /// A file system for the scratch space holds at most one inode per this many bytes, as tmpfs does by default.
@@ -92,16 +102,12 @@ pub fn enter(options: &Options<'_>) -> Result<(), Error> {
     let (place, root) = open_root(options)?;
     let scratch = Scratch::mount(options, &place)?;
     // Stacked onto `/`; entered later, by `switch_root`.
-    move_mount(root.as_fd(), c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(
-        Step::Mounts,
-        Call::MoveMount,
-        Subject::Root,
-    ))?;
+    mount_on(&root, CWD, c"/").map_err(at(Step::Mounts, Call::MoveMount, Subject::Root))?;
     attach_proc(options, &root, &scratch)?;
     attach_dev(options, &root, &scratch)?;
     let exec_allowed = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV);
-    attach(scratch.tree(c"tmp", exec_allowed, options, TMP)?, &root, c"tmp", TMP)?;
-    attach(scratch.tree(c"work", exec_allowed, options, WORK)?, &root, c"home/judge", WORK)?;
+    attach(&scratch.tree(c"tmp", exec_allowed, options, TMP)?, &root, c"tmp", TMP)?;
+    attach(&scratch.tree(c"work", exec_allowed, options, WORK)?, &root, c"home/judge", WORK)?;
     for (index, bind) in options.binds.as_slice().iter().enumerate() {
         attach_bind(&root, bind, index as u8)?;
     }
@@ -147,11 +153,10 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
         attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
     }
     let proc = create(&context, attributes, PROC)?;
-    attach(proc.as_fd(), root, c"proc", PROC)?;
+    attach(&proc, root, c"proc", PROC)?;
     if !options.guards.has(Guard::ProcMasks) {
         return Ok(());
     }
-    let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     for file in MASKED_PROC_FILES {
         // Looked for first: a mask that finds no place would cost a grace period of the kernel's to take back.
         let place = match open_inside(&proc, file, OFlags::PATH) {
@@ -159,11 +164,7 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
             place => place.map_err(at(Step::Mounts, Call::Open, MASKED))?,
         };
         let mask = scratch.tree(c"void", MountAttributes::READ_ONLY, options, MASKED)?;
-        move_mount(mask.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
-            Step::Mounts,
-            Call::MoveMount,
-            MASKED,
-        ))?;
+        mount_on(&mask, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, MASKED))?;
     }
     Ok(())
 }
@@ -172,16 +173,14 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
 fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(), Error> {
     let shut = MountAttributes::NO_SUID.and(MountAttributes::NO_EXEC).and(MountAttributes::READ_ONLY);
     let dev = scratch.tree(c"dev", shut, options, DEV)?;
-    attach(dev.as_fd(), root, c"dev", DEV)?;
-    for (index, (name, major, minor)) in DEVICES.into_iter().enumerate() {
-        let subject = Subject::Target(FIRST_DEVICE + index as u8);
-        let node = open_device(name, major, minor).map_err(at(Step::Devices, Call::Open, subject))?;
+    attach(&dev, root, c"dev", DEV)?;
+    for (subject, (name, major, minor)) in (FIRST_DEVICE..).map(Subject::Target).zip(DEVICES) {
+        let node = open_device(name, *major, *minor).map_err(at(Step::Devices, Call::Open, subject))?;
         let node = clone_tree(node.as_fd(), c"").map_err(at(Step::Devices, Call::OpenTree, subject))?;
-        move_mount(node.as_fd(), c"", dev.as_fd(), name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-            .map_err(at(Step::Devices, Call::MoveMount, subject))?;
+        mount_on(&node, dev.as_fd(), name).map_err(at(Step::Devices, Call::MoveMount, subject))?;
     }
     let no_exec = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::NO_EXEC);
-    attach(scratch.tree(c"shm", no_exec, options, SHM)?, root, c"dev/shm", SHM)?;
+    attach(&scratch.tree(c"shm", no_exec, options, SHM)?, root, c"dev/shm", SHM)?;
     if options.tty { attach_pts(options, root) } else { Ok(()) }
 }
 
@@ -189,13 +188,14 @@ fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(),
 fn attach_pts(options: &Options<'_>, root: &Fd) -> Result<(), Error> {
     let context = new_filesystem(c"devpts", PTS)?;
     let mut digits = [0; 20];
-    let settings: [(&CStr, &[u8]); 3] =
-        [(c"mode", b"620"), (c"ptmxmode", b"666"), (c"uid", decimal(options.uid.into(), &mut digits))];
-    for (key, value) in settings {
-        fsconfig_set_string(context.as_fd(), key, value).map_err(at(Step::Terminal, Call::Fsconfig, PTS))?;
-    }
+    let set = |key: &CStr, value: &[u8]| {
+        fsconfig_set_string(context.as_fd(), key, value).map_err(at(Step::Terminal, Call::Fsconfig, PTS))
+    };
+    set(c"mode", b"620")?;
+    set(c"ptmxmode", b"666")?;
+    set(c"uid", decimal(options.uid.into(), &mut digits))?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    attach(create(&context, attributes, PTS)?, root, c"dev/pts", PTS)
+    attach(&create(&context, attributes, PTS)?, root, c"dev/pts", PTS)
 }
 
 /// Shows a host path inside. A target below a writable place is made; anywhere else it must exist.
@@ -219,12 +219,7 @@ fn attach_bind(root: &Fd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
         .map(|stat| FileType::from_raw_mode(stat.st_mode))
         .map_err(at(Step::Mounts, Call::Fstat, source))?;
     let place = open_or_make(root, bind.target, kind).map_err(at(Step::Mounts, Call::Open, target))?;
-    let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(tree.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
-        Step::Mounts,
-        Call::MoveMount,
-        target,
-    ))
+    mount_on(&tree, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, target))
 }
 
 /// Makes the tree at `root` the root directory, and lets go of the old one.
@@ -271,23 +266,16 @@ impl Scratch {
     fn mount(options: &Options<'_>, place: &Fd) -> Result<Scratch, Error> {
         let context = new_filesystem(c"tmpfs", TMP)?;
         let inodes = options.limits.tmp / BYTES_PER_INODE + OWN_INODES;
-        for (key, value) in [(c"size", options.limits.tmp), (c"nr_inodes", inodes)] {
-            let mut digits = [0; 20];
-            fsconfig_set_string(context.as_fd(), key, decimal(value, &mut digits)).map_err(at(
-                Step::Mounts,
-                Call::Fsconfig,
-                TMP,
-            ))?;
-        }
+        let mut digits = [0; 20];
+        let fail = at(Step::Mounts, Call::Fsconfig, TMP);
+        let size = decimal(options.limits.tmp, &mut digits);
+        fsconfig_set_string(context.as_fd(), c"size", size).map_err(&fail)?;
+        let inodes = decimal(inodes, &mut digits);
+        fsconfig_set_string(context.as_fd(), c"nr_inodes", inodes).map_err(&fail)?;
         let mount = create(&context, MountAttrFlags::MOUNT_ATTR_NOSUID, TMP)?;
         // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on the
         // directory of `--root` in the old tree, goes with the old tree.
-        let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        move_mount(mount.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
-            Step::Mounts,
-            Call::MoveMount,
-            TMP,
-        ))?;
+        mount_on(&mount, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, TMP))?;
         let scratch = Scratch { mount };
         scratch.furnish(options)?;
         Ok(scratch)
@@ -295,17 +283,12 @@ impl Scratch {
 
     /// What stands in it before the submission starts.
     fn furnish(&self, options: &Options<'_>) -> Result<(), Error> {
-        let open_to_all = Mode::from_raw_mode(0o1777);
-        let owned = Mode::from_raw_mode(0o755);
-        for (name, mode, subject) in [
-            (c"tmp", open_to_all, TMP),
-            (c"shm", open_to_all, SHM),
-            (c"work", owned, WORK),
-            (c"dev", owned, DEV),
-            (c"dev/shm", owned, SHM),
-            (c"dev/pts", owned, PTS),
-        ] {
-            rustix::fs::mkdirat(&self.mount, name, mode).map_err(at(Step::Mounts, Call::Mkdir, subject))?;
+        for (name, mode, subject) in SCRATCH_DIRECTORIES {
+            rustix::fs::mkdirat(&self.mount, *name, Mode::from_raw_mode(*mode)).map_err(at(
+                Step::Mounts,
+                Call::Mkdir,
+                *subject,
+            ))?;
         }
         let (uid, gid) = (Uid::from_raw(options.uid), Gid::from_raw(options.gid));
         rustix::fs::chownat(&self.mount, c"work", Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
@@ -314,7 +297,7 @@ impl Scratch {
         let dev =
             open_inside(&self.mount, c"dev", OFlags::PATH).map_err(at(Step::Devices, Call::Open, DEV))?;
         for (name, to) in DEVICE_LINKS {
-            rustix::fs::symlinkat(to, &dev, name).map_err(at(Step::Devices, Call::Symlink, DEV))?;
+            rustix::fs::symlinkat(*to, &dev, *name).map_err(at(Step::Devices, Call::Symlink, DEV))?;
         }
         for (name, _, _) in DEVICES {
             empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
@@ -367,17 +350,13 @@ fn restrict(
     options: &Options<'_>,
     subject: Subject,
 ) -> Result<(), Error> {
-    let removable = [
+    const REMOVABLE: &[(Guard, MountAttributes)] = &[
         (Guard::ReadOnlyRoot, MountAttributes::READ_ONLY),
         (Guard::NoSuid, MountAttributes::NO_SUID),
         (Guard::NoDev, MountAttributes::NO_DEV),
     ];
-    let mut kept = wanted;
-    for (guard, attribute) in removable {
-        if !options.guards.has(guard) {
-            kept = kept.less(attribute);
-        }
-    }
+    let taken_away = REMOVABLE.iter().filter(|(guard, _)| !options.guards.has(*guard));
+    let kept = taken_away.fold(wanted, |kept, (_, attribute)| kept.less(*attribute));
     mount_setattr(tree.as_fd(), kept, Propagation::Private, false).map_err(at(
         Step::Mounts,
         Call::MountSetattr,
@@ -386,18 +365,20 @@ fn restrict(
 }
 
 /// Gives `tree` its place inside the root.
-fn attach(tree: impl AsFd, root: &Fd, place: &CStr, subject: Subject) -> Result<(), Error> {
+fn attach(tree: &Fd, root: &Fd, place: &CStr, subject: Subject) -> Result<(), Error> {
     let place = open_inside(root, place, OFlags::PATH | OFlags::DIRECTORY).map_err(at(
         Step::Mounts,
         Call::Open,
         subject,
     ))?;
+    mount_on(tree, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, subject))
+}
+
+/// Mounts `tree` at `name` below the directory; at the directory (or file) itself if the name is empty.
+fn mount_on(tree: &Fd, directory: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     let both_empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(tree.as_fd(), c"", place.as_fd(), c"", both_empty).map_err(at(
-        Step::Mounts,
-        Call::MoveMount,
-        subject,
-    ))
+    let flags = if name.is_empty() { both_empty } else { MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH };
+    move_mount(tree.as_fd(), c"", directory, name, flags)
 }
 
 /// Opens a path inside the root: no symbolic link on the way, nothing above.

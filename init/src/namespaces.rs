@@ -56,17 +56,13 @@ pub fn settle(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
 /// Maps the submission's ids to the caller's own: all that user_namespaces(7) allows without privilege, and
 /// only once setgroups(2) is given up.
 fn map_ids(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
-    let mut buffers = [[0; 64]; 2];
-    let [uid_line, gid_line] = &mut buffers;
-    let files: [(&CStr, &[u8]); 3] = [
-        (c"/proc/self/setgroups", b"deny"),
-        (c"/proc/self/uid_map", map_line(uid_line, options.uid, identity.uid)),
-        (c"/proc/self/gid_map", map_line(gid_line, options.gid, identity.gid)),
-    ];
-    for (file, line) in files {
-        write_file(CWD, file, line).map_err(at(Step::Namespaces, Call::Write, Subject::None))?;
-    }
-    Ok(())
+    let write = |file: &CStr, line: &[u8]| {
+        write_file(CWD, file, line).map_err(at(Step::Namespaces, Call::Write, Subject::None))
+    };
+    let mut line = [0; 64];
+    write(c"/proc/self/setgroups", b"deny")?;
+    write(c"/proc/self/uid_map", map_line(&mut line, options.uid, identity.uid))?;
+    write(c"/proc/self/gid_map", map_line(&mut line, options.gid, identity.gid))
 }
 
 /// `INSIDE OUTSIDE 1`
