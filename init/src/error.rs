@@ -195,11 +195,18 @@ impl Subject {
 /// Attaches step, call and subject to an errno: `open(…).map_err(at(Step::Streams, Call::Open, Subject::Report))?`.
 pub fn at(step: Step, call: Call, subject: Subject) -> impl Fn(Errno) -> Error {
     let [kind, index] = subject.encode();
-    let place = u64::from_le_bytes([0, 0, 0, kind, index, call as u8, step as u8, 0]);
-    move |errno| Error(NonZeroU64::MIN | place | (errno.raw_os_error() as u64) << 8)
+    let place = u32::from_le_bytes([kind, index, call as u8, step as u8]);
+    move |errno| Error::new(place, errno)
 }
 
 impl Error {
+    /// Out of line: a hundred places can fail, and hardly ever does one.
+    #[cold]
+    #[inline(never)]
+    fn new(place: u32, errno: Errno) -> Error {
+        Error(NonZeroU64::MIN | u64::from(place) << 24 | (errno.raw_os_error() as u64) << 8)
+    }
+
     /// As a number, for the way to the supervisor.
     pub fn encode(self) -> u64 {
         self.0.get()
