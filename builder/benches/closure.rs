@@ -42,6 +42,20 @@ const ORDINARY: [&str; 24] = [
 const MACHINE: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec"];
 const ROUNDS: usize = 5;
 
+struct Tool {
+    name: &'static str,
+    /// Empty for this very program.
+    program: &'static str,
+    takes_all: bool,
+}
+
+const TOOLS: [Tool; 4] = [
+    Tool { name: "capsule, one call", program: "", takes_all: true },
+    Tool { name: "libtree, one call", program: "libtree", takes_all: true },
+    Tool { name: "ldd in a loop", program: "ldd", takes_all: false },
+    Tool { name: "lddtree in a loop (pax-utils)", program: "lddtree", takes_all: false },
+];
+
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> =
         std::env::args_os().skip(1).filter(|a| a != "--bench").map(Into::into).collect();
@@ -49,8 +63,9 @@ fn main() -> ExitCode {
         return closure(&arguments);
     }
     let ordinary: Vec<PathBuf> = ORDINARY.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
-    table("ordinary programs", &ordinary, ROUNDS);
-    table("dynamic ELF files of this machine", &machine(), 1);
+    table("ordinary programs", &ordinary, ROUNDS, &TOOLS);
+    // lddtree would need an hour for all of them.
+    table("dynamic ELF files of this machine", &machine(), 1, &TOOLS[..3]);
     ExitCode::SUCCESS
 }
 
@@ -78,39 +93,31 @@ fn machine() -> Vec<PathBuf> {
     files.filter(|path| resolve(&Options::default(), &[Root::Path(path.clone())]).is_ok()).collect()
 }
 
-fn table(title: &str, files: &[PathBuf], rounds: usize) {
+fn table(title: &str, files: &[PathBuf], rounds: usize, tools: &[Tool]) {
     println!("{} {title}", files.len());
-    let ours = std::env::current_exe().unwrap_or_default();
-    let tools: [(&str, PathBuf, bool); 4] = [
-        ("capsule, one call", ours, true),
-        ("libtree, one call", "libtree".into(), true),
-        ("ldd in a loop", "ldd".into(), false),
-        ("lddtree in a loop (pax-utils)", "lddtree".into(), false),
-    ];
-    let mut fastest: [Option<Duration>; 4] = [None; 4];
+    let mut fastest: Vec<Option<Duration>> = vec![None; tools.len()];
     for _ in 0..rounds {
-        for (best, (_, tool, takes_all)) in fastest.iter_mut().zip(&tools) {
-            let calls: Vec<&[PathBuf]> = if *takes_all { vec![files] } else { files.chunks(1).collect() };
-            let time = measure(tool, &calls);
-            *best = [*best, time].into_iter().flatten().min();
+        for (best, tool) in fastest.iter_mut().zip(tools) {
+            let calls: Vec<&[PathBuf]> = if tool.takes_all { vec![files] } else { files.chunks(1).collect() };
+            *best = [*best, measure(tool, &calls)].into_iter().flatten().min();
         }
     }
     let own = fastest[0].unwrap_or_default().as_secs_f64();
-    for (time, (name, ..)) in fastest.iter().zip(&tools) {
-        match time {
-            Some(time) => {
-                println!("  {name:<32}{:>10.4} s{:>9.1} x", time.as_secs_f64(), time.as_secs_f64() / own)
-            }
+    for (time, Tool { name, .. }) in fastest.iter().zip(tools) {
+        match time.map(|time| time.as_secs_f64()) {
+            Some(time) => println!("  {name:<32}{time:>10.4} s{:>9.1} x", time / own),
             None => println!("  {name:<32}    absent"),
         }
     }
 }
 
 /// `None` when the tool is not installed.
-fn measure(tool: &PathBuf, calls: &[&[PathBuf]]) -> Option<Duration> {
+fn measure(tool: &Tool, calls: &[&[PathBuf]]) -> Option<Duration> {
+    let ours = std::env::current_exe().ok()?;
+    let program = if tool.program.is_empty() { ours } else { tool.program.into() };
     let start = Instant::now();
     for files in calls {
-        Command::new(tool).args(*files).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        Command::new(&program).args(*files).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
     }
     Some(start.elapsed())
 }

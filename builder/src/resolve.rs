@@ -3,7 +3,7 @@
 //! Every program is laid out as its own loader would do it ([`crate::loader`]); the results are merged in the order of
 //! the request, so the closure does not depend on the number of threads. Nothing is executed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,19 +11,21 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::arch::{self, Arch, Cpu};
-use crate::closure::{Closure, Member, MemberKind, Reason, Why};
+use crate::closure::{Closure, Why};
 use crate::dlopen::{self, Wish};
 use crate::elf::{Abi, ElfError, ElfFacts, NeededTag};
 use crate::loader::objects::{Content, Objects, Place};
-use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Rule, Setting, Tree};
+use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Setting, Tree};
 use crate::nss;
 use crate::script;
 use crate::sysroot::Sysroot;
 
 mod error;
+mod merge;
 
 pub use crate::dlopen::DlopenLevel;
 pub use error::Error;
+use merge::{Claim, Merge, Use};
 
 /// What a resolution depends on besides the files.
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hwcaps {
     /// What any CPU up to this level may load; the portable baseline is always among it.
+    ///
+    /// The hardware directories of glibc ≤ 2.36 are searched with the names that every x86-64 has.
     UpTo(arch::Level),
     /// What exactly this CPU would load.
     Exactly(Cpu),
@@ -74,20 +78,23 @@ pub enum Root {
     Name(OsString),
 }
 
+/// How many programs are traced before they are merged: few enough that their traces stay in the cache.
+const AT_ONCE: usize = 256;
+
 /// The closure of `roots`: what each needs, in the order of the request, each followed breadth-first.
 pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
     let sysroot = open_sysroot(options)?;
     let objects = Objects::new(&sysroot);
     let world = World::new(&objects, options);
     let requested = roots.iter().map(|root| world.locate(root)).collect::<Result<Vec<_>, _>>()?;
-    let traces: Vec<_> = requested.par_iter().map(|path| world.trace_program(path)).collect();
-    let mut merge = Merge::default();
-    for trace in traces {
-        for one in trace? {
-            merge.add(one);
+    let mut merge = Merge::new(objects.names());
+    for some in requested.chunks(AT_ONCE) {
+        let traces: Vec<_> = some.par_iter().map(|path| world.trace_program(path)).collect();
+        for trace in traces {
+            trace?.into_iter().for_each(|one| merge.add(one));
         }
     }
-    Ok(Closure { members: merge.members })
+    Ok(merge.into_closure())
 }
 
 /// Every path that the loader tries for `soname` in the closure of `roots`: once for each object that asks for it,
@@ -132,32 +139,6 @@ impl Options {
                 .filter(|level| *level <= highest)
                 .map(|level| Cpu { level, ..Cpu::BASELINE })
                 .collect(),
-        }
-    }
-}
-
-/// One path that something asks for.
-struct Use {
-    place: Arc<Place>,
-    by: Option<Arc<Place>>,
-    claim: Claim,
-}
-
-/// What it is asked for as.
-enum Claim {
-    /// A dependency: there are many of them, and most are the same in many programs.
-    Needed(Arc<OsStr>, Rule),
-    /// Anything else.
-    Other(Why),
-}
-
-impl Claim {
-    fn into_why(self) -> Why {
-        match self {
-            Claim::Needed(soname, rule) => {
-                Why::Needed { soname: soname.as_ref().to_owned(), rule: rule.to_string() }
-            }
-            Claim::Other(why) => why,
         }
     }
 }
@@ -214,7 +195,7 @@ impl<'a> World<'a> {
     fn trace_program(&self, path: &Path) -> Result<Vec<Use>, Error> {
         let requested = self.open_program(path, &[])?;
         let mut uses =
-            vec![Use { place: Arc::clone(&requested), by: None, claim: Claim::Other(Why::Requested) }];
+            vec![Use { place: Arc::clone(&requested), by: None, claim: Claim::other(Why::Requested) }];
         let mut programs = vec![(requested, Vec::new())];
         while let Some((program, by)) = programs.pop() {
             let Some(interpreters) = self.interpreters(&program, &by)? else {
@@ -227,7 +208,7 @@ impl<'a> World<'a> {
             let chain = [vec![program.trail.file.clone()], by].concat();
             for interpreter in interpreters {
                 let place = self.open_program(&interpreter, &chain)?;
-                let claim = Claim::Other(Why::ScriptInterpreter);
+                let claim = Claim::other(Why::ScriptInterpreter);
                 uses.push(Use { place: Arc::clone(&place), by: Some(Arc::clone(&program)), claim });
                 programs.push((place, chain.clone()));
             }
@@ -270,7 +251,7 @@ impl<'a> World<'a> {
         if let Some(interpreter) = &facts.interpreter {
             let chain = [std::slice::from_ref(&program.trail.file), by].concat();
             let place = self.open_program(Path::new(interpreter), &chain)?;
-            let claim = Claim::Other(Why::ElfInterpreter);
+            let claim = Claim::other(Why::ElfInterpreter);
             uses.push(Use { place, by: Some(Arc::clone(program)), claim });
         }
         for tree in &self.trees {
@@ -362,7 +343,7 @@ fn open_library(process: &mut Process, by: usize, soname: &OsStr, why: Why, uses
         return false;
     }
     uses.extend(edges(process, first));
-    uses[opened].claim = Claim::Other(why);
+    uses[opened].claim = Claim::other(why);
     true
 }
 
@@ -371,7 +352,7 @@ fn edges(process: &Process, first: usize) -> impl Iterator<Item = Use> {
     process.edges[first..].iter().map(|edge| Use {
         place: Arc::clone(edge.opened.as_ref().unwrap_or(&process.loaded[edge.to].place)),
         by: Some(Arc::clone(&process.loaded[edge.by].place)),
-        claim: Claim::Needed(process.name(edge.name), edge.rule),
+        claim: Claim::Needed(edge.name, edge.rule),
     })
 }
 
@@ -393,74 +374,6 @@ fn not_a_program(path: PathBuf, needed_by: Vec<PathBuf>, head: &[u8], error: &El
 
 fn bad_library(fatal: Fatal) -> Error {
     Error::BadLibrary { path: fatal.path, name: fatal.name, by: fatal.by, unusable: fatal.unusable }
-}
-
-/// Collects members; a path is one member with all its reasons.
-#[derive(Default)]
-struct Merge {
-    members: Vec<Member>,
-    places: HashMap<PathBuf, usize>,
-    /// Dependencies that are in already: asker, name and place.
-    known: HashSet<(Address, Address, Address)>,
-    /// Members that have a dependency among their reasons already: member, asker and name.
-    told: HashSet<(usize, Address, Address)>,
-}
-
-/// Askers, names and places are compared by address; `Objects` keeps each of them once, and alive.
-type Address = usize;
-
-impl Merge {
-    /// Adds a path with every link on the way to it.
-    ///
-    /// The asker's reason belongs to the path asked for; behind a link stands [`Why::LinkTarget`].
-    fn add(&mut self, one: Use) {
-        let place = one.place;
-        let dependency = match (&one.claim, &one.by) {
-            (Claim::Needed(name, _), Some(by)) => Some((Arc::as_ptr(by).addr(), Arc::as_ptr(name).addr())),
-            _ => None,
-        };
-        // Most programs of a closure have the same dependencies: they are told apart without a look at any text.
-        if let Some((by, name)) = dependency
-            && !self.known.insert((by, name, Arc::as_ptr(&place).addr()))
-        {
-            return;
-        }
-        let by = one.by.map(|asker| asker.trail.file.clone());
-        let mut reason = (Reason { by, why: one.claim.into_why() }, dependency);
-        for link in &place.trail.links {
-            let member = self.member(&link.path, || MemberKind::Symlink { target: link.target.clone() });
-            if link.is_last {
-                let behind = Reason { by: Some(link.path.clone()), why: Why::LinkTarget };
-                let (reason, dependency) = std::mem::replace(&mut reason, (behind, None));
-                self.tell(member, reason, dependency);
-            } else if self.members[member].reasons.is_empty() {
-                // Among the directories of a path: everything below it would be a reason, the first is enough.
-                self.members[member].reasons.push(reason.0.clone());
-            }
-        }
-        let member = self.member(&place.trail.file, || MemberKind::File);
-        self.tell(member, reason.0, reason.1);
-    }
-
-    fn member(&mut self, path: &Path, kind: impl FnOnce() -> MemberKind) -> usize {
-        if let Some(&index) = self.places.get(path) {
-            return index;
-        }
-        self.places.insert(path.to_owned(), self.members.len());
-        self.members.push(Member { path: path.to_owned(), kind: kind(), reasons: Vec::new() });
-        self.members.len() - 1
-    }
-
-    fn tell(&mut self, member: usize, reason: Reason, dependency: Option<(Address, Address)>) {
-        let reasons = &mut self.members[member].reasons;
-        let is_new = match dependency {
-            Some((by, name)) => self.told.insert((member, by, name)),
-            None => !reasons.contains(&reason),
-        };
-        if is_new {
-            reasons.push(reason);
-        }
-    }
 }
 
 fn errno(error: &std::io::Error) -> rustix::io::Errno {

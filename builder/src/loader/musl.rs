@@ -22,7 +22,7 @@ pub struct Musl {
 }
 
 /// The names that musl answers itself: `lib` + one of these + `.`.
-const RESERVED: [&[u8]; 8] = [b"c", b"pthread", b"rt", b"m", b"dl", b"util", b"xnet", b"crypt"];
+const RESERVED: [&[u8]; 7] = [b"c", b"pthread", b"rt", b"m", b"dl", b"util", b"xnet"];
 /// Where musl looks when there is no path file.
 const DEFAULT_PATH: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
 

@@ -1,6 +1,7 @@
 //! Files as the loader sees them: opened once, parsed once, told apart by device and inode.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::io;
@@ -70,9 +71,10 @@ pub const HEAD_BYTES: usize = 256;
 pub struct Objects<'a> {
     sysroot: &'a Sysroot,
     names: Names,
-    by_path: Shards<PathBuf, Opened>,
+    /// By the path's text: paths compare by components, which takes longer.
+    by_path: Shards<OsString, Opened>,
     by_id: Shards<FileId, Arc<Object>>,
-    directories: Shards<PathBuf, bool>,
+    directories: Shards<OsString, bool>,
 }
 
 /// A place, or the errno that open(2) gave.
@@ -96,28 +98,28 @@ impl<'a> Objects<'a> {
     }
 
     /// The names that the objects ask for.
-    pub(super) fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
     /// Opens and reads the file at `path`, once.
     pub fn open(&self, path: &Path) -> Opened {
-        if let Some(known) = self.by_path.get(path) {
+        if let Some(known) = self.by_path.get(path.as_os_str()) {
             return known;
         }
         let opened = self
             .read(path)
             .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO));
-        self.by_path.insert(path.to_owned(), opened.clone());
+        self.by_path.insert(path.into(), opened.clone());
         // Another thread may have been faster: all must use the same place.
-        self.by_path.get(path).unwrap_or(opened)
+        self.by_path.get(path.as_os_str()).unwrap_or(opened)
     }
 
     /// Whether a directory stands at `path`. Asked once.
     pub fn is_dir(&self, path: &Path) -> bool {
-        self.directories.get(path).unwrap_or_else(|| {
+        self.directories.get(path.as_os_str()).unwrap_or_else(|| {
             let answer = self.sysroot.is_dir(path);
-            self.directories.insert(path.to_owned(), answer);
+            self.directories.insert(path.into(), answer);
             answer
         })
     }

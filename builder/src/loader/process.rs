@@ -21,8 +21,10 @@ pub struct Process<'w> {
     pub edges: Vec<Edge>,
     /// Every dependency that was not.
     pub missing: Vec<Missing>,
-    /// For each name the object that answers to it, the first in load order.
-    answers: Vec<Option<usize>>,
+    /// For each name the number of the object that answers to it, the first in load order; 0 is none.
+    ///
+    /// Numbers count from 1 and have 32 bits: there are thousands of processes in a large closure.
+    answers: Vec<u32>,
     /// The order in which dependencies are loaded; it differs from the load order where there are filters.
     walk: Vec<usize>,
     /// How many of `walk`, from its start, had their dependencies loaded.
@@ -142,7 +144,7 @@ impl<'w> Process<'w> {
         self.missing.truncate(missing);
         self.walk.retain(|index| *index < loaded);
         self.walked = self.walk.len();
-        self.answers.iter_mut().for_each(|answer| *answer = answer.filter(|index| *index < loaded));
+        self.answers.iter_mut().filter(|number| **number as usize > loaded).for_each(|number| *number = 0);
         false
     }
 
@@ -222,10 +224,13 @@ impl<'w> Process<'w> {
     }
 
     fn load(&mut self, by: usize, raw: NameId, rule: Option<Rule>) -> Result<Option<usize>, Fatal> {
+        // Most names are known, and then nobody has to look at their text.
+        if let Some(to) = self.answerer(raw) {
+            return Ok(Some(self.note_known(by, to, raw)));
+        }
         let (id, name) = self.expanded(by, raw);
-        if let Some((to, rule)) = self.known(id, &name) {
-            self.edges.push(Edge { by, to, name: raw, rule, opened: None });
-            return Ok(Some(to));
+        if let Some(to) = self.known(id, &name) {
+            return Ok(Some(self.note_known(by, to, raw)));
         }
         let Some(Found { place, rule: found_by }) = self.search(by, id, &name)? else { return Ok(None) };
         // The program was mapped by the kernel: the loader does not know its inode.
@@ -263,27 +268,37 @@ impl<'w> Process<'w> {
         })
     }
 
-    /// The object that answers to a name without a search.
-    fn known(&self, id: NameId, name: &OsStr) -> Option<(usize, Rule)> {
+    fn note_known(&mut self, by: usize, to: usize, name: NameId) -> usize {
+        let rule = if to == 1 { Rule::Itself } else { Rule::Loaded };
+        self.edges.push(Edge { by, to, name, rule, opened: None });
+        to
+    }
+
+    /// The object that is loaded already, whatever the name says of it.
+    fn known(&self, id: NameId, name: &OsStr) -> Option<usize> {
         if self.loader.is_musl() && super::musl::is_itself(name) {
-            return Some((1, Rule::Itself));
+            return Some(1);
         }
-        let by_path = || {
-            let is_path = name.as_bytes().contains(&b'/');
-            let opened_as = |loaded: &Loaded| loaded.path().as_os_str() == name;
-            is_path.then(|| self.loaded.iter().skip(1).position(opened_as).map(|index| index + 1))?
-        };
-        let to = self.answers.get(id.index()).copied().flatten().or_else(by_path)?;
-        Some((to, if to == 1 { Rule::Itself } else { Rule::Loaded }))
+        let is_path = name.as_bytes().contains(&b'/');
+        let opened_as = |loaded: &Loaded| loaded.path().as_os_str() == name;
+        let by_path = || self.loaded.iter().skip(1).position(opened_as).map(|index| index + 1);
+        self.answerer(id).or_else(|| by_path().filter(|_| is_path))
+    }
+
+    /// The object that has the name, by a search or by its SONAME.
+    fn answerer(&self, name: NameId) -> Option<usize> {
+        self.answers.get(name.index()).and_then(|number| (*number as usize).checked_sub(1))
     }
 
     /// From now on `to` answers to a name, unless another object does.
     fn answer(&mut self, name: NameId, to: usize) {
         let index = name.index();
         if self.answers.len() <= index {
-            self.answers.resize(index + 1, None);
+            self.answers.resize(index + 1, 0);
         }
-        self.answers[index].get_or_insert(to);
+        if self.answers[index] == 0 {
+            self.answers[index] = to as u32 + 1;
+        }
     }
 
     fn push(&mut self, place: Arc<Place>, by: Option<usize>) -> usize {

@@ -444,11 +444,20 @@ fn musl_knows_no_sonames_and_answers_for_libc_itself() {
         return;
     }
     let world = World::new()
-        .put("p", musl_program().runpath("$ORIGIN/lib").needs("a").needs("b").needs("libpthread.so.0"))
+        .put(
+            "p",
+            musl_program()
+                .runpath("$ORIGIN/lib")
+                .needs("a")
+                .needs("b")
+                .needs("libpthread.so.0")
+                .needs("libcrypt.so"),
+        )
+        .put("lib/libcrypt.so", library())
         .put("lib/a", library().needs("libc.so").soname("b"))
         .put("lib/b", library().needs("libc.so"))
         .put("lib/libpthread.so.0", library());
-    world.loads("p", &["lib/a", "lib/b"]);
+    world.loads("p", &["lib/a", "lib/b", "lib/libcrypt.so"]);
 }
 
 #[test]
