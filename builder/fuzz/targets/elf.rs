@@ -1,0 +1,11 @@
+//! ELF files: facts, notes and symbols of any bytes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let builder::loader::objects::Content::Elf(facts) = builder::loader::objects::classify(bytes) {
+        builder::dlopen::wishes(&facts);
+    }
+    builder::elf::imports(bytes, b"dlopen");
+});
