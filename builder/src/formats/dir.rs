@@ -1,7 +1,7 @@
 //! `rootfs/`: the image as a directory. Files are copied and hashed in parallel, each read once.
 //!
-//! A reflink where the file system can; else read and write of the same buffer that is hashed:
-//! copy_file_range(2) would have to read everything a second time for its digest.
+//! A reflink where the file system can, else copy_file_range(2); the copy is then hashed in the page cache.
+//! So the digest is of what was written, and the source is read by nobody but the kernel.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -13,14 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
-use crate::digest::{Digests, Hasher};
+use crate::digest::Digests;
 use crate::error::Error;
+use crate::formats::in_place;
 use crate::image_path::ImagePath;
 use crate::plan::{Kind, Plan, Source};
 use crate::write::Work;
 
-/// Bytes that are read, hashed and written at a time: they stay in the CPU's second-level cache.
-const BLOCK: usize = 256 << 10;
+/// Bytes that are copied at a time.
+const STEP: u64 = 8 << 20;
 
 /// Makes the image at `root`, which must not exist.
 pub fn write(plan: &Plan, root: &Path, work: &Work<'_>) -> Result<BTreeMap<ImagePath, Digests>, Error> {
@@ -33,17 +34,35 @@ pub fn write(plan: &Plan, root: &Path, work: &Work<'_>) -> Result<BTreeMap<Image
         }
         .map_err(|error| Error::write(&place, error))?;
     }
+    copy_all(plan, root, work)?;
+    settle_directories(plan, root, work)?;
+    std::thread::scope(|threads| {
+        // The disk takes the copies while we hash them. What it has to say is heard when the bundle is
+        // flushed as a whole: an error is kept for each open file, and that one is another.
+        threads.spawn(|| File::open(root).map(rustix::fs::syncfs));
+        digest_all(plan, root, work)
+    })
+}
+
+fn copy_all(plan: &Plan, root: &Path, work: &Work<'_>) -> Result<(), Error> {
     let reflinks = AtomicBool::new(true);
     let files: Vec<_> = plan.files().collect();
-    let digests = files.par_iter().map(|(path, entry, source)| {
+    files.par_iter().with_max_len(1).try_for_each(|(path, entry, source)| {
         work.interrupt.check()?;
+        make_file(&path.below(root), entry.mode, source, work, &reflinks)
+    })
+}
+
+fn digest_all(plan: &Plan, root: &Path, work: &Work<'_>) -> Result<BTreeMap<ImagePath, Digests>, Error> {
+    let files: Vec<_> = plan.files().collect();
+    let digests = files.par_iter().with_max_len(1).map(|(path, _, source)| {
+        work.interrupt.check()?;
+        let place = path.below(root);
         let digests =
-            make_file(&path.below(root), entry.mode, source, work.wants_md5(path), work, &reflinks)?;
-        Ok(((*path).clone(), digests))
+            File::open(&place).and_then(|file| in_place::digests(&file, source.size(), work.wants_md5(path)));
+        Ok(((*path).clone(), digests.map_err(|error| Error::write(&place, error))?))
     });
-    let digests: BTreeMap<_, _> = digests.collect::<Result<_, Error>>()?;
-    settle_directories(plan, root, work)?;
-    Ok(digests)
+    digests.collect()
 }
 
 fn make_directory(place: &Path, mode: u32) -> io::Result<()> {
@@ -63,42 +82,27 @@ fn make_file(
     place: &Path,
     mode: u32,
     source: &Source,
-    md5: bool,
     work: &Work<'_>,
     reflinks: &AtomicBool,
-) -> Result<Digests, Error> {
+) -> Result<(), Error> {
     let write = |error| Error::write(place, error);
-    let mut to = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(place)
-        .map_err(write)?;
-    let digests = match source {
-        Source::Inline(bytes) => {
-            let mut hasher = Hasher::new(md5);
-            hasher.update(bytes);
-            to.write_all(bytes).map_err(write)?;
-            hasher.finish()
-        }
+    let mut to =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(place).map_err(write)?;
+    match source {
+        Source::Inline(bytes) => to.write_all(bytes).map_err(write)?,
         Source::Host { path, size, .. } | Source::Own { path, size } => {
-            let mut from = File::open(path).map_err(|error| Error::read(path, error))?;
-            let (copied, digests) = if reflinks.load(Ordering::Relaxed) && clone(&from, &to, reflinks) {
-                pass(&mut to, None, path, place, md5, work)?
-            } else {
-                pass(&mut from, Some(&mut to), path, place, md5, work)?
-            };
-            if copied != *size {
+            let from = File::open(path).map_err(|error| Error::read(path, error))?;
+            if !(reflinks.load(Ordering::Relaxed) && clone(&from, &to, reflinks)) {
+                copy(&from, &to, place, *size, work)?;
+            }
+            if to.metadata().map_err(write)?.len() != *size {
                 return Err(Error::SourceChanged { path: path.clone() });
             }
-            digests
         }
-    };
+    }
     fchown(&to, Some(0), Some(0)).map_err(write)?;
     to.set_permissions(Permissions::from_mode(mode)).map_err(write)?;
-    rustix::fs::futimens(&to, &times(work.time)).map_err(|error| write(error.into()))?;
-    Ok(digests)
+    rustix::fs::futimens(&to, &times(work.time)).map_err(|error| write(error.into()))
 }
 
 /// Shares the blocks of `from` with `to`. The first refusal is the file system's answer for all files.
@@ -110,36 +114,21 @@ fn clone(from: &File, to: &File, reflinks: &AtomicBool) -> bool {
     cloned
 }
 
-/// Reads `from` once: every block is hashed, and written to `to` when there is one.
-fn pass(
-    from: &mut File,
-    mut to: Option<&mut File>,
-    source: &Path,
-    place: &Path,
-    md5: bool,
-    work: &Work<'_>,
-) -> Result<(u64, Digests), Error> {
-    let mut hasher = Hasher::new(md5);
-    let mut block = vec![0; length_of(from).min(BLOCK)];
-    let mut total = 0;
-    loop {
-        let length = from.read(&mut block).map_err(|error| Error::read(source, error))?;
-        if length == 0 {
-            return Ok((total, hasher.finish()));
-        }
+/// Copies in steps, so that somebody can watch or stop it, and at most one byte more than expected: a source
+/// that grows without end is noticed. `io::copy` of two files is copy_file_range(2), or what else the kernel has.
+fn copy(from: &File, to: &File, place: &Path, size: u64, work: &Work<'_>) -> Result<(), Error> {
+    let (mut to, mut left) = (to, size + 1);
+    while left > 0 {
         work.interrupt.check()?;
-        hasher.update(&block[..length]);
-        if let Some(to) = to.as_mut() {
-            to.write_all(&block[..length]).map_err(|error| Error::write(place, error))?;
+        let copied =
+            io::copy(&mut from.take(left.min(STEP)), &mut to).map_err(|error| Error::write(place, error))?;
+        if copied == 0 {
+            break;
         }
-        total += length as u64;
-        work.progress.advance(length as u64);
+        left -= copied;
+        work.progress.advance(copied);
     }
-}
-
-/// For the size of a buffer; one byte more than the file, so that its end is seen by a short read.
-fn length_of(file: &File) -> usize {
-    file.metadata().map_or(BLOCK, |facts| usize::try_from(facts.len()).unwrap_or(BLOCK).saturating_add(1))
+    Ok(())
 }
 
 /// Directories get their time last, from the deepest up: making something in them changes it.

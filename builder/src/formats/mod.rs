@@ -2,6 +2,7 @@
 
 pub mod cpio;
 pub mod dir;
+mod in_place;
 pub mod oci;
 pub mod output;
 pub mod tar;
