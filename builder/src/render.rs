@@ -31,6 +31,15 @@ pub fn run_script(limits: &BTreeMap<String, String>) -> Result<String, Error> {
     RunScript { limits }.render().map_err(|e| Error::Render { template: "run.sh", what: e.to_string() })
 }
 
+/// `install.sh`: puts the bundle that it lies in at its place on a host.
+pub fn install_script() -> Result<String, Error> {
+    InstallScript.render().map_err(|e| Error::Render { template: "install.sh", what: e.to_string() })
+}
+
+#[derive(Template)]
+#[template(path = "install.sh")]
+struct InstallScript;
+
 #[derive(Template)]
 #[template(path = "build.sh")]
 struct BuildScript<'a> {

@@ -45,7 +45,7 @@ fn the_generated_scripts_are_clean() {
     let scene = Scene::new();
     scene.file("r.toml", format!("binaries = ['ls']\n{TRICKY}[limits]\ncpu-time = '1s'\n"));
     scene.succeeds("build -r r.toml -o B --format dir");
-    for script in ["build.sh", "run.sh"] {
+    for script in ["build.sh", "install.sh", "run.sh"] {
         let said =
             Said::of(Command::new("shellcheck").args(["--shell=sh"]).arg(scene.path("B").join(script)));
         assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{script}");
@@ -65,4 +65,25 @@ fn script_prints_what_build_would_write() {
     let printed = scene.succeeds("script bash").stdout;
     assert_eq!(printed, fs::read_to_string(scene.path("B/build.sh")).expect("there"));
     assert_eq!(scene.names(), ["B"]);
+}
+
+#[test]
+fn install_puts_a_whole_bundle_in_place_of_an_earlier_one() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.succeeds("build bash -o A --format dir");
+    scene.succeeds("build cat -o B --format dir");
+    scene.file("mine/x", "mine");
+    let install = |bundle: &str, place: &str| {
+        Said::of(Command::new("sh").arg(scene.path(bundle).join("install.sh")).arg(scene.path(place)))
+    };
+    for bundle in ["A", "B"] {
+        let said = install(bundle, "opt/capsule");
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        assert_eq!(listing(&scene.path("opt/capsule")), listing(&scene.path(bundle)));
+    }
+    assert_eq!(fs::read_dir(scene.path("opt")).expect("listed").count(), 1);
+    let said = install("A", "mine");
+    assert!(said.code == 1 && said.stderr.contains("is no bundle, and stays as it is"), "{}", said.stderr);
+    assert_eq!(fs::read_dir(scene.path("mine")).expect("listed").count(), 1);
 }
