@@ -30,12 +30,14 @@ use crate::{budget, guards, sbom, skeleton};
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
 
 /// What a build made, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Regular files in the image.
     pub files: usize,
     /// Bytes in them.
     pub bytes: u64,
+    /// What a person should know about the image, one line each.
+    pub warnings: Vec<String>,
 }
 
 /// Makes the bundle, or leaves nothing.
@@ -58,7 +60,11 @@ fn fill(request: &Build, interrupt: &Interrupt, staging: &Staging) -> Result<Sum
     judged.check_contents(&request.image, &digests)?;
     put_bundle_files(staging, &request.image, &judged, &digests)?;
     interrupt.check()?;
-    Ok(Summary { files: judged.plan.files().count(), bytes: judged.plan.bytes() })
+    let warnings = match request.formats.contains(&Format::Dir) {
+        true => unfindable(&judged, &request.image.options, &staging.path().join(Format::Dir.file_name())),
+        false => Vec::new(),
+    };
+    Ok(Summary { warnings, files: judged.plan.files().count(), bytes: judged.plan.bytes() })
 }
 
 /// `build.sh` alone: everything is read and judged, nothing is written.
@@ -69,6 +75,20 @@ pub fn script(image: &Image, interrupt: &Interrupt) -> Result<String, Error> {
     let digests = write::digest(&judged.plan, &work)?;
     judged.check_contents(image, &digests)?;
     render::build_script(&judged.plan, &digests, &image.options.sysroot)
+}
+
+/// The image as its own loader will see it: it has no ld.so.cache and no `--library-path`, so a library outside the
+/// loader's own directories can be in the image and still not be found.
+fn unfindable(judged: &Judged, options: &resolve::Options, tree: &Path) -> Vec<String> {
+    let inside =
+        resolve::Options { sysroot: tree.to_path_buf(), library_path: Vec::new(), ..options.clone() };
+    let failures = judged
+        .programs
+        .iter()
+        .filter_map(|program| resolve::resolve(&inside, &[Root::Path(program.as_path().into())]).err());
+    let mut warnings: Vec<String> = failures.map(|error| format!("inside the image: {error}")).collect();
+    warnings.dedup();
+    warnings
 }
 
 fn put_bundle_files(
@@ -90,6 +110,7 @@ fn put_bundle_files(
         render::build_script(&judged.plan, digests, &image.options.sysroot)?.as_bytes(),
         0o755,
     )?;
+    staging.put("install.sh", render::install_script()?.as_bytes(), 0o755)?;
     staging.put("run.sh", run.as_bytes(), 0o755)
 }
 
@@ -99,6 +120,8 @@ struct Judged {
     owners: Option<Owners>,
     /// Files whose content is still to be compared with their package's.
     touched: BTreeSet<ImagePath>,
+    /// What a person asked to run.
+    programs: Vec<ImagePath>,
 }
 
 impl Judged {
@@ -111,7 +134,10 @@ impl Judged {
         )?;
         guards::check_files(&plan, owners.as_ref(), &image.recipe.allow)?;
         let touched = guards::touched(&plan, owners.as_ref())?;
-        Ok(Judged { plan, owners, touched })
+        let requested = |entry: &Entry| entry.causes.iter().any(|cause| cause.because == Because::Requested);
+        let programs =
+            plan.entries().filter(|(_, entry)| requested(entry)).map(|(path, _)| path.clone()).collect();
+        Ok(Judged { plan, owners, touched, programs })
     }
 
     fn check_contents(&self, image: &Image, digests: &FileDigests) -> Result<(), Error> {

@@ -89,14 +89,10 @@ fn describe(record: &Record) -> String {
 fn changes(old: &Record, new: &Record) -> Option<String> {
     let mut changed = Vec::new();
     match (&old.kind, &new.kind) {
-        (RecordKind::File { sha256: a, .. }, RecordKind::File { sha256: b, .. }) => {
-            if a != b {
-                changed.push(format!(
-                    "content, {} -> {}",
-                    bytes_for_people(old.size()),
-                    bytes_for_people(new.size())
-                ));
-            }
+        (RecordKind::File { sha256: a, .. }, RecordKind::File { sha256: b, .. }) if a == b => {}
+        (RecordKind::File { .. }, RecordKind::File { .. }) => {
+            let sizes = (bytes_for_people(old.size()), bytes_for_people(new.size()));
+            changed.push(format!("content, {} -> {}", sizes.0, sizes.1));
         }
         (a, b) if a != b => changed.push(format!("{} -> {}", describe(old), describe(new))),
         _ => {}

@@ -23,6 +23,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
     match request {
         Request::Build(request) => {
             let made = build::build(&request, &interrupt()?)?;
+            made.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
             eprintln!("{}: {} files, {}", request.output.display(), made.files, bytes_for_people(made.bytes));
         }
         Request::Script(image) => print(&build::script(&image, &interrupt()?)?),

@@ -56,8 +56,7 @@ fn package(package: &Package, manifest: &Manifest) -> Component {
 
 /// `pkg:deb/debian/NAME@VERSION?arch=…` (purl-spec, type deb).
 fn purl(package: &Package) -> Option<Purl> {
-    let escape =
-        |text: &str| text.replace('%', "%25").replace('+', "%2B").replace(':', "%3A").replace('~', "~");
+    let escape = |text: &str| text.replace('%', "%25").replace('+', "%2B").replace(':', "%3A");
     let text = format!(
         "pkg:deb/debian/{}@{}?arch={}",
         escape(&package.name),

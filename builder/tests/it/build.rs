@@ -18,7 +18,16 @@ fn a_bundle_has_everything_a_host_needs() {
     parts.sort();
     assert_eq!(
         parts,
-        ["build.sh", "init", "initramfs.cpio", "manifest.json", "rootfs", "run.sh", "sbom.cdx.json"]
+        [
+            "build.sh",
+            "init",
+            "initramfs.cpio",
+            "install.sh",
+            "manifest.json",
+            "rootfs",
+            "run.sh",
+            "sbom.cdx.json"
+        ]
     );
     assert_eq!(fs::read_to_string(scene.path("B/rootfs/home/hello.txt")).expect("there"), "Hello, World!\n");
     assert_eq!(scene.names(), ["B"]);
@@ -122,6 +131,30 @@ fn a_missing_library_names_who_needs_it_and_where_it_was_looked_for() {
         "{message}"
     );
     assert!(message.contains("\n  searched: "), "{message}");
+}
+
+#[test]
+fn a_library_that_the_images_loader_will_not_find_is_a_warning() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("lib.c", "int far(void) { return 0; }\n");
+    scene.file("main.c", "int far(void); int main(void) { return far(); }\n");
+    let script = "gcc -shared -Wl,-soname,libfar.so -o libfar.so lib.c && gcc -o program main.c libfar.so";
+    let said = Said::of(Command::new("sh").args(["-c", script]).current_dir(scene.path(".")));
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let here = scene.path("").display().to_string();
+    let said = scene.succeeds(&format!(
+        "build {here}program --library-path {here} --allow unowned=/** -o B --format dir"
+    ));
+    assert!(scene.path("B/rootfs").join(&here[1..]).join("libfar.so").exists());
+    assert!(
+        said.stderr.contains(&format!(
+            "warning: inside the image: `libfar.so` not found, needed by `{here}program`"
+        )),
+        "{}",
+        said.stderr
+    );
+    assert!(!scene.succeeds("build bash -o C --format dir").stderr.contains("warning"));
 }
 
 #[test]
