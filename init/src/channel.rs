@@ -43,15 +43,19 @@ impl Supervisor {
 
     /// The next message, if there is one now.
     pub fn receive(&self) -> Option<Received> {
-        let mut record = Record::default();
-        let received = sys::receive(self.0.as_fd(), record.as_flattened_mut(), false).ok()?;
-        let message = (received.len == LEN).then(|| Message::decode(record)).flatten()?;
-        Some(Received { message, sender: received.sender, descriptor: received.descriptor })
+        self.next(false)
     }
 
-    /// Waits for a descriptor that the sandbox sends; `None` when it dies instead.
-    pub fn receive_descriptor(&self) -> Option<Fd> {
-        sys::receive(self.0.as_fd(), &mut [0; LEN], true).ok()?.descriptor
+    /// Waits for the next message; `None` when the sandbox dies instead.
+    pub fn wait(&self) -> Option<Received> {
+        self.next(true)
+    }
+
+    fn next(&self, wait: bool) -> Option<Received> {
+        let mut record = Record::default();
+        let received = sys::receive(self.0.as_fd(), record.as_flattened_mut(), wait).ok()?;
+        let message = (received.len == LEN).then(|| Message::decode(record)).flatten()?;
+        Some(Received { message, sender: received.sender, descriptor: received.descriptor })
     }
 }
 
@@ -60,11 +64,6 @@ impl Inside {
     pub fn send(&self, message: Message) {
         // A dead supervisor is noticed by `supervisor_lives`.
         let _ = rustix::io::write(&self.0, message.encode().as_flattened());
-    }
-
-    /// Hands a descriptor to the supervisor.
-    pub fn send_descriptor(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        sys::send_descriptor(self.0.as_fd(), b"fd", descriptor)
     }
 
     /// Tells the supervisor, with a descriptor.

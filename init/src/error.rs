@@ -6,6 +6,7 @@ use core::num::NonZeroU64;
 
 use rustix::io::Errno;
 
+use crate::guard::Guard;
 use crate::options::Options;
 use crate::text::{self, Text};
 use crate::{cgroup, mounts, sys};
@@ -88,6 +89,7 @@ named! {
         Poll = "ppoll",
         Prctl = "prctl",
         Read = "read",
+        Require = "--require",
         SetAffinity = "sched_setaffinity",
         Seccomp = "seccomp",
         Setgroups = "setgroups",
@@ -134,6 +136,8 @@ pub enum Subject {
     Target(u8),
     /// Entry of [`cgroup::FILES`].
     CgroupFile(u8),
+    /// Entry of [`Guard::ALL`].
+    Guard(u8),
 }
 
 impl Subject {
@@ -151,6 +155,7 @@ impl Subject {
             Subject::BindTarget(index) => [8, index],
             Subject::Target(index) => [9, index],
             Subject::CgroupFile(index) => [10, index],
+            Subject::Guard(index) => [11, index],
         }
     }
 
@@ -167,6 +172,7 @@ impl Subject {
             8 => Subject::BindTarget(index),
             9 => Subject::Target(index),
             10 => Subject::CgroupFile(index),
+            11 => Subject::Guard(index),
             _ => Subject::None,
         }
     }
@@ -188,6 +194,7 @@ impl Subject {
             Subject::BindTarget(index) => bind(index).map(|bind| bind.target),
             Subject::Target(index) => mounts::TARGETS.get(usize::from(index)).map(|target| target.to_bytes()),
             Subject::CgroupFile(index) => cgroup::FILES.get(usize::from(index)).map(|file| file.to_bytes()),
+            Subject::Guard(index) => Guard::ALL.get(usize::from(index)).map(|guard| guard.name()),
         }
     }
 }
@@ -326,6 +333,7 @@ mod tests {
             Subject::BindTarget(31),
             Subject::Target(4),
             Subject::CgroupFile(3),
+            Subject::Guard(5),
         ];
         for subject in subjects {
             assert_eq!(Subject::decode(subject.encode()), subject);

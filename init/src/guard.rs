@@ -1,6 +1,8 @@
 //! The guards: every protection that a run has, by name, and whether this run has it.
 
-use crate::error::named;
+use rustix::io::Errno;
+
+use crate::error::{Call, Error, Step, Subject, at, named};
 
 named! {
     /// One protection that `--without NAME` takes away, for tests and for people who know why.
@@ -58,11 +60,15 @@ pub enum State {
 #[derive(Clone, Copy)]
 pub struct Guards {
     states: [State; Guard::ALL.len()],
+    /// Bit n: the run must not start without guard n.
+    required: u32,
 }
+
+const _: () = assert!(Guard::ALL.len() <= u32::BITS as usize, "one bit for each guard");
 
 impl Guards {
     /// All of them up, as a run starts.
-    pub const ALL_ON: Guards = Guards { states: [State::On; Guard::ALL.len()] };
+    pub const ALL_ON: Guards = Guards { states: [State::On; Guard::ALL.len()], required: 0 };
 
     /// The state of one guard.
     pub fn state(&self, guard: Guard) -> State {
@@ -77,6 +83,25 @@ impl Guards {
     /// Takes a guard away, because the command line says so.
     pub fn remove(&mut self, guard: Guard) {
         self.states[guard as usize] = State::Off;
+    }
+
+    /// Insists on a guard, because the command line says so.
+    pub fn insist(&mut self, guard: Guard) {
+        self.required |= 1 << guard as u32;
+    }
+
+    /// Whether everything that was insisted on is up.
+    ///
+    /// # Errors
+    /// The first guard that is not.
+    pub fn require(&self) -> Result<(), Error> {
+        let missing = |guard: &&Guard| self.required >> **guard as u32 & 1 == 1 && !self.has(**guard);
+        match Guard::ALL.iter().find(missing) {
+            None => Ok(()),
+            Some(guard) => {
+                Err(at(Step::Start, Call::Require, Subject::Guard(*guard as u8))(Errno::OPNOTSUPP))
+            }
+        }
     }
 
     /// Notes that a guard cannot be had here. A guard that was taken away stays so.
@@ -97,6 +122,19 @@ mod tests {
             assert_eq!(Guard::named(guard.name()), Some(*guard));
         }
         assert_eq!(Guard::named(b"seccom"), None);
+    }
+
+    #[test]
+    fn a_run_does_not_start_without_a_guard_that_was_insisted_on() {
+        let mut guards = Guards::ALL_ON;
+        guards.insist(Guard::Swap);
+        assert_eq!(guards.require(), Ok(()));
+        guards.unavailable(Guard::Memory, "nobody insists on it");
+        assert_eq!(guards.require(), Ok(()));
+        guards.unavailable(Guard::Swap, "no swap accounting");
+        let error = guards.require().unwrap_err();
+        let expected = at(Step::Start, Call::Require, Subject::Guard(Guard::Swap as u8))(Errno::OPNOTSUPP);
+        assert_eq!(error, expected);
     }
 
     #[test]

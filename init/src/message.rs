@@ -43,6 +43,8 @@ pub enum Message {
     },
     /// The filter is installed; with the message comes the descriptor that tells of forbidden calls.
     Listening,
+    /// The terminal is made; with the message comes its master.
+    Terminal,
     /// The program could not be executed.
     NotExecuted(Errno),
     /// Set-up failed.
@@ -58,6 +60,7 @@ impl Message {
                 (2, status, [at, usage.user, usage.system, usage.max_rss])
             }
             Message::Listening => (5, 0, [0; 4]),
+            Message::Terminal => (6, 0, [0; 4]),
             Message::NotExecuted(errno) => (3, errno.raw_os_error(), [0; 4]),
             Message::Failed(error) => (4, 0, [error.encode(), 0, 0, 0]),
         };
@@ -85,6 +88,7 @@ impl Message {
             3 => Some(Message::NotExecuted(sys::errno(number))),
             4 => Error::decode(first).map(Message::Failed),
             5 => Some(Message::Listening),
+            6 => Some(Message::Terminal),
             _ => None,
         }
     }
@@ -102,6 +106,7 @@ mod tests {
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
             Message::Listening,
+            Message::Terminal,
             Message::NotExecuted(Errno::NOEXEC),
             Message::Failed(error),
         ] {

@@ -343,6 +343,11 @@ const OPTIONS: &[Known] = &[
         wants: "`default`, `off` or a compiled policy's path",
         set: |o, v| set(&mut o.seccomp, seccomp(v)),
     },
+    Known {
+        name: "--require",
+        wants: "names of guards, as in `memory,seccomp` (see `init guards`)",
+        set: |o, v| require(&mut o.guards, v),
+    },
     Known { name: "--without", wants: "the name of a guard (see `init guards`)", set: without },
 ];
 
@@ -357,6 +362,13 @@ fn add<T: Copy, const N: usize>(list: &mut List<T, N>, value: Option<T>) -> Resu
 
 fn without(options: &mut Options<'_>, value: &CStr) -> Result<(), Refused> {
     options.guards.remove(Guard::named(value.to_bytes()).ok_or(Refused::Value)?);
+    Ok(())
+}
+
+fn require(guards: &mut Guards, value: &CStr) -> Result<(), Refused> {
+    for name in value.to_bytes().split(|byte| *byte == b',') {
+        guards.insist(Guard::named(name).ok_or(Refused::Value)?);
+    }
     Ok(())
 }
 

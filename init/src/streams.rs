@@ -75,6 +75,15 @@ pub fn pipes() -> Result<([Fd; 3], JobStreams), Error> {
     ))
 }
 
+/// The supervisor's own streams for the submission: what it must not have, for the test that notices.
+pub fn own() -> Result<JobStreams, Error> {
+    let copy = |number: u8| {
+        let copy = sys::fd::inherited(number.into());
+        copy.map_err(at(Step::Streams, Call::Dup, Subject::Stream(number)))
+    };
+    Ok(JobStreams { ends: [copy(0)?, copy(1)?, copy(2)?] })
+}
+
 /// One direction of one stream: reads from `from`, counts, cuts at the cap, writes to `to`.
 pub struct Pump<'a> {
     from: Option<End>,

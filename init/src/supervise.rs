@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::cgroup::{Cgroup, CpuTime, Place};
-use crate::channel::{self, Supervisor};
+use crate::channel::{self, Received, Supervisor};
 use crate::clock;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
@@ -88,7 +88,7 @@ fn attempt(
     let (pidfd, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
     // From here on there is a sandbox: whatever happens, it must end, and its cgroup must go.
     let cgroup = place.as_ref().map(|place| place.create(options)).transpose();
-    let result = cgroup.and_then(|cgroup| {
+    let result = cgroup.and_then(|cgroup| options.guards.require().map(|()| cgroup)).and_then(|cgroup| {
         let mut run = Run::new(options, pidfd.as_fd(), channel, cgroup, started);
         let result = run.go(world, pipes);
         run.tell(facts, measures);
@@ -127,9 +127,10 @@ fn start(
     arguments: Args<'_>,
 ) -> Result<(Fd, Supervisor, Option<[Fd; 3]>), Error> {
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
-    let (our_pipes, their_pipes) = match options.tty {
-        true => (None, None),
-        false => streams::pipes().map(|(ours, theirs)| (Some(ours), Some(theirs)))?,
+    let (our_pipes, their_pipes) = match (options.tty, options.guards.has(Guard::Streams)) {
+        (true, _) => (None, None),
+        (false, true) => streams::pipes().map(|(ours, theirs)| (Some(ours), Some(theirs)))?,
+        (false, false) => (None, Some(streams::own()?)),
     };
     let flags = namespaces::flags(options, identity);
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
@@ -201,7 +202,8 @@ impl<'a, 'o> Run<'a, 'o> {
         let signals = sys::signalfd(WATCHED).map_err(at(Step::Supervise, Call::Signalfd, Subject::None))?;
         match pipes {
             Some(pipes) => self.connect_pipes(world, pipes),
-            None => self.connect_terminal(world),
+            None if self.options.tty => self.connect_terminal(world),
+            None => {} // `--without streams`: the submission has ours
         }
         let mut caller = self.master.as_ref().map(|master| Caller::take_over(sys::stdio(0), master.as_fd()));
         // A sandbox that is dead already says why in a message that waits for us.
@@ -231,7 +233,9 @@ impl<'a, 'o> Run<'a, 'o> {
 
     /// The master comes from inside; when the sandbox dies before it sends it, there is nothing to connect.
     fn connect_terminal(&mut self, world: World) {
-        let Some(master) = self.channel.receive_descriptor() else { return };
+        let Some(received) = self.channel.wait() else { return };
+        self.take(received);
+        let Some(master) = &self.master else { return };
         let copies = [master.duplicate(), master.duplicate()];
         let [source, output, _] = world.ends;
         if let [Ok(to), Ok(from)] = copies {
@@ -240,7 +244,6 @@ impl<'a, 'o> Run<'a, 'o> {
                 Pump::new(source, End::Opened(to), None, for_stdin).with_end_mark(END_OF_TRANSMISSION);
             self.pumps = [Some(stdin), Some(Pump::new(End::Opened(from), output, None, for_stdout)), None];
         }
-        self.master = Some(master);
     }
 
     fn watch_until_end(&mut self, signals: &Fd) -> Result<(), Error> {
@@ -354,13 +357,18 @@ impl<'a, 'o> Run<'a, 'o> {
 
     fn receive_all(&mut self) {
         while let Some(received) = self.channel.receive() {
-            match received.message {
-                Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
-                Message::Exited { at, status, usage } => self.exit = Some((at, WaitStatus(status), usage)),
-                Message::Listening => self.listener = received.descriptor,
-                Message::NotExecuted(errno) => self.not_executed = Some(errno),
-                Message::Failed(error) => self.error = Some(error),
-            }
+            self.take(received);
+        }
+    }
+
+    fn take(&mut self, received: Received) {
+        match received.message {
+            Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
+            Message::Exited { at, status, usage } => self.exit = Some((at, WaitStatus(status), usage)),
+            Message::Listening => self.listener = received.descriptor,
+            Message::Terminal => self.master = received.descriptor,
+            Message::NotExecuted(errno) => self.not_executed = Some(errno),
+            Message::Failed(error) => self.error = Some(error),
         }
     }
 

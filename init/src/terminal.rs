@@ -9,6 +9,7 @@ use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetwi
 
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::message::Message;
 use crate::sys::fd::Fd;
 use crate::sys::{self, TerminalMode};
 
@@ -19,7 +20,7 @@ pub fn open(channel: &Inside) -> Result<Fd, Error> {
     let master = sys::fd::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
     rustix::pty::unlockpt(&master).map_err(fail(Call::Ioctl))?;
     let slave = sys::terminal_peer(master.as_fd(), flags).map_err(fail(Call::Ioctl))?;
-    channel.send_descriptor(master.as_fd()).map_err(fail(Call::Write))?;
+    channel.send_with(Message::Terminal, master.as_fd()).map_err(fail(Call::Write))?;
     Ok(slave)
 }
 
