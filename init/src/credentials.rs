@@ -1,4 +1,4 @@
-//! Privileges, dropped in one place: first the submission's, all of them; then PID 1's, all but one.
+//! Privileges, dropped in one place: first the submission's, all of them; then PID 1's, all but two.
 //!
 //! The rules are those of capabilities(7) and credentials(7); the order is forced by them and stands in the code.
 
@@ -68,10 +68,11 @@ pub fn drop_all(options: &Options<'_>, identity: Identity) -> Result<(), Error> 
     Ok(())
 }
 
-/// Shuts PID 1: nobody may look into it, and of its capabilities it keeps the one to kill what outlives a run.
+/// Shuts PID 1: nobody may look into it, and it keeps only what it needs should the supervisor die: to kill what is
+/// left (CAP_KILL), and to remove the cgroup from a directory whose mode lets nobody write (CAP_DAC_OVERRIDE).
 pub fn drop_init(options: &Options<'_>) -> Result<(), Error> {
-    let kill = CapabilitySet::KILL;
-    let sets = CapabilitySets { effective: kill, permitted: kill, inheritable: CapabilitySet::empty() };
+    let kept = CapabilitySet::KILL.union(CapabilitySet::DAC_OVERRIDE);
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).map_err(at(Step::Credentials, Call::Capset, Subject::None))?;
     undumpable(options)
 }

@@ -11,8 +11,8 @@
 //!
 //! * The **supervisor** ([`supervise`]) keeps the caller's privilege, and never enters the sandbox. It opens
 //!   everything by name before the sandbox exists, and nothing afterwards.
-//! * **PID 1** ([`pid1`]) is root of a pid namespace. It builds the mount tree, starts the submission, then keeps one
-//!   capability (to kill) and cannot be looked into. When it ends, the kernel kills all that is left.
+//! * **PID 1** ([`pid1`]) is root of a pid namespace. It builds the mount tree, starts the submission, then keeps two
+//!   capabilities (to clean up after a dead supervisor) and cannot be looked into. When it ends, the kernel kills all that is left.
 //! * The **submission** ([`job`]) is made what it must be by its own process, the last step before execve(2).
 //! * They talk over one socket pair ([`channel`]); whoever finds the other end closed knows that the other is dead,
 //!   and cleans up in its place. The submission has no descriptor but its three streams, which are fresh pipes.
