@@ -80,6 +80,13 @@ fn header_fields_that_no_loader_takes() {
 }
 
 #[test]
+fn an_empty_dynamic_section_is_none() {
+    // Detached debug information looks like this.
+    let facts = parse(&with(segment(2, 32), &0u64.to_le_bytes())).unwrap();
+    assert!(!facts.has_dynamic_section && facts.needed.is_empty());
+}
+
+#[test]
 fn program_headers_outside_the_file() {
     for offset in [u64::MAX, u64::MAX - 8, 1 << 40, 1 << 63] {
         assert_eq!(message(&with(32, &offset.to_le_bytes())), "program header table lies outside the file");
