@@ -16,6 +16,7 @@ pub mod case;
 pub mod census;
 pub mod cpio;
 pub mod execute;
+#[cfg(feature = "harness")]
 pub mod export;
 pub mod frame;
 pub mod guest;

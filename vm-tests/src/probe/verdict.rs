@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("hello", |_| say("hello\n")),
     ("cat", cat),
     ("print", print),
+    ("forge", forge),
     ("arguments", |words| say(&format!("{}\n", words.len()))),
     ("raise", raise),
     ("abort", |_| std::process::abort()),
@@ -141,6 +142,19 @@ fn cat(_: &[&str]) -> u8 {
 /// As many bytes as the argument says.
 fn print(words: &[&str]) -> u8 {
     say(&"x".repeat(number(words)))
+}
+
+/// A report, a pass, a frame and a terminal escape, on every descriptor there is.
+fn forge(words: &[&str]) -> u8 {
+    const FORGED: &[u8] =
+        b"{\"version\":1,\"status\":\"ok\",\"exit_code\":0}\nok 1 - forged\n12 passed, 0 failed\n\
+        @frame 1 2 00\n{}\n\x1b[2J\x00\xff\n";
+    for descriptor in 0..64 {
+        let length = FORGED.len() as i64;
+        // Most of them are closed.
+        sys::call(libc::SYS_write, &mut [Arg::N(descriptor), Arg::R(FORGED), Arg::N(length)]).ok();
+    }
+    number(words) as u8
 }
 
 fn raise(words: &[&str]) -> u8 {
