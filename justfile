@@ -9,7 +9,8 @@ capsule := target / "release/capsule"
 
 # What `just build rootfs` takes files from, and what the tests run.
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
-test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc libc6-dev cpio zstd"
+test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun"
+
 
 # List the recipes.
 default:
@@ -40,13 +41,24 @@ shell: _bundle
     {{ capsule }} shell out/rootfs
 
 # Every test that needs no virtual machine.
-test: (_packages image_packages test_packages) _capsule
-    cargo test -p init
-    cargo test --workspace --exclude init
+test: (_packages image_packages test_packages) _languages _capsule
+    cargo test -q -p init
+    cargo test -q --workspace --exclude init
 
 # Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`.
 vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
     cargo run --release -q -p vm-tests -- --bundle out/rootfs {{ arguments }}
+
+# Measure beside the peers: `just bench run`, `just bench limits`.
+bench what="run" *arguments: (_packages "bubblewrap pax-utils") _capsule
+    #!/usr/bin/env bash
+    set -euo pipefail
+    case "{{ what }}" in
+        run | limits) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
+        image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
+        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, builder, image" >&2; exit 1 ;;
+    esac
 
 # Formatting and lints. init has no std, and is built apart from what has.
 lint:
@@ -62,6 +74,8 @@ size: _capsule
     bytes=$(stat -c %s {{ target }}/init/init)
     echo "init: $bytes bytes of 65536"
     test "$bytes" -le 65536
+    # A panic with a message would bring 4 KiB of formatting code, and paths of the build machine.
+    ! strings {{ target }}/init/init | grep -E '\.rs$'
     ! readelf -lW {{ target }}/init/init | grep -E 'INTERP|DYNAMIC'
 
 # All that CI runs, in the order of what fails first.
@@ -79,6 +93,16 @@ _packages +names:
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
+
+# A language's package only where its program is missing: a machine may have it from elsewhere.
+_languages:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    missing=()
+    for pair in python3:python3 javac:default-jdk-headless node:nodejs go:golang-go; do
+        command -v "${pair%%:*}" > /dev/null || missing+=("${pair#*:}")
+    done
+    [ ${#missing[@]} -eq 0 ] || just _packages "${missing[@]}"
 
 # The builder, with init inside.
 _capsule:
