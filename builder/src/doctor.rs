@@ -84,7 +84,10 @@ const WEAKENS: &[(&str, &str)] = &[
         "memory is limited for each process by RLIMIT_DATA, not for all together; files in /tmp do not count",
     ),
     ("swap", "a submission at its memory limit can go on in swap"),
-    ("oom-group", "after an out-of-memory kill the rest of the submission lives on"),
+    (
+        "oom-group",
+        "after an out-of-memory kill the rest of the submission lives until the supervisor ends it",
+    ),
     ("pids", "processes are counted for the user (RLIMIT_NPROC), not for the run"),
     ("cpu-accounting", "CPU time of child processes is seen only once they have ended"),
     ("cgroup-namespace", "/proc/self/cgroup shows the host's cgroup path"),

@@ -115,7 +115,8 @@ impl Place {
             rustix::fs::mkdirat(parent, self.name(), Mode::from_raw_mode(0o755)).map_err(&error)?;
             *directory = Some(open_directory(parent.as_fd(), self.name()).map_err(&error)?);
         }
-        let cgroup = Cgroup { version: self.version, directories };
+        let accounts = options.guards.has(Guard::CpuAccounting);
+        let cgroup = Cgroup { version: self.version, directories, accounts };
         let settings = if self.version == Version::V2 { SETTINGS_V2 } else { SETTINGS_V1 };
         for setting in settings {
             cgroup.apply(setting, options)?;
@@ -195,8 +196,13 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
             options.guards.unavailable(*guard, why);
         }
     }
-    if found.is_none() {
-        options.guards.unavailable(Guard::CgroupNamespace, why_nothing);
+    match found.map(|place| place.version) {
+        None => options.guards.unavailable(Guard::CgroupNamespace, why_nothing),
+        Some(Version::V1) => {
+            let why = "version 1 kills one process, the supervisor then the rest";
+            options.guards.unavailable(Guard::OomGroup, why);
+        }
+        Some(Version::V2) => {}
     }
 }
 
@@ -267,6 +273,8 @@ fn membership<'a>(memberships: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> 
 pub struct Cgroup {
     version: Version,
     directories: [Option<Fd>; 3],
+    /// Whether its CPU account counts (`--without cpu-accounting`).
+    accounts: bool,
 }
 
 /// CPU time used, in nanoseconds.
@@ -289,6 +297,11 @@ impl Cgroup {
         let mut text = Text::new(&mut digits);
         text.number(value);
         let file = FILES.get(usize::from(setting.file)).copied().unwrap_or_default();
+        if self.version == Version::V1 && setting.guard == Guard::Swap && !options.guards.has(Guard::Memory) {
+            // Version 1 limits memory and swap together, and that not below the limit of memory alone.
+            options.guards.unavailable(Guard::Swap, "version 1 limits no swap without memory");
+            return Ok(());
+        }
         match write_file(directory.as_fd(), file, text.as_bytes()) {
             Err(Errno::NOENT) if setting.optional => {
                 options.guards.unavailable(setting.guard, "kernel without swap accounting");
@@ -298,8 +311,12 @@ impl Cgroup {
         }
     }
 
-    /// CPU time of all processes that were ever in it. Exact up to the last timer tick of what runs now.
+    /// CPU time of all processes that were ever in it, if it is to be asked. Exact up to the last timer tick of what
+    /// runs now.
     pub fn cpu_time(&self) -> Option<CpuTime> {
+        if !self.accounts {
+            return None;
+        }
         match self.version {
             Version::V2 => {
                 let mut buffer = [0; 512];

@@ -648,7 +648,7 @@ impl<'a> Args<'a> {
     pub fn split(line: &'a mut [u8], pointers: &'a mut [*const c_char]) -> Option<Args<'a>> {
         let mut words = 0;
         let (mut read, mut written) = (0, 0);
-        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | 0);
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
         while let Some(first) = line.get(read) {
             if blank(*first) {
                 read += 1;

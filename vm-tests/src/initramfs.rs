@@ -10,7 +10,7 @@ use crate::guest::{Guest, GuestError};
 use crate::plan::Plan;
 
 /// What init reads after the kernel has started it.
-const BOOT_LIST: &[u8] = b"exec /vm-tests/agent";
+const BOOT_LIST: &[u8] = b"exec /vm-tests/agent\n";
 /// Where the probes lie in the VM, to be bound into a sandbox.
 pub const PROBES: &str = "/vm-tests/probes";
 
