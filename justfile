@@ -22,23 +22,17 @@ try: (build "rootfs")
 
 # Make the bundle of recipes/default.toml in out/rootfs (`just build rootfs`), or of another recipe by its name.
 build name="rootfs": (_packages image_packages) _capsule
-    #!/usr/bin/env bash
-    set -euo pipefail
-    recipe=recipes/{{ if name == "rootfs" { "default" } else { name } }}.toml
     mkdir -p out
-    new=$(mktemp -d -p out .{{ name }}.XXXXXX)
-    trap 'rm -rf "$new"' EXIT
-    {{ capsule }} build -r "$recipe" -o "$new/bundle"
-    rm -rf out/{{ name }}
-    mv "$new/bundle" out/{{ name }}
+    {{ capsule }} build -r recipes/{{ if name == "rootfs" { "default" } else { name } }}.toml -o out/{{ name }} --replace
 
 # Run a command in the sandbox: `just run ls -l /`.
+[positional-arguments]
 run *command: _bundle
-    {{ capsule }} run out/rootfs -- {{ command }}
+    @{{ capsule }} run out/rootfs -- "$@"
 
 # A shell in the sandbox, on this terminal.
 shell: _bundle
-    {{ capsule }} shell out/rootfs
+    @{{ capsule }} shell out/rootfs
 
 # Every test that needs no virtual machine.
 test: (_packages image_packages test_packages) _languages _capsule
@@ -110,4 +104,4 @@ _capsule:
 
 # The default bundle, if there is none yet.
 _bundle:
-    test -e out/rootfs || just build rootfs
+    @test -e out/rootfs || just build rootfs

@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     let place = tempfile::tempdir_in("/var/tmp").expect("a directory");
     let place = place.path();
     let arguments = arguments(place);
-    let contenders: [(&str, Box<dyn Fn()>); 4] = [
+    type Contender<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let contenders: [Contender<'_>; 4] = [
         ("capsule build", Box::new(|| build(place, &arguments, "bundle"))),
         ("cp -a, flushed", Box::new(|| shell(place, "cp -a warm/rootfs copy && sync -f copy"))),
         ("cp -a", Box::new(|| shell(place, "cp -a warm/rootfs copy"))),
