@@ -15,6 +15,7 @@ mod recipe;
 mod resolve;
 mod scene;
 mod script;
+mod shell;
 mod sysroot;
 mod trace;
 mod verify;
