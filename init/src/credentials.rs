@@ -68,13 +68,14 @@ pub fn drop_all(options: &Options<'_>, identity: Identity) -> Result<(), Error> 
     Ok(())
 }
 
-/// Shuts PID 1: nobody may look into it, and it keeps only what it needs should the supervisor die: to kill what is
+/// Shuts PID 1: it keeps only what it needs should the supervisor die: to kill what is
 /// left (CAP_KILL), and to remove the cgroup from a directory whose mode lets nobody write (CAP_DAC_OVERRIDE).
-pub fn drop_init(options: &Options<'_>) -> Result<(), Error> {
+///
+/// It is not dumpable either, since before the submission was made ([`undumpable`]).
+pub fn drop_init() -> Result<(), Error> {
     let kept = CapabilitySet::KILL.union(CapabilitySet::DAC_OVERRIDE);
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).map_err(at(Step::Credentials, Call::Capset, Subject::None))?;
-    undumpable(options)
+    set_capabilities(None, sets).map_err(at(Step::Credentials, Call::Capset, Subject::None))
 }
 
 /// Makes /proc/PID of this process root's alone, and ptrace(2) impossible (CVE-2016-8659, CVE-2016-9962).

@@ -88,7 +88,7 @@ fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
     // Before the submission's process exists: it inherits this, and execve(2) takes it back for its own program.
     credentials::undumpable(options)?;
     let submission = fork_submission(preparation, terminal, born_into)?;
-    credentials::drop_init(options)?;
+    credentials::drop_init()?;
     // `ps` shows PID 1 as `init`, and nothing of how it was called.
     preparation.arguments.overwrite(b"init");
     Ok(Some(submission))

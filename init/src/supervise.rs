@@ -290,11 +290,13 @@ impl<'a, 'o> Run<'a, 'o> {
 
     /// Sleeps until something happens or the time is over.
     fn wait(&self, signals: &Fd, sleep: Option<u64>) -> Result<Ready, Error> {
-        let idle = || PollFd::new(&self.channel, PollFlags::empty());
+        // Waits for nothing but what ends the loop anyway; a channel without its other end would always be ready.
+        let idle = || PollFd::from_borrowed_fd(self.pidfd, PollFlags::empty());
+        let is_over = self.exit.is_some() || self.ended_for.is_some() || self.error.is_some();
         let mut fds = [
             PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
             PollFd::new(signals, PollFlags::IN),
-            PollFd::new(&self.channel, PollFlags::IN),
+            if is_over { idle() } else { PollFd::new(&self.channel, PollFlags::IN) },
             self.watch
                 .oom_notice()
                 .map_or_else(idle, |notice| PollFd::from_borrowed_fd(notice, PollFlags::IN)),
@@ -310,10 +312,6 @@ impl<'a, 'o> Run<'a, 'o> {
             if let Some(wanted) = pump.as_ref().and_then(|pump| pump.wants()) {
                 *fd = wanted;
             }
-        }
-        // A channel whose other end is gone is always ready; it is not waited for then.
-        if self.exit.is_some() {
-            fds[2] = PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN);
         }
         match poll(&mut fds, sleep.map(clock::timespec).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
