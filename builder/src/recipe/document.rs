@@ -1,0 +1,119 @@
+//! A recipe's text as TOML values of the wanted type, or the mistake with its line and column.
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Asked, Mistake, Place};
+
+pub(super) type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A parsed document; knows the text, so that every answer has a line and a column.
+pub(super) struct Document<'a> {
+    pub(super) text: &'a str,
+    pub(super) file: &'a Path,
+}
+
+impl Document<'_> {
+    pub(super) fn strings<'v, 'i>(
+        &self,
+        key: &Key<'_>,
+        value: &'v Value<'i>,
+    ) -> Result<std::slice::Iter<'v, Value<'i>>, Mistake> {
+        match value.get_ref() {
+            DeValue::Array(items) => Ok(items.iter()),
+            other => Err(self.mistake(
+                value.span(),
+                &format!("`{}` is a list of strings, not {}", key.get_ref(), a_kind(other)),
+                &format!("write {} = [\"…\"]", key.get_ref()),
+            )),
+        }
+    }
+
+    pub(super) fn asked(&self, value: &Value<'_>) -> Result<Asked<String>, Mistake> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(Asked { value: text.to_string(), at: self.place(value.span()) }),
+            other => Err(self.mistake(
+                value.span(),
+                &format!("a string is wanted here, not {}", a_kind(other)),
+                "put it in quotes",
+            )),
+        }
+    }
+
+    pub(super) fn string(&self, key: &Key<'_>, value: &Value<'_>) -> Result<String, Mistake> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            other => Err(self.mistake(
+                value.span(),
+                &format!("`{}` is a string, not {}", key.get_ref(), a_kind(other)),
+                "put it in quotes",
+            )),
+        }
+    }
+
+    pub(super) fn table<'v, 'i>(
+        &self,
+        key: &Key<'_>,
+        value: &'v Value<'i>,
+    ) -> Result<&'v DeTable<'i>, Mistake> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(table),
+            other => Err(self.mistake(
+                value.span(),
+                &format!("`{0}` is a table, not {1}", key.get_ref(), a_kind(other)),
+                &format!("write [{}] and its entries below it", key.get_ref()),
+            )),
+        }
+    }
+
+    pub(super) fn unknown(&self, span: Range<usize>, what: &str, name: &str, known: &[&str]) -> Mistake {
+        let nearest =
+            known.iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate)).min();
+        let hint = match nearest {
+            Some((distance, candidate)) if distance <= 1 + candidate.len() / 4 => {
+                format!("did you mean `{candidate}`?")
+            }
+            _ => format!("known are {}", known.join(", ")),
+        };
+        self.mistake(span, &format!("unknown {what} `{name}`"), &hint)
+    }
+
+    pub(super) fn syntax(&self, error: &toml::de::Error) -> Mistake {
+        let at = self.place(error.span().unwrap_or(0..0));
+        Mistake { at, what: error.message().replace('\n', ", "), hint: None }
+    }
+
+    pub(super) fn mistake(&self, span: Range<usize>, what: &str, hint: &str) -> Mistake {
+        Mistake { at: self.place(span), what: what.to_owned(), hint: Some(hint.to_owned()) }
+    }
+
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        let before = &self.text[..self.text.floor_char_boundary(span.start)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Place::file(self.file, line, 1 + before[line_start..].chars().count())
+    }
+}
+
+/// A table's entries as they stand in the text, so that the first mistake of a file is told first.
+pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+pub(super) fn a_kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
