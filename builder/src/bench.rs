@@ -33,15 +33,15 @@ pub struct Bench {
     /// What is measured.
     pub what: What,
     /// How many times each.
-    pub rounds: usize,
+    pub rounds: Option<usize>,
 }
 
 /// Measures, and says what came out.
 pub fn bench(bench: Bench) -> Result<String, Error> {
     let stage = Stage::new()?;
     match bench.what {
-        What::Run => cost_of_a_run(&stage, bench.rounds),
-        What::Limits => overshoot(&stage, bench.rounds),
+        What::Run => cost_of_a_run(&stage, bench.rounds.unwrap_or(200)),
+        What::Limits => overshoot(&stage, bench.rounds.unwrap_or(50)),
     }
 }
 

@@ -77,9 +77,9 @@ enum Command {
         /// What to measure
         #[arg(value_enum, default_value = "run")]
         what: bench::What,
-        /// How many times each
-        #[arg(long, default_value_t = 200, value_name = "N")]
-        rounds: usize,
+        /// How many times each; 200 for `run`, 50 for `limits` unless given
+        #[arg(long, value_name = "N")]
+        rounds: Option<usize>,
     },
     /// System-call policies of your own
     #[command(subcommand)]

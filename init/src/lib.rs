@@ -41,6 +41,7 @@ pub mod outcome;
 pub mod path;
 pub mod pid1;
 pub mod report;
+pub mod sandbox;
 pub mod seccomp;
 pub mod streams;
 pub mod supervise;

@@ -41,6 +41,8 @@ pub enum Message {
         /// What it and its reaped descendants used.
         usage: Usage,
     },
+    /// The submission's process is made; with the message comes its pidfd.
+    Made,
     /// The filter is installed; with the message comes the descriptor that tells of forbidden calls.
     Listening,
     /// The terminal is made; with the message comes its master.
@@ -61,6 +63,7 @@ impl Message {
             }
             Message::Listening => (5, 0, [0; 4]),
             Message::Terminal => (6, 0, [0; 4]),
+            Message::Made => (7, 0, [0; 4]),
             Message::NotExecuted(errno) => (3, errno.raw_os_error(), [0; 4]),
             Message::Failed(error) => (4, 0, [error.encode(), 0, 0, 0]),
         };
@@ -89,6 +92,7 @@ impl Message {
             4 => Error::decode(first).map(Message::Failed),
             5 => Some(Message::Listening),
             6 => Some(Message::Terminal),
+            7 => Some(Message::Made),
             _ => None,
         }
     }
@@ -105,6 +109,7 @@ mod tests {
         for message in [
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
+            Message::Made,
             Message::Listening,
             Message::Terminal,
             Message::NotExecuted(Errno::NOEXEC),

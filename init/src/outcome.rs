@@ -92,6 +92,7 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
+const SIGKILL: u8 = 9;
 const SIGXFSZ: u8 = 25;
 const SIGSYS: u8 = 31;
 
@@ -158,8 +159,9 @@ fn exceeded(facts: &Facts, limits: &Limits) -> Option<Status> {
     ];
     // What ended the run comes first, if the account bears it out or the main process did not end by itself.
     let ended_for = checks.iter().find(|(cause, ..)| facts.ended_for == Some(*cause));
+    let killed = facts.end.is_none_or(|end| end.signal() == Some(SIGKILL));
     match ended_for {
-        Some((_, over, status)) if *over || facts.end.is_none() => Some(*status),
+        Some((_, over, status)) if *over || killed => Some(*status),
         _ => checks.iter().find(|(_, over, _)| *over).map(|(.., status)| *status),
     }
 }
@@ -228,13 +230,16 @@ mod tests {
 
     #[test]
     fn a_run_that_we_ended_is_told_by_our_cause() {
-        let ended = |cause| Facts { ended_for: Some(cause), end: None, ..exited(0) };
-        assert_eq!(status(ended(Cause::CpuTime)), (Status::CpuTimeLimit, 124));
-        assert_eq!(status(ended(Cause::WallTime)), (Status::WallTimeLimit, 124));
-        assert_eq!(status(ended(Cause::IdleTime)), (Status::IdleTimeLimit, 124));
-        assert_eq!(status(ended(Cause::Memory)), (Status::MemoryLimit, 137));
-        assert_eq!(status(ended(Cause::Output)), (Status::OutputLimit, 153));
-        assert_eq!(status(ended(Cause::Forbidden)), (Status::ForbiddenSyscall, 159));
+        // Whether PID 1 saw it die or was killed along with it.
+        for end in [None, Some(WaitStatus(9))] {
+            let ended = |cause| Facts { ended_for: Some(cause), end, ..exited(0) };
+            assert_eq!(status(ended(Cause::CpuTime)), (Status::CpuTimeLimit, 124));
+            assert_eq!(status(ended(Cause::WallTime)), (Status::WallTimeLimit, 124));
+            assert_eq!(status(ended(Cause::IdleTime)), (Status::IdleTimeLimit, 124));
+            assert_eq!(status(ended(Cause::Memory)), (Status::MemoryLimit, 137));
+            assert_eq!(status(ended(Cause::Output)), (Status::OutputLimit, 153));
+            assert_eq!(status(ended(Cause::Forbidden)), (Status::ForbiddenSyscall, 159));
+        }
     }
 
     #[test]

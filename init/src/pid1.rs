@@ -102,7 +102,10 @@ fn fork_submission(
     use rustix::fd::AsFd;
     let forked = sys::clone3(0, born_into.as_ref().map(Fd::as_fd));
     match forked.map_err(at(Step::Start, Call::Clone3, Subject::None))? {
-        Forked::Parent { pid, .. } => Ok(pid),
+        Forked::Parent { pid, pidfd } => {
+            let told = preparation.channel.send_with(Message::Made, pidfd.as_fd());
+            told.map(|()| pid).map_err(at(Step::Start, Call::Write, Subject::None))
+        }
         Forked::Child => {
             let message = match job::exec(preparation, terminal) {
                 job::Failure::Setup(error) => Message::Failed(error),

@@ -7,7 +7,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::cgroup::{Cgroup, CpuTime, Place};
 use crate::channel::{self, Received, Supervisor};
@@ -21,6 +20,7 @@ use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
 use crate::pid1::{self, Preparation};
 use crate::report::{self, Measures};
+use crate::sandbox::Sandbox;
 use crate::seccomp::{self, Image, Violation};
 use crate::streams::{self, End, Pump};
 use crate::sys::fd::Fd;
@@ -36,6 +36,9 @@ const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
 
 /// Set-up takes milliseconds. One that takes this long hangs (a network file system under the root, say).
 const SETUP_LIMIT: u64 = 30_000_000_000;
+
+/// PID 1 ends within a millisecond of the submission. One that takes this long has been stopped, by somebody outside.
+const GRACE: u64 = 1_000_000_000;
 
 /// Ctrl-D: what a terminal's reader takes for the end of input (termios(3), VEOF).
 const END_OF_TRANSMISSION: u8 = 4;
@@ -85,22 +88,18 @@ fn attempt(
     measures.cgroup = place.as_ref().map(|place| place.version);
     let world = World::open(options)?;
     let policy = seccomp::load(options.seccomp, &mut options.guards)?;
-    let (pidfd, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
-    // From here on there is a sandbox: whatever happens, it must end, and its cgroup must go.
+    let (sandbox, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
+    // From here on there is a sandbox: whatever happens, it ends with what follows, and then its cgroup goes.
     let cgroup = place.as_ref().map(|place| place.create(options)).transpose();
-    let result = cgroup.and_then(|cgroup| options.guards.require().map(|()| cgroup)).and_then(|cgroup| {
-        let mut run = Run::new(options, pidfd.as_fd(), channel, cgroup, started);
+    let cgroup = cgroup.and_then(|cgroup| options.guards.require().map(|()| cgroup));
+    let result = cgroup.and_then(|cgroup| {
+        let mut run = Run::new(options, sandbox, channel, cgroup, started);
         let result = run.go(world, pipes);
         run.tell(facts, measures);
         let name = |call: &Violation| policy.map_or(&b""[..], |policy| call.name(&policy));
         measures.forbidden = run.forbidden.map(|call| (call.number, name(&call)));
         result
     });
-    if result.is_err() {
-        // It may not have got as far as being killed and reaped by the run.
-        let _ = pidfd_send_signal(&pidfd, Signal::KILL); // ESRCH: it has
-        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED); // ECHILD: it has
-    }
     if let Some(place) = place {
         place.remove();
     }
@@ -118,14 +117,14 @@ impl World {
     }
 }
 
-/// Makes PID 1 of the sandbox. Returns its pidfd and our ends of everything.
+/// Makes PID 1 of the sandbox. Returns it and our ends of everything.
 fn start(
     options: &Options<'_>,
     identity: Identity,
     place: Option<&Place>,
     policy: Option<Image<'static>>,
     arguments: Args<'_>,
-) -> Result<(Fd, Supervisor, Option<[Fd; 3]>), Error> {
+) -> Result<(Sandbox, Supervisor, Option<[Fd; 3]>), Error> {
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
     let (our_pipes, their_pipes) = match (options.tty, options.guards.has(Guard::Streams)) {
         (true, _) => (None, None),
@@ -134,7 +133,7 @@ fn start(
     };
     let flags = namespaces::flags(options, identity);
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
-        Forked::Parent { pidfd, .. } => Ok((pidfd, ours, our_pipes)),
+        Forked::Parent { pidfd, .. } => Ok((Sandbox::new(pidfd), ours, our_pipes)),
         Forked::Child => {
             // Our ends must not live on in here: whoever waits for their closing would wait for ever.
             drop((ours, our_pipes));
@@ -154,7 +153,7 @@ fn start(
 /// A run under way.
 struct Run<'a, 'o> {
     options: &'a Options<'o>,
-    pidfd: rustix::fd::BorrowedFd<'a>,
+    sandbox: Sandbox,
     channel: Supervisor,
     watch: Watch<'a>,
     started: u64,
@@ -164,6 +163,8 @@ struct Run<'a, 'o> {
     not_executed: Option<Errno>,
     exit: Option<(u64, WaitStatus, Usage)>,
     ended_for: Option<Cause>,
+    /// When PID 1, which should have ended after the submission was killed, is killed too.
+    overdue_at: Option<u64>,
     /// Tells of forbidden calls. It stays open to the end, or the call that it told of would return.
     listener: Option<Fd>,
     /// Whether it has told all that matters: one call, or that nobody is left to make one.
@@ -174,14 +175,14 @@ struct Run<'a, 'o> {
 impl<'a, 'o> Run<'a, 'o> {
     fn new(
         options: &'a Options<'o>,
-        pidfd: rustix::fd::BorrowedFd<'a>,
+        sandbox: Sandbox,
         channel: Supervisor,
         cgroup: Option<Cgroup>,
         started: u64,
     ) -> Self {
         Run {
             options,
-            pidfd,
+            sandbox,
             channel,
             watch: Watch::new(&options.limits, cgroup, options.cpus.as_ref()),
             started,
@@ -191,6 +192,7 @@ impl<'a, 'o> Run<'a, 'o> {
             not_executed: None,
             exit: None,
             ended_for: None,
+            overdue_at: None,
             listener: None,
             listener_is_done: false,
             forbidden: None,
@@ -210,8 +212,7 @@ impl<'a, 'o> Run<'a, 'o> {
         let _ = self.channel.send_go();
         let result = self.watch_until_end(&signals);
         // Whatever ended the watch, nothing of the sandbox may live when its last output is collected.
-        self.kill();
-        let _ = waitid(WaitId::PidFd(self.pidfd), WaitIdOptions::EXITED); // ECHILD cannot be: we wait here only
+        self.sandbox.end();
         self.receive_all();
         self.drain_output();
         if let Some(caller) = &mut caller {
@@ -249,6 +250,9 @@ impl<'a, 'o> Run<'a, 'o> {
     fn watch_until_end(&mut self, signals: &Fd) -> Result<(), Error> {
         loop {
             let now = clock::now();
+            if self.overdue_at.is_some_and(|at| now >= at) {
+                return Ok(());
+            }
             let wake = match self.watch.look(now) {
                 Ok(wake) => wake,
                 Err(cause) => {
@@ -256,7 +260,10 @@ impl<'a, 'o> Run<'a, 'o> {
                     None
                 }
             };
-            let wake = if self.watch.is_running() { wake } else { Some(self.set_up_by(now)?) };
+            let wake = match self.overdue_at {
+                None if !self.watch.is_running() => Some(self.set_up_by(now)?),
+                overdue_at => overdue_at.or(wake),
+            };
             let ready = self.wait(signals, wake.map(|wake| wake.saturating_sub(now)))?;
             if ready.signal {
                 self.take_signals(signals)?;
@@ -291,10 +298,10 @@ impl<'a, 'o> Run<'a, 'o> {
     /// Sleeps until something happens or the time is over.
     fn wait(&self, signals: &Fd, sleep: Option<u64>) -> Result<Ready, Error> {
         // Waits for nothing but what ends the loop anyway; a channel without its other end would always be ready.
-        let idle = || PollFd::from_borrowed_fd(self.pidfd, PollFlags::empty());
+        let idle = || PollFd::new(&self.sandbox, PollFlags::empty());
         let is_over = self.exit.is_some() || self.ended_for.is_some() || self.error.is_some();
         let mut fds = [
-            PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
+            PollFd::new(&self.sandbox, PollFlags::IN),
             PollFd::new(signals, PollFlags::IN),
             if is_over { idle() } else { PollFd::new(&self.channel, PollFlags::IN) },
             self.watch
@@ -363,6 +370,7 @@ impl<'a, 'o> Run<'a, 'o> {
         match received.message {
             Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
             Message::Exited { at, status, usage } => self.exit = Some((at, WaitStatus(status), usage)),
+            Message::Made => self.sandbox.has_submission(received.descriptor),
             Message::Listening => self.listener = received.descriptor,
             Message::Terminal => self.master = received.descriptor,
             Message::NotExecuted(errno) => self.not_executed = Some(errno),
@@ -377,17 +385,8 @@ impl<'a, 'o> Run<'a, 'o> {
         }
         self.ended_for = Some(cause);
         self.watch.stop();
-        self.kill();
-    }
-
-    fn kill(&self) {
-        let _ = pidfd_send_signal(self.pidfd, Signal::KILL); // ESRCH: it has just ended by itself
-        if !self.options.guards.has(Guard::PidNamespace)
-            && let Some(submission) = self.watch.submission()
-        {
-            // PID 1 is no PID 1 then, and takes nobody along.
-            let _ = rustix::process::kill_process(submission, Signal::KILL);
-        }
+        self.sandbox.stop();
+        self.overdue_at = Some(clock::now() + GRACE);
     }
 
     /// What is left in the pipes when all writers are dead.

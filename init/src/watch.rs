@@ -81,11 +81,6 @@ impl<'a> Watch<'a> {
         self.running.map(|running| running.started)
     }
 
-    /// The submission's main process, in our pid namespace.
-    pub fn submission(&self) -> Option<Pid> {
-        self.running?.process
-    }
-
     /// The first limit that is reached, or when to look again (`None`: never).
     pub fn look(&self, now: u64) -> Result<Option<u64>, Cause> {
         let (Some(running), false) = (self.running, self.stopped) else { return Ok(None) };
