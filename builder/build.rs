@@ -1,14 +1,16 @@
-//! Builds the static init and hands its path to the compiler: the release binary carries it inside.
+//! Builds the static init and hands its path to the compiler: the release binary carries it inside, and the packs.
 //!
 //! init has its own profile and must not share features with std crates, so it is built by a second
 //! cargo in its own target directory. `CAPSULE_INIT=FILE` takes a finished one instead.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
     let workspace = workspace();
+    collect_packs(&workspace.join("recipes/packs"));
     for input in ["init", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
@@ -19,6 +21,22 @@ fn main() {
     };
     println!("cargo::rerun-if-changed={}", init.display());
     println!("cargo::rustc-env=CAPSULE_INIT_FILE={}", init.display());
+}
+
+/// Writes the table of packs: every TOML file in the directory is one, so that nobody writes Rust to add one.
+fn collect_packs(directory: &Path) {
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let entries = fs::read_dir(directory).expect("recipes/packs is there");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let rows = files.iter().map(|file| {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).expect("a name in UTF-8");
+        format!("    ({name:?}, include_str!({file:?})),\n")
+    });
+    let table = format!("&[\n{}]\n", rows.collect::<String>());
+    let place = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("packs.rs");
+    fs::write(place, table).expect("OUT_DIR can be written");
 }
 
 fn workspace() -> PathBuf {

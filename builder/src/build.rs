@@ -9,6 +9,7 @@ use crate::cause::{Because, Cause};
 use crate::closure::{Closure, MemberKind};
 use crate::digest::Sha;
 use crate::error::Error;
+use crate::exec;
 use crate::formats::Format;
 use crate::image_path::ImagePath;
 use crate::include::{self, Inclusion};
@@ -24,7 +25,7 @@ use crate::request::{Build, Image};
 use crate::resolve::{self, Root};
 use crate::staging::Staging;
 use crate::write::{self, FileDigests, Work};
-use crate::{budget, guards, sbom, skeleton};
+use crate::{budget, guards, sbom, skeleton, slice};
 
 /// The static init that every bundle gets, built together with this program.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
@@ -99,11 +100,14 @@ fn put_bundle_files(
 ) -> Result<(), Error> {
     let limits: BTreeMap<String, String> =
         image.recipe.limits.iter().map(|(name, amount)| ((*name).to_owned(), amount.clone())).collect();
-    let settings = Settings { time: image.time, init: Sha::of(INIT), limits };
+    let languages = image.recipe.languages.iter();
+    let languages = languages.map(|(name, language)| (name.clone(), language.value.clone())).collect();
+    let settings = Settings { time: image.time, init: Sha::of(INIT), limits, languages };
     let run = render::run_script(&settings.limits)?;
     let manifest = Manifest::new(&judged.plan, digests, judged.owners.as_ref(), settings);
     staging.put(sbom::FILE_NAME, sbom::sbom(&manifest)?.as_bytes(), 0o644)?;
     staging.put("init", INIT, 0o755)?;
+    staging.put_directory(exec::BOX)?;
     staging.put(manifest::FILE_NAME, manifest.to_json()?.as_bytes(), 0o644)?;
     staging.put(
         "build.sh",
@@ -153,11 +157,16 @@ pub fn paths(image: &Image) -> Result<BTreeSet<PathBuf>, Error> {
 /// Everything the image asks for, settled.
 fn plan(image: &Image) -> Result<Plan, Error> {
     let recipe = &image.recipe;
-    if recipe.binaries.is_empty() && recipe.include.is_empty() && recipe.files.is_empty() {
+    let asks_nothing = recipe.binaries.is_empty()
+        && recipe.include.is_empty()
+        && recipe.slices.is_empty()
+        && recipe.files.is_empty();
+    if asks_nothing {
         return Err(Error::NothingAsked);
     }
     let probe = Probe::new(&image.options.sysroot);
-    let included = include::expand(&recipe.include, &probe)?;
+    let mut included = include::expand(&recipe.include, &probe)?;
+    slice::expand(&recipe.slices, &image.options, &mut included)?;
     let loadable = include::loadable(&included, &probe);
     let closure = resolve::resolve(&image.options, &roots(recipe, &loadable))
         .map_err(|error| placed_resolve(image, error))?;

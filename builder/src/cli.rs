@@ -11,6 +11,7 @@ use crate::audit;
 use crate::bench;
 use crate::doctor;
 use crate::error::Error;
+use crate::exec;
 use crate::formats::Format;
 use crate::packs;
 use crate::pattern::Pattern;
@@ -64,6 +65,11 @@ enum Command {
     Trace(ImageArgs),
     /// Run a command in a bundle's sandbox: capsule run BUNDLE [OPTION…] -- COMMAND [ARGUMENT…]
     Run(RunArgs),
+    /// Compile and run one submission: capsule exec BUNDLE [--lang L] SOURCE [OPTION…] [-- ARGUMENT…] < input
+    ///
+    /// Options of `capsule run` are for the run step; with `--compile-` before their names, for the compile step.
+    /// Exit code 122 means that it does not compile.
+    Exec(RunArgs),
     /// Open a shell on this terminal in a bundle's sandbox
     Shell(RunArgs),
     /// Say what this host can enforce, what each missing thing weakens, and what mends it
@@ -105,7 +111,7 @@ struct ImageArgs {
     /// A recipe (TOML) that says what else is wanted
     #[arg(short, long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// Named sets of files that come with capsule
+    /// Packs: by name, as `capsule pack list` shows them, or a file of your own, `./my.toml`
     #[arg(long, value_delimiter = ',', value_name = "PACK")]
     pack: Vec<String>,
     /// Files, directories and globs of the build host, kept at their paths
@@ -221,9 +227,12 @@ pub fn request() -> Result<Request, Error> {
     Cli::parse_from(ours).command.into_request(command)
 }
 
-/// What follows the first `--` of `run` and `trace` is the command, and none of it is ours to read.
+/// The commands whose arguments hold words that are not ours.
+const SPLIT: [&str; 3] = ["run", "trace", "exec"];
+
+/// What follows the first `--` of these is somebody else's, and none of it is ours to read.
 fn split_command(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<Vec<OsString>>) {
-    if !arguments.get(1).is_some_and(|command| command == "run" || command == "trace") {
+    if !arguments.get(1).is_some_and(|command| SPLIT.iter().any(|split| command == split)) {
         return (arguments, None);
     }
     match arguments.iter().position(|argument| argument == "--") {
@@ -262,6 +271,9 @@ impl Command {
             Command::Run(RunArgs { bundle, options }) => {
                 let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
                 Request::Run(Run { bundle, what: RunWhat::Command { options, command } })
+            }
+            Command::Exec(RunArgs { bundle, options }) => {
+                Request::Exec(exec::parse(bundle, options, command.unwrap_or_default())?)
             }
             Command::Shell(RunArgs { bundle, options }) => {
                 Request::Run(Run { bundle, what: RunWhat::Shell { options } })

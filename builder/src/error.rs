@@ -52,6 +52,17 @@ pub enum Error {
         /// Where.
         at: Place,
     },
+    /// A slice of a package that is not installed.
+    #[error(
+        "{}no installed package is called `{package}`\n  hint: `capsule pack check` names the packages that a pack needs",
+        shown(at)
+    )]
+    NoPackage {
+        /// As written.
+        package: String,
+        /// Where.
+        at: Place,
+    },
     /// Two wishes that cannot both be.
     #[error(transparent)]
     Plan(#[from] Conflict),
@@ -160,6 +171,47 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
+    /// The box of a submission cannot be had.
+    #[error("`{}` cannot be mounted on: {}\n  hint: `capsule doctor` says what this host lacks", path.display(), cause(error))]
+    Box {
+        /// Its place.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A language that cannot be told.
+    #[error("{what}\n  hint: it has {}", if known.is_empty() { "none; build it with `--pack`, as in `--pack cpp`".to_owned() } else { known.join(", ") })]
+    NoLanguage {
+        /// What is wrong.
+        what: String,
+        /// The languages of the bundle.
+        known: Vec<String>,
+    },
+    /// A source file that no person wrote.
+    #[error("`{}` is longer than {most} bytes, the most for a source file", path.display())]
+    SourceTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        most: u64,
+    },
+    /// A word that makes no sense.
+    #[error("{what}\n  hint: {hint}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// init's own words about options that it does not understand.
+    #[error("{what}\n  hint: it is about the compile step: `--compile-OPTION` is init's `--OPTION` there")]
+    InitRefused {
+        /// What it said.
+        what: String,
+    },
+    /// Something that must never look like a verdict.
+    #[error("{0}")]
+    Sandbox(Box<Error>),
     /// `run` or `trace` without a command.
     #[error("no command\n  hint: it comes last, as in `-- CMD ARG…`")]
     NoCommand,
@@ -222,6 +274,11 @@ impl Error {
         }
     }
 
+    /// As a failure of the sandbox: exit code 125.
+    pub fn sandbox(error: Error) -> Error {
+        Error::Sandbox(Box::new(error))
+    }
+
     /// With the place that asked for it.
     pub fn at(self, at: &Place) -> Error {
         Error::At { at: at.clone(), error: Box::new(self) }
@@ -230,7 +287,7 @@ impl Error {
     /// The exit code: 125 when a sandbox could not be started, 128 + N for signal N, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Start { .. } | Error::NoCommand => 125,
+            Error::Start { .. } | Error::NoCommand | Error::Sandbox(_) => 125,
             Error::Interrupted { signal } => u8::try_from(128 + signal).unwrap_or(130),
             _ => 1,
         }

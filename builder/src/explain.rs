@@ -230,6 +230,7 @@ mod tests {
             time: 0,
             init: Sha::of(b""),
             limits: BTreeMap::new(),
+            languages: BTreeMap::new(),
             packages: vec![],
             entries,
         }

@@ -48,6 +48,20 @@ pub fn expand(patterns: &[Asked<Pattern>], probe: &Probe) -> Result<Inclusion, E
     Ok(walk.found)
 }
 
+/// Adds paths that a package lists: links with the file that they lead to, and no directories, as those list more
+/// than is wanted. What is listed and not there was removed on purpose, by whoever made the build host's tree.
+pub fn listed<'p>(
+    mut paths: impl Iterator<Item = &'p ImagePath>,
+    name: &str,
+    probe: &Probe,
+    into: &mut Inclusion,
+) -> io::Result<()> {
+    let mut walk = Walk { probe, found: std::mem::take(into), pattern: name };
+    let result = paths.try_for_each(|path| walk.add_listed(path));
+    *into = walk.found;
+    result
+}
+
 /// The included files that the loader would load: their libraries are needed too.
 /// Scripts and relocatable objects are data here; who wants them run names them under `binaries`.
 pub fn loadable(included: &Inclusion, probe: &Probe) -> Vec<ImagePath> {
@@ -154,6 +168,30 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    fn add_listed(&mut self, path: &ImagePath) -> io::Result<()> {
+        let facts = match self.probe.facts(path) {
+            Ok(facts) => facts,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        match facts.kind {
+            FileKind::Directory => Ok(()),
+            FileKind::Symlink(_) if self.leads_to_directory(path)? => {
+                self.insert(path.clone(), facts, None);
+                Ok(())
+            }
+            _ => self.add(path, None),
+        }
+    }
+
+    fn leads_to_directory(&self, path: &ImagePath) -> io::Result<bool> {
+        match self.probe.follow(path) {
+            Ok(route) => Ok(route.facts.kind == FileKind::Directory),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     fn add_dangling(&mut self, path: &ImagePath) -> io::Result<()> {

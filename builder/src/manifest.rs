@@ -12,6 +12,7 @@ use crate::cause::{Because, Cause};
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
+use crate::language::Language;
 use crate::packages::{Owners, Package};
 use crate::plan::{Entry, Kind, Plan, Source};
 use crate::write::FileDigests;
@@ -30,6 +31,9 @@ pub struct Manifest {
     pub init: Sha,
     /// Defaults for init's options.
     pub limits: BTreeMap<String, String>,
+    /// How submissions are compiled and run, by the language's name.
+    #[serde(default)]
+    pub languages: BTreeMap<String, Language>,
     /// The packages that own files of the image.
     pub packages: Vec<Package>,
     /// Every path, sorted by its bytes.
@@ -91,8 +95,9 @@ impl Manifest {
             .filter(|(_, entry)| comes_from_host(entry))
             .filter_map(|(path, _)| owner(path).cloned())
             .collect();
-        let Settings { time, init, limits } = settings;
-        Manifest { version: VERSION, time, init, limits, packages: packages.into_iter().collect(), entries }
+        let Settings { time, init, limits, languages } = settings;
+        let packages = packages.into_iter().collect();
+        Manifest { version: VERSION, time, init, limits, languages, packages, entries }
     }
 
     /// Reads the manifest of a bundle.
@@ -131,6 +136,12 @@ impl Manifest {
             self.version, self.time, self.init
         );
         text += &format!("\"limits\": {},\n", json(serde_json::to_string(&self.limits))?);
+        let languages = self.languages.iter().map(|(name, language)| {
+            let language = json(serde_json::to_string(language))?;
+            Ok(format!("{}: {language}", json(serde_json::to_string(name))?))
+        });
+        let languages = languages.collect::<Result<Vec<_>, Error>>()?;
+        text += &format!("\"languages\": {{{}}},\n", languages.join(",\n"));
         text += &format!(
             "\"packages\": {},\n",
             lines(
@@ -179,6 +190,8 @@ pub struct Settings {
     pub init: Sha,
     /// Defaults for init's options.
     pub limits: BTreeMap<String, String>,
+    /// How submissions are compiled and run.
+    pub languages: BTreeMap<String, Language>,
 }
 
 impl Record {

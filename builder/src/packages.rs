@@ -66,6 +66,26 @@ pub fn owners(sysroot: &Path, wanted: &BTreeSet<ImagePath>) -> Result<Option<Own
     Ok(Some(found.into_iter().flatten().collect()))
 }
 
+/// The real places of all that the installed packages with a wanted name list, by that name. Empty without a database.
+pub fn files(
+    sysroot: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Vec<ImagePath>>, Error> {
+    let database = Database { sysroot: Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))? };
+    let Some(status) = database.optional("status")? else { return Ok(BTreeMap::new()) };
+    let diverted = database.optional("diversions")?.unwrap_or_default();
+    let names = Names { diversions: diversions(&diverted), aliases: aliases(sysroot) };
+    let mut found = BTreeMap::new();
+    for stanza in installed(&status).into_iter().filter(|stanza| is_wanted(stanza.name)) {
+        let Some((_, list)) = database.info(&stanza, "list")? else { continue };
+        let places =
+            list.lines().filter_map(|listed| ImagePath::parse(&names.place(listed, stanza.name)).ok());
+        // Two architectures of one package are one to a pack.
+        found.entry(stanza.name.to_owned()).or_insert_with(Vec::new).extend(places);
+    }
+    Ok(found)
+}
+
 /// One stanza of `status` that stands for an installed package.
 #[derive(Debug, PartialEq, Eq)]
 struct Stanza<'a> {

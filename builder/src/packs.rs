@@ -1,18 +1,19 @@
-//! Packs: recipes that come with capsule, by name.
+//! Packs: recipes that others name. Some come with capsule; anybody's own is a file.
 
 use std::path::Path;
 
 use crate::recipe::{Asked, Mistake, Place, Recipe};
 
-/// The packs of this version: name, and the recipe's text.
-const PACKS: [(&str, &str); 3] = [
-    (HELLO, include_str!("../../recipes/packs/hello.toml")),
-    ("terminal", include_str!("../../recipes/packs/terminal.toml")),
-    ("vim", include_str!("../../recipes/packs/vim.toml")),
-];
+/// The packs of this version, by name: every file of recipes/packs (see build.rs).
+const PACKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
 /// The pack of builds that name binaries only.
 pub const HELLO: &str = "hello";
+
+/// The names of the packs that come with capsule, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PACKS.iter().map(|(name, _)| *name)
+}
 
 /// Adds the packs that `recipe` names, and those that they name, each once.
 pub fn unfold(recipe: &mut Recipe) -> Result<(), Mistake> {
@@ -26,16 +27,32 @@ pub fn unfold(recipe: &mut Recipe) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn load(name: &str, at: &Place) -> Result<Recipe, Mistake> {
-    let Some((name, text)) = PACKS.iter().find(|(known, _)| *known == name) else {
-        let known = PACKS.map(|(name, _)| name).join(", ");
-        return Err(Mistake {
-            at: at.clone(),
-            what: format!("unknown pack `{name}`"),
-            hint: Some(format!("known are {known}")),
-        });
+/// The pack called `name`. A name with a slash, or one that ends in `.toml`, is a file: beside the recipe that
+/// names it, or below the working directory when the command line does.
+pub fn load(name: &str, at: &Place) -> Result<Recipe, Mistake> {
+    if name.contains('/') || name.ends_with(".toml") {
+        let beside = match at {
+            Place::CommandLine => Path::new(""),
+            Place::File { file, .. } => file.parent().unwrap_or(Path::new("")),
+        };
+        return Recipe::load(&beside.join(name));
+    }
+    match PACKS.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => Recipe::parse(text, Path::new(&format!("pack:{name}.toml"))),
+        None => Err(unknown(name, at)),
+    }
+}
+
+fn unknown(name: &str, at: &Place) -> Mistake {
+    let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
+    let nearest = names().min_by_key(distance).filter(|nearest| distance(nearest) <= 1 + nearest.len() / 4);
+    let hint = match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`? `capsule pack list` shows all"),
+        None => {
+            "`capsule pack list` shows all; a pack of your own is named by its path, `./my.toml`".to_owned()
+        }
     };
-    Recipe::parse(text, Path::new(&format!("pack:{name}")))
+    Mistake { at: at.clone(), what: format!("unknown pack `{name}`"), hint: Some(hint) }
 }
 
 #[cfg(test)]
@@ -44,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_pack_is_a_good_recipe() {
-        for (name, _) in PACKS {
+        for name in names() {
             load(name, &Place::CommandLine).expect(name);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every mistake is answered with file, line, column and what to do. A recipe says the same things as the
 //! command line, in the same words: `binaries`, `packs`, `include`, `[files]`, `[symlinks]`, `[limits]`,
-//! `[budget]`, `[allow]`.
+//! `[budget]`, `[allow]`. A pack is a recipe that others name; one for a language also says how to compile and run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::image_path::ImagePath;
+use crate::language::Language;
 use crate::pattern::Pattern;
+use crate::slice::Slice;
 
 mod allowance;
 mod document;
+mod language;
 mod mistake;
 mod read;
 
@@ -43,6 +46,12 @@ pub struct Recipe {
     pub budget: Budget,
     /// Guards against the build host that are lifted, and for which paths.
     pub allow: Vec<Asked<Allowance>>,
+    /// Files of installed packages.
+    pub slices: Vec<Asked<Slice>>,
+    /// How submissions are compiled and run, by the language's name.
+    pub languages: BTreeMap<String, Asked<Language>>,
+    /// Debian packages that the build host needs for all this.
+    pub apt: Vec<String>,
 }
 
 /// A value and who asked for it.
@@ -116,6 +125,20 @@ impl Recipe {
         self.packs.extend(other.packs);
         self.include.extend(other.include);
         self.allow.extend(other.allow);
+        self.slices.extend(other.slices);
+        self.apt.extend(other.apt);
+        for (name, language) in other.languages {
+            match self.languages.get(&name) {
+                Some(old) if old.value != language.value => {
+                    return Err(Mistake {
+                        what: format!("language `{name}` is given a second time; the first is at {}", old.at),
+                        hint: Some("give one of the two another `name`".to_owned()),
+                        at: language.at,
+                    });
+                }
+                _ => drop(self.languages.insert(name, language)),
+            }
+        }
         for (path, file) in other.files {
             unique(&mut self.files, path, file)?;
         }

@@ -8,6 +8,7 @@ use crate::audit;
 use crate::bench;
 use crate::doctor;
 use crate::error::Error;
+use crate::exec::Exec;
 use crate::formats::Format;
 use crate::recipe::Recipe;
 use crate::resolve;
@@ -43,6 +44,8 @@ pub enum Request {
     Trace(Trace),
     /// `capsule run`, `shell`: become the bundle's init.
     Run(Run),
+    /// `capsule exec`
+    Exec(Exec),
     /// `capsule bench`
     Bench(bench::Bench),
     /// `capsule doctor`

@@ -73,7 +73,15 @@ mod tests {
 
     fn manifest() -> Manifest {
         let limits = BTreeMap::from([("cpu-time".to_owned(), "1s".to_owned())]);
-        Manifest { version: 1, time: 0, init: Sha::of(b""), limits, packages: vec![], entries: vec![] }
+        Manifest {
+            version: 1,
+            time: 0,
+            init: Sha::of(b""),
+            limits,
+            languages: BTreeMap::new(),
+            packages: vec![],
+            entries: vec![],
+        }
     }
 
     fn line(what: RunWhat) -> String {

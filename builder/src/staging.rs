@@ -60,6 +60,14 @@ impl Staging {
         written.map_err(|error| Error::write(&place, error))
     }
 
+    /// Makes an empty directory.
+    pub fn put_directory(&self, name: &str) -> Result<(), Error> {
+        let place = self.directory.join(name);
+        let made =
+            fs::create_dir(&place).and_then(|()| fs::set_permissions(&place, Permissions::from_mode(0o755)));
+        made.map_err(|error| Error::write(&place, error))
+    }
+
     /// Flushes everything to the disk and gives the bundle its name.
     pub fn commit(self) -> Result<(), Error> {
         let write = |error: io::Error| Error::write(&self.target, error);

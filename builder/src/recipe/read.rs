@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Key, Value, a_kind, in_order};
-use super::{Allowance, Asked, Budget, Guard, Mistake, OwnContent, OwnFile, Recipe};
+use super::{Allowance, Asked, Budget, Guard, Mistake, OwnContent, OwnFile, Recipe, language};
 use crate::image_path::ImagePath;
 use crate::pattern::Pattern;
 use crate::quantity::{self, Kind};
 
-const KEYS: [&str; 8] = ["binaries", "packs", "include", "files", "symlinks", "limits", "budget", "allow"];
+const KEYS: [&str; 14] = [
+    "binaries", "packs", "include", "files", "symlinks", "limits", "budget", "allow", "apt", "slice",
+    "language", "compile", "run", "test",
+];
 const BUDGET_KEYS: [&str; 3] = ["max_files", "max_bytes", "no_shell"];
 const FILE_KEYS: [&str; 3] = ["content", "from", "mode"];
 
@@ -19,8 +22,15 @@ impl Document<'_> {
     /// The whole recipe.
     pub(super) fn recipe(&self, table: &DeTable<'_>) -> Result<Recipe, Mistake> {
         let mut recipe = Recipe::default();
+        let mut parts = language::Parts::default();
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
+                "apt" => recipe.apt = self.packages(key, value)?,
+                "slice" => recipe.slices = self.slices(key, value)?,
+                "language" => parts.language = Some((key, value)),
+                "compile" => parts.compile = Some((key, value)),
+                "run" => parts.run = Some((key, value)),
+                "test" => parts.test = Some((key, value)),
                 "binaries" => {
                     recipe.binaries =
                         self.strings(key, value)?.map(|name| self.binary(name)).collect::<Result<_, _>>()?
@@ -42,6 +52,7 @@ impl Document<'_> {
             }
         }
         self.no_double_source(&recipe)?;
+        recipe.languages.extend(self.language(&parts)?);
         Ok(recipe)
     }
 
@@ -72,7 +83,7 @@ impl Document<'_> {
         Ok(asked)
     }
 
-    fn pattern(&self, value: &Value<'_>) -> Result<Asked<Pattern>, Mistake> {
+    pub(super) fn pattern(&self, value: &Value<'_>) -> Result<Asked<Pattern>, Mistake> {
         let text = self.asked(value)?;
         match Pattern::new(&text.value) {
             Ok(pattern) => Ok(Asked { value: pattern, at: text.at }),
@@ -189,7 +200,11 @@ impl Document<'_> {
         Ok(links)
     }
 
-    fn limits(&self, key: &Key<'_>, value: &Value<'_>) -> Result<BTreeMap<&'static str, String>, Mistake> {
+    pub(super) fn limits(
+        &self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Result<BTreeMap<&'static str, String>, Mistake> {
         let mut limits = BTreeMap::new();
         let names: Vec<&str> = quantity::LIMITS.iter().map(|limit| limit.name).collect();
         for (name, amount) in in_order(self.table(key, value)?) {
@@ -201,7 +216,7 @@ impl Document<'_> {
         Ok(limits)
     }
 
-    fn amount(&self, name: &Key<'_>, value: &Value<'_>, kind: Kind) -> Result<String, Mistake> {
+    pub(super) fn amount(&self, name: &Key<'_>, value: &Value<'_>, kind: Kind) -> Result<String, Mistake> {
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) if kind != Kind::Time => number.to_string(),
