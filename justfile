@@ -43,6 +43,10 @@ test: (_packages image_packages test_packages) _languages _capsule
 vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
     cargo run --release -q -p vm-tests -- --bundle out/rootfs {{ arguments }}
 
+# Many runs in a row and many that lose a process, on this host: 10,000 and 1,000 unless told (`just soak --runs 300 --kills 100`).
+soak *arguments: (_packages image_packages) _bundle
+    cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}
+
 # Measure beside the peers: `just bench run`, `just bench limits`.
 bench what="run" *arguments: (_packages "bubblewrap pax-utils") _capsule
     #!/usr/bin/env bash

@@ -176,7 +176,8 @@ fn collect(name: &str, receiver: Receiver<Stream>, leftovers: &mut Vec<String>) 
     })
 }
 
-fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
+/// Waits for the end of `child`, and ends it when the time is over.
+pub fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pidfd = pidfd_open(id.ok_or(io::ErrorKind::InvalidInput)?, PidfdFlags::empty())?;
     if !ends_within(&pidfd, limit)? {

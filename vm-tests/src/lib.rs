@@ -29,6 +29,7 @@ pub mod port;
 pub mod probe;
 pub mod qemu;
 pub mod random;
+pub mod soak;
 pub mod suite;
 pub mod tally;
 pub mod vm;

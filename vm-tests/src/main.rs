@@ -16,7 +16,7 @@ use vm_tests::guest::Guest;
 use vm_tests::host;
 use vm_tests::kernel::Kernel;
 use vm_tests::qemu::Accel;
-use vm_tests::suite::{attacks, capsule, guards, verdicts};
+use vm_tests::suite::{attacks, capsule, guards, soak, verdicts};
 use vm_tests::tally::Tally;
 
 /// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
@@ -67,6 +67,9 @@ fn cases(cli: &Cli) -> Vec<Case> {
         cases.extend(attacks::cases());
         // What has no sandbox around it, or one with a hole in it, is for VMs only.
         cases.extend(attacks::controls().into_iter().filter(|_| !cli.host));
+    }
+    if everything && !cli.host {
+        cases.extend(soak::cases());
     }
     if (everything || cli.scope == Scope::Guards) && !cli.host {
         cases.extend(guards::cases());

@@ -17,6 +17,7 @@ use vm_tests::plan::Plan;
 use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::qemu::{EXIT_PORT, GUEST_DONE, GUEST_FAILED};
+use vm_tests::soak::Soak;
 use vm_tests::{agent, canary, port, random};
 
 const DIRECTORY: &str = "/vm-tests";
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
         [] => in_vm(),
         ["canary"] => canary::serve(),
         ["host", directory] => on_host(Path::new(directory)),
-        _ => Err(io::Error::other("arguments are: nothing, `canary`, or `host DIRECTORY`")),
+        ["soak", ref words @ ..] => soak(words),
+        _ => Err(io::Error::other("arguments are: nothing, `canary`, `host DIRECTORY`, or `soak …`")),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +46,13 @@ fn on_host(directory: &Path) -> io::Result<()> {
     let (plan, nonce) = read(directory)?;
     let mut out = FrameWriter::new(nonce, io::stdout());
     agent::run(&plan, directory, &std::env::current_exe()?, &mut out)
+}
+
+/// Inside a VM the soak is a step of the plan: a program that says what is wrong, and exits with 0 if nothing is.
+fn soak(words: &[&str]) -> io::Result<()> {
+    let soak = Soak::from_words(words).ok_or(io::ErrorKind::InvalidInput)?;
+    let wrong = soak.endure()?;
+    if wrong.is_empty() { Ok(()) } else { Err(io::Error::other(wrong.join("; "))) }
 }
 
 fn in_vm() -> io::Result<()> {

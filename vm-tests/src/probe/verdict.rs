@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,6 +66,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("daemon", daemon),
     ("children-then-exit", children_then_exit),
     ("many-short-children", many_short_children),
+    ("litter", litter),
     ("files-until-refused", files_until_refused),
     ("exec-chain", exec_chain),
     ("kill-all", kill_all),
@@ -453,6 +456,28 @@ fn many_short_children(words: &[&str]) -> u8 {
         }
     }
     say("done\n")
+}
+
+/// Leaves all that a program can leave, stays for as many milliseconds as the argument says, and exits with 0.
+fn litter(words: &[&str]) -> u8 {
+    let written = [("/tmp/litter", 2 << 20), ("/dev/shm/litter", 64 << 10), ("/home/judge/litter", 4096)]
+        .iter()
+        .all(|(path, size)| std::fs::write(path, vec![1; *size]).is_ok());
+    let make = |number, args: &mut [Arg<'_>]| sys::call(number, args).is_ok();
+    const CREATE: i64 = libc::IPC_CREAT as i64 | 0o600;
+    let made = make(libc::SYS_shmget, &mut [Arg::N(1), Arg::N(4096), Arg::N(CREATE)])
+        && make(libc::SYS_semget, &mut [Arg::N(1), Arg::N(1), Arg::N(CREATE)])
+        && make(libc::SYS_msgget, &mut [Arg::N(1), Arg::N(CREATE)]);
+    let Ok(name) = SocketAddr::from_abstract_name("litter") else { return UNREACHED };
+    let (Ok(_listener), Ok(_pipe)) = (UnixListener::bind_addr(&name), io::pipe()) else { return UNREACHED };
+    // A zombie, and a daemon that keeps the socket and the pipe.
+    let zombie = matches!(sys::fork(), Ok(None));
+    if zombie {
+        sys::leave(0);
+    }
+    daemon(&[]);
+    thread::sleep(Duration::from_millis(number(words) as u64));
+    u8::from(!(written && made))
 }
 
 fn files_until_refused(_: &[&str]) -> u8 {

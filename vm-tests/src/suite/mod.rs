@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod capsule;
 pub mod guards;
+pub mod soak;
 pub mod verdicts;
 
 use crate::case::{Case, Expect};

@@ -1,0 +1,167 @@
+//! The processes of a run: all are descendants of this one, and stay so when their parents die.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper, wait,
+};
+
+/// How long after the supervisor's end the last process of a run may live. The kernel tears namespaces down and the
+/// machine may be busy; what is left for good is left after any time.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Whom `kill -9` hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victim {
+    /// Outside, with the caller's privilege.
+    Supervisor,
+    /// init of the pid namespace.
+    Pid1,
+    /// The program, or what it started.
+    Submission,
+}
+
+impl Victim {
+    /// In the order of their depth below the caller.
+    pub const ALL: [Victim; 3] = [Victim::Supervisor, Victim::Pid1, Victim::Submission];
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Victim::Supervisor => "supervisor",
+            Victim::Pid1 => "PID 1",
+            Victim::Submission => "submission",
+        })
+    }
+}
+
+/// From here on whoever loses its parent becomes our child (PR_SET_CHILD_SUBREAPER).
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// A blow that was dealt.
+#[derive(Debug, Clone, Copy)]
+pub struct Blow {
+    /// Whom it hit.
+    pub victim: Victim,
+    /// How many processes of the run were alive, the victim among them.
+    pub of: usize,
+}
+
+/// Kills one process of the run of `supervisor`, each with the same chance, and says which.
+pub fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
+    let family = below(supervisor);
+    let (pid, victim) = *family.get(random.usize(..family.len().max(1)))?;
+    let handle = pidfd_open(Pid::from_raw(pid as i32)?, PidfdFlags::empty()).ok()?;
+    // The number may have gone to somebody else meanwhile; what the handle means is settled now.
+    let is_still_ours = below(supervisor).contains(&(pid, victim));
+    let blow = Blow { victim, of: family.len() };
+    (is_still_ours && pidfd_send_signal(&handle, Signal::KILL).is_ok()).then_some(blow)
+}
+
+/// The living processes of a run, from the supervisor on.
+fn below(supervisor: u32) -> Vec<(u32, Victim)> {
+    let processes = processes();
+    let mut family = Vec::new();
+    let mut generation = vec![supervisor];
+    for victim in [Victim::Supervisor, Victim::Pid1, Victim::Submission, Victim::Submission] {
+        let living = processes.iter().filter(|process| generation.contains(&process.pid) && process.lives);
+        family.extend(living.map(|process| (process.pid, victim)));
+        let children = processes.iter().filter(|process| generation.contains(&process.parent));
+        generation = children.map(|process| process.pid).collect();
+    }
+    family
+}
+
+/// Reaps until no descendant is left; who still is when the grace is over is named, and ended.
+pub fn survivors() -> Vec<String> {
+    let deadline = Instant::now() + GRACE;
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            // ECHILD: there is nobody left.
+            Err(_) => return Vec::new(),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_micros(200)),
+            Ok(None) => return name_and_end(),
+        }
+    }
+}
+
+/// They are descendants of ours and nobody else's: to be ended here.
+fn name_and_end() -> Vec<String> {
+    let processes = processes();
+    let mut found = vec![getpid().as_raw_nonzero().get() as u32];
+    let mut names = Vec::new();
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        for child in processes.iter().filter(|process| process.parent == parent) {
+            found.push(child.pid);
+            names.push(format!("left behind: process {} ({})", child.pid, child.name));
+            let handle =
+                Pid::from_raw(child.pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+            // One that has just ended by itself needs no end.
+            handle.map(|handle| pidfd_send_signal(&handle, Signal::KILL).ok());
+        }
+        next += 1;
+    }
+    names
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    name: String,
+    /// Neither a zombie nor dead.
+    lives: bool,
+}
+
+fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| read(entry.file_name().to_str()?)).collect()
+}
+
+/// `PID (NAME) STATE PARENT …` (proc_pid_stat(5)). A process that has gone meanwhile is none.
+fn read(pid: &str) -> Option<Process> {
+    let pid: u32 = pid.parse().ok()?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (head, rest) = stat.rsplit_once(") ")?;
+    let mut words = rest.split(' ');
+    let lives = !matches!(words.next()?, "Z" | "X");
+    let parent = words.next()?.parse().ok()?;
+    let (_, name) = head.split_once('(')?;
+    Some(Process { pid, parent, name: name.to_string(), lives })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_read_with_its_parent() {
+        let own = read(&std::process::id().to_string()).expect("this process");
+        assert_eq!(own.parent, std::os::unix::process::parent_id());
+        assert!(own.lives);
+    }
+
+    #[test]
+    fn generations_are_told_apart() {
+        let mut child = std::process::Command::new("sh").args(["-c", "sleep 60; true"]).spawn().unwrap();
+        let grandchild = |family: &[(u32, Victim)]| family.iter().any(|(_, victim)| *victim == Victim::Pid1);
+        while !grandchild(&below(child.id())) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let family = below(child.id());
+        assert_eq!(family[0], (child.id(), Victim::Supervisor));
+        let sleep = Pid::from_raw(family[1].0 as i32).unwrap();
+        rustix::process::kill_process(sleep, Signal::KILL).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
