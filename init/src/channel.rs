@@ -1,7 +1,7 @@
 //! The socket pair between the supervisor and the sandbox's own processes: messages out, one "go" in, and for each
 //! side the proof that the other is alive.
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
@@ -79,8 +79,16 @@ impl Inside {
 
     /// Whether the supervisor is still there: its end of the socket is open.
     pub fn supervisor_lives(&self) -> bool {
-        let mut fds = [PollFd::new(&self.0, PollFlags::RDHUP)];
-        !matches!(poll(&mut fds, Some(&clock::timespec(0))), Ok(1..))
+        !self.hung_up(Some(&clock::timespec(0)))
+    }
+
+    /// Sleeps as long as the supervisor lives.
+    pub fn outlive_supervisor(&self) {
+        while !self.hung_up(None) {}
+    }
+
+    fn hung_up(&self, wait: Option<&Timespec>) -> bool {
+        matches!(poll(&mut [PollFd::new(&self.0, PollFlags::RDHUP)], wait), Ok(1..))
     }
 }
 

@@ -1,7 +1,7 @@
 //! PID 1 of the sandbox: builds it, starts the submission as its PID 2, reaps, and tells how the submission ended.
 //!
-//! When it exits, the kernel kills whatever is left in the pid namespace before anybody can see it gone
-//! (pid_namespaces(7)). When the supervisor dies instead, PID 1 does the killing and removes the cgroup.
+//! It kills whatever the submission left, tells, and lives until the supervisor ends it. When the supervisor dies
+//! instead, PID 1 removes the cgroup. When PID 1 is killed, the kernel kills all that is left (pid_namespaces(7)).
 
 use rustix::process::{Pid, Signal, WaitOptions, wait};
 
@@ -42,29 +42,20 @@ const SIGCHLD: u8 = 17;
 const SIGTERM: u8 = 15;
 
 /// The whole life of PID 1. All signals are blocked, and stay so.
-pub fn run(preparation: Preparation<'_>) -> ! {
-    let place = preparation.place;
-    let code = match start(&preparation) {
-        Ok(Some(submission)) => reap_until_end(&preparation.channel, submission),
-        Ok(None) => End::Abandoned,
-        Err(error) => {
-            preparation.channel.send(Message::Failed(error));
-            End::Told
+pub fn run(mut preparation: Preparation<'_>) -> ! {
+    match start(&preparation) {
+        Ok(Some(submission)) => {
+            // The end of what the submission writes is where its last writer dies: that must not be this process.
+            drop(preparation.streams.take());
+            reap_until_end(&preparation.channel, submission);
         }
-    };
-    if code == End::Abandoned || !preparation.channel.supervisor_lives() {
-        clean_up(place);
+        Ok(None) => {} // the supervisor died meanwhile
+        Err(error) => preparation.channel.send(Message::Failed(error)),
     }
+    // The supervisor removes the cgroup, then it ends us. Whoever of the two is killed before that leaves it to the other.
+    preparation.channel.outlive_supervisor();
+    clean_up(preparation.place);
     sys::exit(0)
-}
-
-/// How PID 1's work ended.
-#[derive(PartialEq, Eq)]
-enum End {
-    /// The supervisor knows, and does the rest.
-    Told,
-    /// The supervisor is dead.
-    Abandoned,
 }
 
 /// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
@@ -117,30 +108,37 @@ fn fork_submission(
     }
 }
 
-/// Reaps everything; returns when the submission's main process has ended, or the supervisor has.
-fn reap_until_end(channel: &Inside, submission: Pid) -> End {
+/// Reaps everything. When the submission's main process has ended, ends what it left, and tells; or the supervisor has
+/// ended.
+fn reap_until_end(channel: &Inside, submission: Pid) {
     loop {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == submission {
                 let at = clock::now();
+                end_everybody();
                 channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
-                return End::Told;
+                return;
             }
         }
         if !channel.supervisor_lives() {
-            return End::Abandoned;
+            return;
         }
         let _ = sys::wait_signal(AWAITED); // an interruption is answered by looking again
     }
 }
 
-/// The supervisor's last duties, when it could not do them: nothing lives on, and no cgroup stays.
-fn clean_up(place: Option<&Place>) {
+/// Nothing of the sandbox lives on but this process.
+fn end_everybody() {
     // Never outside a pid namespace of our own: it would be the whole machine.
     if rustix::process::getpid() == Pid::INIT {
         let _ = rustix::process::kill_process_group(EVERYBODY, Signal::KILL); // ESRCH: nobody is left
+        while wait(WaitOptions::empty()).is_ok() {}
     }
-    while wait(WaitOptions::empty()).is_ok() {}
+}
+
+/// The supervisor's last duties, when it could not do them: nothing lives on, and no cgroup stays.
+fn clean_up(place: Option<&Place>) {
+    end_everybody();
     if let Some(place) = place {
         place.remove();
     }

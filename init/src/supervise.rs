@@ -37,7 +37,7 @@ const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
 /// Set-up takes milliseconds. One that takes this long hangs (a network file system under the root, say).
 const SETUP_LIMIT: u64 = 30_000_000_000;
 
-/// PID 1 ends within a millisecond of the submission. One that takes this long has been stopped, by somebody outside.
+/// PID 1 tells of the submission's end within a millisecond. One that takes this long has been stopped, by somebody outside.
 const GRACE: u64 = 1_000_000_000;
 
 /// Ctrl-D: what a terminal's reader takes for the end of input (termios(3), VEOF).
@@ -92,15 +92,20 @@ fn attempt(
     // From here on there is a sandbox: whatever happens, it ends with what follows, and then its cgroup goes.
     let cgroup = place.as_ref().map(|place| place.create(options)).transpose();
     let cgroup = cgroup.and_then(|cgroup| options.guards.require().map(|()| cgroup));
+    let mut standing = place;
     let result = cgroup.and_then(|cgroup| {
         let mut run = Run::new(options, sandbox, channel, cgroup, started);
         let result = run.go(world, pipes);
         run.tell(facts, measures);
+        // While PID 1 lives, which would do it in our place. (Only a run that failed has none any more.)
+        if let Some(place) = standing.take() {
+            place.remove();
+        }
         let name = |call: &Violation| policy.map_or(&b""[..], |policy| call.name(&policy));
         measures.forbidden = run.forbidden.map(|call| (call.number, name(&call)));
         result
     });
-    if let Some(place) = place {
+    if let Some(place) = standing {
         place.remove();
     }
     result
@@ -163,7 +168,9 @@ struct Run<'a, 'o> {
     not_executed: Option<Errno>,
     exit: Option<(u64, WaitStatus, Usage)>,
     ended_for: Option<Cause>,
-    /// When PID 1, which should have ended after the submission was killed, is killed too.
+    /// Whether nobody in the sandbox holds the channel any more: it would always be ready.
+    sandbox_is_deaf: bool,
+    /// When PID 1, which should have told by now that the submission is dead, is killed too.
     overdue_at: Option<u64>,
     /// Tells of forbidden calls. It stays open to the end, or the call that it told of would return.
     listener: Option<Fd>,
@@ -192,6 +199,7 @@ impl<'a, 'o> Run<'a, 'o> {
             not_executed: None,
             exit: None,
             ended_for: None,
+            sandbox_is_deaf: false,
             overdue_at: None,
             listener: None,
             listener_is_done: false,
@@ -211,8 +219,11 @@ impl<'a, 'o> Run<'a, 'o> {
         // A sandbox that is dead already says why in a message that waits for us.
         let _ = self.channel.send_go();
         let result = self.watch_until_end(&signals);
-        // Whatever ended the watch, nothing of the sandbox may live when its last output is collected.
-        self.sandbox.end();
+        // Whatever ended the watch, nothing may live that could write when the last output is collected. PID 1 says so
+        // with the submission's end.
+        if self.exit.is_none() {
+            self.sandbox.end();
+        }
         self.receive_all();
         self.drain_output();
         if let Some(caller) = &mut caller {
@@ -269,6 +280,7 @@ impl<'a, 'o> Run<'a, 'o> {
                 self.take_signals(signals)?;
             }
             self.receive_all();
+            self.sandbox_is_deaf |= ready.hung_up;
             for (pump, ready) in self.pumps.iter_mut().zip(ready.pumps) {
                 if let (Some(pump), true) = (pump, ready) {
                     pump.turn();
@@ -283,7 +295,7 @@ impl<'a, 'o> Run<'a, 'o> {
             if ready.oom && self.watch.oom_kills().is_some_and(|kills| kills > 0) {
                 self.end(Cause::Memory);
             }
-            if ready.ended {
+            if ready.ended || self.exit.is_some() || self.error.is_some() {
                 return Ok(());
             }
         }
@@ -299,11 +311,10 @@ impl<'a, 'o> Run<'a, 'o> {
     fn wait(&self, signals: &Fd, sleep: Option<u64>) -> Result<Ready, Error> {
         // Waits for nothing but what ends the loop anyway; a channel without its other end would always be ready.
         let idle = || PollFd::new(&self.sandbox, PollFlags::empty());
-        let is_over = self.exit.is_some() || self.ended_for.is_some() || self.error.is_some();
         let mut fds = [
             PollFd::new(&self.sandbox, PollFlags::IN),
             PollFd::new(signals, PollFlags::IN),
-            if is_over { idle() } else { PollFd::new(&self.channel, PollFlags::IN) },
+            if self.sandbox_is_deaf { idle() } else { PollFd::new(&self.channel, PollFlags::IN) },
             self.watch
                 .oom_notice()
                 .map_or_else(idle, |notice| PollFd::from_borrowed_fd(notice, PollFlags::IN)),
@@ -324,8 +335,10 @@ impl<'a, 'o> Run<'a, 'o> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(at(Step::Supervise, Call::Poll, Subject::None)(errno)),
         }
+        let hung_up = fds[2].revents().contains(PollFlags::HUP);
         let ready = fds.map(|fd| !fd.revents().is_empty());
         Ok(Ready {
+            hung_up,
             ended: ready[0],
             signal: ready[1],
             oom: ready[3],
@@ -440,6 +453,7 @@ impl<'a, 'o> Run<'a, 'o> {
 /// What [`Run::wait`] woke up for.
 struct Ready {
     ended: bool,
+    hung_up: bool,
     signal: bool,
     oom: bool,
     pumps: [bool; 3],
