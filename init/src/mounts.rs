@@ -54,10 +54,10 @@ const FIRST_DEVICE: u8 = 8;
 pub const WORK_DIRECTORY: &CStr = c"/home/judge";
 
 /// Files of /proc that any user could read and that tell of the machine, not of the sandbox (the list of
-/// ATTACKS FS-29 less those that only root can open), and `locks`, which shows open-file locks of every pid
+/// ATTACKS FS-29 less those that only root can open; how the kernel was configured), and `locks`, which shows open-file locks of every pid
 /// namespace. An absent one needs no mask.
 const MASKED_PROC_FILES: &[&CStr] =
-    &[c"keys", c"key-users", c"kallsyms", c"interrupts", c"locks", c"modules", c"sched_debug"];
+    &[c"keys", c"key-users", c"kallsyms", c"interrupts", c"locks", c"modules", c"sched_debug", c"config.gz"];
 
 /// The device nodes below /dev, with the numbers that prove each is what its name says
 /// (`Documentation/admin-guide/devices.txt`).
