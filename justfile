@@ -44,7 +44,7 @@ vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
     cargo run --release -q -p vm-tests -- --bundle out/rootfs {{ arguments }}
 
 # Many runs in a row and many that lose a process, on this host: 10,000 and 1,000 unless told (`just soak --runs 300 --kills 100`).
-soak *arguments: (_packages image_packages) _bundle
+soak *arguments: (_packages image_packages) (build "rootfs")
     cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}
 
 # Measure beside the peers: `just bench run`, `just bench limits`.
@@ -77,7 +77,7 @@ size: _capsule
     ! readelf -lW {{ target }}/init/init | grep -E 'INTERP|DYNAMIC'
 
 # All that CI runs, in the order of what fails first.
-ci: lint size test vm-test
+ci: lint size test (soak "--runs 300 --kills 100") vm-test
 
 # Install the Debian packages that are missing; quick when none is.
 _packages +names:
