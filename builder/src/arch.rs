@@ -126,6 +126,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// All levels, the least capable first.
+    pub const ALL: [Level; 4] = [Level::Baseline, Level::V2, Level::V3, Level::V4];
+
+    /// The psABI's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Baseline => "x86-64",
+            Level::V2 => "x86-64-v2",
+            Level::V3 => "x86-64-v3",
+            Level::V4 => "x86-64-v4",
+        }
+    }
+
     /// The names of the `glibc-hwcaps` directories that a CPU of this level may use, best first.
     pub fn directories(self) -> &'static [&'static str] {
         const ALL: &[&str] = &["x86-64-v4", "x86-64-v3", "x86-64-v2"];

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cause::{Because, Cause};
-use crate::closure::{Closure, MemberKind};
+use crate::closure::MemberKind;
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::exec;
 use crate::formats::Format;
 use crate::image_path::ImagePath;
-use crate::include::{self, Inclusion};
+use crate::include::Inclusion;
 use crate::interrupt::Interrupt;
 use crate::manifest::{self, Manifest, Settings};
 use crate::packages::{self, Owners};
@@ -24,8 +24,9 @@ use crate::render;
 use crate::request::{Build, Image};
 use crate::resolve::{self, Root};
 use crate::staging::Staging;
+use crate::wanted::Wanted;
 use crate::write::{self, FileDigests, Work};
-use crate::{budget, guards, sbom, skeleton, slice};
+use crate::{budget, guards, sbom, skeleton};
 
 /// The static init that every bundle gets, built together with this program.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
@@ -61,10 +62,11 @@ fn fill(request: &Build, interrupt: &Interrupt, staging: &Staging) -> Result<Sum
     judged.check_contents(&request.image, &digests)?;
     put_bundle_files(staging, &request.image, &judged, &digests)?;
     interrupt.check()?;
-    let warnings = match request.formats.contains(&Format::Dir) {
-        true => unfindable(&judged, &request.image.options, &staging.path().join(Format::Dir.file_name())),
-        false => Vec::new(),
-    };
+    let mut warnings = judged.warnings.clone();
+    if request.formats.contains(&Format::Dir) {
+        let tree = staging.path().join(Format::Dir.file_name());
+        warnings.extend(unfindable(&judged, &request.image.options, &tree));
+    }
     Ok(Summary { warnings, files: judged.plan.files().count(), bytes: judged.plan.bytes() })
 }
 
@@ -126,11 +128,13 @@ struct Judged {
     touched: BTreeSet<ImagePath>,
     /// What a person asked to run.
     programs: Vec<ImagePath>,
+    /// What a person should know.
+    warnings: Vec<String>,
 }
 
 impl Judged {
     fn new(image: &Image) -> Result<Judged, Error> {
-        let plan = plan(image)?;
+        let (plan, warnings) = plan(image)?;
         budget::check(&plan, &image.recipe.budget)?;
         let owners = packages::owners(
             &image.options.sysroot,
@@ -141,7 +145,7 @@ impl Judged {
         let requested = |entry: &Entry| entry.causes.iter().any(|cause| cause.because == Because::Requested);
         let programs =
             plan.entries().filter(|(_, entry)| requested(entry)).map(|(path, _)| path.clone()).collect();
-        Ok(Judged { plan, owners, touched, programs })
+        Ok(Judged { plan, owners, touched, programs, warnings })
     }
 
     fn check_contents(&self, image: &Image, digests: &FileDigests) -> Result<(), Error> {
@@ -151,51 +155,28 @@ impl Judged {
 
 /// The paths that the image would have; nothing is written.
 pub fn paths(image: &Image) -> Result<BTreeSet<PathBuf>, Error> {
-    Ok(plan(image)?.entries().map(|(path, _)| path.as_path().to_path_buf()).collect())
+    Ok(plan(image)?.0.entries().map(|(path, _)| path.as_path().to_path_buf()).collect())
 }
 
-/// Everything the image asks for, settled.
-fn plan(image: &Image) -> Result<Plan, Error> {
+/// Everything the image asks for, settled, and what a person should know about it.
+fn plan(image: &Image) -> Result<(Plan, Vec<String>), Error> {
     let recipe = &image.recipe;
-    let asks_nothing = recipe.binaries.is_empty()
-        && recipe.include.is_empty()
-        && recipe.slices.is_empty()
-        && recipe.files.is_empty();
-    if asks_nothing {
+    if recipe.asks_for_nothing() {
         return Err(Error::NothingAsked);
     }
     let probe = Probe::new(&image.options.sysroot);
-    let mut included = include::expand(&recipe.include, &probe)?;
-    slice::expand(&recipe.slices, &image.options, &mut included)?;
-    let loadable = include::loadable(&included, &probe);
-    let closure = resolve::resolve(&image.options, &roots(recipe, &loadable))
-        .map_err(|error| placed_resolve(image, error))?;
-    settle(recipe, &included, &closure, &loadable, &probe).map_err(|error| placed_conflict(recipe, error))
+    let wanted = Wanted::find(image, &probe)?;
+    let plan = settle(recipe, &wanted, &probe).map_err(|error| placed_conflict(recipe, error))?;
+    Ok((plan, wanted.warnings))
 }
 
-fn settle(
-    recipe: &Recipe,
-    included: &Inclusion,
-    closure: &Closure,
-    loadable: &[ImagePath],
-    probe: &Probe,
-) -> Result<Plan, Error> {
+fn settle(recipe: &Recipe, wanted: &Wanted, probe: &Probe) -> Result<Plan, Error> {
     let mut planner = Planner::default();
     plan_recipe(&mut planner, recipe)?;
-    plan_closure(&mut planner, closure, recipe, loadable, probe)?;
-    plan_included(&mut planner, included, recipe, probe)?;
+    plan_closure(&mut planner, wanted, recipe, probe)?;
+    plan_included(&mut planner, &wanted.included, recipe, probe)?;
     skeleton::add(&mut planner, probe)?;
     Ok(planner.finish()?)
-}
-
-/// The resolver does not know recipes: the first binary that fails alone is the one to point at.
-fn placed_resolve(image: &Image, error: resolve::Error) -> Error {
-    for binary in &image.recipe.binaries {
-        if let Err(alone) = resolve::resolve(&image.options, &[root(&binary.value)]) {
-            return Error::Resolve(alone).at(&binary.at);
-        }
-    }
-    Error::Resolve(error)
 }
 
 /// A conflict about something that the recipe brings is pointed at there.
@@ -208,15 +189,6 @@ fn placed_conflict(recipe: &Recipe, error: Error) -> Error {
         Some(at) => error.at(&at),
         None => error,
     }
-}
-
-fn roots(recipe: &Recipe, loadable: &[ImagePath]) -> Vec<Root> {
-    let asked = recipe.binaries.iter().map(|binary| root(&binary.value));
-    asked.chain(loadable.iter().map(|path| Root::Path(path.as_path().into()))).collect()
-}
-
-fn root(name: &str) -> Root {
-    if name.starts_with('/') { Root::Path(name.into()) } else { Root::Name(name.into()) }
 }
 
 fn plan_recipe(planner: &mut Planner, recipe: &Recipe) -> Result<(), Error> {
@@ -246,18 +218,12 @@ fn own(from: &Path) -> Result<Source, Error> {
     Ok(Source::Own { path, size: facts.len() })
 }
 
-fn plan_closure(
-    planner: &mut Planner,
-    closure: &Closure,
-    recipe: &Recipe,
-    loadable: &[ImagePath],
-    probe: &Probe,
-) -> Result<(), Error> {
-    for member in &closure.members {
+fn plan_closure(planner: &mut Planner, wanted: &Wanted, recipe: &Recipe, probe: &Probe) -> Result<(), Error> {
+    for member in &wanted.closure.members {
         let unfit = |unfit| Error::Unfit { path: member.path.clone(), unfit };
         let path = ImagePath::new(&member.path).map_err(unfit)?;
         // The resolver took included files for requests: only a person's own request is one.
-        let only_included = loadable.binary_search(&path).is_ok() && !is_requested(recipe, &path);
+        let only_included = wanted.loadable.binary_search(&path).is_ok() && !is_requested(recipe, &path);
         let reasons =
             member.reasons.iter().map(Cause::from_reason).collect::<Result<Vec<_>, _>>().map_err(unfit)?;
         let causes: Vec<Cause> = reasons
@@ -291,17 +257,23 @@ fn plan_included(
     probe: &Probe,
 ) -> Result<(), Error> {
     for (path, entry) in included {
-        let cause = entry.link.as_ref().map_or_else(|| Cause::included(&entry.pattern), Cause::target_of);
+        let cause = entry.link.as_ref().map_or_else(|| entry.cause.clone(), Cause::target_of);
         let wish = match &entry.facts.kind {
             FileKind::Directory => Entry::directory(cause),
             FileKind::Symlink(target) => Entry::symlink(target, cause),
             FileKind::File => host_file(path, probe, vec![cause])?,
             FileKind::Special => {
                 let error = Error::Special { path: path.clone() };
-                return Err(match recipe.include.iter().find(|asked| asked.value.text == entry.pattern) {
-                    Some(asked) => error.at(&asked.at),
-                    None => error,
-                });
+                return Err(
+                    match recipe
+                        .include
+                        .iter()
+                        .find(|asked| Some(&asked.value.text) == entry.cause.name.as_ref())
+                    {
+                        Some(asked) => error.at(&asked.at),
+                        None => error,
+                    },
+                );
             }
         };
         planner.want(path.clone(), wish)?;

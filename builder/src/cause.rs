@@ -43,6 +43,8 @@ pub enum Because {
     LinkTarget,
     /// Matched by a pattern under `include`.
     Included,
+    /// Data that `by` reads, or that a person asked for by name.
+    Data,
     /// Given by the recipe under `[files]` or `[symlinks]`.
     Recipe,
     /// Every image has it: accounts, mountpoints, name service.
@@ -62,6 +64,11 @@ impl Cause {
     /// An entry of `include`, named by its pattern.
     pub fn included(pattern: &str) -> Cause {
         Cause { name: Some(printable(pattern)), ..Cause::plain(Because::Included) }
+    }
+
+    /// Data by its kind and name, which a library reads or a person asked for.
+    pub fn data(name: &str, reader: Option<&ImagePath>) -> Cause {
+        Cause { by: reader.cloned(), name: Some(printable(name)), ..Cause::plain(Because::Data) }
     }
 
     /// What the link `by` leads to.
@@ -108,6 +115,10 @@ impl fmt::Display for Cause {
             Because::NssModule => write!(f, "name service `{name}`"),
             Because::LinkTarget => write!(f, "target of the link {by}"),
             Because::Included => write!(f, "included by `{name}`"),
+            Because::Data => match &self.by {
+                Some(reader) => write!(f, "{name}, which {reader} reads"),
+                None => write!(f, "{name}, asked for"),
+            },
             Because::Recipe => f.write_str("given by the recipe"),
             Because::Sandbox => f.write_str("part of every sandbox"),
             Because::MergedUsr => f.write_str("a top directory that is a link into /usr"),

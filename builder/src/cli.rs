@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::arch::Level;
 use crate::audit;
 use crate::bench;
+use crate::dlopen::DlopenLevel;
 use crate::doctor;
 use crate::error::Error;
 use crate::exec;
 use crate::formats::Format;
+use crate::name_pattern::{Case, NamePattern};
 use crate::packs;
 use crate::pattern::Pattern;
-use crate::recipe::{Allowance, Asked, Guard, Place, Recipe};
+use crate::recipe::{Allowance, Asked, Data, Guard, Loading, Mistake, Place, Recipe};
 use crate::request::{self, Build, Explain, ExplainForm, Image, Question, Request, Run, RunWhat, Trace};
-use crate::resolve::{DlopenLevel, Options};
+use crate::resolve::Options;
 use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
 
@@ -120,15 +123,47 @@ struct ImageArgs {
     /// Take everything from another tree, without following any link out of it
     #[arg(long, value_name = "DIR", default_value = "/")]
     sysroot: PathBuf,
-    /// Directories to search for libraries first, as LD_LIBRARY_PATH
-    #[arg(long, value_name = "DIR")]
-    library_path: Vec<PathBuf>,
-    /// How much of what programs open at run time comes along
-    #[arg(long, value_enum, default_value = "recommended")]
-    dlopen: Dlopen,
+    #[command(flatten)]
+    loading: LoadingArgs,
+    #[command(flatten)]
+    data: DataArgs,
     /// Lift a guard for paths, as in `unowned=/opt/**`: unowned, modified, shim, setuid, capabilities, world_writable
     #[arg(long, value_name = "GUARD=PATTERN", value_parser = allowance)]
     allow: Vec<Allowance>,
+}
+
+/// How libraries are chosen.
+#[derive(Debug, Args)]
+struct LoadingArgs {
+    /// Directories to search for libraries first, as LD_LIBRARY_PATH
+    #[arg(long, value_name = "DIR")]
+    library_path: Vec<PathBuf>,
+    /// How much of what programs open at run time comes along [default: recommended]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    dlopen: Option<DlopenLevel>,
+    /// The most capable CPU that the image is for; what any CPU can load is always there [default: x86-64]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    cpu: Option<Level>,
+}
+
+/// Data that programs read by convention.
+#[derive(Debug, Args)]
+struct DataArgs {
+    /// Terminal descriptions; `none` for none [default: xterm*,linux,screen*,tmux*,vt100 where something reads them]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    terminfo: Vec<String>,
+    /// Locales; `none` for none [default: C.UTF-8 where something reads it]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    locale: Vec<String>,
+    /// Time zones, as in `Europe/Berlin`; `*` for all
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    timezone: Vec<String>,
+    /// Character sets that iconv(3) converts, as in `ISO-8859-1`; `*` for all
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    charset: Vec<String>,
+    /// The certificates of public authorities
+    #[arg(long)]
+    certificates: bool,
 }
 
 #[derive(Debug, Args)]
@@ -178,17 +213,27 @@ struct RunArgs {
     options: Vec<OsString>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Dlopen {
-    None,
-    Required,
-    Recommended,
-    Suggested,
-}
-
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         &Format::ALL
+    }
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.word()))
+    }
+}
+
+impl ValueEnum for DlopenLevel {
+    fn value_variants<'a>() -> &'a [Self] {
+        &DlopenLevel::ALL
+    }
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.word()))
+    }
+}
+
+impl ValueEnum for Level {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Level::ALL
     }
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         Some(clap::builder::PossibleValue::new(self.word()))
@@ -310,12 +355,14 @@ impl BuildArgs {
 }
 
 impl ImageArgs {
+    fn asks_for_nothing(&self) -> bool {
+        self.binaries.is_empty() && self.pack.is_empty() && self.include.is_empty()
+    }
+
     fn into_image(self) -> Result<Image, Error> {
         let mut recipe = match &self.recipe {
             Some(file) => Recipe::load(file)?,
-            None if self.binaries.is_empty() && self.pack.is_empty() && self.include.is_empty() => {
-                return Err(Error::NothingAsked);
-            }
+            None if self.asks_for_nothing() => return Err(Error::NothingAsked),
             None => Recipe { packs: vec![asked(packs::HELLO.to_owned())], ..Recipe::default() },
         };
         for binary in &self.binaries {
@@ -325,17 +372,44 @@ impl ImageArgs {
         recipe.include.extend(self.include.into_iter().map(asked));
         recipe.allow.extend(self.allow.into_iter().map(asked));
         packs::unfold(&mut recipe)?;
+        recipe.data.merge(self.data.into_data()?);
+        recipe.loading.merge(self.loading.into());
         let sysroot = absolute(&self.sysroot)?;
-        let dlopen = match self.dlopen {
-            Dlopen::None => DlopenLevel::None,
-            Dlopen::Required => DlopenLevel::Required,
-            Dlopen::Recommended => DlopenLevel::Recommended,
-            Dlopen::Suggested => DlopenLevel::Suggested,
-        };
-        let options = Options { sysroot, library_path: self.library_path, dlopen, ..Options::default() };
+        let options = recipe.loading.options(sysroot);
         let time = request::image_time(env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
         Ok(Image { recipe, options, time })
     }
+}
+
+impl From<LoadingArgs> for Loading {
+    fn from(args: LoadingArgs) -> Loading {
+        Loading { cpu: args.cpu, dlopen: args.dlopen, library_path: args.library_path }
+    }
+}
+
+impl DataArgs {
+    fn into_data(self) -> Result<Data, Error> {
+        let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let some = |list: Option<Vec<String>>| list.map(|list| names(list, Case::Told)).transpose();
+        Ok(Data {
+            terminfo: some(said(self.terminfo))?,
+            locales: some(said(self.locale))?,
+            timezones: names(self.timezone, Case::Told)?,
+            charsets: names(self.charset, Case::Ignored)?,
+            certificates: self.certificates.then_some(Place::CommandLine),
+        })
+    }
+}
+
+/// The word for an empty list, which a recipe writes as `[]`.
+const NONE: &str = "none";
+
+fn names(list: Vec<String>, case: Case) -> Result<Vec<Asked<NamePattern>>, Error> {
+    let name = |text: String| match NamePattern::new(&text, case) {
+        Ok(name) => Ok(asked(name)),
+        Err(what) => Err(Error::Recipe(Mistake { at: Place::CommandLine, what, hint: None })),
+    };
+    list.into_iter().filter(|text| text != NONE).map(name).collect()
 }
 
 /// A bare name stays one; a path becomes absolute, as a shell's user means it.

@@ -1,32 +1,39 @@
-//! Data that programs read by convention: terminal descriptions, locales, character sets, time zones, certificates.
+//! Data that programs read by convention, and that no ELF file names: terminal descriptions, locales, time zones,
+//! character sets, certificates.
 //!
-//! Each function lists paths inside a sysroot, as they are to stand in the image; directories stand for all below.
+//! Each kind is one file below: where it lies, and how a person names it. What nobody asked for and is taken by
+//! default comes along only where something in the image reads it, and may be missing; what was asked for may not.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use globset::Glob;
-
+use crate::cause::Cause;
+use crate::closure::Closure;
+use crate::error::Error;
+use crate::image_path::ImagePath;
+use crate::name_pattern::NamePattern;
+use crate::recipe::{Asked, Data};
 use crate::sysroot::Sysroot;
 
-/// The terminals that people who open a shell have.
-pub const TERMINALS: [&str; 5] = ["xterm*", "linux", "screen*", "tmux*", "vt100"];
-/// The locale that makes programs read and write UTF-8 and depends on no language.
-pub const LOCALES: [&str; 1] = ["C.UTF-8"];
+mod certificates;
+mod charset;
+mod locale;
+mod terminal;
+mod time_zone;
 
-/// Where terminfo(5) looks, in the order of ncurses on Debian.
-const TERMINFO: [&str; 3] = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"];
-const LOCALE_DIR: &str = "/usr/lib/locale";
-const ZONES: &str = "/usr/share/zoneinfo";
-/// The bundles of certificates that libraries are built to look for: Debian and Alpine, Fedora, openSUSE.
-const CERTIFICATES: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+pub use certificates::is_bundle;
+
+/// One path that some data asks for; a directory stands for everything below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datum {
+    /// Where it lies, in the sysroot and in the image.
+    pub path: PathBuf,
+    /// Who wants it.
+    pub cause: Cause,
+}
 
 /// What was asked for and is not there.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {what} `{name}`\n  searched: {}\n  hint: {hint}", searched.join(", "))]
+#[error("no {what} `{name}` on the build host\n  searched: {}\n  hint: {hint}", searched.join(", "))]
 pub struct Absent {
     /// What kind of data.
     pub what: &'static str,
@@ -34,126 +41,99 @@ pub struct Absent {
     pub name: String,
     /// Where it was looked for.
     pub searched: Vec<String>,
-    /// The package that usually has it.
+    /// What usually brings it.
     pub hint: &'static str,
 }
 
-/// The descriptions of terminals whose names match one of `patterns`; the first directory that has a name wins.
-pub fn terminfo(sysroot: &Sysroot, patterns: &[&str]) -> Result<Vec<PathBuf>, Absent> {
-    let mut found = Vec::new();
-    let mut names: BTreeSet<OsString> = BTreeSet::new();
-    for pattern in patterns {
-        let before = found.len();
-        let known: usize = names.len();
-        let Ok(glob) = Glob::new(pattern) else { continue };
-        let matcher = glob.compile_matcher();
-        for directory in TERMINFO {
-            for letter in children(sysroot, Path::new(directory)) {
-                let matching = children(sysroot, &letter).into_iter().filter(|entry| {
-                    entry
-                        .file_name()
-                        .is_some_and(|name| matcher.is_match(name) && names.insert(name.to_owned()))
-                });
-                found.extend(matching);
-            }
-        }
-        if found.len() == before && names.len() == known && !any_matches(&names, &matcher) {
-            return Err(absent("terminal", pattern, &TERMINFO, "install ncurses-base or ncurses-term"));
-        }
+/// What one search gives.
+type Search = Result<Vec<PathBuf>, Absent>;
+
+/// All data that an image of `closure` shall have.
+pub fn find(wanted: &Data, closure: &Closure, sysroot: &Sysroot) -> Result<Vec<Datum>, Error> {
+    let mut finder = Finder { sysroot, closure, found: Vec::new() };
+    finder.by_default(
+        "terminal",
+        wanted.terminfo.as_deref(),
+        &terminal::DEFAULT,
+        terminal::is_reader,
+        |name| terminal::find(sysroot, name),
+    )?;
+    finder.by_default("locale", wanted.locales.as_deref(), &locale::DEFAULT, locale::is_reader, |name| {
+        locale::find(sysroot, name)
+    })?;
+    finder.asked("time zone", &wanted.timezones, |name| time_zone::find(sysroot, name))?;
+    let modules = charset::directories(closure);
+    finder.asked("character set", &wanted.charsets, |name| charset::find(sysroot, &modules, name))?;
+    if let Some(at) = &wanted.certificates {
+        let bundle = certificates::find(sysroot).map_err(|absent| Error::Absent(absent).at(at))?;
+        finder.add(bundle, &Cause::data("certificates of public authorities", None));
     }
-    found.sort();
-    Ok(found)
+    Ok(finder.found)
 }
 
-fn any_matches(names: &BTreeSet<OsString>, matcher: &globset::GlobMatcher) -> bool {
-    names.iter().any(|name| matcher.is_match(name))
+struct Finder<'a> {
+    sysroot: &'a Sysroot,
+    closure: &'a Closure,
+    found: Vec<Datum>,
 }
 
-/// The directories of locales by name: `C.UTF-8` is `/usr/lib/locale/C.utf8`.
-pub fn locales(sysroot: &Sysroot, names: &[&str]) -> Result<Vec<PathBuf>, Absent> {
-    let directory = |name: &&str| {
-        let path = Path::new(LOCALE_DIR).join(normalised_codeset(name));
-        let hint = "run localedef(1): an archive of all locales is not taken apart";
-        if sysroot.is_dir(&path) { Ok(path) } else { Err(absent("locale", name, &[LOCALE_DIR], hint)) }
-    };
-    names.iter().map(directory).collect()
-}
+impl Finder<'_> {
+    /// What a person asked for, or else the usual, for the first library that reads it.
+    fn by_default(
+        &mut self,
+        what: &str,
+        asked: Option<&[Asked<NamePattern>]>,
+        usual: &[&str],
+        is_reader: fn(&str) -> bool,
+        search: impl Fn(&NamePattern) -> Search,
+    ) -> Result<(), Error> {
+        if let Some(asked) = asked {
+            return self.asked(what, asked, search);
+        }
+        let name = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_reader);
+        let Some(reader) = self.closure.members.iter().find(|member| name(&member.path)) else {
+            return Ok(());
+        };
+        let reader = ImagePath::new(&reader.path)
+            .map_err(|unfit| Error::Unfit { path: reader.path.clone(), unfit })?;
+        for name in usual {
+            let pattern = NamePattern::known(name);
+            // Nobody asked: a build host that has none makes an image that has none.
+            let paths = search(&pattern).unwrap_or_default();
+            self.add(paths, &Cause::data(&format!("{what} `{name}`"), Some(&reader)));
+        }
+        Ok(())
+    }
 
-/// glibc compares codesets in lower case without punctuation (locale/findlocale.c): `UTF-8` is `utf8`.
-fn normalised_codeset(name: &str) -> String {
-    let Some((language, rest)) = name.split_once('.') else { return name.to_owned() };
-    let (codeset, modifier) = rest.split_once('@').map_or((rest, None), |(c, m)| (c, Some(m)));
-    let plain: String =
-        codeset.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    let modifier = modifier.map_or(String::new(), |modifier| format!("@{modifier}"));
-    format!("{language}.{plain}{modifier}")
-}
+    fn asked(
+        &mut self,
+        what: &str,
+        asked: &[Asked<NamePattern>],
+        search: impl Fn(&NamePattern) -> Search,
+    ) -> Result<(), Error> {
+        for Asked { value: pattern, at } in asked {
+            let paths = search(pattern).map_err(|absent| Error::Absent(absent).at(at))?;
+            self.add(paths, &Cause::data(&format!("{what} `{pattern}`"), None));
+        }
+        Ok(())
+    }
 
-/// The time zone database.
-pub fn time_zones(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Absent> {
-    let path = PathBuf::from(ZONES);
-    if sysroot.is_dir(&path) {
-        Ok(vec![path])
-    } else {
-        Err(absent("time zones", "*", &[ZONES], "install tzdata"))
+    fn add(&mut self, paths: Vec<PathBuf>, cause: &Cause) {
+        let there = |path: &PathBuf| self.sysroot.stat(path).is_ok();
+        debug_assert!(paths.iter().all(there), "{paths:?}");
+        self.found.extend(paths.into_iter().map(|path| Datum { path, cause: cause.clone() }));
     }
 }
 
-/// The certificates of public authorities, as one file.
-pub fn certificates(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Absent> {
-    let found = CERTIFICATES.iter().find(|path| sysroot.stat(Path::new(path)).is_ok());
-    let missing = || absent("certificates", "*", &CERTIFICATES, "install ca-certificates");
-    found.map(|path| vec![PathBuf::from(path)]).ok_or_else(missing)
-}
-
-/// The modules of iconv(3) for character sets, with the configuration that leads to them.
-///
-/// `directory` is glibc's, for example `/usr/lib/x86_64-linux-gnu/gconv`.
-pub fn gconv(sysroot: &Sysroot, directory: &Path, charsets: &[&str]) -> Result<Vec<PathBuf>, Absent> {
-    let mut files = vec![directory.join("gconv-modules")];
-    files.extend(children(sysroot, &directory.join("gconv-modules.d")));
-    files.retain(|file| sysroot.stat(file).is_ok());
-    let texts: Vec<String> = files.iter().filter_map(|file| read(sysroot, file).ok()).collect();
-    let mut modules: BTreeSet<PathBuf> = BTreeSet::new();
-    for charset in charsets {
-        let names = modules_for(&texts.join("\n"), charset);
-        if names.is_empty() {
-            let place = directory.display().to_string();
-            return Err(absent("character set", charset, &[&place], "install libc-bin or libc6"));
-        }
-        modules.extend(names.iter().map(|name| directory.join(format!("{name}.so"))));
-    }
-    Ok(files.into_iter().chain(modules).collect())
-}
-
-/// The `module` lines of gconv-modules for a character set or one of its aliases.
-fn modules_for(text: &str, charset: &str) -> BTreeSet<String> {
-    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-    let wanted = format!("{}//", charset.to_uppercase());
-    let alias = lines.iter().find_map(|words| match words.as_slice() {
-        ["alias", from, to] if from.eq_ignore_ascii_case(&wanted) => Some((*to).to_owned()),
-        _ => None,
-    });
-    let name = alias.unwrap_or(wanted);
-    let module = |words: &Vec<&str>| match words.as_slice() {
-        ["module", from, to, file, ..] if [from, to].iter().any(|end| end.eq_ignore_ascii_case(&name)) => {
-            Some((*file).to_owned())
-        }
-        _ => None,
-    };
-    lines.iter().filter_map(module).collect()
-}
-
-fn children(sysroot: &Sysroot, directory: &Path) -> Vec<PathBuf> {
-    // A directory that is not there has no children.
+/// What is in a directory, by name; one that is not there has nothing in it.
+fn children(sysroot: &Sysroot, directory: &std::path::Path) -> Vec<PathBuf> {
     let entries = sysroot.list(directory).unwrap_or_default();
     entries.into_iter().map(|entry| directory.join(entry.name)).collect()
 }
 
-fn read(sysroot: &Sysroot, file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    sysroot.open(file)?.read_to_string(&mut text)?;
-    Ok(text)
+/// The last name of a path, when it is text: a name that is none can match no pattern.
+fn last_name(path: &std::path::Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 fn absent(what: &'static str, name: &str, searched: &[&str], hint: &'static str) -> Absent {
@@ -162,45 +142,18 @@ fn absent(what: &'static str, name: &str, searched: &[&str], hint: &'static str)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod fixture {
+    use crate::sysroot::Sysroot;
 
-    fn tree(files: &[&str]) -> (tempfile::TempDir, Sysroot) {
-        let dir = tempfile::tempdir().unwrap();
+    /// A tree of empty files.
+    pub fn tree(files: &[&str]) -> (tempfile::TempDir, Sysroot) {
+        let dir = tempfile::tempdir().expect("a directory");
         for file in files {
             let path = dir.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
+            std::fs::create_dir_all(path.parent().expect("below")).expect("made");
+            std::fs::write(path, "").expect("written");
         }
-        let sysroot = Sysroot::new(dir.path()).unwrap();
+        let sysroot = Sysroot::new(dir.path()).expect("a directory");
         (dir, sysroot)
-    }
-
-    #[test]
-    fn the_first_directory_that_has_a_terminal_wins() {
-        let files = ["lib/terminfo/x/xterm", "usr/share/terminfo/x/xterm", "usr/share/terminfo/x/xterm-mono"];
-        let (_dir, sysroot) = tree(&files);
-        let expected = ["/lib/terminfo/x/xterm", "/usr/share/terminfo/x/xterm-mono"].map(PathBuf::from);
-        assert_eq!(terminfo(&sysroot, &["xterm*", "xterm"]).unwrap(), expected);
-        let error = terminfo(&sysroot, &["vt100"]).unwrap_err().to_string();
-        let first = "no terminal `vt100`\n  searched: /etc/terminfo, /lib/terminfo, /usr/share/terminfo\n";
-        assert!(error.starts_with(first), "{error}");
-    }
-
-    #[test]
-    fn a_locale_is_found_by_the_name_that_people_use() {
-        let (_dir, sysroot) =
-            tree(&["usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/locale/de_DE.utf8@euro/LC_CTYPE"]);
-        let expected = ["/usr/lib/locale/C.utf8", "/usr/lib/locale/de_DE.utf8@euro"].map(PathBuf::from);
-        assert_eq!(locales(&sysroot, &["C.UTF-8", "de_DE.UTF-8@euro"]).unwrap(), expected);
-        assert!(locales(&sysroot, &["fr_FR.UTF-8"]).is_err());
-    }
-
-    #[test]
-    fn a_character_set_is_found_by_its_alias() {
-        let text = "# gconv\nalias L1// ISO-8859-1//\nmodule ISO-8859-1// INTERNAL ISO8859-1 1\nmodule INTERNAL ISO-8859-1// ISO8859-1 1\nmodule KOI8-R// INTERNAL KOI8-R 1\n";
-        assert_eq!(modules_for(text, "l1"), BTreeSet::from(["ISO8859-1".to_owned()]));
-        assert_eq!(modules_for(text, "koi8-r"), BTreeSet::from(["KOI8-R".to_owned()]));
-        assert!(modules_for(text, "none").is_empty());
     }
 }

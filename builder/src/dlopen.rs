@@ -20,6 +20,22 @@ pub enum DlopenLevel {
     Suggested,
 }
 
+impl DlopenLevel {
+    /// All levels, the one that brings least first.
+    pub const ALL: [DlopenLevel; 4] =
+        [DlopenLevel::None, DlopenLevel::Required, DlopenLevel::Recommended, DlopenLevel::Suggested];
+
+    /// Its name in recipes and on the command line: the note's own word.
+    pub fn word(self) -> &'static str {
+        match self {
+            DlopenLevel::None => "none",
+            DlopenLevel::Required => "required",
+            DlopenLevel::Recommended => "recommended",
+            DlopenLevel::Suggested => "suggested",
+        }
+    }
+}
+
 /// One library, or one of several, that an object may open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {

@@ -63,6 +63,9 @@ pub enum Error {
         /// Where.
         at: Place,
     },
+    /// Data that was asked for and is not there.
+    #[error(transparent)]
+    Absent(crate::data::Absent),
     /// Two wishes that cannot both be.
     #[error(transparent)]
     Plan(#[from] Conflict),

@@ -183,10 +183,8 @@ fn json<T: Serialize>(value: &T) -> Result<String, Error> {
 
 /// Whether a person, the recipe or the sandbox wanted it for itself.
 fn is_top(record: &Record) -> bool {
-    matches!(
-        record.why[0].because,
-        Because::Requested | Because::Included | Because::Recipe | Because::Sandbox | Because::MergedUsr
-    )
+    let first = &record.why[0];
+    first.by.is_none() && first.because != Because::Parent
 }
 
 #[cfg(test)]

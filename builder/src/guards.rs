@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::data;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::packages::Owners;
@@ -88,7 +89,12 @@ fn suspicions(origin: &ImagePath, file: &Path, owners: Option<&Owners>) -> Resul
     let found = [
         (Guard::Shim, is_shim),
         // A shim is never a package's; one refusal that says what it is, is enough.
-        (Guard::Unowned, !is_shim && owners.is_some_and(|owners| !owners.contains_key(origin))),
+        (
+            Guard::Unowned,
+            !is_shim
+                && !data::is_bundle(origin.as_path())
+                && owners.is_some_and(|owners| !owners.contains_key(origin)),
+        ),
         (Guard::Setuid, mode & 0o6000 != 0),
         (Guard::Capabilities, has_capabilities(file)?),
         (Guard::WorldWritable, mode & 0o002 != 0),

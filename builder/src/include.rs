@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
+use crate::cause::{Because, Cause};
+use crate::data::Datum;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::pattern::{Name, Pattern};
@@ -15,8 +17,8 @@ use crate::recipe::Asked;
 pub struct Included {
     /// What stands there: a file, a directory or a link.
     pub facts: Facts,
-    /// The pattern that brought it in first.
-    pub pattern: String,
+    /// What brought it in first: a pattern, or data.
+    pub cause: Cause,
     /// The link that leads here, when the pattern itself does not match the path.
     pub link: Option<ImagePath>,
 }
@@ -26,9 +28,9 @@ pub type Inclusion = BTreeMap<ImagePath, Included>;
 
 /// Expands all patterns. A pattern that matches nothing is an error.
 pub fn expand(patterns: &[Asked<Pattern>], probe: &Probe) -> Result<Inclusion, Error> {
-    let mut walk = Walk { probe, found: Inclusion::new(), pattern: "" };
+    let mut walk = Walk { probe, found: Inclusion::new(), cause: Cause::plain(Because::Included) };
     for Asked { value: pattern, at } in patterns {
-        walk.pattern = &pattern.text;
+        walk.cause = Cause::included(&pattern.text);
         let before = walk.found.len();
         let matched = match pattern.walks() {
             None => walk.one(pattern),
@@ -56,10 +58,21 @@ pub fn listed<'p>(
     probe: &Probe,
     into: &mut Inclusion,
 ) -> io::Result<()> {
-    let mut walk = Walk { probe, found: std::mem::take(into), pattern: name };
+    let mut walk = Walk { probe, found: std::mem::take(into), cause: Cause::included(name) };
     let result = paths.try_for_each(|path| walk.add_listed(path));
     *into = walk.found;
     result
+}
+
+/// Adds data, with the links on the way to it.
+pub fn add(included: &mut Inclusion, data: &[Datum], probe: &Probe) -> Result<(), Error> {
+    for Datum { path, cause } in data {
+        let path = ImagePath::new(path).map_err(|unfit| Error::Unfit { path: path.clone(), unfit })?;
+        let mut walk = Walk { probe, found: std::mem::take(included), cause: cause.clone() };
+        walk.add(&path, None).map_err(|error| Error::read(path.as_path(), error))?;
+        *included = walk.found;
+    }
+    Ok(())
 }
 
 /// The included files that the loader would load: their libraries are needed too.
@@ -83,7 +96,7 @@ fn is_loadable(probe: &Probe, path: &ImagePath) -> io::Result<bool> {
 struct Walk<'a> {
     probe: &'a Probe,
     found: Inclusion,
-    pattern: &'a str,
+    cause: Cause,
 }
 
 impl Walk<'_> {
@@ -202,8 +215,8 @@ impl Walk<'_> {
     }
 
     fn insert(&mut self, path: ImagePath, facts: Facts, link: Option<ImagePath>) {
-        let pattern = self.pattern.to_owned();
-        self.found.entry(path).or_insert(Included { facts, pattern, link });
+        let cause = &self.cause;
+        self.found.entry(path).or_insert_with(|| Included { facts, cause: cause.clone(), link });
     }
 }
 

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-/// Services that are inside libc.so.6 (glibc ≥ 2.34, nss/nss_module.c); the others are libraries.
+/// Services that are inside libc.so.6 (nss/nss_module.c); the others are libraries.
 const BUILT_IN: [&str; 2] = ["files", "dns"];
+const BUILT_IN_SINCE: (u32, u32) = (2, 34);
+
+/// Where libc reads which services to ask.
+pub const CONF: &str = "/etc/nsswitch.conf";
 
 /// The services that a file names, each once, for any of its databases.
 pub fn services(conf: &str) -> BTreeSet<String> {
@@ -25,9 +29,10 @@ fn services_of_line(line: &str) -> Vec<&str> {
     services
 }
 
-/// The library of a service; `None` where libc has it inside.
-pub fn module(service: &str) -> Option<OsString> {
-    (!BUILT_IN.contains(&service)).then(|| format!("libnss_{service}.so.2").into())
+/// The library of a service; `None` where a libc of that version has it inside.
+pub fn module(service: &str, glibc: Option<(u32, u32)>) -> Option<OsString> {
+    let is_inside = BUILT_IN.contains(&service) && glibc.is_none_or(|version| version >= BUILT_IN_SINCE);
+    (!is_inside).then(|| format!("libnss_{service}.so.2").into())
 }
 
 #[cfg(test)]
@@ -43,8 +48,10 @@ mod tests {
     }
 
     #[test]
-    fn files_and_dns_need_no_library() {
-        assert_eq!(module("files"), None);
-        assert_eq!(module("systemd").unwrap(), "libnss_systemd.so.2");
+    fn files_and_dns_need_no_library_since_glibc_2_34() {
+        assert_eq!(module("files", Some((2, 34))), None);
+        assert_eq!(module("dns", None), None);
+        assert_eq!(module("files", Some((2, 31))).unwrap(), "libnss_files.so.2");
+        assert_eq!(module("systemd", Some((2, 36))).unwrap(), "libnss_systemd.so.2");
     }
 }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_pack_named_twice_counts_once() {
         let named = |name: &str| Asked { value: name.to_owned(), at: Place::CommandLine };
-        let mut recipe = Recipe { packs: vec![named("terminal"), named("terminal")], ..Recipe::default() };
+        let mut recipe = Recipe { packs: vec![named("vim"), named("vim")], ..Recipe::default() };
         unfold(&mut recipe).expect("known");
         let mut patterns: Vec<String> =
             recipe.include.into_iter().map(|include| include.value.text).collect();

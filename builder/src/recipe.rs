@@ -19,10 +19,12 @@ mod document;
 mod language;
 mod mistake;
 mod read;
+mod wishes;
 
 pub use allowance::{Allowance, Guard};
 use document::Document;
 pub use mistake::{Mistake, Place};
+pub use wishes::{Data, Loading};
 
 /// Largest recipe in bytes; a person writes some kilobytes.
 const LARGEST: u64 = 1 << 20;
@@ -36,6 +38,10 @@ pub struct Recipe {
     pub packs: Vec<Asked<String>>,
     /// Files, directories and globs of the build host, kept at their paths.
     pub include: Vec<Asked<Pattern>>,
+    /// Data that programs read by convention.
+    pub data: Data,
+    /// How libraries are chosen.
+    pub loading: Loading,
     /// Files that the recipe brings itself.
     pub files: BTreeMap<ImagePath, Asked<OwnFile>>,
     /// Symbolic links that the recipe asks for: the link's path, and its text.
@@ -119,6 +125,13 @@ impl Recipe {
         document.recipe(table.get_ref())
     }
 
+    /// Whether an image of it would be empty.
+    pub fn asks_for_nothing(&self) -> bool {
+        let has_data = self.data.certificates.is_some() || !self.data.timezones.is_empty();
+        let has_files = !self.include.is_empty() || !self.slices.is_empty() || !self.files.is_empty();
+        self.binaries.is_empty() && !has_files && !has_data
+    }
+
     /// Adds what `other` asks for. Two different answers for one path are a mistake, told at the later one.
     pub fn merge(&mut self, other: Recipe) -> Result<(), Mistake> {
         self.binaries.extend(other.binaries);
@@ -145,6 +158,8 @@ impl Recipe {
         for (path, link) in other.symlinks {
             unique(&mut self.symlinks, path, link)?;
         }
+        self.data.merge(other.data);
+        self.loading.merge(other.loading);
         self.limits.extend(other.limits);
         self.budget.max_files = other.budget.max_files.or(self.budget.max_files);
         self.budget.max_bytes = other.budget.max_bytes.or(self.budget.max_bytes);

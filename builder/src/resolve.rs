@@ -274,7 +274,7 @@ impl<'a> World<'a> {
         let mut objects = 0..process.loaded.len();
         let Some(libc) = objects.find(|&index| is_libc(process.loaded[index].facts())) else { return };
         for service in &self.options.name_services {
-            if let Some(module) = nss::module(service) {
+            if let Some(module) = nss::module(service, process.glibc_version()) {
                 let why = Why::NssModule { service: service.clone() };
                 open_library(process, libc, &module, why, uses);
             }

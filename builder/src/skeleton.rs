@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cause::{Because, Cause};
 use crate::image_path::ImagePath;
+use crate::nss;
 use crate::plan::{Conflict, Entry, Planner};
 use crate::probe::{FileKind, Probe};
 
@@ -17,6 +18,9 @@ const HOME: &str = "/home/judge";
 /// because its root is read-only by then, and nothing can lie in them.
 pub const MOUNTPOINTS: [(&str, u32); 4] =
     [("/proc", 0o755), ("/dev", 0o755), ("/tmp", 0o1777), (HOME, 0o755)];
+
+/// The name services of an image that brings no nsswitch.conf(5) of its own: the files above, and no module.
+pub const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\n";
 
 /// Directories that programs expect to exist, empty or not.
 const DIRECTORIES: [&str; 2] = ["/etc", "/home"];
@@ -58,7 +62,7 @@ fn files() -> [(&'static str, String); 5] {
     [
         ("/etc/passwd", passwd()),
         ("/etc/group", group()),
-        ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+        (nss::CONF, NSSWITCH.to_owned()),
         ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 capsule\n".to_owned()),
         ("/etc/resolv.conf", "# No name server: the sandbox has no network.\n".to_owned()),
     ]

@@ -70,6 +70,7 @@ fn reason(record: &Record) -> String {
         Because::ElfInterpreter => "  ELF interpreter".to_owned(),
         Because::ScriptInterpreter => "  script interpreter".to_owned(),
         Because::NssModule => format!("  name service `{name}`"),
+        Because::Data => format!("  {name}"),
         _ => String::new(),
     }
 }

@@ -17,6 +17,8 @@ use crate::sysroot::Sysroot;
 pub struct Glibc {
     /// Its path, as `PT_INTERP` of the programs names it.
     pub path: PathBuf,
+    /// Major and minor.
+    pub version: Option<(u32, u32)>,
     /// `$LIB`
     lib: Vec<u8>,
     /// The directories that are built into it.
@@ -49,6 +51,7 @@ impl Glibc {
         let has_legacy_directories = facts.version.is_some_and(|version| version <= (2, 36));
         Self {
             path: path.to_owned(),
+            version: facts.version,
             lib: facts.lib.unwrap_or_else(|| arch.lib.as_bytes().to_vec()),
             system_dirs: system_dirs.into_iter().map(|dir| OsString::from_vec(dir).into()).collect(),
             subdirectories: subdirectories(arch, &setting.cpu, has_legacy_directories),
@@ -185,6 +188,14 @@ impl Loader {
         match &self.flavour {
             Flavour::Glibc(glibc) => split_run_path(text.as_bytes(), &glibc.values(&setting.cpu, object)),
             Flavour::Musl(_) => super::musl::split_run_path(text.as_bytes(), directory(object.path())),
+        }
+    }
+
+    /// glibc's major and minor version; `None` for another libc, or when the loader does not tell.
+    pub(super) fn glibc_version(&self) -> Option<(u32, u32)> {
+        match &self.flavour {
+            Flavour::Glibc(glibc) => glibc.version,
+            Flavour::Musl(_) => None,
         }
     }
 

@@ -162,6 +162,11 @@ impl<'w> Process<'w> {
         self.objects.names().text(name)
     }
 
+    /// The version of its glibc; `None` for another libc.
+    pub fn glibc_version(&self) -> Option<(u32, u32)> {
+        self.loader.glibc_version()
+    }
+
     /// The loader's own path, as the program names it.
     pub fn loader_path(&self) -> &Path {
         self.loader.path()

@@ -55,6 +55,35 @@ impl Document<'_> {
         }
     }
 
+    pub(super) fn boolean(&self, key: &Key<'_>, value: &Value<'_>) -> Result<bool, Mistake> {
+        match value.get_ref() {
+            DeValue::Boolean(yes) => Ok(*yes),
+            other => Err(self.mistake(
+                value.span(),
+                &format!("`{}` is true or false, not {}", key.get_ref(), a_kind(other)),
+                "write it without quotes",
+            )),
+        }
+    }
+
+    /// One of a few levels, by its word.
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        all: &[T],
+        word: fn(T) -> &'static str,
+    ) -> Result<T, Mistake> {
+        let text = self.string(key, value)?;
+        let known = || all.iter().map(|one| format!("\"{}\"", word(*one))).collect::<Vec<_>>().join(", ");
+        let found = all.iter().copied().find(|one| word(*one) == text);
+        // All of them, as the nearest by letters (`v5`: `v2`) need not be the one that was meant.
+        found.ok_or_else(|| {
+            let what = format!("`{}` is a level, and `{text}` is none", key.get_ref());
+            self.mistake(value.span(), &what, &format!("levels are {}", known()))
+        })
+    }
+
     pub(super) fn table<'v, 'i>(
         &self,
         key: &Key<'_>,

@@ -7,13 +7,36 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Key, Value, a_kind, in_order};
 use super::{Allowance, Asked, Budget, Guard, Mistake, OwnContent, OwnFile, Recipe, language};
+use crate::arch::Level;
+use crate::dlopen::DlopenLevel;
 use crate::image_path::ImagePath;
+use crate::name_pattern::{Case, NamePattern};
 use crate::pattern::Pattern;
 use crate::quantity::{self, Kind};
 
-const KEYS: [&str; 14] = [
-    "binaries", "packs", "include", "files", "symlinks", "limits", "budget", "allow", "apt", "slice",
-    "language", "compile", "run", "test",
+const KEYS: [&str; 22] = [
+    "binaries",
+    "packs",
+    "include",
+    "terminfo",
+    "locales",
+    "timezones",
+    "charsets",
+    "certificates",
+    "cpu",
+    "dlopen",
+    "library_path",
+    "files",
+    "symlinks",
+    "limits",
+    "budget",
+    "allow",
+    "apt",
+    "slice",
+    "language",
+    "compile",
+    "run",
+    "test",
 ];
 const BUDGET_KEYS: [&str; 3] = ["max_files", "max_bytes", "no_shell"];
 const FILE_KEYS: [&str; 3] = ["content", "from", "mode"];
@@ -43,6 +66,19 @@ impl Document<'_> {
                     recipe.include =
                         self.strings(key, value)?.map(|text| self.pattern(text)).collect::<Result<_, _>>()?
                 }
+                "terminfo" => recipe.data.terminfo = Some(self.names(key, value, Case::Told)?),
+                "locales" => recipe.data.locales = Some(self.names(key, value, Case::Told)?),
+                "timezones" => recipe.data.timezones = self.names(key, value, Case::Told)?,
+                "charsets" => recipe.data.charsets = self.names(key, value, Case::Ignored)?,
+                "certificates" => {
+                    recipe.data.certificates = self.boolean(key, value)?.then(|| self.place(key.span()))
+                }
+                "cpu" => recipe.loading.cpu = Some(self.one_of(key, value, &Level::ALL, Level::word)?),
+                "dlopen" => {
+                    recipe.loading.dlopen =
+                        Some(self.one_of(key, value, &DlopenLevel::ALL, DlopenLevel::word)?)
+                }
+                "library_path" => recipe.loading.library_path = self.directories(key, value)?,
                 "files" => recipe.files = self.files(key, value)?,
                 "symlinks" => recipe.symlinks = self.symlinks(key, value)?,
                 "limits" => recipe.limits = self.limits(key, value)?,
@@ -89,6 +125,45 @@ impl Document<'_> {
             Ok(pattern) => Ok(Asked { value: pattern, at: text.at }),
             Err(what) => Err(self.mistake(value.span(), &what, "write the path as it is on the build host, with `*`, `?`, `[…]`, `{a,b}` or `**` where wanted")),
         }
+    }
+
+    fn names(
+        &self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        case: Case,
+    ) -> Result<Vec<Asked<NamePattern>>, Mistake> {
+        let name = |value: &Value<'_>| {
+            let text = self.asked(value)?;
+            match NamePattern::new(&text.value, case) {
+                Ok(name) => Ok(Asked { value: name, at: text.at }),
+                Err(what) => Err(self.mistake(
+                    value.span(),
+                    &what,
+                    &format!(
+                        "write names, with `*` where wanted, such as {} = [{}]",
+                        key.get_ref(),
+                        example(key.get_ref())
+                    ),
+                )),
+            }
+        };
+        self.strings(key, value)?.map(name).collect()
+    }
+
+    fn directories(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<PathBuf>, Mistake> {
+        let directory = |value: &Value<'_>| {
+            let text = self.asked(value)?.value;
+            match ImagePath::parse(&text) {
+                Ok(path) => Ok(path.as_path().to_owned()),
+                Err(unfit) => Err(self.mistake(
+                    value.span(),
+                    &format!("`{text}` {unfit}"),
+                    "write the directory's absolute path inside the sysroot, such as \"/opt/lib\"",
+                )),
+            }
+        };
+        self.strings(key, value)?.map(directory).collect()
     }
 
     fn files(
@@ -244,16 +319,7 @@ impl Document<'_> {
             match name.get_ref().as_ref() {
                 "max_files" => budget.max_files = Kind::Count.read(&self.amount(name, value, Kind::Count)?),
                 "max_bytes" => budget.max_bytes = Kind::Size.read(&self.amount(name, value, Kind::Size)?),
-                "no_shell" => match value.get_ref() {
-                    DeValue::Boolean(yes) => budget.no_shell = *yes,
-                    other => {
-                        return Err(self.mistake(
-                            value.span(),
-                            &format!("`no_shell` is true or false, not {}", a_kind(other)),
-                            "write it without quotes",
-                        ));
-                    }
-                },
+                "no_shell" => budget.no_shell = self.boolean(name, value)?,
                 unknown => return Err(self.unknown(name.span(), "key", unknown, &BUDGET_KEYS)),
             }
         }
@@ -302,5 +368,15 @@ impl Document<'_> {
                 "write the absolute path inside the image, such as \"/home/hello.txt\"",
             )),
         }
+    }
+}
+
+/// A good value of a list of names.
+fn example(key: &str) -> &'static str {
+    match key {
+        "terminfo" => "\"xterm*\", \"linux\"",
+        "locales" => "\"C.UTF-8\", \"de_DE.UTF-8\"",
+        "timezones" => "\"UTC\", \"Europe/*\"",
+        _ => "\"ISO-8859-1\", \"KOI8-R\"",
     }
 }
