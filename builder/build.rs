@@ -20,6 +20,7 @@ fn main() {
         None => build_init(&workspace),
     };
     println!("cargo::rerun-if-changed={}", init.display());
+    refuse_mutant(&init);
     println!("cargo::rustc-env=CAPSULE_INIT_FILE={}", init.display());
 }
 
@@ -37,6 +38,14 @@ fn collect_packs(directory: &Path) {
     let table = format!("&[\n{}]\n", rows.collect::<String>());
     let place = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("packs.rs");
     fs::write(place, table).expect("OUT_DIR can be written");
+}
+
+/// An init that was broken on purpose (init/build.rs, `choose_mutation`) says so in its version, and never ships.
+fn refuse_mutant(init: &Path) {
+    const MARK: &[u8] = b" mutant:";
+    let bytes = std::fs::read(init).unwrap_or_else(|error| panic!("`{}`: {error}", init.display()));
+    let is_mutant = bytes.windows(MARK.len()).any(|window| window == MARK);
+    assert!(!is_mutant, "`{}` is a mutant for tests, not a runner", init.display());
 }
 
 fn workspace() -> PathBuf {
@@ -71,7 +80,8 @@ fn build_init(workspace: &Path) -> PathBuf {
 }
 
 /// What the outer cargo, clippy or a coverage run set for the builder, and init must not see.
-const FOREIGN_ENVIRONMENT: [&str; 9] = [
+const FOREIGN_ENVIRONMENT: [&str; 10] = [
+    "CAPSULE_MUTATION",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
     "CARGO_BUILD_RUSTC_WRAPPER",

@@ -8,6 +8,7 @@ mod policy;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     compile_default_policy();
+    choose_mutation();
     println!("cargo::rerun-if-changed=link.ld");
     // The layout; its path must be absolute, as the linker runs elsewhere.
     println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/link.ld", env!("CARGO_MANIFEST_DIR"));
@@ -29,6 +30,27 @@ fn compile_default_policy() {
     let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
     let file = std::path::Path::new(&out).join("default.policy.bin");
     std::fs::write(file, image).expect("OUT_DIR is writable");
+}
+
+/// `CAPSULE_MUTATION=NAME` builds an init with one guard broken on purpose, for the proof that the probes notice
+/// (vm-tests/src/suite/mutants.rs). The few places concerned ask `cfg!(capsule_mutation = "NAME")`; the version says
+/// `mutant:NAME`, by which the builder and `just size` refuse such a program.
+fn choose_mutation() {
+    println!("cargo::rerun-if-changed=mutations");
+    println!("cargo::rerun-if-env-changed=CAPSULE_MUTATION");
+    let known = include_str!("mutations").lines().filter_map(|line| line.split_whitespace().next());
+    let known: Vec<&str> = known.collect();
+    println!("cargo::rustc-check-cfg=cfg(capsule_mutation, values(\"{}\"))", known.join("\", \""));
+    let mut version = env!("CARGO_PKG_VERSION").to_owned();
+    if let Ok(name) = std::env::var("CAPSULE_MUTATION") {
+        if !known.contains(&name.as_str()) {
+            println!("cargo::error=CAPSULE_MUTATION: `{name}` is none of init/mutations");
+            std::process::exit(1);
+        }
+        println!("cargo::rustc-cfg=capsule_mutation=\"{name}\"");
+        version.push_str(&format!(" mutant:{name}"));
+    }
+    println!("cargo::rustc-env=INIT_VERSION={version}");
 }
 
 const LINK_ARGS: [&str; 9] = [

@@ -161,6 +161,14 @@ impl Place {
         }
     }
 
+    /// Lets the host's directories be inherited.
+    #[cfg(capsule_mutation = "keep-one-fd")]
+    pub fn leak(&self) {
+        for parent in self.parents.iter().flatten() {
+            let _ = rustix::io::fcntl_setfd(parent, rustix::io::FdFlags::empty()); // then the mutant is none
+        }
+    }
+
     fn name(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.name).unwrap_or_default()
     }
@@ -289,7 +297,9 @@ pub struct CpuTime {
 impl Cgroup {
     fn apply(&self, setting: &Setting, options: &mut Options<'_>) -> Result<(), Error> {
         let Some(Some(directory)) = self.directories.get(setting.slot) else { return Ok(()) };
-        if !options.guards.has(setting.guard) {
+        let is_forgotten = cfg!(capsule_mutation = "swap") && setting.guard == Guard::Swap
+            || cfg!(capsule_mutation = "no-pids-limit") && setting.guard == Guard::Pids;
+        if !options.guards.has(setting.guard) || is_forgotten {
             return Ok(());
         }
         let Some(value) = (setting.value)(&options.limits) else { return Ok(()) };

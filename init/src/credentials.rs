@@ -39,6 +39,11 @@ pub fn drop_all(options: &Options<'_>, identity: Identity) -> Result<(), Error> 
         let mut bit = 0;
         while remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit)).is_ok() {
             bit += 1;
+            if cfg!(capsule_mutation = "keep-sys-chroot")
+                && bit == CapabilitySet::SYS_CHROOT.bits().trailing_zeros()
+            {
+                bit += 1;
+            }
         }
     }
     let secure_bits = match (has(Guard::Capabilities), has(Guard::Securebits)) {

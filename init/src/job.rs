@@ -81,9 +81,11 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, E
     // As the submission's user: a directory that it may not enter is refused now.
     let directory = options.cwd.unwrap_or(WORK_DIRECTORY);
     rustix::process::chdir(directory).map_err(at(Step::Exec, Call::Chdir, Subject::Cwd))?;
-    if options.guards.has(Guard::CloseFds) {
+    if options.guards.has(Guard::CloseFds) && !cfg!(capsule_mutation = "skip-close-range") {
         sys::close_range_on_exec(3).map_err(at(Step::Exec, Call::CloseRange, Subject::None))?;
     }
+    #[cfg(capsule_mutation = "keep-one-fd")]
+    place.iter().for_each(|place| place.leak());
     sys::block_signals(Signals::NONE);
     filter(preparation)?;
     Ok(cpu_before)
@@ -104,7 +106,7 @@ fn filter(preparation: &Preparation<'_>) -> Result<(), Error> {
 
 /// Own session, and the streams on 0, 1 and 2.
 fn connect(options: &Options<'_>, streams: Option<&JobStreams>, terminal: Option<Fd>) -> Result<(), Error> {
-    if options.guards.has(Guard::Session) {
+    if options.guards.has(Guard::Session) && !cfg!(capsule_mutation = "no-setsid") {
         rustix::process::setsid().map_err(at(Step::Streams, Call::Setsid, Subject::None))?;
     }
     if let Some(terminal) = terminal {

@@ -90,7 +90,7 @@ pub fn command(words: Args<'_>, arguments: Args<'_>) -> u8 {
             0
         }
         Some(b"--version") => {
-            print(1, &[b"init ", env!("CARGO_PKG_VERSION").as_bytes(), b"\n"]);
+            print(1, &[b"init ", env!("INIT_VERSION").as_bytes(), b"\n"]);
             0
         }
         Some(b"--help") => {

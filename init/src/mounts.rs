@@ -117,7 +117,7 @@ pub fn enter(options: &Options<'_>) -> Result<(), Error> {
 
 /// No mount made from here on reaches the host, and none of the host's reaches us.
 fn make_private(options: &Options<'_>) -> Result<(), Error> {
-    if !options.guards.has(Guard::PrivateMounts) {
+    if !options.guards.has(Guard::PrivateMounts) || cfg!(capsule_mutation = "shared-mounts") {
         return Ok(());
     }
     let root = sys::fd::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(at(
@@ -152,7 +152,11 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
     if options.guards.has(Guard::ProcReadOnly) {
         attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
     }
-    let proc = create(&context, attributes, PROC)?;
+    let proc = if cfg!(capsule_mutation = "outer-proc") {
+        clone_tree(CWD, c"/proc").map_err(at(Step::Mounts, Call::OpenTree, PROC))?
+    } else {
+        create(&context, attributes, PROC)?
+    };
     attach(&proc, root, c"proc", PROC)?;
     if !options.guards.has(Guard::ProcMasks) {
         return Ok(());
@@ -355,7 +359,9 @@ fn restrict(
         (Guard::NoSuid, MountAttributes::NO_SUID),
         (Guard::NoDev, MountAttributes::NO_DEV),
     ];
-    let taken_away = REMOVABLE.iter().filter(|(guard, _)| !options.guards.has(*guard));
+    let is_forgotten = |guard| cfg!(capsule_mutation = "writable-root") && guard == Guard::ReadOnlyRoot;
+    let taken_away =
+        REMOVABLE.iter().filter(|(guard, _)| !options.guards.has(*guard) || is_forgotten(*guard));
     let kept = taken_away.fold(wanted, |kept, (_, attribute)| kept.less(*attribute));
     mount_setattr(tree.as_fd(), kept, Propagation::Private, false).map_err(at(
         Step::Mounts,
