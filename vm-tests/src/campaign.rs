@@ -14,6 +14,7 @@ use crate::guest::Guest;
 use crate::initramfs::{self, PROBES};
 use crate::kernel::Kernel;
 use crate::message::Observation;
+use crate::mutant::Mutant;
 use crate::plan::{Place, Plan, Step, Watch};
 use crate::qemu::{Accel, Machine};
 use crate::suite::probe_bind;
@@ -76,6 +77,8 @@ pub struct Campaign<'a> {
     pub initramfs: PathBuf,
     /// The agent and the probes.
     pub guest: &'a Guest,
+    /// Broken inits that cases name.
+    pub mutants: &'a [Mutant],
     /// How guests are executed.
     pub accel: Accel,
     /// VMs at a time.
@@ -135,8 +138,8 @@ impl Campaign<'_> {
         let nonce = Nonce::random().map_err(|cause| format!("no nonce: {cause}"))?;
         let files = tempfile::tempdir().map_err(|cause| format!("no temporary directory: {cause}"))?;
         let initramfs = files.path().join("initramfs");
-        let segment =
-            initramfs::segment(self.guest, &plan(world, cases), &nonce).map_err(|cause| cause.to_string())?;
+        let segment = initramfs::segment(self.guest, self.mutants, &plan(world, cases), &nonce)
+            .map_err(|cause| cause.to_string())?;
         initramfs::join(&self.initramfs, &segment, &initramfs)
             .map_err(|cause| format!("`{}`: {cause}", self.initramfs.display()))?;
         let show = |failure: Failure| failure.to_string();
@@ -193,12 +196,13 @@ fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) ->
 }
 
 fn command(step: &Step) -> String {
-    let runner = match step.place {
+    let by = match step.place {
         Place::Bare => return step.argv.join(" "),
-        Place::Sandbox => "init run",
-        Place::User => "(as an ordinary user) init run",
+        Place::Sandbox => "",
+        Place::User => "(as an ordinary user) ",
     };
-    format!("{runner} {} -- {}", step.options.join(" "), step.argv.join(" "))
+    let init = step.init.as_deref().unwrap_or("init");
+    format!("{by}{init} run {} -- {}", step.options.join(" "), step.argv.join(" "))
 }
 
 fn unseen(world: &World, case: &Case, why: &str) -> Row {

@@ -19,6 +19,8 @@ pub struct Case {
     pub contained: bool,
     /// The guard that it is about. Where that cannot be had, the case is not applicable.
     pub guard: Option<&'static str>,
+    /// Whether it leaves a machine on which nothing else can be shown: then it gets a VM of its own.
+    pub alone: bool,
 }
 
 /// Says what is wrong.
@@ -152,10 +154,7 @@ impl Expect {
                 _ => Ok(()),
             },
             Expect::Rule(rule) => rule(seen),
-            Expect::Broken(rule) => match rule(seen) {
-                Err(_) => Ok(()),
-                Ok(()) => Err("nothing has changed".into()),
-            },
+            Expect::Broken(rule) => broken(*rule, seen),
             Expect::Attack(outcome) => attack(*outcome, seen),
         }
     }
@@ -181,6 +180,17 @@ fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
     let is_accepted = finding.outcome == expected
         || (expected == Outcome::Blocked && finding.outcome == Outcome::NotApplicable);
     if is_accepted { Ok(()) } else { Err(format!("{:?}: {}", finding.outcome, finding.saw)) }
+}
+
+/// A run that did not come about breaks no rule, unless it left something behind.
+fn broken(rule: Rule, seen: &Observation) -> Result<(), String> {
+    if seen.status()? == "sandbox-error" && seen.leftovers.is_empty() {
+        return Err(with_stderr("the sandbox failed".into(), seen));
+    }
+    match rule(seen) {
+        Err(_) => Ok(()),
+        Ok(()) => Err("nothing has changed".into()),
+    }
 }
 
 /// A probe says one line. One that the filter killed says nothing, and init says why.
@@ -225,6 +235,7 @@ mod tests {
             expect,
             contained: true,
             guard: None,
+            alone: false,
         }
     }
 
@@ -272,6 +283,15 @@ mod tests {
         let line = "{\"outcome\":\"blocked\",\"saw\":\"EPERM\"}\n";
         assert_eq!(case.judge(&seen(line, OK, 0), "canary-1"), Verdict::Passed);
         assert!(matches!(case.judge(&seen(&line.repeat(2), OK, 0), "canary-1"), Verdict::Failed(_)));
+    }
+
+    #[test]
+    fn a_rule_is_broken_only_by_a_run_that_came_about() {
+        let case = case(vec![Expect::Broken(|_| Err("broken".into()))]);
+        let failed = |seen: &Observation| matches!(case.judge(seen, "canary-1"), Verdict::Failed(_));
+        assert_eq!(case.judge(&seen("", OK, 0), "canary-1"), Verdict::Passed);
+        assert!(failed(&seen("", "", 127)));
+        assert!(failed(&seen("", "{\"status\":\"sandbox-error\"}\n", 125)));
     }
 
     #[test]

@@ -64,4 +64,6 @@ pub enum Scope {
     Attacks,
     /// Only the guards, each up and removed.
     Guards,
+    /// Only the inits with one guard broken on purpose, and the probes that notice.
+    Mutants,
 }

@@ -105,7 +105,7 @@ fn report_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Command {
     let mut command = match step.place {
         Place::Sandbox | Place::User => {
-            let mut command = Command::new(&plan.init);
+            let mut command = Command::new(step.init.as_ref().unwrap_or(&plan.init));
             command.args(["run", "--root", &plan.root, "--report"]);
             command.arg(format!("fd:{}", report.as_raw_fd()));
             command.args(&plan.options).args(&step.options).arg("--").args(argv);

@@ -1,5 +1,6 @@
 //! The guest's programs (agent, probe, fixture): static, so that they run in any root and in none.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +10,7 @@ pub struct Guest {
     directory: PathBuf,
 }
 
+const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 /// glibc's static build has everything these programs use, and needs no other target to be installed.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -36,10 +38,8 @@ impl Guest {
 
     /// Builds them with cargo, in a target directory of their own: the one in use is locked while cargo runs us.
     pub fn build() -> Result<Guest, GuestError> {
-        let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = target_directory(crate_directory).join("guest");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let target = target_directory().join("guest");
+        let mut command = Command::new(cargo());
         command.args([
             "build",
             "--quiet",
@@ -53,7 +53,7 @@ impl Guest {
         // Nobody waits for these programs to compute; somebody does wait for them to be built.
         command.args(["--config", "profile.release.lto=\"off\"", "--config", "profile.release.opt-level=1"]);
         command.arg("--target-dir").arg(&target);
-        command.arg("--manifest-path").arg(crate_directory.join("Cargo.toml"));
+        command.arg("--manifest-path").arg(CRATE.to_string() + "/Cargo.toml");
         command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if !command.status().is_ok_and(|status| status.success()) {
             return Err(GuestError::Build(format!("{command:?}").replace('"', "")));
@@ -73,7 +73,13 @@ impl Guest {
     }
 }
 
-fn target_directory(crate_directory: &Path) -> PathBuf {
+/// The cargo that runs us, if one does.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Where cargo builds; what is built besides has a directory of its own in it.
+pub(crate) fn target_directory() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    chosen.unwrap_or_else(|| crate_directory.join("../target"))
+    chosen.unwrap_or_else(|| Path::new(CRATE).join("../target"))
 }

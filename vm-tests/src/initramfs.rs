@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::cpio::{Archive, PROGRAM, SECRET, pad};
 use crate::frame::Nonce;
 use crate::guest::{Guest, GuestError};
+use crate::mutant::{self, Mutant};
 use crate::plan::Plan;
 
 /// What init reads after the kernel has started it.
@@ -14,8 +15,8 @@ const BOOT_LIST: &[u8] = b"exec /vm-tests/agent\n";
 /// Where the probes lie in the VM, to be bound into a sandbox.
 pub const PROBES: &str = "/vm-tests/probes";
 
-/// The second segment: boot list, agent, plan, nonce and probes.
-pub fn segment(guest: &Guest, plan: &Plan, nonce: &Nonce) -> Result<Vec<u8>, GuestError> {
+/// The second segment: boot list, agent, plan, nonce, probes and mutants.
+pub fn segment(guest: &Guest, mutants: &[Mutant], plan: &Plan, nonce: &Nonce) -> Result<Vec<u8>, GuestError> {
     let plan = serde_json::to_vec(plan).expect("a plan has no map with keys that are no strings");
     let mut archive = Archive::default();
     archive
@@ -28,6 +29,13 @@ pub fn segment(guest: &Guest, plan: &Plan, nonce: &Nonce) -> Result<Vec<u8>, Gue
         .file("/vm-tests/nonce", SECRET, nonce.as_bytes())
         .directory(PROBES)
         .file("/vm-tests/probes/probe", PROGRAM, &guest.program("probe")?);
+    if !mutants.is_empty() {
+        archive.directory(mutant::DIRECTORY);
+    }
+    for Mutant { name, init } in mutants {
+        let program = fs::read(init).map_err(|cause| GuestError::File { path: init.clone(), cause })?;
+        archive.file(&mutant::place(name), PROGRAM, &program);
+    }
     Ok(archive.finish())
 }
 

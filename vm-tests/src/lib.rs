@@ -24,6 +24,7 @@ pub mod host;
 pub mod initramfs;
 pub mod kernel;
 pub mod message;
+pub mod mutant;
 pub mod plan;
 pub mod port;
 pub mod probe;

@@ -15,8 +15,9 @@ use vm_tests::export::{Bundle, Proof, junit, page, tap, write};
 use vm_tests::guest::Guest;
 use vm_tests::host;
 use vm_tests::kernel::Kernel;
+use vm_tests::mutant;
 use vm_tests::qemu::Accel;
-use vm_tests::suite::{attacks, capsule, guards, soak, verdicts};
+use vm_tests::suite::{attacks, capsule, guards, mutants, soak, verdicts};
 use vm_tests::tally::Tally;
 
 /// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
@@ -71,6 +72,9 @@ fn cases(cli: &Cli) -> Vec<Case> {
     if everything && !cli.host {
         cases.extend(soak::cases());
     }
+    if (everything || cli.scope == Scope::Mutants) && !cli.host {
+        cases.extend(mutants::cases());
+    }
     if (everything || cli.scope == Scope::Guards) && !cli.host {
         cases.extend(guards::cases());
     }
@@ -92,13 +96,21 @@ fn in_vms(cli: &Cli, guest: &Guest) -> Result<Proof, String> {
     let visits = visits(cli)?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.unwrap_or(cores);
-    let campaign = Campaign { initramfs, guest, accel: Accel::Tcg, jobs };
+    let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&visits, name)).collect();
+    let mutants = mutant::build(&broken).map_err(|error| error.to_string())?;
+    let campaign = Campaign { initramfs, guest, mutants: &mutants, accel: Accel::Tcg, jobs };
     let rows = campaign.run(&visits, |world, rows| show(&world.to_string(), rows, cli.verbose));
     let removes_guards =
         matches!(cli.scope, Scope::Guards | Scope::Subset | Scope::All) && cli.only.is_empty();
     let unproven = if removes_guards { guards::unproven(&cli.bundle.join("init"))? } else { Vec::new() };
     let kernels: Vec<Kernel> = visits.into_iter().map(|visit| visit.world.kernel).collect();
     Ok(Proof::new(bundle, &kernels, rows, unproven))
+}
+
+/// Whether a case runs this mutant.
+fn needs(visits: &[Visit], mutant: &str) -> bool {
+    let place = mutant::place(mutant);
+    visits.iter().flat_map(|visit| &visit.cases).any(|case| case.step.init.as_ref() == Some(&place))
 }
 
 fn no_archive(bundle: &Path) -> String {
@@ -126,7 +138,10 @@ fn visits(cli: &Cli) -> Result<Vec<Visit>, String> {
     for (kernel, cgroup) in worlds {
         let world =
             |identity| World { kernel: kernel.clone(), cgroup, identity, options: cli.option.clone() };
-        visits.push(Visit { world: world(Identity::Root), cases: cases.clone() });
+        let (alone, together): (Vec<Case>, Vec<Case>) = cases.iter().cloned().partition(|case| case.alone);
+        let each_alone = alone.into_iter().map(|case| vec![case]);
+        let groups = [together].into_iter().chain(each_alone).filter(|cases| !cases.is_empty());
+        visits.extend(groups.map(|cases| Visit { world: world(Identity::Root), cases }));
         // Without root there is no cgroup, and so no difference between the hierarchies.
         let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
         if everything && cgroup == Cgroup::V2 && !by_user.is_empty() {

@@ -34,6 +34,9 @@ pub struct Step {
     pub name: String,
     /// Where it runs.
     pub place: Place,
+    /// Another runner than the plan's.
+    #[serde(default)]
+    pub init: Option<String>,
     /// Options of the sandbox, for this step only.
     #[serde(default)]
     pub options: Vec<String>,
@@ -92,6 +95,7 @@ impl Step {
         Step {
             name: name.into(),
             place: Place::Sandbox,
+            init: None,
             options: Vec::new(),
             argv: argv.iter().map(|word| word.to_string()).collect(),
             stdin: Stdin::Empty,

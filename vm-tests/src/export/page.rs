@@ -70,7 +70,7 @@ struct Detail {
     facts: Vec<(&'static str, String)>,
 }
 
-const SECTIONS: [(&str, &str, &str); 4] = [
+const SECTIONS: [(&str, &str, &str); 5] = [
     ("capsule/", "A look around", "What somebody sees who looks around inside of the sandbox."),
     ("verdict/", "Verdicts", "Programs with a known end, and whether the runner says exactly that."),
     (
@@ -82,6 +82,11 @@ const SECTIONS: [(&str, &str, &str); 4] = [
         "control/",
         "Controls",
         "The same probes as root without a sandbox. Each must get through, or it proves nothing.",
+    ),
+    (
+        "mutant/",
+        "Mutants",
+        "Runners with one guard broken on purpose, whose reports say that it is up. Beside the bundle's own, which shows nothing, each must be noticed by its probe.",
     ),
 ];
 

@@ -263,6 +263,8 @@ fn unmount_in_user_namespace(_: &Target) -> Finding {
 
 /// Mounts on which a setuid program would get its owner's rights, or a device node would work.
 fn mount_flags(_: &Target) -> Finding {
+    /// Where a submission may write.
+    const SCRATCH: [&str; 4] = ["/tmp", "/home/judge", "/dev/shm", "/dev/pts"];
     let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let mut found = Vec::new();
     for line in table.lines() {
@@ -273,6 +275,9 @@ fn mount_flags(_: &Target) -> Finding {
             continue;
         }
         let has = |flag| flags.split(',').any(|word| word == flag);
+        if !has("ro") && !SCRATCH.contains(&place) {
+            found.push(format!("{place} ({kind}) without ro"));
+        }
         if !has("nosuid") {
             found.push(format!("{place} ({kind}) without nosuid"));
         }
@@ -282,7 +287,7 @@ fn mount_flags(_: &Target) -> Finding {
     }
     match (table.is_empty(), found.is_empty()) {
         (true, _) => Finding::not_applicable("no mount table"),
-        (false, true) => Finding::blocked("every tree is nosuid, and nodev but for /dev"),
+        (false, true) => Finding::blocked("every tree is nosuid, nodev but for /dev, and ro but for scratch"),
         (false, false) => Finding::escaped(found.join(", ")),
     }
 }

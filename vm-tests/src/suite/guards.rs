@@ -23,13 +23,16 @@ struct Row {
 }
 
 /// What stops happening, or starts to, when the guard is gone.
-enum Shown {
+pub(super) enum Shown {
     /// This attack escapes.
     Attack(&'static str),
     /// This verdict program ends with another status.
     Status(&'static [&'static str], &'static str),
     /// This verdict program no longer follows this rule.
     Rule(&'static [&'static str], Rule),
+    /// What the machine looks like afterwards no longer follows this rule: the sandbox's root covers its own, and
+    /// nothing else can be shown on it.
+    Outside(Rule),
     /// The run's cgroup, looked at from outside while it runs, no longer follows this rule.
     Peek(Rule),
 }
@@ -105,8 +108,7 @@ const ROWS: &[Row] = &[
         "--wall-time",
         "3s",
     ]),
-    // Last: without it the machine's own root is covered by the sandbox's, and nothing after that can be trusted.
-    row("private-mounts", Shown::Rule(&["hello"], mounts_stay_inside)),
+    row("private-mounts", Shown::Outside(mounts_stay_inside)),
 ];
 
 /// The suite: for each row the run with the guard up, then the one without it.
@@ -128,54 +130,63 @@ pub fn unproven(init: &Path) -> Result<Vec<String>, String> {
 
 impl Row {
     fn up(&self) -> Case {
-        let expect = match self.shown_by {
-            Shown::Attack(_) => Expect::Attack(Outcome::Blocked),
-            Shown::Status(_, status) => Expect::Status(status),
-            Shown::Rule(_, rule) | Shown::Peek(rule) => Expect::Rule(rule),
-        };
-        Case { guard: Some(self.guard), ..self.case("up", &[], expect) }
+        self.case("up", &[])
     }
 
     fn removed(&self) -> Case {
-        let expect = match self.shown_by {
-            Shown::Attack(_) => Expect::Attack(Outcome::Escaped),
-            Shown::Status(_, status) => Expect::StatusIsNot(status),
-            Shown::Rule(_, rule) | Shown::Peek(rule) => Expect::Broken(rule),
-        };
-        Case { contained: false, guard: Some(self.guard), ..self.case("removed", &[self.guard], expect) }
+        self.case("removed", &[self.guard])
     }
 
-    fn case(&self, state: &str, removed: &[&'static str], expect: Expect) -> Case {
-        let (argv, name): (Vec<&str>, String) = match self.shown_by {
-            Shown::Attack(name) => (attacks::arguments(PROBE, name).to_vec(), name.to_string()),
-            Shown::Status(words, _) | Shown::Rule(words, _) => {
-                ([PROBE, "verdict"].iter().chain(words).copied().collect(), words.join(" "))
+    fn case(&self, state: &str, removed: &[&'static str]) -> Case {
+        let prepare = |mut step: Step| {
+            step = step.with(self.options);
+            for guard in self.beside.iter().chain(removed) {
+                step = step.with(&["--without", guard]);
             }
-            Shown::Peek(_) => (vec![PROBE, "verdict", "sleep"], "the cgroup from outside".to_string()),
+            step.place = self.place;
+            if self.guard == "streams" {
+                step.stdin = Stdin::Writable;
+            }
+            step
         };
-        let mut step =
-            Step::sandbox(format!("guard/{} {state}: {name}", self.guard), &argv).with(self.options);
-        for guard in self.beside.iter().chain(removed) {
-            step = step.with(&["--without", guard]);
-        }
-        step.place = self.place;
-        if self.guard == "streams" {
-            step.stdin = Stdin::Writable;
-        }
-        if let Shown::Peek(_) = self.shown_by {
-            step = step.with(&["--wall-time", "1s", "--memory", "32M"]);
-            step.peek =
-                Some(Peek { after_ms: 700, files: PEEKED.iter().map(|file| file.to_string()).collect() });
-        }
-        case(step, &[], vec![expect])
+        let prefix = format!("guard/{} {state}", self.guard);
+        Case { guard: Some(self.guard), ..shown(&self.shown_by, &prefix, !removed.is_empty(), prepare) }
     }
+}
+
+/// The case that shows something: `broken` says whether it must show up or must not. Its name is `prefix` and what
+/// is run; `prepare` completes the step.
+pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(Step) -> Step) -> Case {
+    let (argv, name): (Vec<&str>, String) = match what {
+        Shown::Attack(name) => (attacks::arguments(PROBE, name).to_vec(), name.to_string()),
+        Shown::Status(words, _) | Shown::Rule(words, _) => {
+            ([PROBE, "verdict"].iter().chain(*words).copied().collect(), words.join(" "))
+        }
+        Shown::Outside(_) => (vec![PROBE, "verdict", "hello"], "the mounts outside".to_string()),
+        Shown::Peek(_) => (vec![PROBE, "verdict", "sleep"], "the cgroup from outside".to_string()),
+    };
+    let expect = match (what, broken) {
+        (Shown::Attack(_), false) => Expect::Attack(Outcome::Blocked),
+        (Shown::Attack(_), true) => Expect::Attack(Outcome::Escaped),
+        (Shown::Status(_, status), false) => Expect::Status(status),
+        (Shown::Status(_, status), true) => Expect::StatusIsNot(status),
+        (Shown::Rule(_, rule) | Shown::Outside(rule) | Shown::Peek(rule), false) => Expect::Rule(*rule),
+        (Shown::Rule(_, rule) | Shown::Outside(rule) | Shown::Peek(rule), true) => Expect::Broken(*rule),
+    };
+    let mut step = prepare(Step::sandbox(format!("{prefix}: {name}"), &argv));
+    if let Shown::Peek(_) = what {
+        step = step.with(&["--wall-time", "1s", "--memory", "32M"]);
+        step.peek = Some(Peek { after_ms: 700, files: PEEKED.iter().map(|file| file.to_string()).collect() });
+    }
+    let alone = broken && matches!(what, Shown::Outside(_));
+    Case { contained: !broken, alone, ..case(step, &[], vec![expect]) }
 }
 
 const PEEKED: [&str; 4] =
     ["memory.swap.max", "memory.oom.group", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes"];
 
 /// Nothing of the run is mounted outside, during it or afterwards, and it comes to its end.
-fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
+pub(super) fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
     if let Some(mount) = seen.leftovers.iter().find(|left| left.starts_with("mount ")) {
         return Err(format!("outside: {mount}"));
     }
@@ -186,7 +197,7 @@ fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
 }
 
 /// Version 2: no swap at all. Version 1: memory and swap together are the memory limit.
-fn no_swap(seen: &Observation) -> Result<(), String> {
+pub(super) fn no_swap(seen: &Observation) -> Result<(), String> {
     const FULL: [&str; 2] = ["memory.swap.max 0", "memory.memsw.limit_in_bytes 33554432"];
     has_line(seen, &FULL)
 }
@@ -202,7 +213,7 @@ fn has_line(seen: &Observation, wanted: &[&str]) -> Result<(), String> {
     Err(format!("the run's cgroup has {:?}", seen.peeked))
 }
 
-fn at_most_eight(seen: &Observation) -> Result<(), String> {
+pub(super) fn at_most_eight(seen: &Observation) -> Result<(), String> {
     let count = seen.stdout.split_whitespace().next().and_then(|word| word.parse::<u32>().ok());
     match count {
         Some(1..=8) => Ok(()),

@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod capsule;
 pub mod guards;
+pub mod mutants;
 pub mod soak;
 pub mod verdicts;
 
@@ -19,5 +20,5 @@ pub fn probe_bind(probes: &str) -> String {
 
 fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
     let ids = ids.iter().map(|id| id.to_string()).collect();
-    Case { step, ids, expect, contained: true, guard: None }
+    Case { step, ids, expect, contained: true, guard: None, alone: false }
 }

@@ -44,7 +44,8 @@ pub fn boot(behaviour: &str, plan: Option<&Plan>) -> Booted {
     let nonce = Nonce::random().unwrap();
     let first = files.path().join("first.cpio");
     std::fs::write(&first, initramfs::fixture(guest(), behaviour).unwrap()).unwrap();
-    let segment = plan.map(|plan| initramfs::segment(guest(), plan, &nonce).unwrap()).unwrap_or_default();
+    let segment =
+        plan.map(|plan| initramfs::segment(guest(), &[], plan, &nonce).unwrap()).unwrap_or_default();
     let joined = files.path().join("initramfs.cpio");
     initramfs::join(&first, &segment, &joined).unwrap();
     let vm = Vm::start(&machine(), &joined).expect("QEMU starts");
