@@ -33,4 +33,5 @@ pub mod random;
 pub mod soak;
 pub mod suite;
 pub mod tally;
+pub mod tsc;
 pub mod vm;

@@ -42,9 +42,10 @@ pub struct Machine {
 
 /// A panic ends the VM at once (-1: reboot without waiting, and -no-reboot turns that into an exit). An oops is a
 /// panic, since after it nothing that the kernel says can be believed. loglevel 5 keeps warnings on the console and
-/// leaves out the hundreds of lines that an emulated serial port takes seconds for.
-const KERNEL_WORDS: [&str; 5] =
-    ["console=ttyS0", "panic=-1", "oops=panic", "loglevel=5", "random.trust_cpu=on"];
+/// leaves out the hundreds of lines that an emulated serial port takes seconds for. nowatchdog: a CPU that stands still
+/// for 20 seconds is here one that the host gave to somebody else, and every wait has a deadline outside.
+const KERNEL_WORDS: [&str; 6] =
+    ["console=ttyS0", "panic=-1", "oops=panic", "loglevel=5", "random.trust_cpu=on", "nowatchdog"];
 
 impl Machine {
     /// An emulated machine for this kernel, with room for a bundle.
@@ -89,6 +90,8 @@ impl Machine {
 
     fn kernel_line(&self) -> String {
         let words = KERNEL_WORDS.iter().map(|word| word.to_string());
-        words.chain(self.append.iter().cloned()).collect::<Vec<_>>().join(" ")
+        // Under emulation the guest cannot be trusted to measure it (src/tsc.rs).
+        let tsc = (self.accel == Accel::Tcg).then(|| format!("tsc_early_khz={}", crate::tsc::khz()));
+        words.chain(tsc).chain(self.append.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 }
