@@ -5,10 +5,11 @@
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::identity::Identity;
 use crate::job::JobStreams;
 use crate::options::Options;
 use crate::sys::fd::Fd;
@@ -60,8 +61,9 @@ impl AsFd for End {
 
 /// Makes the three pipes.
 ///
-/// The supervisor's ends (stdin's to write, the others to read) do not block; the submission's do.
-pub fn pipes() -> Result<([Fd; 3], JobStreams), Error> {
+/// The supervisor's ends (stdin's to write, the others to read) do not block; the submission's do. They belong to the
+/// submission, where that has a user of its own: programs open `/dev/stdin` by its name, which asks for the owner.
+pub fn pipes(options: &Options<'_>, identity: Identity) -> Result<([Fd; 3], JobStreams), Error> {
     let pipe = |number| sys::fd::pipe().map_err(at(Step::Streams, Call::Pipe, Subject::Stream(number)));
     let [stdin_read, stdin_write] = pipe(0)?;
     let [stdout_read, stdout_write] = pipe(1)?;
@@ -69,10 +71,18 @@ pub fn pipes() -> Result<([Fd; 3], JobStreams), Error> {
     for ours in [&stdin_write, &stdout_read, &stderr_read] {
         rustix::io::ioctl_fionbio(ours, true).map_err(at(Step::Streams, Call::Ioctl, Subject::None))?;
     }
-    Ok((
-        [stdin_write, stdout_read, stderr_read],
-        JobStreams { ends: [stdin_read, stdout_write, stderr_write] },
-    ))
+    let ends = [stdin_read, stdout_write, stderr_write];
+    if identity.privileged {
+        let (uid, gid) = (Some(Uid::from_raw(options.uid)), Some(Gid::from_raw(options.gid)));
+        for theirs in &ends {
+            rustix::fs::chownat(theirs, c"", uid, gid, AtFlags::EMPTY_PATH).map_err(at(
+                Step::Streams,
+                Call::Chown,
+                Subject::None,
+            ))?;
+        }
+    }
+    Ok(([stdin_write, stdout_read, stderr_read], JobStreams { ends }))
 }
 
 /// The supervisor's own streams for the submission: what it must not have, for the test that notices.

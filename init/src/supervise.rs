@@ -133,7 +133,9 @@ fn start(
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
     let (our_pipes, their_pipes) = match (options.tty, options.guards.has(Guard::Streams)) {
         (true, _) => (None, None),
-        (false, true) => streams::pipes().map(|(ours, theirs)| (Some(ours), Some(theirs)))?,
+        (false, true) => {
+            streams::pipes(options, identity).map(|(ours, theirs)| (Some(ours), Some(theirs)))?
+        }
         (false, false) => (None, Some(streams::own()?)),
     };
     let flags = namespaces::flags(options, identity);

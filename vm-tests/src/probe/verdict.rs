@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("exit", |words| number(words) as u8),
     ("hello", |_| say("hello\n")),
     ("cat", cat),
+    ("cat-by-name", cat_by_name),
     ("print", print),
     ("forge", forge),
     ("arguments", |words| say(&format!("{}\n", words.len()))),
@@ -232,6 +233,12 @@ fn alternate(_: &[&str]) -> u8 {
         spin(Duration::from_millis(20));
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// As many programs do that read all their input.
+fn cat_by_name(_: &[&str]) -> u8 {
+    let copied = File::open("/dev/stdin").and_then(|mut input| io::copy(&mut input, &mut io::stdout()));
+    u8::from(copied.is_err())
 }
 
 fn read_stdin(_: &[&str]) -> u8 {

@@ -59,6 +59,7 @@ const ROWS: &[Row] = &[
     // Ends of its own.
     row(&["hello"], &[], "ok", 0).prints("hello\n"),
     row(&["cat"], &[], "ok", 0).prints("question\n"),
+    row(&["cat-by-name"], &[], "ok", 0).prints("question\n"),
     row(&["arguments", "a b", "", "$(id)", "-c", "--", ";"], &[], "ok", 0).prints("6\n").covers(&["JDG-17"]),
     row(&["exit", "1"], &[], "nonzero-exit", 1),
     row(&["exit", "42"], &[], "nonzero-exit", 42).covers(&["JDG-04"]),
@@ -161,7 +162,7 @@ impl Row {
         let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(self.program).copied().collect();
         let mut step = Step::sandbox(self.name(), &argv).with(LIMITS).with(self.options);
         step.stdin = match self.program[0] {
-            "cat" => Stdin::Text("question\n".into()),
+            "cat" | "cat-by-name" => Stdin::Text("question\n".into()),
             "read-stdin" => Stdin::Silent,
             _ => Stdin::Empty,
         };
