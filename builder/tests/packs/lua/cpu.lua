@@ -1,0 +1,3 @@
+print("spinning")
+io.flush()
+while true do end

@@ -1,0 +1,3 @@
+let () =
+  print_endline "spinning";
+  while true do () done

@@ -1,0 +1,5 @@
+var
+  number: LongInt;
+begin
+  number := 'text';
+end.

@@ -1,0 +1,5 @@
+begin
+  WriteLn('spinning');
+  Flush(Output);
+  while True do;
+end.

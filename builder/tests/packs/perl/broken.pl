@@ -1,0 +1,3 @@
+use strict;
+sub main {
+    $undeclared = 1;

@@ -1,0 +1,3 @@
+$| = 1;
+print "spinning\n";
+1 while 1;

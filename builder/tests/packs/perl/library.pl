@@ -1,0 +1,24 @@
+use strict;
+use warnings;
+use bigint ();
+use threads;
+use JSON::PP;
+use List::Util qw(sum);
+use Math::BigFloat;
+use Math::BigInt;
+use POSIX qw(strftime);
+
+my %counts;
+$counts{$_}++ for split ' ', 'banana apple cherry apple banana apple';
+print 'maps ', join(' ', map { "$_=$counts{$_}" } sort keys %counts), "\n";
+print 'sort ', join(' ', sort { $a <=> $b } 3, -5, 9, 0, 8, -1), "\n";
+print 'bigint ', Math::BigInt->new(50)->bfac, "\n";
+print 'regex ', join(' ', 'from 2024-02-29 to 1999-12-31, not 99-1-1' =~ /\b\d{4}-\d{2}-\d{2}\b/g), "\n";
+my $document = decode_json('{"name": "caf\u00e9", "values": [1, 2, 3]}');
+binmode STDOUT, ':utf8';
+print 'json ', $document->{name}, ' ', sum(@{ $document->{values} }), ' ', encode_json([1, undef, 'x']), "\n";
+print 'decimal ', Math::BigFloat->new('0.1') + Math::BigFloat->new('0.2'), "\n";
+printf "sqrt %.6f\n", sqrt 2;
+print 'time ', strftime('%Y-%m-%dT%H:%M:%SZ', gmtime 1e9), "\n";
+my @parts = map { my $i = $_; threads->create(sub { sum($i * 250_000 + 1 .. ($i + 1) * 250_000) }) } 0 .. 3;
+print 'threads ', sum(map { $_->join } @parts), "\n";

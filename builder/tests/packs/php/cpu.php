@@ -1,0 +1,4 @@
+<?php
+echo "spinning\n";
+while (true) {
+}

@@ -1,0 +1,3 @@
+puts "spinning"
+$stdout.flush
+loop {}

@@ -1,0 +1,4 @@
+puts "Grüße, Мир, 世界, 😀"
+while (line = gets&.chomp)
+  puts "#{line.length} #{line.reverse}"
+end

@@ -1,0 +1,2 @@
+SELECT 'spinning';
+WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT (i + 1) % 1000 FROM n) SELECT max(i) FROM n;

@@ -1,0 +1,3 @@
+CREATE TABLE blocks (block BLOB);
+WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n)
+INSERT INTO blocks SELECT randomblob(1048576) FROM n;

@@ -1,0 +1,10 @@
+import { readFileSync } from "fs";
+
+const numbers: Int32Array = Int32Array.from(readFileSync(0, "latin1").trim().split(/\s+/).slice(1).map(Number));
+let sum = 0, xor = 0;
+for (const number of numbers) {
+    sum += number;
+    xor ^= number;
+}
+numbers.sort();
+console.log(`sum ${sum}\nxor ${xor}\nmedian ${numbers[numbers.length >> 1]}`);
