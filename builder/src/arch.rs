@@ -210,6 +210,36 @@ pub struct OpenCall {
     pub fd: u32,
 }
 
+/// A call that looked for a path and did not find it, as a tracer sees it when the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissedCall {
+    /// Where the path's text stands in the thread's memory.
+    pub path: u64,
+    /// The directory that a relative path starts from; negative for the working directory.
+    pub directory: i32,
+}
+
+/// The path that a thread that is stopped at a system call's end asked for in vain (ENOENT). 64-bit programs only.
+#[cfg(target_arch = "x86_64")]
+pub fn missed_call(registers: &nix::libc::user_regs_struct) -> Option<MissedCall> {
+    /// open, stat, lstat, access, execve, readlink: the path comes first.
+    const BY_PATH: [u64; 6] = [2, 4, 6, 21, 59, 89];
+    /// openat, newfstatat, readlinkat, faccessat, execveat, statx, openat2, faccessat2: behind a directory.
+    const BY_DIRECTORY: [u64; 8] = [257, 262, 267, 269, 322, 332, 437, 439];
+    const NOT_FOUND: i64 = -2;
+    if registers.rax.cast_signed() != NOT_FOUND {
+        return None;
+    }
+    let call = registers.orig_rax;
+    if BY_PATH.contains(&call) {
+        Some(MissedCall { path: registers.rdi, directory: -1 })
+    } else if BY_DIRECTORY.contains(&call) {
+        Some(MissedCall { path: registers.rsi, directory: registers.rdi as u32 as i32 })
+    } else {
+        None
+    }
+}
+
 /// What a thread that is stopped at a system call has opened. At a call's entry the result register holds -ENOSYS,
 /// so a result that is a descriptor says that the call has returned.
 #[cfg(target_arch = "x86_64")]

@@ -158,6 +158,12 @@ pub fn paths(image: &Image) -> Result<BTreeSet<PathBuf>, Error> {
     Ok(plan(image)?.0.entries().map(|(path, _)| path.as_path().to_path_buf()).collect())
 }
 
+/// Files and bytes that the image would have; nothing is written.
+pub fn measure(image: &Image) -> Result<(usize, u64), Error> {
+    let (plan, _) = plan(image)?;
+    Ok((plan.files().count(), plan.bytes()))
+}
+
 /// Everything the image asks for, settled, and what a person should know about it.
 fn plan(image: &Image) -> Result<(Plan, Vec<String>), Error> {
     let recipe = &image.recipe;

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exec;
 use crate::formats::Format;
 use crate::name_pattern::{Case, NamePattern};
+use crate::pack;
 use crate::packs;
 use crate::pattern::Pattern;
 use crate::recipe::{Allowance, Asked, Data, Guard, Loading, Mistake, Place, Recipe};
@@ -90,9 +91,39 @@ enum Command {
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
     },
+    /// Packs: sets of files for a purpose, mostly a language
+    #[command(subcommand)]
+    Pack(PackCommand),
     /// System-call policies of your own
     #[command(subcommand)]
     Seccomp(SeccompCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PackCommand {
+    /// List the packs that come with capsule
+    List,
+    /// Print a pack: a file to start your own from
+    Show {
+        /// Its name, or a file of your own
+        name: String,
+    },
+    /// Say what this machine lacks for packs, and the command that brings it; exit 1 when something is lacking
+    Check {
+        /// Their names, or files of your own; all by default
+        names: Vec<String>,
+    },
+    /// Run a pack's tests in its image and with all of this machine, and say which files are missing or never used
+    Trace {
+        /// Its name, or a file of your own
+        name: String,
+        /// Programs beside the pack's own tests: all files with its language's ending
+        #[arg(long, value_name = "DIR")]
+        tests: Vec<PathBuf>,
+        /// List every file that is never opened, not their directories
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -323,6 +354,14 @@ impl Command {
             Command::Shell(RunArgs { bundle, options }) => {
                 Request::Run(Run { bundle, what: RunWhat::Shell { options } })
             }
+            Command::Pack(command) => Request::Pack(match command {
+                PackCommand::List => pack::Ask::List,
+                PackCommand::Show { name } => pack::Ask::Show(name),
+                PackCommand::Check { names } => pack::Ask::Check(names),
+                PackCommand::Trace { name, tests, all } => {
+                    pack::Ask::Trace(pack::Tracing { name, tests, all })
+                }
+            }),
             Command::Seccomp(SeccompCommand::Compile { policy, output }) => {
                 Request::CompilePolicy(CompileRequest { policy, output })
             }

@@ -9,7 +9,7 @@
 mod answer;
 mod start;
 mod words;
-mod workbox;
+pub(crate) mod workbox;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -83,9 +83,11 @@ fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
     let (name, language) = choose(&manifest.languages, request)?;
     let text = read_source(&request.source)?;
     let names = language.names(&String::from_utf8_lossy(&text));
-    let plan = Plan { request, manifest: &manifest, language, names: &names };
+    let root = request.bundle.join("rootfs");
+    let plan = Plan { request, root: &root, limits: &manifest.limits, language, names: &names };
     let compile = plan.compile();
-    let workbox = Workbox::open(&request.bundle, compile.as_ref().map_or(Workbox::SIZE, Plan::room))?;
+    workbox::separate(&request.bundle)?;
+    let workbox = Workbox::mount(&request.bundle, compile.as_ref().map_or(Workbox::SIZE, Start::room))?;
     workbox.put(&names.source, &text)?;
     let mut answer = Answer::new(name);
     if let Some(step) = compile {
@@ -141,33 +143,40 @@ fn read_source(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// What both steps are made from.
-struct Plan<'a> {
-    request: &'a Exec,
-    manifest: &'a Manifest,
-    language: &'a Language,
-    names: &'a Names,
+pub(crate) struct Plan<'a> {
+    /// What was asked for.
+    pub request: &'a Exec,
+    /// The tree that becomes `/`.
+    pub root: &'a Path,
+    /// The bundle's own limits.
+    pub limits: &'a BTreeMap<String, String>,
+    /// The language.
+    pub language: &'a Language,
+    /// The files in the box.
+    pub names: &'a Names,
 }
 
 /// One start of init, in words.
-struct Start {
-    init: PathBuf,
+pub(crate) struct Start {
+    /// The program.
+    pub init: PathBuf,
     /// Everything behind `init run`.
-    words: Vec<OsString>,
+    pub words: Vec<OsString>,
     /// The limits in force, by name, the last one wins.
     limits: Vec<(String, String)>,
 }
 
 impl Plan<'_> {
     /// The compile step: the pack's limits, then what was asked for. The bundle's own limits are for submissions.
-    fn compile(&self) -> Option<Start> {
+    pub fn compile(&self) -> Option<Start> {
         let step = self.language.compile.as_ref()?;
         let limits = owned(&step.limits);
         Some(self.start(step, limits, &self.request.compile, true))
     }
 
-    fn run(&self) -> Start {
+    pub fn run(&self) -> Start {
         let step = &self.language.run;
-        let limits = owned(&step.limits).into_iter().chain(owned(&self.manifest.limits)).collect();
+        let limits = owned(&step.limits).into_iter().chain(owned(self.limits)).collect();
         let mut start = self.start(step, limits, &self.request.run, false);
         start.words.extend(self.request.arguments.iter().cloned());
         start
@@ -181,7 +190,7 @@ impl Plan<'_> {
         writable: bool,
     ) -> Start {
         let bundle = &self.request.bundle;
-        let mut words: Vec<OsString> = vec!["--root".into(), bundle.join("rootfs").into()];
+        let mut words: Vec<OsString> = vec!["--root".into(), self.root.into()];
         for (name, amount) in &limits {
             words.extend([format!("--{name}").into(), amount.into()]);
         }
@@ -213,10 +222,12 @@ impl Plan<'_> {
         words.extend(step.words(self.names, &amounts).into_iter().map(OsString::from));
         Start { init: bundle.join("init"), words, limits }
     }
+}
 
+impl Start {
     /// Bytes that the box may take: as many as the step may write elsewhere.
-    fn room(start: &Start) -> u64 {
-        let asked = start.limits.iter().rev().find(|(name, _)| name == "tmp");
+    pub fn room(&self) -> u64 {
+        let asked = self.limits.iter().rev().find(|(name, _)| name == "tmp");
         asked.and_then(|(_, amount)| Kind::Size.read(amount)).unwrap_or(Workbox::SIZE)
     }
 }

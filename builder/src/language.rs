@@ -86,8 +86,8 @@ pub struct SelfTest {
     pub stdin: String,
     /// What it must write, when that matters.
     pub stdout: Option<String>,
-    /// The status that the run must have.
-    pub status: String,
+    /// The status that it must have, when that matters.
+    pub status: Option<String>,
 }
 
 /// What a placeholder stands for: a name, or an amount that exists only where the limit is set.
@@ -142,14 +142,18 @@ impl Language {
 
     /// The ending of its files, without the dot: what tells the language of `sol.cpp`.
     pub fn extension(&self) -> Option<&str> {
-        let name = match &self.source {
-            SourceName::Fixed(name) | SourceName::Rule { otherwise: name, .. } => name,
-        };
-        name.rsplit_once('.').map(|(_, extension)| extension)
+        self.source.usual().rsplit_once('.').map(|(_, extension)| extension)
     }
 }
 
 impl SourceName {
+    /// The name when the text says nothing else.
+    pub fn usual(&self) -> &str {
+        match self {
+            SourceName::Fixed(name) | SourceName::Rule { otherwise: name, .. } => name,
+        }
+    }
+
     fn of(&self, text: &str) -> String {
         match self {
             SourceName::Fixed(name) => name.clone(),

@@ -33,6 +33,7 @@ pub mod loader;
 pub mod manifest;
 pub mod name_pattern;
 pub mod nss;
+pub mod pack;
 pub mod packages;
 pub mod packs;
 pub mod pattern;

@@ -7,7 +7,7 @@ use builder::error::Error;
 use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
-use builder::{audit, bench, build, cli, diff, doctor, exec, explain, runner, seccomp, trace, verify};
+use builder::{audit, bench, build, cli, diff, doctor, exec, explain, pack, runner, seccomp, trace, verify};
 
 fn main() -> ExitCode {
     match cli::request().and_then(run) {
@@ -48,6 +48,10 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         Request::Trace(request) => print(&trace::report(&request)?),
         Request::Run(request) => match runner::run(request)? {},
         Request::Exec(request) => return exec::exec(&request).map(ExitCode::from),
+        Request::Pack(ask) => {
+            let answer = pack::pack(&ask, interrupt)?;
+            return Ok(told(&answer.text, answer.is_well));
+        }
         Request::Bench(request) => print(&bench::bench(request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;

@@ -10,9 +10,30 @@ const PACKS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 /// The pack of builds that name binaries only.
 pub const HELLO: &str = "hello";
 
+/// The directory that stands in mistakes for the packs that come with capsule.
+const OWN: &str = "pack:";
+
 /// The names of the packs that come with capsule, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PACKS.iter().map(|(name, _)| *name)
+}
+
+/// The text of the pack called `name`, when it comes with capsule.
+pub fn text(name: &str) -> Option<&'static str> {
+    PACKS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// Whether `name` is that of a file: it has a slash in it, or ends in `.toml`.
+pub fn is_file(name: &str) -> bool {
+    name.contains('/') || name.ends_with(".toml")
+}
+
+/// The recipe that is the pack called `name`, with all that it names.
+pub fn whole(name: &str) -> Result<Recipe, Mistake> {
+    let pack = Asked { value: name.to_owned(), at: Place::CommandLine };
+    let mut recipe = Recipe { packs: vec![pack], ..Recipe::default() };
+    unfold(&mut recipe)?;
+    Ok(recipe)
 }
 
 /// Adds the packs that `recipe` names, and those that they name, each once.
@@ -27,18 +48,20 @@ pub fn unfold(recipe: &mut Recipe) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// The pack called `name`. A name with a slash, or one that ends in `.toml`, is a file: beside the recipe that
-/// names it, or below the working directory when the command line does.
-pub fn load(name: &str, at: &Place) -> Result<Recipe, Mistake> {
-    if name.contains('/') || name.ends_with(".toml") {
+/// The pack called `name`. A file lies beside the recipe that names it, or below the working directory when the
+/// command line does.
+fn load(name: &str, at: &Place) -> Result<Recipe, Mistake> {
+    if is_file(name) {
         let beside = match at {
             Place::CommandLine => Path::new(""),
+            // What comes with capsule lies beside nothing.
+            Place::File { file, .. } if file.starts_with(OWN) => return Err(unknown(name, at)),
             Place::File { file, .. } => file.parent().unwrap_or(Path::new("")),
         };
         return Recipe::load(&beside.join(name));
     }
-    match PACKS.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => Recipe::parse(text, Path::new(&format!("pack:{name}.toml"))),
+    match text(name) {
+        Some(text) => Recipe::parse(text, &Path::new(OWN).join(format!("{name}.toml"))),
         None => Err(unknown(name, at)),
     }
 }
@@ -62,7 +85,7 @@ mod tests {
     #[test]
     fn every_pack_is_a_good_recipe() {
         for name in names() {
-            load(name, &Place::CommandLine).expect(name);
+            whole(name).expect(name);
         }
     }
 

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use crate::image_path::ImagePath;
 use crate::language::Language;
 use crate::pattern::Pattern;
-use crate::slice::Slice;
+use crate::slice::{Exclusion, Slice};
 
 mod allowance;
 mod document;
@@ -58,6 +58,8 @@ pub struct Recipe {
     pub languages: BTreeMap<String, Asked<Language>>,
     /// Debian packages that the build host needs for all this.
     pub apt: Vec<String>,
+    /// What programs ask for and is left out on purpose: `capsule pack trace` does not miss it.
+    pub absent: Vec<Exclusion>,
 }
 
 /// A value and who asked for it.
@@ -140,6 +142,7 @@ impl Recipe {
         self.allow.extend(other.allow);
         self.slices.extend(other.slices);
         self.apt.extend(other.apt);
+        self.absent.extend(other.absent);
         for (name, language) in other.languages {
             match self.languages.get(&name) {
                 Some(old) if old.value != language.value => {

@@ -10,6 +10,7 @@ use crate::doctor;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::formats::Format;
+use crate::pack;
 use crate::recipe::Recipe;
 use crate::resolve;
 use crate::seccomp::CompileRequest;
@@ -46,6 +47,8 @@ pub enum Request {
     Run(Run),
     /// `capsule exec`
     Exec(Exec),
+    /// `capsule pack`
+    Pack(pack::Ask),
     /// `capsule bench`
     Bench(bench::Bench),
     /// `capsule doctor`

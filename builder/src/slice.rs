@@ -64,7 +64,8 @@ impl Slice {
 }
 
 impl Exclusion {
-    fn leaves_out(&self, path: &ImagePath) -> bool {
+    /// Whether `path` is left out.
+    pub fn leaves_out(&self, path: &ImagePath) -> bool {
         match self {
             Exclusion::Name(name) => path
                 .as_str()

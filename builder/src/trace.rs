@@ -31,6 +31,8 @@ pub struct Trace {
     pub read: BTreeSet<PathBuf>,
     /// Files that were opened for writing, with links followed.
     pub written: BTreeSet<PathBuf>,
+    /// Paths that were asked for and not there.
+    pub missed: BTreeSet<PathBuf>,
     /// How it ended: its exit code, or 128 and the signal.
     pub exit_code: i32,
 }
@@ -57,12 +59,21 @@ pub enum Error {
 }
 
 /// Trees that the sandbox makes itself.
-const MADE_BY_THE_SANDBOX: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+pub const MADE_BY_THE_SANDBOX: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
 /// The longest path that the kernel takes (PATH_MAX).
 const PATH_LIMIT: usize = 4096;
 
 /// Runs `command` with our stdin, stdout and stderr, until it and all its children have ended.
 pub fn trace(command: &[OsString]) -> Result<Trace, Error> {
+    follow(command, Tracer { counts: true, ..Tracer::default() })
+}
+
+/// The same for a program that starts another one (a sandbox): what it does before that does not count.
+pub fn trace_behind(command: &[OsString]) -> Result<Trace, Error> {
+    follow(command, Tracer::default())
+}
+
+fn follow(command: &[OsString], tracer: Tracer) -> Result<Trace, Error> {
     let program = PathBuf::from(command.first().cloned().unwrap_or_default());
     let mut child = Command::new(&program);
     child.args(command.iter().skip(1));
@@ -70,7 +81,7 @@ pub fn trace(command: &[OsString]) -> Result<Trace, Error> {
     // threads: it makes one system call.
     unsafe { child.pre_exec(|| Ok(ptrace::traceme()?)) };
     let child = child.spawn().map_err(|cause| Error::Start { program: program.clone(), cause })?;
-    let mut tracer = Tracer { first: Pid::from_raw(child.id().cast_signed()), ..Tracer::default() };
+    let mut tracer = Tracer { first: Pid::from_raw(child.id().cast_signed()), ..tracer };
     tracer.follow().map_err(|errno| Error::Ptrace { program, errno })?;
     Ok(tracer.trace)
 }
@@ -90,6 +101,14 @@ pub fn report(request: &crate::request::Trace) -> Result<String, crate::error::E
 }
 
 impl Trace {
+    /// Adds what another command did.
+    pub fn join(&mut self, other: Trace) {
+        self.read.extend(other.read);
+        self.written.extend(other.written);
+        self.missed.extend(other.missed);
+        self.exit_code = other.exit_code;
+    }
+
     /// The files that are neither in a plan nor made by the command itself, each with the links that lead to it.
     ///
     /// `is_planned` is asked with absolute paths without links among their directories.
@@ -128,12 +147,14 @@ fn is_ordinary(host: &Sysroot, file: &Path) -> bool {
 struct Tracer {
     first: Pid,
     known: HashSet<Pid>,
+    /// Whether what happens is written down yet.
+    counts: bool,
     trace: Trace,
 }
 
 impl Default for Tracer {
     fn default() -> Self {
-        Self { first: Pid::from_raw(0), known: HashSet::new(), trace: Trace::default() }
+        Self { first: Pid::from_raw(0), known: HashSet::new(), counts: false, trace: Trace::default() }
     }
 }
 
@@ -146,11 +167,12 @@ impl Tracer {
                     self.trace.exit_code = 128 + signal as i32;
                 }
                 Ok(WaitStatus::PtraceSyscall(pid)) => {
-                    self.note_open(pid);
+                    self.note_call(pid);
                     resume(pid, None)?;
                 }
                 Ok(WaitStatus::PtraceEvent(pid, _, event)) => {
                     if event == Event::PTRACE_EVENT_EXEC as i32 {
+                        self.counts = true;
                         self.note_exec(pid);
                     }
                     resume(pid, None)?;
@@ -174,25 +196,33 @@ impl Tracer {
             let stops =
                 Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC | Options::PTRACE_O_EXITKILL;
             ptrace::setoptions(pid, children | stops)?;
-            self.note_exec(pid);
+            if self.counts {
+                self.note_exec(pid);
+            }
         }
         resume(pid, None)
     }
 
+    fn note_call(&mut self, pid: Pid) {
+        let Some(registers) = ptrace::getregs(pid).ok().filter(|_| self.counts) else { return };
+        if let Some(call) = arch::open_call(&registers) {
+            self.note_open(pid, &call);
+        } else if let Some(call) = arch::missed_call(&registers) {
+            let asked = string_at(pid, call.path);
+            self.trace.missed.extend(asked.and_then(|path| absolute(&base(pid, call.directory), &path)));
+        }
+    }
+
     /// After a successful open, the descriptor tells what was opened, and the argument how it was asked for.
-    fn note_open(&mut self, pid: Pid) {
-        let Some(call) = ptrace::getregs(pid).ok().as_ref().and_then(arch::open_call) else { return };
+    fn note_open(&mut self, pid: Pid, call: &arch::OpenCall) {
         let Ok(opened) = fs::read_link(format!("/proc/{pid}/fd/{}", call.fd)) else { return };
         if opens_for_writing(pid, call.fd) {
             self.trace.written.insert(opened);
             return;
         }
-        let base = match call.directory {
-            directory if directory >= 0 => format!("/proc/{pid}/fd/{directory}"),
-            _ => format!("/proc/{pid}/cwd"),
-        };
         // A path that another thread has changed meanwhile counts as what it led to.
-        let asked = string_at(pid, call.path).and_then(|path| absolute(&base, &path));
+        let asked = string_at(pid, call.path);
+        let asked = asked.and_then(|path| absolute(&base(pid, call.directory), &path));
         self.trace.read.insert(asked.unwrap_or(opened));
     }
 
@@ -202,6 +232,11 @@ impl Tracer {
         let name = started_as(pid).and_then(|address| string_at(pid, address));
         self.trace.read.extend(name.and_then(|path| absolute(&format!("/proc/{pid}/cwd"), &path)));
     }
+}
+
+/// The directory that a relative path starts from.
+fn base(pid: Pid, directory: i32) -> String {
+    if directory >= 0 { format!("/proc/{pid}/fd/{directory}") } else { format!("/proc/{pid}/cwd") }
 }
 
 /// A thread that is gone needs no resuming.

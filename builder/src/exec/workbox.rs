@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use init::options::DEFAULT_ID;
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use rustix::thread::CapabilitySet;
 
@@ -26,15 +26,9 @@ impl Workbox {
     /// Bytes in it when nobody says otherwise.
     pub const SIZE: u64 = 64 << 20;
 
-    /// Leaves the host's mount namespace and mounts the box on the bundle's place for it.
-    ///
-    /// This process must have one thread: only that can make a user namespace (user_namespaces(7)).
-    pub fn open(bundle: &Path, size: u64) -> Result<Workbox, Error> {
+    /// Mounts it on the bundle's place for it, after [`separate`].
+    pub fn mount(bundle: &Path, size: u64) -> Result<Workbox, Error> {
         let place = bundle.join(BOX);
-        if !place.is_dir() {
-            return Err(Error::NotABundle { path: bundle.to_path_buf(), missing: BOX });
-        }
-        separate().map_err(|error| Error::Box { path: place.clone(), error })?;
         // The size that the options name, and the submission's user: it makes files here in the compile step.
         let inodes = (size / BYTES_PER_INODE).max(FEWEST_INODES);
         let options = format!("size={size},nr_inodes={inodes},mode=0755,uid={DEFAULT_ID},gid={DEFAULT_ID}");
@@ -50,10 +44,27 @@ impl Workbox {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path);
         file.and_then(|mut file| file.write_all(text)).map_err(|error| Error::write(&path, error))
     }
+
+    /// Gives its place back, for another one. Otherwise the end of the process does.
+    pub fn close(self) -> Result<(), Error> {
+        umount2(&self.place, MntFlags::MNT_DETACH)
+            .map_err(|errno| Error::Box { path: self.place.clone(), error: errno.into() })
+    }
+}
+
+/// Leaves the host's mount namespace.
+///
+/// For an ordinary user this process must have one thread: only that can make a user namespace (user_namespaces(7)).
+pub fn separate(bundle: &Path) -> Result<(), Error> {
+    let place = bundle.join(BOX);
+    if !place.is_dir() {
+        return Err(Error::NotABundle { path: bundle.to_path_buf(), missing: BOX });
+    }
+    leave_namespaces().map_err(|error| Error::Box { path: place, error })
 }
 
 /// A mount namespace in which no mount reaches the host; an ordinary user gets it together with a user namespace.
-fn separate() -> io::Result<()> {
+fn leave_namespaces() -> io::Result<()> {
     let privileged = rustix::thread::capabilities(None)
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN | CapabilitySet::SETUID));
     if privileged {

@@ -81,7 +81,6 @@ impl Document<'_> {
     /// The file's name without `.toml`: what its language is called unless it says otherwise.
     fn stem(&self) -> Option<String> {
         let name = self.file.file_stem()?.to_str()?;
-        let name = name.strip_prefix("pack:").unwrap_or(name);
         language::is_plain(name).then(|| name.to_owned())
     }
 
@@ -207,7 +206,7 @@ impl Document<'_> {
             source: String::new(),
             stdin: String::new(),
             stdout: None,
-            status: "ok".to_owned(),
+            status: Some("ok".to_owned()),
         };
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
@@ -215,7 +214,7 @@ impl Document<'_> {
                 "source" => test.source = self.string(key, value)?,
                 "stdin" => test.stdin = self.string(key, value)?,
                 "stdout" => test.stdout = Some(self.string(key, value)?),
-                "status" => test.status = self.string(key, value)?,
+                "status" => test.status = Some(self.string(key, value)?),
                 unknown => return Err(self.unknown(key.span(), "key", unknown, &TEST_KEYS)),
             }
         }
@@ -279,7 +278,7 @@ impl Document<'_> {
         ))
     }
 
-    fn exclusion(&self, value: &Value<'_>) -> Result<Exclusion, Mistake> {
+    pub(super) fn exclusion(&self, value: &Value<'_>) -> Result<Exclusion, Mistake> {
         let Asked { value: text, .. } = self.asked(value)?;
         if text.starts_with('/') {
             return Ok(Exclusion::Path(self.pattern(value)?.value));

@@ -14,7 +14,7 @@ use crate::name_pattern::{Case, NamePattern};
 use crate::pattern::Pattern;
 use crate::quantity::{self, Kind};
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "binaries",
     "packs",
     "include",
@@ -32,6 +32,7 @@ const KEYS: [&str; 22] = [
     "budget",
     "allow",
     "apt",
+    "absent",
     "slice",
     "language",
     "compile",
@@ -49,6 +50,12 @@ impl Document<'_> {
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
                 "apt" => recipe.apt = self.packages(key, value)?,
+                "absent" => {
+                    recipe.absent = self
+                        .strings(key, value)?
+                        .map(|text| self.exclusion(text))
+                        .collect::<Result<_, _>>()?
+                }
                 "slice" => recipe.slices = self.slices(key, value)?,
                 "language" => parts.language = Some((key, value)),
                 "compile" => parts.compile = Some((key, value)),
