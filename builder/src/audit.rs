@@ -17,7 +17,7 @@ use rustix::fs::FileType;
 use crate::arch::Cpu;
 use crate::elf::{Needed, NeededTag};
 use crate::loader::objects::{Content, Object, Objects, Place};
-use crate::loader::{Edge, Missing, NoProcess, Process, Setting, Tree};
+use crate::loader::{Edge, Missing, NoProcess, Preload, Process, Setting, Tree};
 use crate::sysroot::Sysroot;
 
 pub use answer::Answer;
@@ -123,8 +123,12 @@ pub enum Error {
 pub fn audit(options: &Options) -> Result<AuditReport, Error> {
     let sysroot = open_root(options)?;
     let objects = Objects::new(&sysroot);
-    let setting =
-        Setting { library_path: vec![], cpu: Cpu::host(), conf_without_cache: false, preload: true };
+    let setting = Setting {
+        library_path: vec![],
+        cpu: Cpu::host(),
+        conf_without_cache: false,
+        preload: Preload::OfTree,
+    };
     let tree = Tree::new(&objects, setting);
     let files = dynamic_files(&objects, &options.directories);
     let verdicts: Vec<_> = files.par_iter().map(|place| compare(&tree, place)).collect();

@@ -15,7 +15,7 @@ use crate::closure::{Closure, Why};
 use crate::dlopen::{self, Wish};
 use crate::elf::{Abi, ElfError, ElfFacts, NeededTag};
 use crate::loader::objects::{Content, Objects, Place};
-use crate::loader::{Attempt, Fatal, Missing, NoProcess, Process, Setting, Tree};
+use crate::loader::{Attempt, Fatal, Missing, NoProcess, Preload, Process, Setting, Tree};
 use crate::nss;
 use crate::script;
 use crate::sysroot::Sysroot;
@@ -42,6 +42,8 @@ pub struct Options {
     pub hwcaps: Hwcaps,
     /// Services of the image's nsswitch.conf; their modules come with every program that has glibc.
     pub name_services: BTreeSet<String>,
+    /// The text of the image's /etc/ld.so.preload; empty for none.
+    pub preload: Vec<u8>,
 }
 
 /// The CPUs that libraries are chosen for.
@@ -65,6 +67,7 @@ impl Default for Options {
             dlopen: DlopenLevel::default(),
             hwcaps: Hwcaps::UpTo(arch::Level::Baseline),
             name_services: BTreeSet::new(),
+            preload: Vec::new(),
         }
     }
 }
@@ -77,6 +80,9 @@ pub enum Root {
     /// A bare name, looked up on [`Options::search_path`].
     Name(OsString),
 }
+
+/// The loader's own number in a process.
+const ITSELF: usize = 1;
 
 /// How many programs are traced before they are merged: few enough that their traces stay in the cache.
 const AT_ONCE: usize = 256;
@@ -160,7 +166,7 @@ impl<'a> World<'a> {
             library_path: options.library_path.clone(),
             cpu,
             conf_without_cache: true,
-            preload: false,
+            preload: Preload::Text(options.preload.clone()),
         };
         let trees = options.cpus().into_iter().map(|cpu| Tree::new(objects, setting(cpu))).collect();
         let sysroot = objects.sysroot();
@@ -264,6 +270,7 @@ impl<'a> World<'a> {
             uses.extend(edges(&process, 0));
             self.open_name_services(&mut process, uses);
             self.open_wishes(&mut process, uses)?;
+            open_audits(tree, program, &facts.audits, uses);
         }
         Ok(())
     }
@@ -334,6 +341,21 @@ fn start<'w>(tree: &'w Tree<'w>, program: &Arc<Place>, by: &[PathBuf]) -> Result
         NoProcess::NoLoader { path, errno } => Err(Error::Open { path, needed_by: needed_by(), errno }),
         NoProcess::BadLoader { path } => Err(Error::NotExecutable { path, needed_by: needed_by() }),
     })
+}
+
+/// Loads what a program is audited by: the loader opens it before anything else, each in a name space of its own that
+/// shares nothing with the program (rtld-audit(7)), and goes on without what it cannot open.
+fn open_audits(tree: &Tree, program: &Arc<Place>, audits: &[OsString], uses: &mut Vec<Use>) {
+    for name in audits {
+        let Ok(Some(process)) = start(tree, program, &[]) else { return };
+        let mut apart = process.apart();
+        let why = Why::Dlopen { soname: name.clone(), priority: "DT_AUDIT".to_owned() };
+        let first = uses.len();
+        // It is the loader that asks, not the program.
+        if open_library(&mut apart, ITSELF, name, why, uses) {
+            uses[first].by = Some(Arc::clone(program));
+        }
+    }
 }
 
 /// Opens a library as dlopen(3) would; `why` is what it is there for. False when that is not possible.

@@ -3,14 +3,15 @@
 //! Data depends on the closure (which library would read it?), and the closure on data (modules of iconv are
 //! libraries): the closure is made first, and once more where data brought libraries.
 
+use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 
 use crate::closure::{Closure, Why};
 use crate::data;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::include::{self, Inclusion};
+use crate::loader;
 use crate::nss;
 use crate::probe::Probe;
 use crate::recipe::{OwnContent, Recipe};
@@ -40,8 +41,13 @@ impl Wanted {
         let sysroot = Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))?;
         let mut included = include::expand(&image.recipe.include, probe)?;
         slice::expand(&image.recipe.slices, &image.options, &mut included)?;
-        let conf = name_services(&image.recipe, &included, &sysroot);
-        let options = Options { name_services: nss::services(&conf), ..image.options.clone() };
+        let text = |path, ours| text_of(path, &image.recipe, &included, &sysroot).unwrap_or(ours);
+        let conf = text(nss::CONF, skeleton::NSSWITCH.into());
+        let options = Options {
+            name_services: nss::services(&String::from_utf8_lossy(&conf)),
+            preload: text(loader::PRELOAD_FILE, Vec::new()),
+            ..image.options.clone()
+        };
         let mut loadable = include::loadable(&included, probe);
         let mut closure = close(&options, &image.recipe, &loadable)?;
         let data = data::find(&image.recipe.data, &closure, &sysroot)?;
@@ -76,21 +82,21 @@ fn placed(options: &Options, recipe: &Recipe, error: resolve::Error) -> Error {
     Error::Resolve(error)
 }
 
-/// The nsswitch.conf(5) that the image will have: the recipe's, an included one, or ours. What cannot be read is told
-/// where it is copied.
-fn name_services(recipe: &Recipe, included: &Inclusion, sysroot: &Sysroot) -> String {
-    let path = ImagePath::parse(nss::CONF).expect("a normal path");
-    let read = |mut file: std::fs::File| {
-        let mut text = String::new();
-        file.read_to_string(&mut text).map(|_| text)
+/// What will stand in a file of the image that says what else is loaded; `None` where neither the recipe nor a pattern
+/// brings it. A file that cannot be read is told of where it is copied.
+fn text_of(path: &str, recipe: &Recipe, included: &Inclusion, sysroot: &Sysroot) -> Option<Vec<u8>> {
+    let path = ImagePath::parse(path).expect("a normal path");
+    let read = |mut file: File| {
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map(|_| text)
     };
     let text = match recipe.files.get(&path).map(|file| &file.value.content) {
-        Some(OwnContent::Inline(text)) => return text.clone(),
-        Some(OwnContent::From(from)) => std::fs::File::open(from).and_then(read),
-        None if included.contains_key(&path) => sysroot.open(&PathBuf::from(nss::CONF)).and_then(read),
-        None => return skeleton::NSSWITCH.to_owned(),
+        Some(OwnContent::Inline(text)) => return Some(text.clone().into_bytes()),
+        Some(OwnContent::From(from)) => File::open(from).and_then(read),
+        None if included.contains_key(&path) => sysroot.open(path.as_path()).and_then(read),
+        None => return None,
     };
-    text.unwrap_or_default()
+    Some(text.unwrap_or_default())
 }
 
 /// Services that need a module which is nowhere: libc passes over them, but hardly anybody wants that.

@@ -13,7 +13,7 @@ use crate::arch::Cpu;
 use crate::dlopen;
 use crate::elf::{self, ElfFacts};
 use crate::loader::objects::{Content, Objects, Place};
-use crate::loader::{Rule, Setting, Tree, mapped};
+use crate::loader::{Preload, Rule, Setting, Tree, mapped};
 
 /// One remark about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +68,12 @@ impl fmt::Display for Lint {
 pub fn lint(options: &Options) -> Result<Vec<Lint>, Error> {
     let sysroot = open_root(options)?;
     let objects = Objects::new(&sysroot);
-    let setting =
-        Setting { library_path: vec![], cpu: Cpu::BASELINE, conf_without_cache: true, preload: false };
+    let setting = Setting {
+        library_path: vec![],
+        cpu: Cpu::BASELINE,
+        conf_without_cache: true,
+        preload: Preload::Text(Vec::new()),
+    };
     let tree = Tree::new(&objects, setting);
     let files = dynamic_files(&objects, &options.directories);
     Ok(files.par_iter().flat_map_iter(|place| remarks(&tree, place)).collect())

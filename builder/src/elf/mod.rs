@@ -42,6 +42,8 @@ pub struct ElfFacts {
     pub soname: Option<OsString>,
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in the order of the dynamic section.
     pub needed: Vec<Needed>,
+    /// `DT_AUDIT` and `DT_DEPAUDIT`, split at colons: what the loader itself opens for a program (rtld-audit(7)).
+    pub audits: Vec<OsString>,
     /// `DT_RPATH`; `None` where there is a `DT_RUNPATH`, because the loader then drops it.
     pub rpath: Option<OsString>,
     /// `DT_RUNPATH`

@@ -18,6 +18,9 @@ use super::{Abi, Class, ElfError, ElfFacts, ElfKind, Needed, NeededTag};
 
 /// `DT_AUXILIARY` (glibc elf.h); goblin has no name for it.
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
+/// `DT_AUDIT` and `DT_DEPAUDIT` (glibc elf.h): of the main program, the loader obeys both.
+const DT_AUDIT: u64 = 0x6fff_fefc;
+const DT_DEPAUDIT: u64 = 0x6fff_fefb;
 /// `DT_FILTER` (glibc elf.h)
 const DT_FILTER: u64 = 0x7fff_ffff;
 /// Owner and type of a dlopen note (UAPI.12).
@@ -52,6 +55,7 @@ pub fn parse(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
         has_dynamic_section: false,
         soname: None,
         needed: Vec::new(),
+        audits: Vec::new(),
         rpath: None,
         runpath: None,
         no_default_lib: false,
@@ -156,6 +160,7 @@ impl<'a> Image<'a> {
                 dynamic::DT_NEEDED => facts.needed.push(needed(strings, entry, NeededTag::Needed)?),
                 DT_FILTER => facts.needed.push(needed(strings, entry, NeededTag::Filter)?),
                 DT_AUXILIARY => facts.needed.push(needed(strings, entry, NeededTag::Auxiliary)?),
+                DT_AUDIT | DT_DEPAUDIT => facts.audits.extend(split(&string(strings, entry)?)),
                 dynamic::DT_SONAME => facts.soname = Some(string(strings, entry)?),
                 dynamic::DT_RPATH => facts.rpath = Some(string(strings, entry)?),
                 dynamic::DT_RUNPATH => facts.runpath = Some(string(strings, entry)?),
@@ -224,6 +229,12 @@ fn string(strings: &[u8], entry: &Dyn) -> Result<OsString, ElfError> {
     let rest = strings.get(start..).ok_or(outside.clone())?;
     let end = rest.iter().take(STRING_LIMIT).position(|&b| b == 0).ok_or(outside)?;
     Ok(OsStr::from_bytes(&rest[..end]).to_owned())
+}
+
+/// The elements of a list with colons, without the empty ones.
+fn split(list: &OsStr) -> impl Iterator<Item = OsString> {
+    let elements = list.as_bytes().split(|&b| b == b':').filter(|element| !element.is_empty());
+    elements.map(|element| OsStr::from_bytes(element).to_owned())
 }
 
 fn until_nul(bytes: &[u8]) -> &OsStr {

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use super::cache::Cache;
 use super::process::{Loaded, Process, Tried, directory, try_glibc};
 use super::tokens::{self, Values};
-use super::{Flavour, Found, Journal, Loader, Outcome, Rule, Setting, Unusable, conf, rodata};
+use super::{
+    Flavour, Found, Journal, Loader, Outcome, PRELOAD_FILE, Preload, Rule, Setting, Unusable, conf, rodata,
+};
 use crate::arch::{Arch, Cpu};
 use crate::sysroot::Sysroot;
 
@@ -42,9 +44,9 @@ impl Glibc {
             None if setting.conf_without_cache => conf::directories(sysroot),
             _ => Vec::new(),
         };
-        let preloads = match read(sysroot, Path::new("/etc/ld.so.preload")) {
-            Some(text) if setting.preload => preload_names(&text),
-            _ => Vec::new(),
+        let preloads = match &setting.preload {
+            Preload::OfTree => read(sysroot, Path::new(PRELOAD_FILE)).unwrap_or_default(),
+            Preload::Text(text) => text.clone(),
         };
         let built_in = || arch.system_dirs.iter().map(|dir| dir.as_bytes().to_vec()).collect();
         let system_dirs: Vec<Vec<u8>> = facts.system_dirs.unwrap_or_else(built_in);
@@ -57,7 +59,7 @@ impl Glibc {
             subdirectories: subdirectories(arch, &setting.cpu, has_legacy_directories),
             cache,
             conf_dirs,
-            preloads,
+            preloads: preload_names(&preloads),
             arch,
         }
     }

@@ -57,9 +57,21 @@ pub struct Setting {
     pub cpu: Cpu,
     /// Whether ld.so.conf is searched where there is no ld.so.cache: what ldconfig(8) would make of it.
     pub conf_without_cache: bool,
-    /// Whether /etc/ld.so.preload is obeyed.
-    pub preload: bool,
+    /// What stands in /etc/ld.so.preload.
+    pub preload: Preload,
 }
+
+/// Which /etc/ld.so.preload is obeyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preload {
+    /// The tree's own.
+    OfTree,
+    /// One with this text, as an image will have it; empty for none.
+    Text(Vec<u8>),
+}
+
+/// Where it stands.
+pub const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
 impl Loader {
     /// Reads what the loader at `path` knows. `arch` is that of the program that asks for it.

@@ -118,6 +118,12 @@ impl<'w> Process<'w> {
         process
     }
 
+    /// A name space of its own in the same process (dlmopen(3)): the program's libraries are not loaded in it.
+    pub fn apart(mut self) -> Self {
+        self.walked = self.walk.len();
+        self
+    }
+
     /// Loads what /etc/ld.so.preload names, then everything that is needed, breadth first.
     pub fn load_all(&mut self) -> Result<(), Fatal> {
         let loader = Arc::clone(&self.loader);

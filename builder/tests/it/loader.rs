@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use builder::arch::Cpu;
 use builder::audit::{self, audit};
 use builder::loader::objects::Objects;
-use builder::loader::{Setting, Tree};
+use builder::loader::{Preload, Setting, Tree};
 use builder::sysroot::Sysroot;
 
 use crate::elf_file::ElfFile;
@@ -64,8 +64,12 @@ impl World {
     fn load_order(&self, program: &str) -> Vec<String> {
         let sysroot = Sysroot::new(Path::new("/")).unwrap();
         let objects = Objects::new(&sysroot);
-        let setting =
-            Setting { library_path: vec![], cpu: Cpu::host(), conf_without_cache: false, preload: true };
+        let setting = Setting {
+            library_path: vec![],
+            cpu: Cpu::host(),
+            conf_without_cache: false,
+            preload: Preload::OfTree,
+        };
         let tree = Tree::new(&objects, setting);
         let mut process = tree.process(&objects.open(&self.path(program)).unwrap()).unwrap();
         let relative = |path: &Path| path.strip_prefix(self.dir.path()).unwrap_or(path).display().to_string();

@@ -19,6 +19,7 @@ mod script;
 mod shell;
 mod sysroot;
 mod trace;
+mod uninvited;
 mod verify;
 
 /// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.
