@@ -12,7 +12,7 @@ use crate::census::Census;
 use crate::execute;
 use crate::frame::FrameWriter;
 use crate::message::{Hello, Message};
-use crate::plan::{Plan, Watch};
+use crate::plan::{Plan, Step, Watch};
 
 /// Runs the whole plan. `directory` holds the canary file, `program` is the agent itself.
 pub fn run<W: Write>(
@@ -25,8 +25,10 @@ pub fn run<W: Write>(
     say(out, &Message::Hello(hello(&canaries)))?;
     let mut before = Census::take();
     for step in &plan.steps {
-        let argv: Vec<String> = step.argv.iter().map(|word| canaries.fill_in(word)).collect();
-        let mut seen = execute::step(plan, step, &argv);
+        let fill_in = |words: &[String]| words.iter().map(|word| canaries.fill_in(word)).collect::<Vec<_>>();
+        let neighbour = step.neighbour.as_deref().map(fill_in);
+        let step = &Step { argv: fill_in(&step.argv), neighbour, ..step.clone() };
+        let mut seen = execute::step(plan, step, &step.argv);
         seen.leftovers.extend(canaries.harm());
         if plan.watch == Watch::Machine {
             // Against the step before, so that only the culprit is blamed.

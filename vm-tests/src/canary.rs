@@ -19,6 +19,8 @@ pub struct Canaries {
     file: PathBuf,
     port: u16,
     socket: String,
+    /// What two neighbours know, and nobody else.
+    token: String,
     process: Child,
 }
 
@@ -43,15 +45,17 @@ impl Canaries {
         let (port, socket) = line.trim().split_once(' ').ok_or(io::ErrorKind::InvalidData)?;
         let port = port.parse().map_err(io::Error::other)?;
         let socket = socket.to_string();
-        Ok(Canaries { secret, file, port, socket, process })
+        let token = crate::random::hex(8)?;
+        Ok(Canaries { secret, file, port, socket, token, process })
     }
 
-    /// Replaces `{canary}`, `{pid}`, `{port}` and `{socket}`.
+    /// Replaces `{canary}`, `{pid}`, `{port}`, `{socket}` and `{token}`.
     pub fn fill_in(&self, word: &str) -> String {
         word.replace("{canary}", &self.file.to_string_lossy())
             .replace("{pid}", &self.process.id().to_string())
             .replace("{port}", &self.port.to_string())
             .replace("{socket}", &self.socket)
+            .replace("{token}", &self.token)
     }
 
     /// What has happened to them: nothing, unless a sandbox leaked.

@@ -70,7 +70,7 @@ impl Case {
     /// that needs a cgroup, and no guard.
     pub fn by_user(&self) -> Option<Case> {
         let name = &self.step.name;
-        let is_same = name.starts_with("capsule/") || name.starts_with("attack/");
+        let is_same = ["capsule/", "attack/", "neighbour/"].iter().any(|suite| name.starts_with(suite));
         is_same.then(|| Case { step: self.step.clone().by_user(), ..self.clone() })
     }
 

@@ -1,7 +1,7 @@
 //! Runs one step: spawn, feed, drain, wait with a deadline.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -45,6 +45,7 @@ pub fn step(plan: &Plan, step: &Step, argv: &[String]) -> Observation {
 }
 
 fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation> {
+    let neighbour = step.neighbour.as_ref().map(|argv| Neighbour::start(plan, step, argv)).transpose()?;
     let (report_read, report_write) = report_pipe()?;
     // A careless supervisor: the runner inherits a descriptor of a directory outside of the root.
     let careless = rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
@@ -64,6 +65,7 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     drop(silent);
 
     let mut leftovers = Vec::new();
+    leftovers.extend(neighbour.and_then(|neighbour| neighbour.end().err()));
     let stdout = collect("stdout", stdout, &mut leftovers);
     let stderr = collect("stderr", stderr, &mut leftovers);
     let report = collect("the report", report, &mut leftovers);
@@ -79,6 +81,60 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
         peeked,
         leftovers,
     })
+}
+
+/// A second run beside the step's own.
+struct Neighbour {
+    child: Child,
+    report: Receiver<Stream>,
+}
+
+/// How long a neighbour may take to come and to go.
+const NEIGHBOUR_LIMIT: Duration = Duration::from_secs(15);
+
+impl Neighbour {
+    /// Returns when it has said that it is ready.
+    fn start(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Neighbour> {
+        let (report_read, report_write) = report_pipe()?;
+        let mut command = command(plan, step, argv, &report_write);
+        command.stdin(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn()?;
+        drop(report_write);
+        let report = drain(Some(File::from(report_read)));
+        let (sender, first_line) = mpsc::channel();
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        thread::spawn(move || {
+            let mut line = String::new();
+            let mut stdout = BufReader::new(stdout);
+            // Without a line it is not ready, whatever the reason.
+            stdout.read_line(&mut line).ok();
+            sender.send(line).ok();
+            io::copy(&mut stdout, &mut io::sink())
+        });
+        let mut neighbour = Neighbour { child, report };
+        match first_line.recv_timeout(NEIGHBOUR_LIMIT) {
+            Ok(line) if !line.is_empty() => Ok(neighbour),
+            _ => {
+                neighbour.child.kill()?;
+                neighbour.child.wait()?;
+                let report = neighbour.report.recv_timeout(STREAM_GRACE).unwrap_or_default().text();
+                Err(io::Error::other(format!("the neighbour did not get ready: {report}")))
+            }
+        }
+    }
+
+    /// Its standard input ends, and so does it; by itself, or something was done to it.
+    fn end(mut self) -> Result<(), String> {
+        drop(self.child.stdin.take());
+        match wait(&mut self.child, NEIGHBOUR_LIMIT) {
+            Ok(End::Code(0)) => Ok(()),
+            Ok(end) => {
+                let report = self.report.recv_timeout(STREAM_GRACE).unwrap_or_default().text();
+                Err(format!("the neighbour ended with {end:?}: {report}"))
+            }
+            Err(cause) => Err(format!("the neighbour was not waited for: {cause}")),
+        }
+    }
 }
 
 /// What the cgroups that exist beside the machine's own have in these files.

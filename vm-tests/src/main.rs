@@ -17,7 +17,7 @@ use vm_tests::host;
 use vm_tests::kernel::Kernel;
 use vm_tests::mutant;
 use vm_tests::qemu::Accel;
-use vm_tests::suite::{attacks, capsule, guards, mutants, soak, verdicts};
+use vm_tests::suite::{attacks, capsule, guards, mutants, neighbours, soak, verdicts};
 use vm_tests::tally::Tally;
 
 /// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
@@ -66,8 +66,10 @@ fn cases(cli: &Cli) -> Vec<Case> {
     }
     if everything || cli.scope == Scope::Attacks {
         cases.extend(attacks::cases());
+        cases.extend(neighbours::cases());
         // What has no sandbox around it, or one with a hole in it, is for VMs only.
-        cases.extend(attacks::controls().into_iter().filter(|_| !cli.host));
+        let controls = attacks::controls().into_iter().chain(neighbours::controls());
+        cases.extend(controls.filter(|_| !cli.host));
     }
     if everything && !cli.host {
         cases.extend(soak::cases());

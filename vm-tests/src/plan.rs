@@ -40,10 +40,14 @@ pub struct Step {
     /// Options of the sandbox, for this step only.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Program and arguments. `{canary}`, `{pid}`, `{port}` and `{socket}` are replaced by the agent.
+    /// Program and arguments. `{canary}`, `{pid}`, `{port}`, `{socket}` and `{token}` are replaced by the agent.
     pub argv: Vec<String>,
     /// What the program reads on standard input.
     pub stdin: Stdin,
+    /// Program and arguments of a second run, made like this one, that is under way when this one starts: it says one
+    /// line when it is ready, and ends when its standard input does.
+    #[serde(default)]
+    pub neighbour: Option<Vec<String>>,
     /// What to read of the run's cgroup from outside while it runs.
     #[serde(default)]
     pub peek: Option<Peek>,
@@ -99,6 +103,7 @@ impl Step {
             options: Vec::new(),
             argv: argv.iter().map(|word| word.to_string()).collect(),
             stdin: Stdin::Empty,
+            neighbour: None,
             peek: None,
             limit_ms: STEP_LIMIT_MS,
         }

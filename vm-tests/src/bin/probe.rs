@@ -1,8 +1,9 @@
-//! The hostile program: `probe attack FAMILY/NAME CANARY PID PORT SOCKET`, or `probe verdict NAME [ARGUMENT]`.
+//! The hostile program: `probe attack FAMILY/NAME CANARY PID PORT SOCKET`, `probe verdict NAME [ARGUMENT]`, or
+//! `probe channel NAME plant|look TOKEN`.
 
 use std::process::ExitCode;
 
-use vm_tests::probe::{self, Target, verdict};
+use vm_tests::probe::{self, Target, channel, verdict};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -12,8 +13,11 @@ fn main() -> ExitCode {
             probe::attack(name, &Target::new(canary, pid, port, socket))
         }
         ["verdict", name, ref rest @ ..] => verdict::run(name, rest),
+        ["channel", name, side, token] => channel::run(name, side, token),
         _ => {
-            eprintln!("error: arguments are `attack NAME CANARY PID PORT SOCKET` or `verdict NAME`");
+            eprintln!(
+                "error: arguments are `attack NAME CANARY PID PORT SOCKET`, `verdict NAME` or `channel NAME SIDE TOKEN`"
+            );
             ExitCode::FAILURE
         }
     }

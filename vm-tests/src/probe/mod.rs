@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use rustix::process::WaitStatus;
 use serde::{Deserialize, Serialize};
 
+pub mod channel;
 pub mod files;
 pub mod judge;
 pub mod kernel;
@@ -101,8 +102,12 @@ pub fn attack(name: &str, target: &Target) -> ExitCode {
         eprintln!("error: `{name}` is no attack");
         return ExitCode::FAILURE;
     };
-    let finding = (attack.run)(target);
-    match serde_json::to_string(&finding) {
+    tell(&(attack.run)(target))
+}
+
+/// One line, and an exit code for people.
+fn tell(finding: &Finding) -> ExitCode {
+    match serde_json::to_string(finding) {
         Ok(line) => println!("{line}"),
         Err(cause) => eprintln!("error: {cause}"),
     }

@@ -4,6 +4,7 @@ pub mod attacks;
 pub mod capsule;
 pub mod guards;
 pub mod mutants;
+pub mod neighbours;
 pub mod soak;
 pub mod verdicts;
 

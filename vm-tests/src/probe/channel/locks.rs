@@ -1,0 +1,147 @@
+//! Locks: bits passed over a file that both can only read, or a device that both can write.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+
+use super::files::shared_file;
+use super::{Channel, Planted, Token, nothing, seen};
+use crate::probe::Finding;
+use crate::probe::sys::{self, Arg, Errno};
+
+/// The family.
+pub const CHANNELS: &[Channel] = &[
+    Channel { name: "flock", ids: &["FS-34"], plant: |_| hold(exe()?, flock), look: |_| try_flock() },
+    Channel {
+        name: "record-lock",
+        ids: &["FS-34"],
+        plant: |_| hold(exe()?, |file| lock(file, libc::F_SETLK, libc::F_RDLCK)),
+        look: |_| ask(exe(), libc::F_GETLK),
+    },
+    Channel {
+        name: "descriptor-lock",
+        ids: &["FS-34"],
+        plant: |_| hold(exe()?, |file| lock(file, libc::F_OFD_SETLK, libc::F_RDLCK)),
+        look: |_| ask(exe(), libc::F_OFD_GETLK),
+    },
+    Channel {
+        name: "namespace-lock",
+        ids: &["FS-34"],
+        plant: |_| hold(File::open("/proc/self/ns/user")?, |file| lock(file, libc::F_SETLK, libc::F_RDLCK)),
+        look: |_| ask(File::open("/proc/self/ns/user"), libc::F_GETLK),
+    },
+    Channel {
+        name: "device-lock",
+        ids: &["FS-34"],
+        plant: |_| hold(null()?, |file| lock(file, libc::F_SETLK, libc::F_WRLCK)),
+        look: |_| contend(null(), libc::F_SETLK),
+    },
+    Channel {
+        name: "device-descriptor-lock",
+        ids: &["FS-34"],
+        plant: |_| hold(null()?, |file| lock(file, libc::F_OFD_SETLK, libc::F_WRLCK)),
+        look: |_| contend(null(), libc::F_OFD_SETLK),
+    },
+    Channel { name: "lease", ids: &["FS-34"], plant: keep_open, look: |_| lease() },
+    Channel {
+        name: "lock-table",
+        ids: &["FS-34"],
+        plant: |_| hold(exe()?, |file| lock(file, libc::F_SETLK, libc::F_RDLCK)),
+        look: |_| read_lock_table(),
+    },
+];
+
+/// This program: bound into both runs from one place, or run twice without a sandbox, it is one inode.
+fn exe() -> io::Result<File> {
+    File::open(std::env::current_exe()?)
+}
+
+fn null() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null")
+}
+
+fn hold(file: File, take: impl FnOnce(&File) -> Result<i64, Errno>) -> io::Result<Planted> {
+    take(&file).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    // The lock goes with the file.
+    Ok(Box::new(move || drop(file)))
+}
+
+fn flock(file: &File) -> Result<i64, Errno> {
+    let how = libc::LOCK_EX | libc::LOCK_NB;
+    sys::call(libc::SYS_flock, &mut [Arg::N(file.as_raw_fd().into()), Arg::N(how.into())])
+}
+
+fn try_flock() -> Finding {
+    conflict("flock", exe().map(|file| flock(&file)))
+}
+
+/// `struct flock` over the whole file; the kernel writes into it for the asking commands.
+fn record(kind: i32) -> [u8; 32] {
+    let mut record = [0; 32];
+    record[..2].copy_from_slice(&(kind as i16).to_ne_bytes());
+    record
+}
+
+fn lock(file: &File, command: i32, kind: i32) -> Result<i64, Errno> {
+    let mut record = record(kind);
+    sys::call(
+        libc::SYS_fcntl,
+        &mut [Arg::N(file.as_raw_fd().into()), Arg::N(command.into()), Arg::W(&mut record)],
+    )
+}
+
+/// Takes the lock that the neighbour may have.
+fn contend(file: io::Result<File>, command: i32) -> Finding {
+    conflict("fcntl", file.map(|file| lock(&file, command, libc::F_WRLCK)))
+}
+
+/// A lock of somebody else shows as EAGAIN.
+fn conflict(what: &str, taken: io::Result<Result<i64, Errno>>) -> Finding {
+    match taken {
+        Ok(Ok(_)) => nothing(format!("{what}: the lock was free, or pretended")),
+        Ok(Err(Errno(libc::EAGAIN | libc::EACCES))) => seen(format!("{what}: locked by somebody else")),
+        Ok(Err(errno)) => nothing(format!("{what}: {errno}")),
+        Err(cause) => nothing(format!("{what}: {cause}")),
+    }
+}
+
+/// Whether a write lock would conflict: for that the file need not be writable.
+fn ask(file: io::Result<File>, command: i32) -> Finding {
+    let file = match file {
+        Ok(file) => file,
+        Err(cause) => return nothing(cause.to_string()),
+    };
+    let mut record = record(libc::F_WRLCK);
+    let mut args = [Arg::N(file.as_raw_fd().into()), Arg::N(command.into()), Arg::W(&mut record)];
+    match sys::call(libc::SYS_fcntl, &mut args) {
+        Err(errno) => nothing(format!("asking: {errno}")),
+        Ok(_) if record[..2] == (libc::F_UNLCK as i16).to_ne_bytes() => nothing("no lock"),
+        Ok(_) => seen("a lock of somebody else"),
+    }
+}
+
+fn keep_open(_: &Token) -> io::Result<Planted> {
+    let file = File::open(shared_file())?;
+    Ok(Box::new(move || drop(file)))
+}
+
+/// A write lease is refused while somebody else has the file open.
+fn lease() -> Finding {
+    let taken = File::open(shared_file()).map(|file| {
+        let (command, kind) = (libc::F_SETLEASE.into(), libc::F_WRLCK.into());
+        sys::call(libc::SYS_fcntl, &mut [Arg::N(file.as_raw_fd().into()), Arg::N(command), Arg::N(kind)])
+    });
+    match taken {
+        // EACCES: it is not our file, whoever has it open.
+        Ok(Err(Errno(libc::EACCES))) => nothing("F_SETLEASE: not our file"),
+        taken => conflict("F_SETLEASE", taken),
+    }
+}
+
+fn read_lock_table() -> Finding {
+    match fs::read_to_string("/proc/locks") {
+        Ok(table) if table.is_empty() => nothing("/proc/locks is empty"),
+        Ok(table) => seen(format!("{} lines in /proc/locks", table.lines().count())),
+        Err(cause) => nothing(format!("/proc/locks: {cause}")),
+    }
+}

@@ -1,0 +1,33 @@
+//! Two runs side by side: one plants a token in a channel, the other must not find it.
+
+use super::{PROBE, case};
+use crate::case::{Case, Expect};
+use crate::plan::Step;
+use crate::probe::Outcome;
+use crate::probe::channel::{Channel, channels};
+
+/// The suite: both in sandboxes, where nothing is seen.
+pub fn cases() -> Vec<Case> {
+    channels().map(|channel| pair("neighbour", channel, Step::sandbox, PROBE, Outcome::Blocked)).collect()
+}
+
+/// The controls: both without, where every channel carries.
+pub fn controls() -> Vec<Case> {
+    let probe = format!("{}/probe", crate::initramfs::PROBES);
+    channels()
+        .map(|channel| pair("control/neighbour", channel, Step::bare, &probe, Outcome::Escaped))
+        .collect()
+}
+
+fn pair(
+    suite: &str,
+    channel: &Channel,
+    place: fn(String, &[&str]) -> Step,
+    probe: &str,
+    expected: Outcome,
+) -> Case {
+    let side = |side| [probe, "channel", channel.name, side, "{token}"];
+    let mut step = place(format!("{suite}/{}", channel.name), &side("look"));
+    step.neighbour = Some(side("plant").map(str::to_string).into());
+    case(step, channel.ids, vec![Expect::Attack(expected)])
+}
