@@ -173,12 +173,15 @@ fn attach_proc(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<()
     Ok(())
 }
 
-/// /dev: device nodes of the host, each checked, in a directory that cannot be written.
+/// /dev, in a directory that cannot be written: device nodes of our own, or else the host's, each checked.
 fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(), Error> {
     let shut = MountAttributes::NO_SUID.and(MountAttributes::NO_EXEC).and(MountAttributes::READ_ONLY);
     let dev = scratch.tree(c"dev", shut, options, DEV)?;
     attach(&dev, root, c"dev", DEV)?;
     for (subject, (name, major, minor)) in (FIRST_DEVICE..).map(Subject::Target).zip(DEVICES) {
+        if scratch.has_devices {
+            break;
+        }
         let node = open_device(name, *major, *minor).map_err(at(Step::Devices, Call::Open, subject))?;
         let node = clone_tree(node.as_fd(), c"").map_err(at(Step::Devices, Call::OpenTree, subject))?;
         mount_on(&node, dev.as_fd(), name).map_err(at(Step::Devices, Call::MoveMount, subject))?;
@@ -264,6 +267,9 @@ fn is_on_top(root: &Fd) -> Result<bool, Error> {
 /// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
 struct Scratch {
     mount: Fd,
+    /// Whether it holds device nodes of its own. The host's are one file for all runs, and one that can be opened for
+    /// writing: a record lock on /dev/null (fcntl(2)) would be seen by every other run.
+    has_devices: bool,
 }
 
 impl Scratch {
@@ -280,13 +286,13 @@ impl Scratch {
         // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on the
         // directory of `--root` in the old tree, goes with the old tree.
         mount_on(&mount, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, TMP))?;
-        let scratch = Scratch { mount };
+        let mut scratch = Scratch { mount, has_devices: true };
         scratch.furnish(options)?;
         Ok(scratch)
     }
 
     /// What stands in it before the submission starts.
-    fn furnish(&self, options: &Options<'_>) -> Result<(), Error> {
+    fn furnish(&mut self, options: &Options<'_>) -> Result<(), Error> {
         for (name, mode, subject) in SCRATCH_DIRECTORIES {
             rustix::fs::mkdirat(&self.mount, *name, Mode::from_raw_mode(*mode)).map_err(at(
                 Step::Mounts,
@@ -303,8 +309,14 @@ impl Scratch {
         for (name, to) in DEVICE_LINKS {
             rustix::fs::symlinkat(*to, &dev, *name).map_err(at(Step::Devices, Call::Symlink, DEV))?;
         }
-        for (name, _, _) in DEVICES {
-            empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
+        for (name, major, minor) in DEVICES {
+            let (kind, mode) = (FileType::CharacterDevice, Mode::from_raw_mode(0o666));
+            let number = rustix::fs::makedev(*major, *minor);
+            if rustix::fs::mknodat(&dev, *name, kind, mode, number).is_err() {
+                // EPERM in a user namespace, or in a container: a place for the host's node.
+                self.has_devices = false;
+                empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
+            }
         }
         Ok(())
     }
