@@ -90,6 +90,8 @@ fn prepare_vm() -> io::Result<()> {
     sys::call(libc::SYS_msgget, &mut [Arg::N(OUTSIDE_KEY), Arg::N((libc::IPC_CREAT | 0o666).into())])
         .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
     set_thread_groups(&[Gid::from_raw(4), Gid::from_raw(6)])?;
+    // Where neighbours without a sandbox meet.
+    fs::create_dir_all("/dev/shm")?;
     // As systemd leaves every machine: a mount that is not made private shows up outside.
     mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC)?;
     let last_pid = 5000 + u64::from_str_radix(&random::hex(2)?, 16).unwrap_or(0) % 20_000;
