@@ -9,7 +9,6 @@ mod lint;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 use rustix::fs::FileType;
@@ -156,7 +155,7 @@ fn open_root(options: &Options) -> Result<Sysroot, Error> {
 /// Every regular file below `directories` that is a dynamic ELF file, sorted by directory and name.
 ///
 /// Links are not followed, and other file systems than the one a directory stands on are not entered.
-pub fn dynamic_files(objects: &Objects, directories: &[PathBuf]) -> Vec<Arc<Place>> {
+pub fn dynamic_files<'o>(objects: &'o Objects, directories: &[PathBuf]) -> Vec<&'o Place> {
     let mut paths = Vec::new();
     for directory in directories {
         let start = Path::new("/").join(directory);
@@ -194,7 +193,7 @@ enum Verdict {
     Skipped(String),
 }
 
-fn compare(tree: &Tree, file: &Arc<Place>) -> Result<Verdict, Error> {
+fn compare(tree: &Tree, file: &Place) -> Result<Verdict, Error> {
     let mut process = match tree.process(file) {
         Ok(process) => process,
         Err(no) => return Ok(Verdict::Skipped(reason(&no))),
@@ -231,7 +230,7 @@ fn our_answer(process: &mut Process) -> Answer {
     let told = |edge: &&Edge| edge.to != 0 && !is_filter_of_the_program(process, edge.to);
     let is_told = |missing: &&Missing| missing.by != 0 || missing.tag == NeededTag::Needed;
     let file = |edge: &Edge| process.loaded[edge.to].place.trail.file.clone();
-    let name = |missing: &Missing| process.name(missing.name).as_ref().to_owned();
+    let name = |missing: &Missing| process.name(missing.name).to_owned();
     Answer {
         files: process.edges.iter().filter(told).map(file).collect(),
         missing: process.missing.iter().filter(is_told).map(name).collect(),
@@ -243,7 +242,7 @@ fn our_answer(process: &mut Process) -> Answer {
 /// program itself is loaded, but not told.
 fn is_filter_of_the_program(process: &Process, index: usize) -> bool {
     let is_asked_for = |needed: &&Needed| {
-        process.edges.iter().any(|e| e.by == 0 && e.to == index && *process.name(e.name) == *needed.name)
+        process.edges.iter().any(|e| e.by == 0 && e.to == index && process.name(e.name) == needed.name)
     };
     let mut asked = process.loaded[0].facts().needed.iter().filter(is_asked_for);
     process.loaded[index].loader == Some(0)

@@ -38,7 +38,7 @@ pub enum MemberKind {
 }
 
 /// Why a member is in the closure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reason {
     /// The member that asked for it; `None` when a person did.
     pub by: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Reason {
 }
 
 /// The ways in which one file brings another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Why {
     /// Named on the command line or under `binaries` of a recipe.
     Requested,

@@ -50,6 +50,7 @@ pub mod runner;
 pub mod sbom;
 pub mod script;
 pub mod seccomp;
+mod shards;
 pub mod sizes;
 pub mod skeleton;
 pub mod slice;

@@ -6,13 +6,12 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::arch::{self, Arch, Cpu};
 use crate::closure::{Closure, Why};
-use crate::dlopen::{self, Wish};
+use crate::dlopen::Wish;
 use crate::elf::{Abi, ElfError, ElfFacts, NeededTag};
 use crate::loader::objects::{Content, Objects, Place};
 use crate::loader::{Attempt, Fatal, Missing, NoProcess, Preload, Process, Setting, Tree};
@@ -85,7 +84,7 @@ pub enum Root {
 const ITSELF: usize = 1;
 
 /// How many programs are traced before they are merged: few enough that their traces stay in the cache.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 128;
 
 /// The closure of `roots`: what each needs, in the order of the request, each followed breadth-first.
 pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
@@ -94,13 +93,23 @@ pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
     let world = World::new(&objects, options);
     let requested = roots.iter().map(|root| world.locate(root)).collect::<Result<Vec<_>, _>>()?;
     let mut merge = Merge::new(objects.names());
+    let mut traced = Vec::new();
     for some in requested.chunks(AT_ONCE) {
-        let traces: Vec<_> = some.par_iter().map(|path| world.trace_program(path)).collect();
-        for trace in traces {
-            trace?.into_iter().for_each(|one| merge.add(one));
-        }
+        let trace = || some.par_iter().map(|path| world.trace_program(path)).collect();
+        // While some are traced, those before them are merged.
+        let (next, merged) = rayon::join(trace, || merge_all(&mut merge, traced));
+        merged?;
+        traced = next;
     }
+    merge_all(&mut merge, traced)?;
     Ok(merge.into_closure())
+}
+
+fn merge_all(merge: &mut Merge, traces: Vec<Result<Vec<Use>, Error>>) -> Result<(), Error> {
+    for trace in traces {
+        trace?.into_iter().for_each(|one| merge.add(one));
+    }
+    Ok(())
 }
 
 /// Every path that the loader tries for `soname` in the closure of `roots`: once for each object that asks for it,
@@ -113,7 +122,7 @@ pub fn why_not(options: &Options, roots: &[Root], soname: &OsStr) -> Result<Vec<
     for root in roots {
         let path = world.locate(root)?;
         let place = world.open_program(&path, &[])?;
-        let Some(mut process) = start(&world.trees[0], &place, &[])? else { continue };
+        let Some(mut process) = start(&world.trees[0], place, &[])? else { continue };
         // What ended the walk is among the attempts of the name that ended it.
         let _ = process.load_all();
         let mut askers: Vec<usize> = (0..process.loaded.len())
@@ -198,14 +207,13 @@ impl<'a> World<'a> {
     }
 
     /// Everything that one requested program needs, itself first.
-    fn trace_program(&self, path: &Path) -> Result<Vec<Use>, Error> {
+    fn trace_program(&'a self, path: &Path) -> Result<Vec<Use<'a>>, Error> {
         let requested = self.open_program(path, &[])?;
-        let mut uses =
-            vec![Use { place: Arc::clone(&requested), by: None, claim: Claim::other(Why::Requested) }];
+        let mut uses = vec![Use { place: requested, by: None, claim: Claim::other(Why::Requested) }];
         let mut programs = vec![(requested, Vec::new())];
         while let Some((program, by)) = programs.pop() {
-            let Some(interpreters) = self.interpreters(&program, &by)? else {
-                self.trace_elf(&program, &by, &mut uses)?;
+            let Some(interpreters) = self.interpreters(program, &by)? else {
+                self.trace_elf(program, &by, &mut uses)?;
                 continue;
             };
             if by.len() >= script::MAX_NESTING {
@@ -215,14 +223,14 @@ impl<'a> World<'a> {
             for interpreter in interpreters {
                 let place = self.open_program(&interpreter, &chain)?;
                 let claim = Claim::other(Why::ScriptInterpreter);
-                uses.push(Use { place: Arc::clone(&place), by: Some(Arc::clone(&program)), claim });
+                uses.push(Use { place, by: Some(program), claim });
                 programs.push((place, chain.clone()));
             }
         }
         Ok(uses)
     }
 
-    fn open_program(&self, path: &Path, by: &[PathBuf]) -> Result<Arc<Place>, Error> {
+    fn open_program(&self, path: &Path, by: &[PathBuf]) -> Result<&'a Place, Error> {
         let failed = |errno| Error::Open { path: path.to_owned(), needed_by: by.to_vec(), errno };
         self.objects.open(path).map_err(failed)
     }
@@ -248,7 +256,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn trace_elf(&self, program: &Arc<Place>, by: &[PathBuf], uses: &mut Vec<Use>) -> Result<(), Error> {
+    fn trace_elf(&'a self, program: &'a Place, by: &[PathBuf], uses: &mut Vec<Use<'a>>) -> Result<(), Error> {
         let Content::Elf(facts) = &program.object.content else { return Ok(()) };
         self.check_machine(&program.trail.file, facts.abi)?;
         if facts.is_static() {
@@ -258,14 +266,14 @@ impl<'a> World<'a> {
             let chain = [std::slice::from_ref(&program.trail.file), by].concat();
             let place = self.open_program(Path::new(interpreter), &chain)?;
             let claim = Claim::other(Why::ElfInterpreter);
-            uses.push(Use { place, by: Some(Arc::clone(program)), claim });
+            uses.push(Use { place, by: Some(program), claim });
         }
         for tree in &self.trees {
             let Some(mut process) = start(tree, program, by)? else { continue };
             process.load_all().map_err(bad_library)?;
             let required = |missing: &&Missing| missing.tag != NeededTag::Auxiliary;
             if let Some(missing) = process.missing.iter().find(required) {
-                return Err(not_found(&process, missing.by, &process.name(missing.name)));
+                return Err(not_found(&process, missing.by, process.name(missing.name)));
             }
             uses.extend(edges(&process, 0));
             self.open_name_services(&mut process, uses);
@@ -276,7 +284,7 @@ impl<'a> World<'a> {
     }
 
     /// Loads the modules of the name services that libc opens; it passes over those that are not there.
-    fn open_name_services(&self, process: &mut Process, uses: &mut Vec<Use>) {
+    fn open_name_services<'w>(&self, process: &mut Process<'w>, uses: &mut Vec<Use<'w>>) {
         let is_libc = |facts: &ElfFacts| facts.soname.as_deref().is_some_and(|name| name == "libc.so.6");
         let mut objects = 0..process.loaded.len();
         let Some(libc) = objects.find(|&index| is_libc(process.loaded[index].facts())) else { return };
@@ -289,12 +297,12 @@ impl<'a> World<'a> {
     }
 
     /// Loads what the objects of a process open while they run; what that loads may open more.
-    fn open_wishes(&self, process: &mut Process, uses: &mut Vec<Use>) -> Result<(), Error> {
+    fn open_wishes<'w>(&self, process: &mut Process<'w>, uses: &mut Vec<Use<'w>>) -> Result<(), Error> {
         let mut by = 0;
         while by < process.loaded.len() {
-            for wish in dlopen::wishes(process.loaded[by].facts()) {
+            for wish in &process.loaded[by].place.object.wishes {
                 if wish.level <= self.options.dlopen {
-                    self.open_wish(process, by, &wish, uses)?;
+                    self.open_wish(process, by, wish, uses)?;
                 }
             }
             by += 1;
@@ -303,12 +311,12 @@ impl<'a> World<'a> {
     }
 
     /// Takes the first alternative that is there; only a required one has to be.
-    fn open_wish(
+    fn open_wish<'w>(
         &self,
-        process: &mut Process,
+        process: &mut Process<'w>,
         by: usize,
         wish: &Wish,
-        uses: &mut Vec<Use>,
+        uses: &mut Vec<Use<'w>>,
     ) -> Result<(), Error> {
         for soname in &wish.sonames {
             let why = Why::Dlopen { soname: soname.clone(), priority: wish.origin.clone() };
@@ -334,7 +342,7 @@ impl<'a> World<'a> {
 }
 
 /// The process of an ELF file; `None` where there is nothing for a loader to do.
-fn start<'w>(tree: &'w Tree<'w>, program: &Arc<Place>, by: &[PathBuf]) -> Result<Option<Process<'w>>, Error> {
+fn start<'w>(tree: &'w Tree<'w>, program: &Place, by: &[PathBuf]) -> Result<Option<Process<'w>>, Error> {
     let needed_by = || [std::slice::from_ref(&program.trail.file), by].concat();
     tree.process(program).map(Some).or_else(|no| match no {
         NoProcess::NotDynamic | NoProcess::UnknownMachine => Ok(None),
@@ -345,7 +353,12 @@ fn start<'w>(tree: &'w Tree<'w>, program: &Arc<Place>, by: &[PathBuf]) -> Result
 
 /// Loads what a program is audited by: the loader opens it before anything else, each in a name space of its own that
 /// shares nothing with the program (rtld-audit(7)), and goes on without what it cannot open.
-fn open_audits(tree: &Tree, program: &Arc<Place>, audits: &[OsString], uses: &mut Vec<Use>) {
+fn open_audits<'w>(
+    tree: &'w Tree<'w>,
+    program: &'w Place,
+    audits: &[OsString],
+    uses: &mut Vec<Use<'w>>,
+) {
     for name in audits {
         let Ok(Some(process)) = start(tree, program, &[]) else { return };
         let mut apart = process.apart();
@@ -353,13 +366,19 @@ fn open_audits(tree: &Tree, program: &Arc<Place>, audits: &[OsString], uses: &mu
         let first = uses.len();
         // It is the loader that asks, not the program.
         if open_library(&mut apart, ITSELF, name, why, uses) {
-            uses[first].by = Some(Arc::clone(program));
+            uses[first].by = Some(program);
         }
     }
 }
 
 /// Opens a library as dlopen(3) would; `why` is what it is there for. False when that is not possible.
-fn open_library(process: &mut Process, by: usize, soname: &OsStr, why: Why, uses: &mut Vec<Use>) -> bool {
+fn open_library<'w>(
+    process: &mut Process<'w>,
+    by: usize,
+    soname: &OsStr,
+    why: Why,
+    uses: &mut Vec<Use<'w>>,
+) -> bool {
     let (first, opened) = (process.edges.len(), uses.len());
     if !process.dlopen(by, soname) {
         return false;
@@ -370,10 +389,10 @@ fn open_library(process: &mut Process, by: usize, soname: &OsStr, why: Why, uses
 }
 
 /// The edges of a process from the one at `first`.
-fn edges(process: &Process, first: usize) -> impl Iterator<Item = Use> {
+fn edges<'p, 'w>(process: &'p Process<'w>, first: usize) -> impl Iterator<Item = Use<'w>> + use<'p, 'w> {
     process.edges[first..].iter().map(|edge| Use {
-        place: Arc::clone(edge.opened.as_ref().unwrap_or(&process.loaded[edge.to].place)),
-        by: Some(Arc::clone(&process.loaded[edge.by].place)),
+        place: edge.opened.unwrap_or(process.loaded[edge.to].place),
+        by: Some(process.loaded[edge.by].place),
         claim: Claim::Needed(edge.name, edge.rule),
     })
 }

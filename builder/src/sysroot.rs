@@ -3,19 +3,24 @@
 //! Every open goes through openat2(2) with `RESOLVE_IN_ROOT`: absolute symlinks and `..` mean the same as after a
 //! chroot(2) into the tree, whatever the tree holds. Nothing here looks at what a file contains.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::shards::Shards;
 
 /// The kernel's limit for symlinks in one lookup (path_resolution(7)); beyond it lookups fail with ELOOP.
 const MAX_LINKS: usize = 40;
+
+/// The kernel's limit for a path, with the NUL at its end (PATH_MAX). What a path leads to may be longer.
+const MAX_PATH: usize = 4096;
 
 /// How often a lookup that raced with a rename is tried.
 const RACES: usize = 128;
@@ -25,7 +30,10 @@ const RACES: usize = 128;
 pub struct Sysroot {
     fd: OwnedFd,
     path: PathBuf,
-    links: Mutex<HashMap<PathBuf, Option<OsString>>>,
+    /// What stands at a path, by the path's text: the text of a link, or `None` for anything else.
+    links: Shards<OsString, Option<OsString>>,
+    /// How the directory parts of paths lead to directories, by their text.
+    directories: Shards<OsString, Result<Arc<Trail>, Errno>>,
 }
 
 /// One symbolic link that a lookup went through.
@@ -61,7 +69,7 @@ impl Sysroot {
     /// Takes `path` as the root; fails when it is not a directory.
     pub fn new(path: &Path) -> io::Result<Self> {
         let fd = fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { fd, path: path.to_owned(), links: Mutex::default() })
+        Ok(Self { fd, path: path.to_owned(), links: Shards::default(), directories: Shards::default() })
     }
 
     /// The root's own path, for messages.
@@ -82,13 +90,33 @@ impl Sysroot {
     /// Opens a file for reading and tells how the path led to it.
     pub fn open_with_trail(&self, path: &Path) -> io::Result<(File, Trail)> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let has_no_parents = !path.components().any(|component| component == Component::ParentDir);
-        // Most paths have no link in them: then one call opens the file and proves that.
-        if has_no_parents && let Ok(fd) = self.openat_with(path, flags, ResolveFlags::NO_SYMLINKS) {
-            return Ok((fd.into(), Trail { links: Vec::new(), file: Path::new("/").join(path) }));
+        if path.as_os_str().len() >= MAX_PATH {
+            return Err(Errno::NAMETOOLONG.into());
+        }
+        // Most paths differ in their last component only, and most of these are no links: then what is known
+        // of the directory and one call, which proves that there is no link, do.
+        if let Some((directory, name)) = split(path) {
+            let above = self.directory(directory)?;
+            let file = above.file.join(name);
+            match self.openat_with(&file, flags, ResolveFlags::NO_SYMLINKS) {
+                Ok(fd) => return Ok((fd.into(), Trail { links: above.links.clone(), file })),
+                Err(Errno::LOOP) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
         let trail = self.trail(path)?;
         Ok((self.openat(&trail.file, flags)?.into(), trail))
+    }
+
+    /// How the directory part of a path leads to a directory. Remembered.
+    fn directory(&self, path: &OsStr) -> Result<Arc<Trail>, Errno> {
+        self.directories.get(path).unwrap_or_else(|| {
+            let mut trail = self.trail(Path::new(path)).map_err(|error| errno(&error));
+            if let Ok(trail) = &mut trail {
+                trail.links.iter_mut().for_each(|link| link.is_last = false);
+            }
+            self.directories.get_or_insert(path.to_owned(), || trail.map(Arc::new))
+        })
     }
 
     /// What stands at `path`, with all links followed inside the root.
@@ -146,7 +174,7 @@ impl Sysroot {
                     ahead.extend(reversed_components(Path::new(&target)));
                     links.push(Link { path: here, target, is_last });
                     if links.len() > MAX_LINKS {
-                        return Err(rustix::io::Errno::LOOP.into());
+                        return Err(Errno::LOOP.into());
                     }
                 }
             }
@@ -156,8 +184,8 @@ impl Sysroot {
 
     /// The text of the link at `path`, or `None` when something else stands there. Remembered.
     fn link_at(&self, path: &Path) -> io::Result<Option<OsString>> {
-        if let Some(known) = self.lock_links().get(path) {
-            return Ok(known.clone());
+        if let Some(known) = self.links.get(path.as_os_str()) {
+            return Ok(known);
         }
         let fd = self.openat(path, OFlags::PATH | OFlags::NOFOLLOW)?;
         let is_link = FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) == FileType::Symlink;
@@ -167,12 +195,7 @@ impl Sysroot {
         } else {
             None
         };
-        self.lock_links().insert(path.to_owned(), target.clone());
-        Ok(target)
-    }
-
-    fn lock_links(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Option<OsString>>> {
-        self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        Ok(self.links.get_or_insert(path.into(), || target))
     }
 
     fn openat(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -184,12 +207,26 @@ impl Sysroot {
         // A rename elsewhere can race with a `..` of ours (openat2(2)): ask again, but not for ever.
         for _ in 0..RACES {
             match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
-                Err(rustix::io::Errno::AGAIN) => {}
+                Err(Errno::AGAIN) => {}
                 other => return other,
             }
         }
-        Err(rustix::io::Errno::AGAIN)
+        Err(Errno::AGAIN)
     }
+}
+
+/// A path's directory part and its last component, where that is a name.
+fn split(path: &Path) -> Option<(&OsStr, &OsStr)> {
+    let bytes = path.as_os_str().as_bytes();
+    let slash = memchr::memrchr(b'/', bytes)?;
+    let (directory, name) = (&bytes[..slash], &bytes[slash + 1..]);
+    let is_name = !name.is_empty() && name != b"." && name != b"..";
+    is_name.then(|| (OsStr::from_bytes(directory), OsStr::from_bytes(name)))
+}
+
+/// The errno of an error that a system call gave.
+pub(crate) fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 enum Step {

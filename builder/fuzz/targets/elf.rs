@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let builder::loader::objects::Content::Elf(facts) = builder::loader::objects::classify(bytes) {
+    if let builder::loader::objects::Content::Elf(facts) = builder::loader::objects::classify(bytes, bytes) {
         builder::dlopen::wishes(&facts);
     }
     builder::elf::imports(bytes, b"dlopen");

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -79,7 +78,7 @@ pub fn lint(options: &Options) -> Result<Vec<Lint>, Error> {
     Ok(files.par_iter().flat_map_iter(|place| remarks(&tree, place)).collect())
 }
 
-fn remarks(tree: &Tree, place: &Arc<Place>) -> Vec<Lint> {
+fn remarks(tree: &Tree, place: &Place) -> Vec<Lint> {
     let Content::Elf(facts) = &place.object.content else { return Vec::new() };
     let mut kinds = run_path_remarks(facts, place.object.mode);
     if !dlopen::is_explained(facts) && imports_dlopen(tree, &place.path) {
@@ -116,13 +115,13 @@ fn imports_dlopen(tree: &Tree, path: &Path) -> bool {
 }
 
 /// The libraries that only ld.so.conf leads to.
-fn uncached(tree: &Tree, place: &Arc<Place>) -> Vec<LintKind> {
+fn uncached(tree: &Tree, place: &Place) -> Vec<LintKind> {
     let Ok(mut process) = tree.process(place) else { return Vec::new() };
     // A search that ends early has found what it has found.
     let _ = process.load_all();
     let by_conf = process.edges.iter().filter(|edge| edge.by == 0 && edge.rule == Rule::Conf);
     let kind = |edge: &crate::loader::Edge| LintKind::NoCache {
-        soname: process.name(edge.name).as_ref().to_owned(),
+        soname: process.name(edge.name).to_owned(),
         path: process.loaded[edge.to].path().to_owned(),
     };
     by_conf.map(kind).collect()

@@ -6,8 +6,10 @@
 use std::ffi::OsString;
 
 mod read;
+mod source;
 
 pub use read::{identify, imports, parse};
+pub use source::{Head, Source};
 
 /// The part of the header that decides whether a loader takes the file at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,6 +114,14 @@ pub enum ElfError {
     OutOfBounds {
         /// The thing that was to be read.
         what: &'static str,
+    },
+    /// The file system could not give the bytes.
+    #[error("{what} cannot be read: {}", crate::errno::name(*.errno))]
+    Unreadable {
+        /// The thing that was to be read.
+        what: &'static str,
+        /// What pread(2) said.
+        errno: rustix::io::Errno,
     },
     /// A size that no real file has.
     #[error("{what} is larger than {limit} bytes")]

@@ -4,7 +4,9 @@
 //! string that is not UTF-8, so only its header, program header and dynamic section readers are used; strings are
 //! read here, as bytes.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 
 use goblin::container::{Container, Ctx};
@@ -14,7 +16,7 @@ use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_NOTE, ProgramHeader};
 use goblin::elf::sym::{Sym, Symtab};
 
-use super::{Abi, Class, ElfError, ElfFacts, ElfKind, Needed, NeededTag};
+use super::{Abi, Class, ElfError, ElfFacts, ElfKind, Needed, NeededTag, Source};
 
 /// `DT_AUXILIARY` (glibc elf.h); goblin has no name for it.
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
@@ -31,23 +33,27 @@ const DYNAMIC_LIMIT: usize = 1 << 20;
 const INTERPRETER_LIMIT: usize = 4096;
 /// The longest string we read from the dynamic section; a run path may list many directories.
 const STRING_LIMIT: usize = 1 << 16;
+/// Longer than most strings: how much is read for one at first.
+const STRING_LENGTH: usize = 256;
+/// Strings that stand within so many bytes are read together.
+const NEAR: usize = 8 << 10;
 /// The largest note segment we read. Real ones are below 4 KiB.
 const NOTES_LIMIT: usize = 1 << 20;
 
 /// Class and machine, checked as far as the loader checks before it decides to skip a file of another machine.
-pub fn identify(bytes: &[u8]) -> Result<Abi, ElfError> {
-    header(bytes).map(|(header, class)| Abi { class, machine: header.e_machine })
+pub fn identify<S: Source + ?Sized>(source: &S) -> Result<Abi, ElfError> {
+    header(source).map(|(header, class)| Abi { class, machine: header.e_machine })
 }
 
-/// Reads all facts; `bytes` is the whole file.
-pub fn parse(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
-    let (header, class) = header(bytes)?;
+/// Reads all facts.
+pub fn parse<S: Source + ?Sized>(source: &S) -> Result<ElfFacts, ElfError> {
+    let (header, class) = header(source)?;
     let kind = match header.e_type {
         header::ET_EXEC => ElfKind::Executable,
         header::ET_DYN => ElfKind::Shared,
         other => return Err(ElfError::NotLoadable(other)),
     };
-    let image = Image::new(bytes, &header, class)?;
+    let image = Image::new(source, &header, class)?;
     let mut facts = ElfFacts {
         abi: Abi { class, machine: header.e_machine },
         kind,
@@ -90,8 +96,9 @@ pub fn imports(bytes: &[u8], name: &[u8]) -> bool {
 }
 
 /// The checks of glibc's `open_verify` that make a file fatal, in its order.
-fn header(bytes: &[u8]) -> Result<(Header, Class), ElfError> {
-    let ident = bytes.get(..header::SIZEOF_IDENT).ok_or(ElfError::TooShort)?;
+fn header<S: Source + ?Sized>(source: &S) -> Result<(Header, Class), ElfError> {
+    let start = source.bytes(0..source.length().min(goblin::elf64::header::SIZEOF_EHDR), "ELF header")?;
+    let ident = start.get(..header::SIZEOF_IDENT).ok_or(ElfError::TooShort)?;
     if &ident[..header::SELFMAG] != header::ELFMAG {
         return Err(ElfError::NoMagic);
     }
@@ -100,7 +107,7 @@ fn header(bytes: &[u8]) -> Result<(Header, Class), ElfError> {
         header::ELFCLASS64 => (Class::Elf64, goblin::elf64::header::SIZEOF_EHDR),
         _ => return Err(ElfError::Header("neither a 32-bit nor a 64-bit ELF file")),
     };
-    if bytes.len() < size {
+    if start.len() < size {
         return Err(ElfError::TooShort);
     }
     if !matches!(ident[header::EI_DATA], header::ELFDATA2LSB | header::ELFDATA2MSB) {
@@ -109,61 +116,67 @@ fn header(bytes: &[u8]) -> Result<(Header, Class), ElfError> {
     if ident[header::EI_VERSION] != header::EV_CURRENT {
         return Err(ElfError::Header("ELF file version ident does not match current one"));
     }
-    let header = Elf::parse_header(bytes).map_err(|_| ElfError::TooShort)?;
+    let header = Elf::parse_header(&start).map_err(|_| ElfError::TooShort)?;
     Ok((header, class))
 }
 
-/// A file's bytes together with what is needed to find one's way in them.
-struct Image<'a> {
-    bytes: &'a [u8],
+/// A file together with what is needed to find one's way in it.
+struct Image<'a, S: ?Sized> {
+    source: &'a S,
     segments: Vec<ProgramHeader>,
     ctx: Ctx,
 }
 
-impl<'a> Image<'a> {
-    fn new(bytes: &'a [u8], header: &Header, class: Class) -> Result<Self, ElfError> {
+impl<'a, S: Source + ?Sized> Image<'a, S> {
+    fn new(source: &'a S, header: &Header, class: Class) -> Result<Self, ElfError> {
+        const WHAT: &str = "program header table";
         let container = match class {
             Class::Elf32 => Container::Little,
             Class::Elf64 => Container::Big,
         };
         let endian = header.endianness().map_err(|_| ElfError::Header("unknown byte order"))?;
         let ctx = Ctx::new(container, endian);
-        let count = usize::from(header.e_phnum);
-        if count > 0 && usize::from(header.e_phentsize) != ProgramHeader::size(ctx) {
+        let (count, size) = (usize::from(header.e_phnum), ProgramHeader::size(ctx));
+        if count > 0 && usize::from(header.e_phentsize) != size {
             return Err(ElfError::Header("ELF file's phentsize not the expected size"));
         }
-        let outside = ElfError::OutOfBounds { what: "program header table" };
-        let offset = usize::try_from(header.e_phoff).map_err(|_| outside.clone())?;
-        let segments = ProgramHeader::parse(bytes, offset, count, ctx).map_err(|_| outside)?;
-        Ok(Self { bytes, segments, ctx })
+        let table = source.bytes(range(header.e_phoff, (count * size) as u64, WHAT)?, WHAT)?;
+        let segments =
+            ProgramHeader::parse(&table, 0, count, ctx).map_err(|_| ElfError::OutOfBounds { what: WHAT })?;
+        Ok(Self { source, segments, ctx })
     }
 
     fn interpreter(&self) -> Result<Option<OsString>, ElfError> {
         let Some(segment) = self.segments.iter().find(|s| s.p_type == PT_INTERP) else { return Ok(None) };
         let text = self.segment_bytes(segment, "program interpreter", INTERPRETER_LIMIT)?;
-        Ok(Some(until_nul(text).to_owned()))
+        Ok(Some(until_nul(&text).to_owned()))
     }
 
     fn dynamic(&self) -> Result<Option<Dynamic>, ElfError> {
         // Detached debug information has an empty one, which the loader passes over.
-        let is_dynamic = |s: &&ProgramHeader| s.p_type == PT_DYNAMIC && s.p_filesz > 0;
-        let Some(segment) = self.segments.iter().find(is_dynamic) else { return Ok(None) };
-        self.segment_bytes(segment, "dynamic section", DYNAMIC_LIMIT)?;
-        Dynamic::parse(self.bytes, &self.segments, self.ctx)
+        let is_dynamic = |s: &ProgramHeader| s.p_type == PT_DYNAMIC && s.p_filesz > 0;
+        let Some(at) = self.segments.iter().position(is_dynamic) else { return Ok(None) };
+        let bytes = self.segment_bytes(&self.segments[at], "dynamic section", DYNAMIC_LIMIT)?;
+        // goblin looks for the section in the whole file: it is shown one that has nothing else.
+        let mut segments = self.segments.clone();
+        segments.retain(|segment| segment.p_type != PT_DYNAMIC);
+        segments.push(ProgramHeader { p_offset: 0, ..self.segments[at].clone() });
+        Dynamic::parse(&bytes, &segments, self.ctx)
             .map_err(|_| ElfError::OutOfBounds { what: "dynamic section" })
     }
 
     fn read_dynamic(&self, dynamic: &Dynamic, facts: &mut ElfFacts) -> Result<(), ElfError> {
-        let strings = self.string_table(dynamic);
+        let strings = Strings::new(self.source, dynamic)?;
+        let needed = |entry: &Dyn, tag| Ok(Needed { name: strings.get(entry)?, tag });
         for entry in &dynamic.dyns {
             match entry.d_tag {
-                dynamic::DT_NEEDED => facts.needed.push(needed(strings, entry, NeededTag::Needed)?),
-                DT_FILTER => facts.needed.push(needed(strings, entry, NeededTag::Filter)?),
-                DT_AUXILIARY => facts.needed.push(needed(strings, entry, NeededTag::Auxiliary)?),
-                DT_AUDIT | DT_DEPAUDIT => facts.audits.extend(split(&string(strings, entry)?)),
-                dynamic::DT_SONAME => facts.soname = Some(string(strings, entry)?),
-                dynamic::DT_RPATH => facts.rpath = Some(string(strings, entry)?),
-                dynamic::DT_RUNPATH => facts.runpath = Some(string(strings, entry)?),
+                dynamic::DT_NEEDED => facts.needed.push(needed(entry, NeededTag::Needed)?),
+                DT_FILTER => facts.needed.push(needed(entry, NeededTag::Filter)?),
+                DT_AUXILIARY => facts.needed.push(needed(entry, NeededTag::Auxiliary)?),
+                DT_AUDIT | DT_DEPAUDIT => facts.audits.extend(split(&strings.get(entry)?)),
+                dynamic::DT_SONAME => facts.soname = Some(strings.get(entry)?),
+                dynamic::DT_RPATH => facts.rpath = Some(strings.get(entry)?),
+                dynamic::DT_RUNPATH => facts.runpath = Some(strings.get(entry)?),
                 dynamic::DT_FLAGS_1 => {
                     facts.no_default_lib = entry.d_val & dynamic::DF_1_NODEFLIB != 0;
                     facts.is_pie = entry.d_val & dynamic::DF_1_PIE != 0;
@@ -178,21 +191,12 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// From the string table's start to the end of the file; `DT_STRSZ` is not trusted because the loader ignores it.
-    ///
-    /// goblin says 0 where no segment maps its address: no string can be read then.
-    fn string_table(&self, dynamic: &Dynamic) -> &'a [u8] {
-        match dynamic.info.strtab {
-            0 => &[],
-            start => self.bytes.get(start..).unwrap_or_default(),
-        }
-    }
-
     fn dlopen_notes(&self) -> Result<Vec<Vec<u8>>, ElfError> {
         let mut found = Vec::new();
         for segment in self.segments.iter().filter(|s| s.p_type == PT_NOTE) {
             // A note segment that lies is not the loader's business: it would load the file.
-            let Ok(mut rest) = self.segment_bytes(segment, "note segment", NOTES_LIMIT) else { continue };
+            let Ok(bytes) = self.segment_bytes(segment, "note segment", NOTES_LIMIT) else { continue };
+            let mut rest = &*bytes;
             let align = if segment.p_align == 8 { 8 } else { 4 };
             while let Some((note, next)) = split_note(rest, align, self.ctx.le) {
                 if (note.name, note.kind) == DLOPEN_NOTE {
@@ -209,26 +213,79 @@ impl<'a> Image<'a> {
         segment: &ProgramHeader,
         what: &'static str,
         limit: usize,
-    ) -> Result<&'a [u8], ElfError> {
-        let outside = || ElfError::OutOfBounds { what };
-        let start = usize::try_from(segment.p_offset).map_err(|_| outside())?;
-        let size = usize::try_from(segment.p_filesz).map_err(|_| outside())?;
-        let end = start.checked_add(size).ok_or_else(outside)?;
-        let bytes = self.bytes.get(start..end).ok_or_else(outside)?;
-        if size > limit { Err(ElfError::TooLarge { what, limit }) } else { Ok(bytes) }
+    ) -> Result<Cow<'a, [u8]>, ElfError> {
+        let range = range(segment.p_offset, segment.p_filesz, what)?;
+        if range.end > self.source.length() {
+            return Err(ElfError::OutOfBounds { what });
+        }
+        if range.len() > limit {
+            Err(ElfError::TooLarge { what, limit })
+        } else {
+            self.source.bytes(range, what)
+        }
     }
 }
 
-fn needed(strings: &[u8], entry: &Dyn, tag: NeededTag) -> Result<Needed, ElfError> {
-    Ok(Needed { name: string(strings, entry)?, tag })
+/// The string table of the dynamic section, from its start to the end of the file; `DT_STRSZ` is not trusted
+/// because the loader ignores it.
+struct Strings<'a, S: ?Sized> {
+    source: &'a S,
+    /// goblin says 0 where no segment maps its address: no string can be read then.
+    start: usize,
+    /// Where `near` stands in the file.
+    near_start: usize,
+    /// The part of the table in which the wanted strings stand, where that is small: one read instead of many.
+    near: Cow<'a, [u8]>,
 }
 
-fn string(strings: &[u8], entry: &Dyn) -> Result<OsString, ElfError> {
-    let outside = ElfError::OutOfBounds { what: "string of the dynamic section" };
-    let start = usize::try_from(entry.d_val).map_err(|_| outside.clone())?;
-    let rest = strings.get(start..).ok_or(outside.clone())?;
-    let end = rest.iter().take(STRING_LIMIT).position(|&b| b == 0).ok_or(outside)?;
-    Ok(OsStr::from_bytes(&rest[..end]).to_owned())
+const STRINGS: &str = "string of the dynamic section";
+
+impl<'a, S: Source + ?Sized> Strings<'a, S> {
+    fn new(source: &'a S, dynamic: &Dynamic) -> Result<Self, ElfError> {
+        use dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
+        const WANTED: [u64; 8] =
+            [DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH, DT_FILTER, DT_AUXILIARY, DT_AUDIT, DT_DEPAUDIT];
+        let start = dynamic.info.strtab;
+        let wanted = || dynamic.dyns.iter().filter(|entry| WANTED.contains(&entry.d_tag));
+        let first = wanted().map(|entry| entry.d_val).min().unwrap_or_default();
+        let last = wanted().map(|entry| entry.d_val).max().unwrap_or_default();
+        let place = |offset: u64| usize::try_from(offset).ok()?.checked_add(start);
+        let (near_start, near) = match (place(first), place(last)) {
+            (Some(from), Some(to)) if to - from <= NEAR && to < source.length() => {
+                let end = source.length().min(to + STRING_LENGTH);
+                (from, source.bytes(from..end, STRINGS)?)
+            }
+            _ => (0, Cow::Borrowed(&[][..])),
+        };
+        Ok(Self { source, start, near_start, near })
+    }
+
+    fn get(&self, entry: &Dyn) -> Result<OsString, ElfError> {
+        const OUTSIDE: ElfError = ElfError::OutOfBounds { what: STRINGS };
+        let at = usize::try_from(entry.d_val).ok().and_then(|offset| offset.checked_add(self.start));
+        let at = at.filter(|at| self.start != 0 && *at < self.source.length()).ok_or(OUTSIDE)?;
+        let near = at.checked_sub(self.near_start).and_then(|at| self.near.get(at..)).unwrap_or_default();
+        if let Some(end) = memchr::memchr(0, near) {
+            return Ok(OsStr::from_bytes(&near[..end]).to_owned());
+        }
+        let mut length = STRING_LENGTH;
+        loop {
+            let end = self.source.length().min(at + length);
+            let text = self.source.bytes(at..end, STRINGS)?;
+            match memchr::memchr(0, &text) {
+                Some(nul) if nul < STRING_LIMIT => return Ok(OsStr::from_bytes(&text[..nul]).to_owned()),
+                None if end < self.source.length() && length < STRING_LIMIT => length *= 8,
+                _ => return Err(OUTSIDE),
+            }
+        }
+    }
+}
+
+fn range(start: u64, size: u64, what: &'static str) -> Result<Range<usize>, ElfError> {
+    let outside = || ElfError::OutOfBounds { what };
+    let start = usize::try_from(start).map_err(|_| outside())?;
+    let size = usize::try_from(size).map_err(|_| outside())?;
+    Ok(start..start.checked_add(size).ok_or_else(outside)?)
 }
 
 /// The elements of a list with colons, without the empty ones.

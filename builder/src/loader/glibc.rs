@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::cache::Cache;
 use super::process::{Loaded, Process, Tried, directory, try_glibc};
@@ -12,6 +13,7 @@ use super::{
     Flavour, Found, Journal, Loader, Outcome, PRELOAD_FILE, Preload, Rule, Setting, Unusable, conf, rodata,
 };
 use crate::arch::{Arch, Cpu};
+use crate::shards::Shards;
 use crate::sysroot::Sysroot;
 
 /// What a glibc loader knows about the tree it stands in.
@@ -27,6 +29,8 @@ pub struct Glibc {
     system_dirs: Vec<PathBuf>,
     /// What stands below each directory of a search, best first; the last one is the directory itself.
     subdirectories: Vec<Vec<u8>>,
+    /// Which of them each directory has.
+    directories: Shards<OsString, Arc<[PathBuf]>>,
     cache: Option<Cache>,
     /// Directories of ld.so.conf, used where there is no cache.
     conf_dirs: Vec<PathBuf>,
@@ -57,6 +61,7 @@ impl Glibc {
             lib: facts.lib.unwrap_or_else(|| arch.lib.as_bytes().to_vec()),
             system_dirs: system_dirs.into_iter().map(|dir| OsString::from_vec(dir).into()).collect(),
             subdirectories: subdirectories(arch, &setting.cpu, has_legacy_directories),
+            directories: Shards::default(),
             cache,
             conf_dirs,
             preloads: preload_names(&preloads),
@@ -126,16 +131,12 @@ impl Glibc {
         journal: &mut Journal,
     ) -> Result<Option<Found>, End> {
         for dir in list {
-            if !process.objects.is_dir(dir) {
+            let places = self.places(process, dir);
+            if places.is_empty() {
                 journal.note(&dir.join(name), rule, || Outcome::NoDirectory);
-                continue;
             }
-            for below in &self.subdirectories {
-                let place = join(dir, below);
-                if !below.is_empty() && !process.objects.is_dir(&place) {
-                    continue;
-                }
-                match try_glibc(process, &join(&place, name.as_bytes()), rule, journal)? {
+            for place in &*places {
+                match try_glibc(process, &join(place, name.as_bytes()), rule, journal)? {
                     Tried::Found(found) => return Ok(Some(found)),
                     Tried::Next => {}
                     Tried::EndOfList => return Ok(None),
@@ -143,6 +144,20 @@ impl Glibc {
             }
         }
         Ok(None)
+    }
+
+    /// The hardware directories that a directory has, and itself; nothing where it is none. Asked once.
+    fn places(&self, process: &Process, dir: &Path) -> Arc<[PathBuf]> {
+        let is_dir = |path: &Path| process.objects.sysroot().is_dir(path);
+        let look = || -> Arc<[PathBuf]> {
+            if !is_dir(dir) {
+                return Arc::new([]);
+            }
+            let all = self.subdirectories.iter().map(|below| (below, join(dir, below)));
+            all.filter(|(below, place)| below.is_empty() || is_dir(place)).map(|(_, place)| place).collect()
+        };
+        let known = self.directories.get(dir.as_os_str());
+        known.unwrap_or_else(|| self.directories.get_or_insert(dir.into(), look))
     }
 
     fn try_cache(
@@ -225,10 +240,10 @@ fn read(sysroot: &Sysroot, path: &Path) -> Option<Vec<u8>> {
 
 /// `fillin_rpath`: an empty element is the current directory, trailing slashes go, what was there before goes.
 fn split_run_path(text: &[u8], values: &Values) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = Vec::new();
+    let mut dirs: Vec<OsString> = Vec::new();
     // `decompose_rpath`: a run path that is empty as a whole is none.
     if text.is_empty() {
-        return dirs;
+        return Vec::new();
     }
     for element in text.split(|&b| b == b':') {
         let mut dir = tokens::expand(element, values);
@@ -238,12 +253,12 @@ fn split_run_path(text: &[u8], values: &Values) -> Vec<PathBuf> {
         if dir.is_empty() {
             dir.push(b'.');
         }
-        let dir = PathBuf::from(OsString::from_vec(dir));
+        let dir = OsString::from_vec(dir);
         if !dirs.contains(&dir) {
             dirs.push(dir);
         }
     }
-    dirs
+    dirs.into_iter().map(PathBuf::from).collect()
 }
 
 /// Joins as the loader does: textually, with one slash.

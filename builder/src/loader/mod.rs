@@ -13,14 +13,13 @@ pub mod names;
 pub mod objects;
 mod process;
 mod rodata;
+mod slots;
 mod tokens;
 pub mod tree;
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
 
 pub use glibc::Glibc;
 pub use musl::Musl;
@@ -30,14 +29,17 @@ pub use tree::{NoProcess, Tree};
 use crate::arch::{self, Arch, Cpu};
 use crate::elf::{Abi, ElfError};
 use names::NameId;
-use objects::{Objects, Place};
+use objects::{Objects, PlaceId};
+use slots::Slots;
 
 /// A loader of one tree: what it knows about the tree, and what it found there already.
 #[derive(Debug)]
 pub struct Loader {
     flavour: Flavour,
     /// Searches that nothing but the name decided; `None`: not found.
-    plain: RwLock<HashMap<NameId, Option<Found>>>,
+    plain: Slots<Option<Found>>,
+    /// Its own path, as a name that it answers to.
+    name: NameId,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl Loader {
         } else {
             Flavour::Glibc(Glibc::read(path, arch, objects.sysroot(), setting))
         };
-        Loader { flavour, plain: RwLock::default() }
+        Loader { flavour, plain: Slots::default(), name: objects.names().id(path.as_os_str()) }
     }
 
     /// `PT_INTERP` of the programs that it loads.
@@ -114,15 +116,14 @@ impl Loader {
         &self,
         process: &Process,
         by: usize,
-        id: NameId,
-        name: &OsStr,
+        name: NameId,
     ) -> Result<Option<Found>, (PathBuf, Unusable)> {
-        if let Some(known) = self.plain.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Ok(known.clone());
+        let slot = self.plain.slot(name.index());
+        if let Some(known) = slot.get() {
+            return Ok(*known);
         }
-        let found = self.search(process, by, name, &mut Journal::default())?;
-        self.plain.write().unwrap_or_else(PoisonError::into_inner).insert(id, found.clone());
-        Ok(found)
+        let found = self.search(process, by, process.name(name), &mut Journal::default())?;
+        Ok(*slot.get_or_init(|| found))
     }
 }
 
@@ -249,9 +250,9 @@ pub struct Fatal {
 }
 
 /// What a search found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Found {
-    place: Arc<Place>,
+    place: PlaceId,
     rule: Rule,
 }
 

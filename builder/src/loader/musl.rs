@@ -117,7 +117,7 @@ fn try_path(
     };
     journal.note(path, rule, || outcome.clone());
     match (outcome, opened) {
-        (Outcome::Found, Ok(place)) => Ok(Some(Found { place, rule })),
+        (Outcome::Found, Ok(place)) => Ok(Some(Found { place: place.id, rule })),
         (Outcome::Fatal(unusable), _) => Err((path.to_owned(), unusable)),
         _ => Ok(None),
     }

@@ -1,50 +1,68 @@
 //! Library names as small numbers: a search asks for the same few hundred names again and again.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::shards::Shards;
 
 /// A name that has been seen; equal ids are equal names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NameId(u32);
 
+/// What a search asks first about a name, kept in its number: nobody has to look at the text.
+const HAS_SLASH: u32 = 1 << 31;
+const HAS_TOKEN: u32 = 1 << 30;
+
 impl NameId {
     /// An index for tables.
     pub(super) fn index(self) -> usize {
-        self.0 as usize
+        (self.0 & !(HAS_SLASH | HAS_TOKEN)) as usize
+    }
+
+    /// It is a path.
+    pub(super) fn has_slash(self) -> bool {
+        self.0 & HAS_SLASH != 0
+    }
+
+    /// It has a `$`.
+    pub(super) fn has_token(self) -> bool {
+        self.0 & HAS_TOKEN != 0
     }
 }
 
 /// All names that were seen. Shared by all threads.
-#[derive(Default)]
-pub struct Names(RwLock<Table>);
+pub struct Names {
+    ids: Shards<Box<OsStr>, NameId>,
+    texts: boxcar::Vec<Box<OsStr>>,
+}
 
-#[derive(Default)]
-struct Table {
-    ids: HashMap<Arc<OsStr>, NameId>,
-    texts: Vec<Arc<OsStr>>,
+impl Default for Names {
+    fn default() -> Self {
+        let names = Names { ids: Shards::default(), texts: boxcar::Vec::new() };
+        names.id("".as_ref());
+        names
+    }
 }
 
 impl Names {
+    /// The empty name.
+    pub(super) const EMPTY: NameId = NameId(0);
+
     /// The id of a name, a new one when it has not been seen.
     pub fn id(&self, text: &OsStr) -> NameId {
-        if let Some(&id) = self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(text) {
-            return id;
-        }
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // A file's strings are bounded by its size, so 2^32 names would need more memory than the files have.
-        let next = NameId(table.texts.len() as u32);
-        let text: Arc<OsStr> = text.into();
-        let id = *table.ids.entry(Arc::clone(&text)).or_insert(next);
-        if id == next {
-            table.texts.push(text);
-        }
-        id
+        self.ids.get(text).unwrap_or_else(|| self.ids.get_or_insert(text.into(), || self.add(text)))
     }
 
     /// The name.
-    pub fn text(&self, id: NameId) -> Arc<OsStr> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).texts[id.index()])
+    pub fn text(&self, id: NameId) -> &OsStr {
+        &self.texts[id.index()]
+    }
+
+    fn add(&self, text: &OsStr) -> NameId {
+        let flag = |byte, flag| if text.as_bytes().contains(&byte) { flag } else { 0 };
+        // Files are read one after the other: 2^30 different names do not fit into the memory of any machine that
+        // could read them.
+        NameId(self.texts.push(text.into()) as u32 | flag(b'/', HAS_SLASH) | flag(b'$', HAS_TOKEN))
     }
 }
 
@@ -58,6 +76,20 @@ mod tests {
         let (a, b) = (names.id("a".as_ref()), names.id("b".as_ref()));
         assert_ne!(a, b);
         assert_eq!(names.id("a".as_ref()), a);
-        assert_eq!(&*names.text(b), "b");
+        assert_eq!(names.text(b), "b");
+        assert_eq!(names.id("".as_ref()), Names::EMPTY);
+    }
+
+    #[test]
+    fn an_id_tells_what_is_in_the_name() {
+        let names = Names::default();
+        let facts = |text: &str| {
+            let id = names.id(text.as_ref());
+            (id.has_slash(), id.has_token())
+        };
+        assert_eq!(facts("libc.so.6"), (false, false));
+        assert_eq!(facts("./libc.so.6"), (true, false));
+        assert_eq!(facts("$ORIGIN/x"), (true, true));
+        assert_eq!(facts("lib$PLATFORM"), (false, true));
     }
 }

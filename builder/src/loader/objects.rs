@@ -1,30 +1,36 @@
 //! Files as the loader sees them: opened once, parsed once, told apart by device and inode.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 
-use super::mapped;
 use super::names::{NameId, Names};
-use crate::elf::{self, Abi, ElfError, ElfFacts};
-use crate::sysroot::{Sysroot, Trail};
+use crate::dlopen::{self, Wish};
+use crate::elf::{self, Abi, ElfError, ElfFacts, Head, Source};
+use crate::shards::Shards;
+use crate::sysroot::{self, Sysroot, Trail};
 
 /// A path that leads to a file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Place {
+    pub(crate) id: PlaceId,
     /// The path as asked for.
     pub path: PathBuf,
     /// The links on the way, and where the file stands.
     pub trail: Trail,
+    /// `trail.file` by number: many paths can lead to one.
+    pub(crate) file: NameId,
     /// The file.
     pub object: Arc<Object>,
 }
+
+/// A place by number: no two places of the same [`Objects`] have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlaceId(u32);
 
 /// A file that could be opened. Whether it is usable depends on who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct Object {
     pub(super) needed: Vec<NameId>,
     /// `ElfFacts::soname`
     pub(super) soname: Option<NameId>,
+    /// What its notes, and our rules, say that it opens at run time.
+    pub wishes: Vec<Wish>,
 }
 
 /// Device and inode number.
@@ -71,14 +79,12 @@ pub const HEAD_BYTES: usize = 256;
 pub struct Objects<'a> {
     sysroot: &'a Sysroot,
     names: Names,
+    files: Names,
+    places: boxcar::Vec<Place>,
     /// By the path's text: paths compare by components, which takes longer.
-    by_path: Shards<OsString, Opened>,
+    by_path: Shards<OsString, Result<PlaceId, Errno>>,
     by_id: Shards<FileId, Arc<Object>>,
-    directories: Shards<OsString, bool>,
 }
-
-/// A place, or the errno that open(2) gave.
-pub type Opened = Result<Arc<Place>, rustix::io::Errno>;
 
 impl<'a> Objects<'a> {
     /// An empty memory for one tree.
@@ -86,9 +92,10 @@ impl<'a> Objects<'a> {
         Self {
             sysroot,
             names: Names::default(),
-            by_path: Shards::new(),
-            by_id: Shards::new(),
-            directories: Shards::new(),
+            files: Names::default(),
+            places: boxcar::Vec::new(),
+            by_path: Shards::default(),
+            by_id: Shards::default(),
         }
     }
 
@@ -102,91 +109,64 @@ impl<'a> Objects<'a> {
         &self.names
     }
 
-    /// Opens and reads the file at `path`, once.
-    pub fn open(&self, path: &Path) -> Opened {
-        if let Some(known) = self.by_path.get(path.as_os_str()) {
-            return known;
-        }
-        let opened = self
-            .read(path)
-            .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO));
-        self.by_path.insert(path.into(), opened.clone());
-        // Another thread may have been faster: all must use the same place.
-        self.by_path.get(path.as_os_str()).unwrap_or(opened)
+    /// A place that was opened.
+    pub(crate) fn place(&self, id: PlaceId) -> &Place {
+        &self.places[id.0 as usize]
     }
 
-    /// Whether a directory stands at `path`. Asked once.
-    pub fn is_dir(&self, path: &Path) -> bool {
-        self.directories.get(path.as_os_str()).unwrap_or_else(|| {
-            let answer = self.sysroot.is_dir(path);
-            self.directories.insert(path.into(), answer);
-            answer
+    /// Opens and reads the file at `path`, once; the errno is that of open(2).
+    pub fn open(&self, path: &Path) -> Result<&Place, Errno> {
+        let known = self.by_path.get(path.as_os_str());
+        known.unwrap_or_else(|| self.read(path)).map(|id| self.place(id))
+    }
+
+    fn read(&self, path: &Path) -> Result<PlaceId, Errno> {
+        let found = self.look(path);
+        // Another thread may have been faster: all must use the same place.
+        self.by_path.get_or_insert(path.into(), || {
+            let (trail, object) = found?;
+            let file = self.files.id(trail.file.as_os_str());
+            let make =
+                |index| Place { id: PlaceId(index as u32), path: path.to_owned(), trail, file, object };
+            Ok(PlaceId(self.places.push_with(make) as u32))
         })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Arc<Place>> {
-        let (file, trail) = self.sysroot.open_with_trail(path)?;
+    fn look(&self, path: &Path) -> Result<(Trail, Arc<Object>), Errno> {
+        let (file, trail) = self.sysroot.open_with_trail(path).map_err(|error| sysroot::errno(&error))?;
         let stat = rustix::fs::fstat(&file)?;
-        let id = (stat.st_dev, stat.st_ino);
-        let object = match self.by_id.get(&id) {
-            Some(known) => known,
-            None => self.read_object(&file, id, stat.st_mode)?,
-        };
-        Ok(Arc::new(Place { path: path.to_owned(), trail, object }))
+        let known = self.by_id.get(&(stat.st_dev, stat.st_ino));
+        Ok((trail, known.map_or_else(|| self.read_object(&file, &stat), Ok)?))
     }
 
-    fn read_object(&self, file: &File, id: FileId, mode: u32) -> io::Result<Arc<Object>> {
-        let content = match FileType::from_raw_mode(mode) {
-            FileType::RegularFile => mapped::with_bytes(file, classify)?,
+    fn read_object(&self, file: &File, stat: &Stat) -> Result<Arc<Object>, Errno> {
+        let content = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let head = Head::read(file, stat.st_size as u64)?;
+                classify(&head, head.page())
+            }
             FileType::Directory => Content::Directory,
             _ => Content::Special,
         };
-        let (mut needed, mut soname) = (Vec::new(), None);
+        let (mut needed, mut soname, mut wishes) = (Vec::new(), None, Vec::new());
         if let Content::Elf(facts) = &content {
             needed = facts.needed.iter().map(|needed| self.names.id(&needed.name)).collect();
             soname = facts.soname.as_ref().map(|name| self.names.id(name));
+            wishes = dlopen::wishes(facts);
         }
-        let object = Arc::new(Object { id, mode: mode & 0o7777, content, needed, soname });
-        self.by_id.insert(id, Arc::clone(&object));
+        let id = (stat.st_dev, stat.st_ino);
+        let mode = stat.st_mode & 0o7777;
+        let object = Arc::new(Object { id, mode, content, needed, soname, wishes });
         // Another thread may have been faster: all must use the same object.
-        Ok(self.by_id.get(&id).unwrap_or(object))
+        Ok(self.by_id.get_or_insert(id, || object))
     }
 }
 
-/// What a regular file holds; `bytes` is all of it.
-pub fn classify(bytes: &[u8]) -> Content {
-    match (elf::identify(bytes), elf::parse(bytes)) {
+/// What a regular file holds; `head` is its start.
+pub fn classify<S: Source + ?Sized>(source: &S, head: &[u8]) -> Content {
+    match (elf::identify(source), elf::parse(source)) {
         (_, Ok(facts)) => Content::Elf(facts),
         (Ok(abi), Err(error)) => Content::BadElf(abi, error),
-        (Err(error), _) => Content::NotElf { error, head: bytes[..bytes.len().min(HEAD_BYTES)].to_vec() },
-    }
-}
-
-/// A hash map in pieces, so that threads rarely wait for each other.
-struct Shards<K, V> {
-    hasher: RandomState,
-    maps: [RwLock<HashMap<K, V>>; 16],
-}
-
-impl<K: Hash + Eq, V: Clone> Shards<K, V> {
-    fn new() -> Self {
-        Self { hasher: RandomState::new(), maps: Default::default() }
-    }
-
-    fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    /// What was there first stays.
-    fn insert(&self, key: K, value: V) {
-        self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(value);
-    }
-
-    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
-        let hash = self.hasher.hash_one(key);
-        &self.maps[(hash >> 60) as usize]
+        (Err(error), _) => Content::NotElf { error, head: head[..head.len().min(HEAD_BYTES)].to_vec() },
     }
 }

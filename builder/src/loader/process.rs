@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::names::NameId;
+use super::names::{NameId, Names};
 use super::objects::{Content, Objects, Place};
 use super::{Fatal, Found, Journal, Loader, Outcome, Rule, Setting, Unusable};
 use crate::elf::{Abi, ElfFacts, NeededTag};
@@ -16,9 +16,9 @@ pub struct Process<'w> {
     pub(super) loader: Arc<Loader>,
     pub(super) setting: &'w Setting,
     /// In load order.
-    pub loaded: Vec<Loaded>,
+    pub loaded: Vec<Loaded<'w>>,
     /// Every dependency that was satisfied, in the order of the walk.
-    pub edges: Vec<Edge>,
+    pub edges: Vec<Edge<'w>>,
     /// Every dependency that was not.
     pub missing: Vec<Missing>,
     /// For each name the number of the object that answers to it, the first in load order; 0 is none.
@@ -33,9 +33,9 @@ pub struct Process<'w> {
 
 /// An object in the address space.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct Loaded<'w> {
     /// The path as opened, and the file. For the program, links are followed.
-    pub place: Arc<Place>,
+    pub place: &'w Place,
     /// The object that brought it in; an index into `loaded`.
     pub loader: Option<usize>,
     /// `DT_RPATH`, expanded.
@@ -48,7 +48,7 @@ pub struct Loaded {
 
 /// One satisfied dependency; `by` and `to` are indices into `loaded`.
 #[derive(Debug, Clone)]
-pub struct Edge {
+pub struct Edge<'w> {
     /// Who asked.
     pub by: usize,
     /// What it got.
@@ -58,7 +58,7 @@ pub struct Edge {
     /// The rule that found it.
     pub rule: Rule,
     /// The path that was opened, where one was: it can be another name of an object that is loaded already.
-    pub opened: Option<Arc<Place>>,
+    pub opened: Option<&'w Place>,
 }
 
 /// One dependency that no rule found.
@@ -72,9 +72,9 @@ pub struct Missing {
     pub tag: NeededTag,
 }
 
-impl Loaded {
+impl<'w> Loaded<'w> {
     /// What the file says; every loaded object has been checked to be ELF.
-    pub fn facts(&self) -> &ElfFacts {
+    pub fn facts(&self) -> &'w ElfFacts {
         match &self.place.object.content {
             Content::Elf(facts) => facts,
             _ => unreachable!("only ELF objects are loaded"),
@@ -82,7 +82,7 @@ impl Loaded {
     }
 
     /// The path as opened.
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &'w Path {
         &self.place.path
     }
 }
@@ -95,10 +95,10 @@ impl<'w> Process<'w> {
         objects: &'w Objects<'w>,
         loader: Arc<Loader>,
         setting: &'w Setting,
-        program: Arc<Place>,
-        itself: Arc<Place>,
+        program: &'w Place,
+        itself: &'w Place,
     ) -> Self {
-        let name = objects.names().id(loader.path().as_os_str());
+        let name = loader.name;
         let mut process = Self {
             objects,
             loader,
@@ -114,7 +114,7 @@ impl<'w> Process<'w> {
         process.push(itself, None);
         process.answer(name, 1);
         // glibc calls the program by the empty name.
-        process.answer(objects.names().id("".as_ref()), 0);
+        process.answer(Names::EMPTY, 0);
         process
     }
 
@@ -164,7 +164,7 @@ impl<'w> Process<'w> {
     }
 
     /// A name as text.
-    pub fn name(&self, name: NameId) -> Arc<OsStr> {
+    pub fn name(&self, name: NameId) -> &'w OsStr {
         self.objects.names().text(name)
     }
 
@@ -190,11 +190,9 @@ impl<'w> Process<'w> {
 
     fn load_needed(&mut self) -> Result<(), Fatal> {
         while let Some(&by) = self.walk.get(self.walked) {
-            let place = Arc::clone(&self.loaded[by].place);
-            if let Content::Elf(facts) = &place.object.content {
-                for (name, needed) in place.object.needed.iter().zip(&facts.needed) {
-                    self.load_one(by, *name, needed.tag)?;
-                }
+            let object = &self.loaded[by].place.object;
+            for (name, needed) in object.needed.iter().zip(&self.loaded[by].facts().needed) {
+                self.load_one(by, *name, needed.tag)?;
             }
             self.move_behind_walked(by);
         }
@@ -239,41 +237,40 @@ impl<'w> Process<'w> {
         if let Some(to) = self.answerer(raw) {
             return Ok(Some(self.note_known(by, to, raw)));
         }
-        let (id, name) = self.expanded(by, raw);
-        if let Some(to) = self.known(id, &name) {
+        let name = self.expanded(by, raw);
+        if let Some(to) = self.known(name) {
             return Ok(Some(self.note_known(by, to, raw)));
         }
-        let Some(Found { place, rule: found_by }) = self.search(by, id, &name)? else { return Ok(None) };
+        let Some(found) = self.search(by, name)? else { return Ok(None) };
+        let place = self.objects.place(found.place);
         // The program was mapped by the kernel: the loader does not know its inode.
         let is_same = |loaded: &Loaded| Arc::ptr_eq(&loaded.place.object, &place.object);
         let to = match self.loaded.iter().skip(1).position(is_same) {
             Some(index) => index + 1,
-            None => self.push(Arc::clone(&place), Some(by)),
+            None => self.push(place, Some(by)),
         };
-        self.answer(id, to);
-        self.edges.push(Edge { by, to, name: raw, rule: rule.unwrap_or(found_by), opened: Some(place) });
+        self.answer(name, to);
+        self.edges.push(Edge { by, to, name: raw, rule: rule.unwrap_or(found.rule), opened: Some(place) });
         Ok(Some(to))
     }
 
     /// The name with its tokens replaced.
-    fn expanded(&self, by: usize, raw: NameId) -> (NameId, Arc<OsStr>) {
-        let text = self.name(raw);
-        if !text.as_bytes().contains(&b'$') {
-            return (raw, text);
+    fn expanded(&self, by: usize, raw: NameId) -> NameId {
+        if !raw.has_token() {
+            return raw;
         }
-        let text = self.loader.expand_name(self, by, &text);
-        (self.objects.names().id(&text), text.into())
+        self.objects.names().id(&self.loader.expand_name(self, by, self.name(raw)))
     }
 
-    fn search(&self, by: usize, id: NameId, name: &OsStr) -> Result<Option<Found>, Fatal> {
+    fn search(&self, by: usize, name: NameId) -> Result<Option<Found>, Fatal> {
         let found = if self.is_plain(by) {
-            self.loader.search_plainly(self, by, id, name)
+            self.loader.search_plainly(self, by, name)
         } else {
-            self.loader.search(self, by, name, &mut Journal::default())
+            self.loader.search(self, by, self.name(name), &mut Journal::default())
         };
         found.map_err(|(path, unusable)| Fatal {
             by: self.loaded[by].path().to_owned(),
-            name: name.to_owned(),
+            name: self.name(name).to_owned(),
             path,
             unusable,
         })
@@ -286,14 +283,16 @@ impl<'w> Process<'w> {
     }
 
     /// The object that is loaded already, whatever the name says of it.
-    fn known(&self, id: NameId, name: &OsStr) -> Option<usize> {
-        if self.loader.is_musl() && super::musl::is_itself(name) {
+    fn known(&self, name: NameId) -> Option<usize> {
+        if self.loader.is_musl() && super::musl::is_itself(self.name(name)) {
             return Some(1);
         }
-        let is_path = name.as_bytes().contains(&b'/');
-        let opened_as = |loaded: &Loaded| loaded.path().as_os_str() == name;
-        let by_path = || self.loaded.iter().skip(1).position(opened_as).map(|index| index + 1);
-        self.answerer(id).or_else(|| by_path().filter(|_| is_path))
+        self.answerer(name).or_else(|| if name.has_slash() { self.opened_as(self.name(name)) } else { None })
+    }
+
+    fn opened_as(&self, path: &OsStr) -> Option<usize> {
+        let is_same = |loaded: &Loaded| loaded.path().as_os_str() == path;
+        self.loaded.iter().skip(1).position(is_same).map(|index| index + 1)
     }
 
     /// The object that has the name, by a search or by its SONAME.
@@ -312,7 +311,7 @@ impl<'w> Process<'w> {
         }
     }
 
-    fn push(&mut self, place: Arc<Place>, by: Option<usize>) -> usize {
+    fn push(&mut self, place: &'w Place, by: Option<usize>) -> usize {
         let soname = place.object.soname;
         let mut loaded = Loaded { place, loader: by, rpath: vec![], runpath: vec![], bequeaths: false };
         loaded.rpath = self.loader.run_path(self.setting, &loaded, loaded.facts().rpath.as_deref());
@@ -371,7 +370,7 @@ pub(super) fn try_glibc(
     };
     journal.note(path, rule, || outcome.clone());
     match (outcome, opened) {
-        (Outcome::Found, Ok(place)) => Ok(Tried::Found(Found { place, rule })),
+        (Outcome::Found, Ok(place)) => Ok(Tried::Found(Found { place: place.id, rule })),
         (Outcome::Fatal(unusable), _) => Err((path.to_owned(), unusable)),
         (Outcome::Errno(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS), _) => Ok(Tried::Next),
         (Outcome::Errno(_), _) => Ok(Tried::EndOfList),

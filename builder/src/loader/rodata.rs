@@ -48,7 +48,7 @@ fn version(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 fn find_all<'a>(bytes: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    bytes.windows(pattern.len()).enumerate().filter(move |(_, w)| *w == pattern).map(|(at, _)| at)
+    memchr::memmem::find_iter(bytes, pattern)
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The loaders of one tree under one setting, each read once.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::objects::{Content, Objects, Place};
+use super::objects::{Content, Objects, Place, PlaceId};
 use super::{Loader, Process, Setting};
 use crate::arch::Arch;
 use crate::elf::{ElfFacts, ElfKind};
+use crate::shards::Shards;
 
 /// Starts processes. Shared by all threads.
 pub struct Tree<'a> {
@@ -18,7 +18,7 @@ pub struct Tree<'a> {
     pub objects: &'a Objects<'a>,
     /// What the searches depend on.
     pub setting: Setting,
-    loaders: Mutex<HashMap<PathBuf, Arc<Loader>>>,
+    loaders: Shards<PlaceId, Arc<Loader>>,
 }
 
 /// Why a program has no process.
@@ -45,13 +45,13 @@ pub enum NoProcess {
 impl<'a> Tree<'a> {
     /// A tree whose loaders have not been read yet.
     pub fn new(objects: &'a Objects<'a>, setting: Setting) -> Self {
-        Self { objects, setting, loaders: Mutex::default() }
+        Self { objects, setting, loaders: Shards::default() }
     }
 
     /// The process of the program at a place; nothing but the program and its loader is loaded.
     ///
     /// A library has a process too: that of a program which does nothing but load it.
-    pub fn process(&self, program: &Arc<Place>) -> Result<Process<'_>, NoProcess> {
+    pub fn process(&self, program: &Place) -> Result<Process<'_>, NoProcess> {
         let Content::Elf(facts) = &program.object.content else { return Err(NoProcess::NotDynamic) };
         if !facts.has_dynamic_section || is_static(facts) {
             return Err(NoProcess::NotDynamic);
@@ -63,16 +63,15 @@ impl<'a> Tree<'a> {
         if !matches!(itself.object.content, Content::Elf(_)) {
             return Err(NoProcess::BadLoader { path: interpreter });
         }
-        let loader = self.loader(&interpreter, arch);
+        let loader = self.loader(itself, arch);
         // /proc/self/exe tells where the program stands with all links followed.
         let program = self.objects.open(&program.trail.file).map_err(no_loader)?;
         Ok(Process::start(self.objects, loader, &self.setting, program, itself))
     }
 
-    fn loader(&self, path: &Path, arch: &'static Arch) -> Arc<Loader> {
-        let mut loaders = self.loaders.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || Arc::new(Loader::read(path, arch, self.objects, &self.setting));
-        Arc::clone(loaders.entry(path.to_owned()).or_insert_with(read))
+    fn loader(&self, itself: &Place, arch: &'static Arch) -> Arc<Loader> {
+        let read = || Arc::new(Loader::read(&itself.path, arch, self.objects, &self.setting));
+        self.loaders.get(&itself.id).unwrap_or_else(|| self.loaders.get_or_insert(itself.id, read))
     }
 }
 

@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::closure::{Closure, Member, MemberKind, Reason, Why};
 use crate::loader::Rule;
 use crate::loader::names::{NameId, Names};
-use crate::loader::objects::Place;
+use crate::loader::objects::{Place, PlaceId};
 
 /// One path that something asks for.
-pub(super) struct Use {
-    pub place: Arc<Place>,
-    pub by: Option<Arc<Place>>,
+pub(super) struct Use<'w> {
+    pub place: &'w Place,
+    pub by: Option<&'w Place>,
     pub claim: Claim,
 }
 
@@ -33,7 +34,7 @@ impl Claim {
     fn into_why(self, names: &Names) -> Why {
         match self {
             Claim::Needed(soname, rule) => {
-                Why::Needed { soname: names.text(soname).as_ref().to_owned(), rule: rule.to_string() }
+                Why::Needed { soname: names.text(soname).to_owned(), rule: rule.to_string() }
             }
             Claim::Other(why) => *why,
         }
@@ -44,22 +45,36 @@ impl Claim {
 pub(super) struct Merge<'a> {
     names: &'a Names,
     members: Vec<Member>,
-    /// By the path's text.
-    places: HashMap<OsString, usize>,
+    /// Members by the number of their file, for those that were asked for.
+    files: HashMap<NameId, usize, RandomState>,
+    /// Members by the path's text.
+    paths: HashMap<OsString, usize, RandomState>,
     /// Dependencies that are in already: asker, name and place.
-    known: HashSet<(Address, NameId, Address)>,
-    /// Members that have a dependency among their reasons already: member, asker and name.
-    told: HashSet<(usize, Address, NameId)>,
+    known: HashSet<(NameId, NameId, PlaceId), RandomState>,
+    /// What a member's reasons say already.
+    told: HashSet<(usize, Short), RandomState>,
 }
 
-/// Askers and places are compared by address; `Objects` keeps each of them once, and alive.
-type Address = usize;
+/// A reason without a text for what there is most of.
+#[derive(PartialEq, Eq, Hash)]
+enum Short {
+    /// A dependency: asker and name.
+    Needed(NameId, NameId),
+    /// Anything else.
+    Other(Reason),
+}
 
 impl<'a> Merge<'a> {
     /// Nothing yet. `names` are those of the claims.
     pub fn new(names: &'a Names) -> Self {
-        let (members, places) = (Vec::new(), HashMap::new());
-        Self { names, members, places, known: HashSet::new(), told: HashSet::new() }
+        Self {
+            names,
+            members: Vec::new(),
+            files: HashMap::default(),
+            paths: HashMap::default(),
+            known: HashSet::default(),
+            told: HashSet::default(),
+        }
     }
 
     /// Everything that was added, in the order in which it came.
@@ -72,50 +87,75 @@ impl<'a> Merge<'a> {
     /// The asker's reason belongs to the path asked for; behind a link stands [`Why::LinkTarget`].
     pub fn add(&mut self, one: Use) {
         let place = one.place;
-        let dependency = match (&one.claim, &one.by) {
-            (Claim::Needed(name, _), Some(by)) => Some((Arc::as_ptr(by).addr(), *name)),
+        let short = match (&one.claim, one.by) {
+            (Claim::Needed(name, _), Some(by)) => Some((by.file, *name)),
             _ => None,
         };
         // Most programs of a closure have the same dependencies: they are told apart without a look at any text.
-        if let Some((by, name)) = dependency
-            && !self.known.insert((by, name, Arc::as_ptr(&place).addr()))
+        if let Some((by, name)) = short
+            && !self.known.insert((by, name, place.id))
         {
             return;
         }
         let by = one.by.map(|asker| asker.trail.file.clone());
-        let mut reason = (Reason { by, why: one.claim.into_why(self.names) }, dependency);
+        let reason = Reason { by, why: one.claim.into_why(self.names) };
+        let short = |reason: &Reason| match short {
+            Some((by, name)) => Short::Needed(by, name),
+            None => Short::Other(reason.clone()),
+        };
+        let mut last_link: Option<&Path> = None;
         for link in &place.trail.links {
-            let member = self.member(&link.path, || MemberKind::Symlink { target: link.target.clone() });
-            if link.is_last {
-                let behind = Reason { by: Some(link.path.clone()), why: Why::LinkTarget };
-                let (reason, dependency) = std::mem::replace(&mut reason, (behind, None));
-                self.tell(member, reason, dependency);
-            } else if self.members[member].reasons.is_empty() {
+            let member = self.at(&link.path, || MemberKind::Symlink { target: link.target.clone() });
+            match last_link {
+                Some(before) if link.is_last => self.tell_target(member, before),
+                _ if link.is_last => self.tell(member, &reason, short(&reason)),
                 // Among the directories of a path: everything below it would be a reason, the first is enough.
-                self.members[member].reasons.push(reason.0.clone());
+                _ if self.members[member].reasons.is_empty() => {
+                    let target = last_link.map(behind);
+                    self.members[member].reasons.push(target.unwrap_or_else(|| reason.clone()));
+                }
+                _ => {}
             }
+            last_link = if link.is_last { Some(&link.path) } else { last_link };
         }
-        let member = self.member(&place.trail.file, || MemberKind::File);
-        self.tell(member, reason.0, reason.1);
+        let member = self.file(place);
+        match last_link {
+            Some(link) => self.tell_target(member, link),
+            None => self.tell(member, &reason, short(&reason)),
+        }
     }
 
-    fn member(&mut self, path: &Path, kind: impl FnOnce() -> MemberKind) -> usize {
-        if let Some(&index) = self.places.get(path.as_os_str()) {
+    fn tell_target(&mut self, member: usize, link: &Path) {
+        let reason = behind(link);
+        self.tell(member, &reason, Short::Other(reason.clone()));
+    }
+
+    fn tell(&mut self, member: usize, reason: &Reason, short: Short) {
+        if self.told.insert((member, short)) {
+            self.members[member].reasons.push(reason.clone());
+        }
+    }
+
+    fn file(&mut self, place: &Place) -> usize {
+        if let Some(&index) = self.files.get(&place.file) {
             return index;
         }
-        self.places.insert(path.into(), self.members.len());
+        let index = self.at(&place.trail.file, || MemberKind::File);
+        self.files.insert(place.file, index);
+        index
+    }
+
+    fn at(&mut self, path: &Path, kind: impl FnOnce() -> MemberKind) -> usize {
+        if let Some(&index) = self.paths.get(path.as_os_str()) {
+            return index;
+        }
+        self.paths.insert(path.into(), self.members.len());
         self.members.push(Member { path: path.to_owned(), kind: kind(), reasons: Vec::new() });
         self.members.len() - 1
     }
+}
 
-    fn tell(&mut self, member: usize, reason: Reason, dependency: Option<(Address, NameId)>) {
-        let reasons = &mut self.members[member].reasons;
-        let is_new = match dependency {
-            Some((by, name)) => self.told.insert((member, by, name)),
-            None => !reasons.contains(&reason),
-        };
-        if is_new {
-            reasons.push(reason);
-        }
-    }
+/// Why something is there that a link leads to.
+fn behind(link: &Path) -> Reason {
+    Reason { by: Some(link.to_owned()), why: Why::LinkTarget }
 }
