@@ -48,7 +48,7 @@ soak *arguments: (_packages image_packages) (build "rootfs")
     cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}
 
 # Measure beside the peers: `just bench run`, `just bench limits`.
-bench what="run" *arguments: (_packages "bubblewrap pax-utils") _capsule
+bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ what }}" in

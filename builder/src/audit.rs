@@ -8,16 +8,15 @@ mod answer;
 mod lint;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
-use rustix::fs::FileType;
+use std::path::PathBuf;
 
 use crate::arch::Cpu;
 use crate::elf::{Needed, NeededTag};
-use crate::loader::objects::{Content, Object, Objects, Place};
+use crate::loader::objects::{Objects, Place};
+use crate::loader::walk::dynamic_files;
 use crate::loader::{Edge, Missing, NoProcess, Preload, Process, Setting, Tree};
 use crate::sysroot::Sysroot;
+use rayon::prelude::*;
 
 pub use answer::Answer;
 pub use lint::{Lint, LintKind, lint};
@@ -150,41 +149,6 @@ fn open_root(options: &Options) -> Result<Sysroot, Error> {
         path: options.root.clone(),
         errno: rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO),
     })
-}
-
-/// Every regular file below `directories` that is a dynamic ELF file, sorted by directory and name.
-///
-/// Links are not followed, and other file systems than the one a directory stands on are not entered.
-pub fn dynamic_files<'o>(objects: &'o Objects, directories: &[PathBuf]) -> Vec<&'o Place> {
-    let mut paths = Vec::new();
-    for directory in directories {
-        let start = Path::new("/").join(directory);
-        let device = objects.sysroot().stat(&start).map(|stat| stat.st_dev).ok();
-        walk(objects.sysroot(), &start, device, &mut paths);
-    }
-    let open = |path: PathBuf| {
-        let place = objects.open(&path).ok()?;
-        is_dynamic(&place.object).then_some(place)
-    };
-    paths.into_par_iter().filter_map(open).collect()
-}
-
-fn walk(sysroot: &Sysroot, directory: &Path, device: Option<u64>, files: &mut Vec<PathBuf>) {
-    // A directory that cannot be read holds nothing that we could compare.
-    for entry in sysroot.list(directory).unwrap_or_default() {
-        let path = directory.join(&entry.name);
-        match entry.kind {
-            FileType::RegularFile => files.push(path),
-            FileType::Directory if sysroot.stat(&path).is_ok_and(|stat| Some(stat.st_dev) == device) => {
-                walk(sysroot, &path, device, files);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_dynamic(object: &Object) -> bool {
-    matches!(&object.content, Content::Elf(facts) if facts.has_dynamic_section)
 }
 
 enum Verdict {

@@ -22,6 +22,7 @@ use crate::pattern::Pattern;
 use crate::recipe::{Allowance, Asked, Data, Guard, Loading, Mistake, Place, Recipe};
 use crate::request::{self, Build, Explain, ExplainForm, Image, Question, Request, Run, RunWhat, Trace};
 use crate::resolve::Options;
+use crate::resolve::Root;
 use crate::seccomp::CompileRequest;
 use crate::staging::Existing;
 
@@ -53,6 +54,9 @@ enum Command {
         /// After
         other: PathBuf,
     },
+    /// List every file that is needed to start programs or to load libraries, one path a line; a directory stands
+    /// for all dynamic ELF files in it. Exit 1, and say why, when something is missing
+    Closure(ClosureArgs),
     /// Compare our answer for every dynamic ELF file of a root with that of the root's own loader
     Audit {
         /// The tree
@@ -236,6 +240,18 @@ struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+struct ClosureArgs {
+    /// Programs, libraries and directories; bare names are looked up on PATH inside the sysroot
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Look in another tree, without following any link out of it
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    sysroot: PathBuf,
+    #[command(flatten)]
+    loading: LoadingArgs,
+}
+
+#[derive(Debug, Args)]
 struct RunArgs {
     /// The bundle
     bundle: PathBuf,
@@ -329,6 +345,7 @@ impl Command {
             Command::Explain(args) => Request::Explain(args.into_question()?),
             Command::Verify { bundle } => Request::Verify { bundle },
             Command::Diff { one, other } => Request::Diff { one, other },
+            Command::Closure(args) => args.into_request()?,
             Command::Audit { root, lint, directories } => {
                 let whole = audit::Options::default().directories;
                 let directories = if directories.is_empty() { whole } else { directories };
@@ -382,6 +399,18 @@ impl ExplainArgs {
             (None, None, None) => Question::All(self.format),
         };
         Ok(Explain { bundle: self.bundle, question })
+    }
+}
+
+impl ClosureArgs {
+    fn into_request(self) -> Result<Request, Error> {
+        let root = |path: &PathBuf| match is_bare(path) {
+            true => Ok(Root::Name(path.into())),
+            false => absolute(path).map(Root::Path),
+        };
+        let roots = self.paths.iter().map(root).collect::<Result<_, _>>()?;
+        let options = Loading::from(self.loading).options(absolute(&self.sysroot)?);
+        Ok(Request::Closure { options, roots })
     }
 }
 
@@ -453,12 +482,14 @@ fn names(list: Vec<String>, case: Case) -> Result<Vec<Asked<NamePattern>>, Error
 
 /// A bare name stays one; a path becomes absolute, as a shell's user means it.
 fn binary_name(binary: &Path) -> Result<String, Error> {
-    let path = match binary.components().count() {
-        1 if !binary.has_root() && !binary.starts_with(".") => binary.to_path_buf(),
-        _ => absolute(binary)?,
-    };
+    let path = if is_bare(binary) { binary.to_path_buf() } else { absolute(binary)? };
     let unfit = || Error::Unfit { path: binary.to_path_buf(), unfit: crate::image_path::Unfit::NotText };
     path.to_str().map(str::to_owned).ok_or_else(unfit)
+}
+
+/// `bash`, not `./bash` or `bin/bash`.
+fn is_bare(path: &Path) -> bool {
+    path.components().count() == 1 && !path.has_root() && !path.starts_with(".") && !path.starts_with("..")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -37,6 +37,13 @@ pub enum Request {
         /// After.
         other: PathBuf,
     },
+    /// `capsule closure`
+    Closure {
+        /// In which tree, and how.
+        options: resolve::Options,
+        /// Programs, libraries and directories.
+        roots: Vec<resolve::Root>,
+    },
     /// `capsule audit`
     Audit(audit::Options),
     /// `capsule audit --lint`

@@ -14,6 +14,7 @@ use crate::closure::{Closure, Why};
 use crate::dlopen::Wish;
 use crate::elf::{Abi, ElfError, ElfFacts, NeededTag};
 use crate::loader::objects::{Content, Objects, Place};
+use crate::loader::walk::dynamic_files;
 use crate::loader::{Attempt, Fatal, Missing, NoProcess, Preload, Process, Setting, Tree};
 use crate::nss;
 use crate::script;
@@ -83,8 +84,8 @@ pub enum Root {
 /// The loader's own number in a process.
 const ITSELF: usize = 1;
 
-/// How many programs are traced before they are merged: few enough that their traces stay in the cache.
-const AT_ONCE: usize = 128;
+/// How many programs are traced while those before them are merged.
+const AT_ONCE: usize = 512;
 
 /// The closure of `roots`: what each needs, in the order of the request, each followed breadth-first.
 pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
@@ -93,23 +94,44 @@ pub fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Error> {
     let world = World::new(&objects, options);
     let requested = roots.iter().map(|root| world.locate(root)).collect::<Result<Vec<_>, _>>()?;
     let mut merge = Merge::new(objects.names());
-    let mut traced = Vec::new();
-    for some in requested.chunks(AT_ONCE) {
-        let trace = || some.par_iter().map(|path| world.trace_program(path)).collect();
-        // While some are traced, those before them are merged.
-        let (next, merged) = rayon::join(trace, || merge_all(&mut merge, traced));
-        merged?;
-        traced = next;
-    }
-    merge_all(&mut merge, traced)?;
+    world.trace_all(&requested, |trace| trace.map(|uses| merge.add_all(uses)))?;
     Ok(merge.into_closure())
 }
 
-fn merge_all(merge: &mut Merge, traces: Vec<Result<Vec<Use>, Error>>) -> Result<(), Error> {
-    for trace in traces {
-        trace?.into_iter().for_each(|one| merge.add(one));
+/// The closure of many files, and what is not in it.
+#[derive(Debug)]
+pub struct Survey {
+    /// Of everything that can be started or loaded.
+    pub closure: Closure,
+    /// Why the rest cannot, in the order of the request.
+    pub failures: Vec<Error>,
+}
+
+/// Like [`resolve`], but a directory stands for every dynamic ELF file below it, and a failure ends nothing.
+pub fn survey(options: &Options, roots: &[Root]) -> Result<Survey, Error> {
+    let sysroot = open_sysroot(options)?;
+    let objects = Objects::new(&sysroot);
+    let world = World::new(&objects, options);
+    let (mut requested, mut failures) = (Vec::new(), Vec::new());
+    for root in roots {
+        match world.locate(root) {
+            Ok(path) if sysroot.is_dir(&path) => {
+                requested
+                    .extend(dynamic_files(&objects, &[path]).into_iter().map(|place| place.path.clone()));
+            }
+            Ok(path) => requested.push(path),
+            Err(error) => failures.push(error),
+        }
     }
-    Ok(())
+    let mut merge = Merge::new(objects.names());
+    world.trace_all(&requested, |trace| {
+        match trace {
+            Ok(uses) => merge.add_all(uses),
+            Err(error) => failures.push(error),
+        }
+        Ok(())
+    })?;
+    Ok(Survey { closure: merge.into_closure(), failures })
 }
 
 /// Every path that the loader tries for `soname` in the closure of `roots`: once for each object that asks for it,
@@ -204,6 +226,22 @@ impl<'a> World<'a> {
             needed_by: needed_by.to_vec(),
             searched: self.options.search_path.clone(),
         })
+    }
+
+    /// Traces programs in parallel, and gives the traces to `take` in the order of the request.
+    fn trace_all(
+        &'a self,
+        requested: &[PathBuf],
+        mut take: impl FnMut(Result<Vec<Use<'a>>, Error>) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut traced = Vec::new();
+        for some in requested.chunks(AT_ONCE) {
+            let trace = || some.par_iter().map(|path| self.trace_program(path)).collect();
+            let (next, taken) = rayon::join(trace, || traced.into_iter().try_for_each(&mut take));
+            taken?;
+            traced = next;
+        }
+        traced.into_iter().try_for_each(take)
     }
 
     /// Everything that one requested program needs, itself first.
@@ -353,12 +391,7 @@ fn start<'w>(tree: &'w Tree<'w>, program: &Place, by: &[PathBuf]) -> Result<Opti
 
 /// Loads what a program is audited by: the loader opens it before anything else, each in a name space of its own that
 /// shares nothing with the program (rtld-audit(7)), and goes on without what it cannot open.
-fn open_audits<'w>(
-    tree: &'w Tree<'w>,
-    program: &'w Place,
-    audits: &[OsString],
-    uses: &mut Vec<Use<'w>>,
-) {
+fn open_audits<'w>(tree: &'w Tree<'w>, program: &'w Place, audits: &[OsString], uses: &mut Vec<Use<'w>>) {
     for name in audits {
         let Ok(Some(process)) = start(tree, program, &[]) else { return };
         let mut apart = process.apart();

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Error, Options, dynamic_files, open_root};
+use super::{Error, Options, open_root};
 use crate::arch::Cpu;
 use crate::dlopen;
 use crate::elf::{self, ElfFacts};
 use crate::loader::objects::{Content, Objects, Place};
+use crate::loader::walk::dynamic_files;
 use crate::loader::{Preload, Rule, Setting, Tree, mapped};
 
 /// One remark about one file.

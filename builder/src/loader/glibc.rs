@@ -29,6 +29,8 @@ pub struct Glibc {
     system_dirs: Vec<PathBuf>,
     /// What stands below each directory of a search, best first; the last one is the directory itself.
     subdirectories: Vec<Vec<u8>>,
+    /// The first component of each of them: where that is not, none of them is.
+    top_directories: Vec<Vec<u8>>,
     /// Which of them each directory has.
     directories: Shards<OsString, Arc<[PathBuf]>>,
     cache: Option<Cache>,
@@ -55,12 +57,14 @@ impl Glibc {
         let built_in = || arch.system_dirs.iter().map(|dir| dir.as_bytes().to_vec()).collect();
         let system_dirs: Vec<Vec<u8>> = facts.system_dirs.unwrap_or_else(built_in);
         let has_legacy_directories = facts.version.is_some_and(|version| version <= (2, 36));
+        let subdirectories = subdirectories(arch, &setting.cpu, has_legacy_directories);
         Self {
             path: path.to_owned(),
             version: facts.version,
             lib: facts.lib.unwrap_or_else(|| arch.lib.as_bytes().to_vec()),
             system_dirs: system_dirs.into_iter().map(|dir| OsString::from_vec(dir).into()).collect(),
-            subdirectories: subdirectories(arch, &setting.cpu, has_legacy_directories),
+            top_directories: tops(&subdirectories),
+            subdirectories,
             directories: Shards::default(),
             cache,
             conf_dirs,
@@ -153,7 +157,10 @@ impl Glibc {
             if !is_dir(dir) {
                 return Arc::new([]);
             }
-            let all = self.subdirectories.iter().map(|below| (below, join(dir, below)));
+            let has = |top: &&[u8]| is_dir(&join(dir, top));
+            let tops: Vec<&[u8]> = self.top_directories.iter().map(Vec::as_slice).filter(has).collect();
+            let may_be = |below: &&Vec<u8>| below.is_empty() || tops.iter().any(|top| below.starts_with(top));
+            let all = self.subdirectories.iter().filter(may_be).map(|below| (below, join(dir, below)));
             all.filter(|(below, place)| below.is_empty() || is_dir(place)).map(|(_, place)| place).collect()
         };
         let known = self.directories.get(dir.as_os_str());
@@ -290,6 +297,15 @@ fn subdirectories(arch: &Arch, cpu: &Cpu, has_legacy_directories: bool) -> Vec<V
         list.push(chosen.collect());
     }
     list
+}
+
+/// The first components, with their slash, each once.
+fn tops(subdirectories: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let first = |below: &Vec<u8>| Some(below[..=memchr::memchr(b'/', below)?].to_vec());
+    let mut tops: Vec<Vec<u8>> = subdirectories.iter().filter_map(first).collect();
+    tops.sort();
+    tops.dedup();
+    tops
 }
 
 /// ld.so(8): names separated by white space or colons; `#` starts a comment.

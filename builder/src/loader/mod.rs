@@ -16,6 +16,7 @@ mod rodata;
 mod slots;
 mod tokens;
 pub mod tree;
+pub mod walk;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -45,7 +46,7 @@ pub struct Loader {
 #[derive(Debug)]
 enum Flavour {
     /// GNU libc's `ld-linux-*.so`.
-    Glibc(Glibc),
+    Glibc(Box<Glibc>),
     /// musl's `ld-musl-*.so.1`, which is also the C library.
     Musl(Musl),
 }
@@ -81,7 +82,7 @@ impl Loader {
         let flavour = if arch::is_musl_loader(path) {
             Flavour::Musl(Musl::read(path, objects.sysroot()))
         } else {
-            Flavour::Glibc(Glibc::read(path, arch, objects.sysroot(), setting))
+            Flavour::Glibc(Box::new(Glibc::read(path, arch, objects.sysroot(), setting)))
         };
         Loader { flavour, plain: Slots::default(), name: objects.names().id(path.as_os_str()) }
     }

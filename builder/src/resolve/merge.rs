@@ -82,10 +82,15 @@ impl<'a> Merge<'a> {
         Closure { members: self.members }
     }
 
+    /// Adds what one program needs.
+    pub fn add_all(&mut self, uses: Vec<Use>) {
+        uses.into_iter().for_each(|one| self.add(one));
+    }
+
     /// Adds a path with every link on the way to it.
     ///
     /// The asker's reason belongs to the path asked for; behind a link stands [`Why::LinkTarget`].
-    pub fn add(&mut self, one: Use) {
+    fn add(&mut self, one: Use) {
         let place = one.place;
         let short = match (&one.claim, one.by) {
             (Claim::Needed(name, _), Some(by)) => Some((by.file, *name)),

@@ -71,7 +71,7 @@ impl World {
             preload: Preload::OfTree,
         };
         let tree = Tree::new(&objects, setting);
-        let mut process = tree.process(&objects.open(&self.path(program)).unwrap()).unwrap();
+        let mut process = tree.process(objects.open(&self.path(program)).unwrap()).unwrap();
         let relative = |path: &Path| path.strip_prefix(self.dir.path()).unwrap_or(path).display().to_string();
         if let Err(fatal) = process.load_all() {
             return vec![format!("?{}", relative(&fatal.path))];

@@ -3,6 +3,7 @@
 
 mod broken_elf;
 mod build;
+mod closure;
 mod data;
 mod elf_file;
 mod explain;

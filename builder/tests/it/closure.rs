@@ -1,0 +1,37 @@
+//! `capsule closure`: the files that programs, libraries and directories need.
+
+use std::path::Path;
+
+use crate::elf_file::ElfFile;
+use crate::scene::Scene;
+
+#[test]
+fn programs_and_names_are_listed_with_their_links_sorted_and_once() {
+    let scene = Scene::new();
+    let listed = scene.succeeds("closure bash /bin/ls").stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines.is_sorted_by(|a, b| a < b), "{listed}");
+    for path in ["/usr/bin/bash", "/usr/bin/ls", "/bin", "/lib64", "/usr/lib/x86_64-linux-gnu/libc.so.6"] {
+        assert!(lines.contains(&path), "{path} in {listed}");
+    }
+    assert!(lines.iter().all(|path| Path::new(path).symlink_metadata().is_ok()));
+}
+
+#[test]
+fn a_directory_stands_for_its_elf_files_and_a_hole_is_told_and_ends_nothing() {
+    let scene = Scene::new();
+    let write = |name: &str, file: ElfFile| {
+        file.write(&scene.path(name));
+    };
+    write("tree/lib/liba", ElfFile::library());
+    write("tree/bin/good", ElfFile::program().runpath("$ORIGIN/../lib").needs("liba"));
+    write("tree/bin/bad", ElfFile::program().needs("libnowhere"));
+    scene.file("tree/bin/notes", "no ELF file");
+    let said = scene.capsule("closure ./tree ./none");
+    assert_eq!(said.code, 1, "{said:?}");
+    let lists = |name: &str| said.stdout.lines().any(|line| Path::new(line) == scene.path(name));
+    assert!(lists("tree/bin/good") && lists("tree/lib/liba"), "{said:?}");
+    assert!(!lists("tree/bin/bad") && !lists("tree/bin/notes"), "{said:?}");
+    assert!(said.stderr.contains("error: `libnowhere` not found, needed by"), "{said:?}");
+    assert!(said.stderr.contains("/none` does not exist"), "{said:?}");
+}
