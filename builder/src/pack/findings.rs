@@ -13,12 +13,16 @@ use crate::sysroot::Sysroot;
 use crate::trace::{MADE_BY_THE_SANDBOX, Trace};
 
 /// What every program asks for and no image needs: caches and preferences of the machine, each with a fallback.
-const DISPENSABLE: [&str; 6] = [
+const DISPENSABLE: [&str; 10] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.preload",
     "/usr/lib/locale/locale-archive",
     "/usr/share/locale/locale.alias",
+    "/etc/locale.alias",
     "/etc/localtime",
+    "/usr/share/zoneinfo/Etc/UTC",
+    "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
+    "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules",
     "/etc/ssl/openssl.cnf",
 ];
 

@@ -24,8 +24,12 @@ use crate::staging::Existing;
 use crate::trace::Trace;
 use crate::{build, packs, trace as tracer};
 
-/// Limits of a traced run: it is slow, and a test that hangs must end.
-const LIMITS: [(&str, &str); 2] = [("cpu-time", "60s"), ("wall-time", "120s")];
+/// Limits of traced steps: they are slow, and a test that hangs must end.
+const COMPILE_LIMITS: [(&str, &str); 2] = [("cpu-time", "60s"), ("wall-time", "120s")];
+const RUN_LIMITS: [(&str, &str); 2] = [("cpu-time", "10s"), ("wall-time", "20s")];
+
+/// As many lines of what a failed test said are shown.
+const LINES_SHOWN: usize = 5;
 
 /// Builds the pack's image beside us, runs the tests, and compares.
 pub fn trace(tracing: &Tracing, interrupt: &Interrupt) -> Result<Answer, Error> {
@@ -156,25 +160,23 @@ impl Stage<'_> {
         test: &SelfTest,
         trace: &mut Trace,
     ) -> Result<Result<(), String>, Error> {
-        let [stdin, stdout, report] = ["stdin", "stdout", "report"].map(|name| self.scratch.join(name));
+        let [stdin, stdout, stderr, report] =
+            ["stdin", "stdout", "stderr", "report"].map(|name| self.scratch.join(name));
         fs::write(&stdin, &test.stdin).map_err(|error| Error::write(&stdin, error))?;
-        let limits = || LIMITS.map(|(name, amount)| (name.to_owned(), OsString::from(amount)));
+        let limits = |limits: [(&str, &str); 2]| {
+            limits.map(|(name, amount)| (name.to_owned(), OsString::from(amount)))
+        };
         let files = |input: &Path, output: &Path| {
-            [
-                ("stdin", input),
-                ("stdout", output),
-                ("stderr", "/dev/null".as_ref()),
-                ("report", report.as_path()),
-            ]
-            .map(|(name, path)| (name.to_owned(), path.as_os_str().to_owned()))
+            [("stdin", input), ("stdout", output), ("stderr", stderr.as_path()), ("report", report.as_path())]
+                .map(|(name, path)| (name.to_owned(), path.as_os_str().to_owned()))
         };
         let null = Path::new("/dev/null");
         let request = Exec {
             bundle: self.bundle.to_path_buf(),
             language: Some(name.to_owned()),
             source: PathBuf::new(),
-            compile: limits().into_iter().chain(files(null, null)).collect(),
-            run: limits().into_iter().chain(files(&stdin, &stdout)).collect(),
+            compile: limits(COMPILE_LIMITS).into_iter().chain(files(null, null)).collect(),
+            run: limits(RUN_LIMITS).into_iter().chain(files(&stdin, &stdout)).collect(),
             report: None,
             arguments: Vec::new(),
         };
@@ -194,7 +196,11 @@ impl Stage<'_> {
         }
         workbox.close()?;
         let output = fs::read_to_string(&stdout).unwrap_or_default();
-        Ok(judge(test, &status, &output))
+        Ok(judge(test, &status, &output).map_err(|why| {
+            let said = fs::read(&stderr).map(|said| String::from_utf8_lossy(&said).into_owned());
+            let said = said.unwrap_or_default();
+            said.lines().take(LINES_SHOWN).fold(why, |text, line| format!("{text}\n    {line}"))
+        }))
     }
 }
 
