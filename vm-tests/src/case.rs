@@ -17,6 +17,8 @@ pub struct Case {
     pub expect: Vec<Expect>,
     /// Whether what holds after any sandboxed run must hold here. Not where a guard is removed.
     pub contained: bool,
+    /// Whether it is about something that an ordinary user's sandbox has not: a cgroup, device nodes of its own.
+    pub needs_root: bool,
     /// The guard that it is about. Where that cannot be had, the case is not applicable.
     pub guard: Option<&'static str>,
     /// Whether it leaves a machine on which nothing else can be shown: then it gets a VM of its own.
@@ -66,14 +68,17 @@ pub enum Verdict {
 }
 
 impl Case {
-    /// The same case in a sandbox that an ordinary user makes, if it is about something that one has: no limit
-    /// that needs a cgroup, and no guard.
+    /// The same case in a sandbox that an ordinary user makes, if it is about something that one has.
     pub fn by_user(&self) -> Option<Case> {
-        let name = &self.step.name;
-        let is_same = ["capsule/", "attack/", "neighbour/"].iter().any(|suite| name.starts_with(suite));
-        // An ordinary user cannot make device nodes: the sandbox has the host's, one file for all runs.
-        let is_same = is_same && !name.starts_with("neighbour/device-");
-        is_same.then(|| Case { step: self.step.clone().by_user(), ..self.clone() })
+        const SUITES: [&str; 4] = ["capsule/", "attack/", "neighbour/", "verdict/"];
+        let is_same = !self.needs_root && SUITES.iter().any(|suite| self.step.name.starts_with(suite));
+        is_same.then(|| {
+            let step = self.step.clone().by_user();
+            // What stands in for the cgroup's limit counts the probe's large static array too.
+            let step =
+                if self.step.name.starts_with("verdict/") { step.with(&["--memory", "512M"]) } else { step };
+            Case { step, ..self.clone() }
+        })
     }
 
     /// Judges what was seen. `secret` is what no sandbox may print.
@@ -236,6 +241,7 @@ mod tests {
             ids: vec![],
             expect,
             contained: true,
+            needs_root: false,
             guard: None,
             alone: false,
         }

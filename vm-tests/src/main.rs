@@ -62,7 +62,7 @@ fn cases(cli: &Cli) -> Vec<Case> {
         cases.extend(capsule::cases());
     }
     if everything || cli.scope == Scope::Verdicts {
-        cases.extend(verdicts::cases());
+        cases.extend(verdicts::cases(cli.host || cli.scope != Scope::Subset));
     }
     if everything || cli.scope == Scope::Attacks {
         cases.extend(attacks::cases());

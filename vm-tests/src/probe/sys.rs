@@ -154,6 +154,41 @@ pub fn recurse(bytes: usize) -> u64 {
     deeper + u64::from(std::hint::black_box(page)[bytes % 4096])
 }
 
+/// Maps `bytes` of anonymous memory, for good.
+pub fn map_anonymous(bytes: usize, flags: c_int) -> Option<&'static mut [u8]> {
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, flags | libc::MAP_ANONYMOUS);
+    // SAFETY: without MAP_FIXED the kernel chooses a place where nothing of ours is.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the kernel has just mapped these bytes, zeroed, readable and writable, and nobody unmaps them; they were
+    // given to nobody else.
+    Some(unsafe { std::slice::from_raw_parts_mut(address.cast(), bytes) })
+}
+
+/// Makes a System V segment of `bytes` and attaches it, for good.
+pub fn map_system_v(bytes: usize) -> Option<&'static mut [u8]> {
+    let mode = Arg::N((libc::IPC_CREAT | 0o600).into());
+    let id = call(libc::SYS_shmget, &mut [Arg::N(0), Arg::N(i64::try_from(bytes).ok()?), mode]).ok()?;
+    // SAFETY: without an address the kernel chooses a place where nothing of ours is.
+    let address = unsafe { libc::shmat(c_int::try_from(id).ok()?, std::ptr::null(), 0) };
+    if address.addr() == usize::MAX {
+        return None;
+    }
+    // SAFETY: the segment has `bytes` bytes, zeroed, readable and writable; nobody detaches it, and no other process
+    // knows it.
+    Some(unsafe { std::slice::from_raw_parts_mut(address.cast(), bytes) })
+}
+
+/// Executes `path` with an argument vector that is empty (CVE-2021-4034). Returns only when that fails.
+pub fn exec_without_arguments(path: &CStr) -> Errno {
+    let empty = [std::ptr::null()];
+    // SAFETY: the path ends with a NUL, both vectors with a null pointer, and all live until the call returns.
+    unsafe { libc::execve(path.as_ptr(), empty.as_ptr(), empty.as_ptr()) };
+    last_errno()
+}
+
 /// Installs a seccomp filter that allows every call (and sets no_new_privs, which it needs without privilege).
 pub fn allow_everything() -> Result<(), Errno> {
     const ALLOW: libc::sock_filter =

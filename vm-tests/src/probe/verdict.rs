@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::ExitCode;
@@ -45,7 +46,12 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("read-stdin", read_stdin),
     ("block-on-own-pipe", block_on_own_pipe),
     ("stop-self", stop_self),
-    ("alarm", alarm),
+    ("timer", timer),
+    ("ask", ask),
+    ("busy-yield", busy_yield),
+    ("busy-signals", busy_signals),
+    ("busy-timers", busy_timers),
+    ("vfork-sleep", vfork_sleep),
     ("memory-heap", |words| keep(touch(number(words)))),
     ("memory-small-blocks", memory_small_blocks),
     ("memory-child", memory_child),
@@ -53,6 +59,10 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("memory-file", memory_file),
     ("memory-memfd", memory_memfd),
     ("memory-static", memory_static),
+    ("memory-shared", memory_shared),
+    ("memory-system-v", memory_system_v),
+    ("memory-pipes", memory_pipes),
+    ("memory-page-tables", memory_page_tables),
     ("memory-reserve", memory_reserve),
     ("stack", stack),
     ("flood-stdout", |_| flood(io::stdout())),
@@ -70,6 +80,9 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("litter", litter),
     ("files-until-refused", files_until_refused),
     ("exec-chain", exec_chain),
+    ("exec-huge", exec_huge),
+    ("exec-without-arguments", |_| errno_of(sys::exec_without_arguments(c"/proc/self/exe"))),
+    ("exec-script-of-itself", exec_script_of_itself),
     ("kill-all", kill_all),
     ("kill-init", kill_init),
     ("i386-call", |_| i386_call()),
@@ -256,14 +269,96 @@ fn stop_self(_: &[&str]) -> u8 {
     UNREACHED
 }
 
-/// ITIMER_REAL after 50 ms, its signal's default action being the end.
-fn alarm(_: &[&str]) -> u8 {
-    let mut timer = Vec::new();
-    for field in [0i64, 0, 0, 50_000] {
-        timer.extend_from_slice(&field.to_ne_bytes());
+/// One of the timers after 50 ms, its signal's default action being the end.
+fn timer(words: &[&str]) -> u8 {
+    let interval: Vec<u8> = [0i64, 0, 0, 50_000].iter().flat_map(|field| field.to_ne_bytes()).collect();
+    let interval_timer =
+        |which: i64| sys::call(libc::SYS_setitimer, &mut [Arg::N(which), Arg::R(&interval), Arg::N(0)]);
+    let armed = match words {
+        ["real"] => interval_timer(0),
+        ["virtual"] => interval_timer(1),
+        ["prof"] => interval_timer(2),
+        _ => posix_timer(),
+    };
+    if armed.is_err() { UNREACHED } else { spin_for_ever() }
+}
+
+/// timer_create(2) on the monotonic clock, with SIGALRM, as without a sigevent.
+fn posix_timer() -> Result<i64, sys::Errno> {
+    let mut id = [0; 4];
+    sys::call(libc::SYS_timer_create, &mut [Arg::N(1), Arg::N(0), Arg::W(&mut id)])?;
+    let time: Vec<u8> = [0i64, 0, 0, 50_000_000].iter().flat_map(|field| field.to_ne_bytes()).collect();
+    let id = i64::from(i32::from_ne_bytes(id));
+    sys::call(libc::SYS_timer_settime, &mut [Arg::N(id), Arg::N(0), Arg::R(&time), Arg::N(0)])
+}
+
+/// Asks for more than its share, and prints what the kernel says.
+fn ask(words: &[&str]) -> u8 {
+    let scheduler = |policy| {
+        let priority = 1u32.to_ne_bytes();
+        sys::call(libc::SYS_sched_setscheduler, &mut [Arg::N(0), Arg::N(policy), Arg::R(&priority)])
+    };
+    let answer = match words {
+        ["nice"] => sys::call(libc::SYS_setpriority, &mut [Arg::N(0), Arg::N(0), Arg::N(-5)]),
+        ["fifo"] => scheduler(1),
+        ["round-robin"] => scheduler(2),
+        ["deadline"] => {
+            // sched_attr: size, policy, flags, nice, priority, then runtime, deadline and period in ns.
+            let mut attributes = [48u32, 6, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
+            attributes.extend([1_000_000u64, 10_000_000, 10_000_000].map(u64::to_ne_bytes).concat());
+            sys::call(libc::SYS_sched_setattr, &mut [Arg::N(0), Arg::R(&attributes), Arg::N(0)])
+        }
+        ["stack"] => {
+            let more = [1u64 << 40; 2].map(u64::to_ne_bytes).concat();
+            let mut args = [Arg::N(0), Arg::N(libc::RLIMIT_STACK.into()), Arg::R(&more), Arg::N(0)];
+            sys::call(libc::SYS_prlimit64, &mut args)
+        }
+        ["session"] => sys::call(libc::SYS_setsid, &mut []),
+        _ => return UNREACHED,
+    };
+    say(&match answer {
+        Ok(_) => "granted\n".to_string(),
+        Err(errno) => format!("{errno}\n"),
+    })
+}
+
+fn busy_yield(_: &[&str]) -> u8 {
+    loop {
+        thread::yield_now();
     }
-    let armed = sys::call(libc::SYS_setitimer, &mut [Arg::N(0), Arg::R(&timer), Arg::N(0)]);
-    if armed.is_err() { UNREACHED } else { sleep_for_ever() }
+}
+
+fn busy_signals(_: &[&str]) -> u8 {
+    sys::ignore(libc::SIGUSR1);
+    loop {
+        sys::raise(libc::SIGUSR1);
+    }
+}
+
+/// A timer that is due every nanosecond.
+fn busy_timers(_: &[&str]) -> u8 {
+    const NONBLOCK: i64 = 0o4000;
+    let Ok(timer) = sys::call(libc::SYS_timerfd_create, &mut [Arg::N(1), Arg::N(NONBLOCK)]) else {
+        return UNREACHED;
+    };
+    let every: Vec<u8> = [0i64, 1, 0, 1].iter().flat_map(|field| field.to_ne_bytes()).collect();
+    loop {
+        let mut set = [Arg::N(timer), Arg::N(0), Arg::R(&every), Arg::N(0)];
+        if sys::call(libc::SYS_timerfd_settime, &mut set).is_err() {
+            return UNREACHED;
+        }
+        // EAGAIN when it has not come round yet.
+        sys::call(libc::SYS_read, &mut [Arg::N(timer), Arg::W(&mut [0; 8]), Arg::N(8)]).ok();
+    }
+}
+
+/// A parent that cannot even be woken until its child execs or ends (CLONE_VFORK).
+fn vfork_sleep(_: &[&str]) -> u8 {
+    let flags = i64::from(libc::CLONE_VFORK | libc::SIGCHLD);
+    match sys::call(libc::SYS_clone, &mut [Arg::N(flags), Arg::N(0)]) {
+        Ok(0) => sleep_for_ever(),
+        _ => UNREACHED,
+    }
 }
 
 // Memory. Amounts are in MiB.
@@ -307,10 +402,12 @@ fn memory_children(words: &[&str]) -> u8 {
     0
 }
 
+/// In files of one MiB, below /tmp or where the second argument says.
 fn memory_file(words: &[&str]) -> u8 {
     let block = vec![1; 1 << 20];
+    let directory = words.get(1).unwrap_or(&"/tmp");
     let written = (0..number(words)).try_for_each(|index| {
-        let mut file = File::create(format!("/tmp/{index}"))?;
+        let mut file = File::create(format!("{directory}/{index}"))?;
         file.write_all(&block)
     });
     written.map_or_else(|cause| errno(&cause), |()| 0)
@@ -332,6 +429,50 @@ fn memory_static(_: &[&str]) -> u8 {
         page.store(1, Ordering::Relaxed);
     }
     ARRAY[4096].load(Ordering::Relaxed) - 1
+}
+
+/// Anonymous memory that children would share.
+fn memory_shared(words: &[&str]) -> u8 {
+    match sys::map_anonymous(number(words) << 20, libc::MAP_SHARED) {
+        Some(memory) => touch_all(memory, 4096),
+        None => UNREACHED,
+    }
+}
+
+fn memory_system_v(words: &[&str]) -> u8 {
+    match sys::map_system_v(number(words) << 20) {
+        Some(memory) => touch_all(memory, 4096),
+        None => UNREACHED,
+    }
+}
+
+/// Two pages for each page that is touched: it and its table.
+fn memory_page_tables(words: &[&str]) -> u8 {
+    match sys::map_anonymous(number(words) << 20, libc::MAP_PRIVATE | libc::MAP_NORESERVE) {
+        Some(memory) => touch_all(memory, 2 << 20),
+        None => UNREACHED,
+    }
+}
+
+fn touch_all(memory: &mut [u8], step: usize) -> u8 {
+    memory.iter_mut().step_by(step).for_each(|byte| *byte = 1);
+    u8::from(black_box(memory).is_empty())
+}
+
+/// Pipes as large as they get, all full: memory of the kernel's.
+fn memory_pipes(words: &[&str]) -> u8 {
+    let mut kept = Vec::new();
+    for _ in 0..number(words) {
+        let Ok((reader, writer)) = io::pipe() else { return UNREACHED };
+        let (descriptor, block) = (writer.as_raw_fd().into(), vec![1; 1 << 20]);
+        let mut grow = [Arg::N(descriptor), Arg::N(libc::F_SETPIPE_SZ.into()), Arg::N(1 << 20)];
+        let Ok(size) = sys::call(libc::SYS_fcntl, &mut grow) else { return UNREACHED };
+        if sys::call(libc::SYS_write, &mut [Arg::N(descriptor), Arg::R(&block), Arg::N(size)]).is_err() {
+            return UNREACHED;
+        }
+        kept.push((reader, writer));
+    }
+    u8::from(kept.is_empty())
 }
 
 /// Address space without memory.
@@ -511,6 +652,28 @@ fn exec_chain(words: &[&str]) -> u8 {
     let cause =
         std::process::Command::new(program).args(["verdict", "exec-chain", &(left - 1).to_string()]).exec();
     errno(&cause)
+}
+
+fn errno_of(errno: sys::Errno) -> u8 {
+    errno.0 as u8
+}
+
+/// Itself with 7 MiB of arguments: more than the kernel takes, whatever the stack's limit (execve(2)).
+fn exec_huge(_: &[&str]) -> u8 {
+    use std::os::unix::process::CommandExt;
+    let word = "x".repeat(100 << 10);
+    let words = std::iter::repeat_n(word, 70);
+    errno(&std::process::Command::new("/proc/self/exe").args(words).exec())
+}
+
+/// A script whose interpreter is the script.
+fn exec_script_of_itself(_: &[&str]) -> u8 {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const PATH: &str = "/tmp/script";
+    let made = std::fs::write(PATH, format!("#!{PATH}\n"))
+        .and_then(|()| std::fs::set_permissions(PATH, std::fs::Permissions::from_mode(0o755)));
+    if made.is_err() { UNREACHED } else { errno(&std::process::Command::new(PATH).exec()) }
 }
 
 /// Everything it may signal but itself.

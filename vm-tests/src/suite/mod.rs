@@ -21,5 +21,5 @@ pub fn probe_bind(probes: &str) -> String {
 
 fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
     let ids = ids.iter().map(|id| id.to_string()).collect();
-    Case { step, ids, expect, contained: true, guard: None, alone: false }
+    Case { step, ids, expect, contained: true, needs_root: false, guard: None, alone: false }
 }

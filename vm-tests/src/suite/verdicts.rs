@@ -22,6 +22,8 @@ struct Row {
     stdout: Option<&'static str>,
     /// Rows of the catalogue of attacks.
     ids: &'static [&'static str],
+    /// Whether it is held by a cgroup, which an ordinary user has not.
+    needs_root: bool,
 }
 
 /// A run without an answer within these is a failure of its own; each row's own limits come after and win.
@@ -40,12 +42,17 @@ const fn row(
     status: &'static str,
     exit: i32,
 ) -> Row {
-    Row { program, options, status, exit, stdout: None, ids: &[] }
+    Row { program, options, status, exit, stdout: None, ids: &[], needs_root: false }
 }
 
 impl Row {
     const fn prints(mut self, text: &'static str) -> Row {
         self.stdout = Some(text);
+        self
+    }
+
+    const fn needs_root(mut self) -> Row {
+        self.needs_root = true;
         self
     }
 
@@ -61,20 +68,13 @@ const ROWS: &[Row] = &[
     row(&["cat"], &[], "ok", 0).prints("question\n"),
     row(&["cat-by-name"], &[], "ok", 0).prints("question\n"),
     row(&["arguments", "a b", "", "$(id)", "-c", "--", ";"], &[], "ok", 0).prints("6\n").covers(&["JDG-17"]),
-    row(&["exit", "1"], &[], "nonzero-exit", 1),
-    row(&["exit", "42"], &[], "nonzero-exit", 42).covers(&["JDG-04"]),
-    row(&["exit", "43"], &[], "nonzero-exit", 43).covers(&["JDG-04"]),
-    row(&["exit", "124"], &[], "nonzero-exit", 124).covers(&["JDG-04"]),
-    row(&["exit", "125"], &[], "nonzero-exit", 125).covers(&["JDG-04"]),
-    row(&["exit", "126"], &[], "nonzero-exit", 126).covers(&["JDG-04"]),
-    row(&["exit", "127"], &[], "nonzero-exit", 127).covers(&["JDG-04"]),
-    row(&["exit", "137"], &[], "nonzero-exit", 137).covers(&["JDG-04"]),
-    row(&["exit", "153"], &[], "nonzero-exit", 153).covers(&["JDG-04"]),
-    row(&["exit", "159"], &[], "nonzero-exit", 159).covers(&["JDG-04"]),
-    row(&["exit", "255"], &[], "nonzero-exit", 255).covers(&["JDG-04"]),
     row(&["exit-in-thread"], &[], "nonzero-exit", 3),
     row(&["close-stdout"], &[], "ok", 0),
     row(&["exec-chain", "50"], &[], "ok", 0).prints("done\n").covers(&["PR-24"]),
+    row(&["exec-huge"], &[], "nonzero-exit", libc::E2BIG).covers(&["PR-24"]),
+    row(&["exec-without-arguments"], &[], "nonzero-exit", 1).covers(&["PR-24", "FS-22"]),
+    row(&["exec-script-of-itself"], &[], "nonzero-exit", libc::ELOOP).covers(&["PR-24"]),
+    row(&["litter", "0"], &["--output", "4M"], "ok", 0).covers(&["PR-11", "PR-14"]),
     row(&["print", "200000"], &[], "ok", 0),
     // Signals: the cause is the program's own, whatever limit the signal's number may remind of.
     row(&["abort"], &[], "signaled", 134).covers(&["PR-04"]),
@@ -84,25 +84,28 @@ const ROWS: &[Row] = &[
     row(&["raise-in-thread"], &[], "signaled", 134),
     row(&["forge", "3"], &[], "nonzero-exit", 3).covers(&["JDG-02", "JDG-18"]),
     row(&["print-then-abort"], &[], "signaled", 134).prints("42\n").covers(&["JDG-07"]),
-    row(&["raise", "1"], &[], "signaled", 129),
-    row(&["raise", "2"], &[], "signaled", 130),
-    row(&["raise", "9"], &[], "signaled", 137).covers(&["JDG-05"]),
-    row(&["raise", "13"], &[], "signaled", 141),
-    row(&["raise", "14"], &[], "signaled", 142).covers(&["JDG-05"]),
-    row(&["raise", "15"], &[], "signaled", 143),
-    row(&["raise", "24"], &[], "signaled", 152).covers(&["JDG-05"]),
-    // Whether SIGXFSZ was raised or came from the kernel, nobody tells the parent: the verdict is the limit's.
-    row(&["raise", "25"], &[], "output-limit", 153).covers(&["JDG-05"]),
-    row(&["raise", "31"], &[], "signaled", 159).covers(&["JDG-05"]),
-    row(&["raise", "64"], &[], "signaled", 192),
-    row(&["alarm"], &[], "signaled", 142).covers(&["RES-33"]),
+    row(&["timer", "real"], &[], "signaled", 142).covers(&["RES-33"]),
+    row(&["timer", "virtual"], &[], "signaled", 154).covers(&["RES-33"]),
+    row(&["timer", "prof"], &[], "signaled", 155).covers(&["RES-33"]),
+    row(&["timer", "posix"], &[], "signaled", 142).covers(&["PR-21"]),
+    // What it asks for and does not get; a session of its own it has already.
+    row(&["ask", "nice"], &[], "ok", 0).prints("EACCES\n").covers(&["RES-22"]),
+    row(&["ask", "fifo"], &[], "ok", 0).prints("EPERM\n").covers(&["RES-22"]),
+    row(&["ask", "round-robin"], &[], "ok", 0).prints("EPERM\n").covers(&["RES-22"]),
+    row(&["ask", "deadline"], &[], "ok", 0).prints("EPERM\n").covers(&["RES-22"]),
+    row(&["ask", "stack"], &[], "ok", 0).prints("EPERM\n").covers(&["RES-21"]),
+    row(&["ask", "session"], &[], "ok", 0).prints("EPERM\n").covers(&["PR-20"]),
     // Time.
     row(&["busy"], CPU, "cpu-time-limit", 124).covers(&["RES-14"]),
-    row(&["busy-child"], CPU, "cpu-time-limit", 124).covers(&["RES-16"]),
-    row(&["busy-session"], CPU, "cpu-time-limit", 124).covers(&["RES-16"]),
+    row(&["busy-child"], CPU, "cpu-time-limit", 124).needs_root().covers(&["RES-16"]),
+    row(&["busy-session"], CPU, "cpu-time-limit", 124).needs_root().covers(&["RES-16"]),
     row(&["busy-thread"], CPU, "cpu-time-limit", 124).covers(&["RES-17"]),
-    row(&["busy-short-children"], CPU, "cpu-time-limit", 124).covers(&["RES-18"]),
+    row(&["busy-short-children"], CPU, "cpu-time-limit", 124).needs_root().covers(&["RES-18"]),
     row(&["busy-deaf"], CPU, "cpu-time-limit", 124).covers(&["PR-17"]),
+    row(&["busy-yield"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
+    row(&["busy-signals"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
+    row(&["busy-timers"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
+    row(&["vfork-sleep"], WALL, "wall-time-limit", 124).covers(&["PR-19"]),
     row(&["busy-system"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
     row(&["alternate"], CPU, "cpu-time-limit", 124),
     row(&["alternate"], WALL, "wall-time-limit", 124),
@@ -117,15 +120,26 @@ const ROWS: &[Row] = &[
     row(&["read-stdin"], IDLE, "idle-time-limit", 124),
     // Memory.
     row(&["memory-heap", "16"], SMALL, "ok", 0).covers(&["RES-29"]),
-    row(&["memory-heap", "100"], SMALL, "memory-limit", 137).covers(&["RES-01"]),
-    row(&["memory-small-blocks", "100"], SMALL, "memory-limit", 137).covers(&["RES-01"]),
-    row(&["memory-static"], SMALL, "memory-limit", 137).covers(&["RES-02"]),
-    row(&["memory-child", "100"], SMALL, "memory-limit", 137).covers(&["RES-28"]),
-    row(&["memory-children", "100"], SMALL, "memory-limit", 137).covers(&["RES-04"]),
+    row(&["memory-heap", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-01"]),
+    row(&["memory-small-blocks", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-01"]),
+    row(&["memory-static"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-02"]),
+    row(&["memory-child", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-28"]),
+    row(&["memory-children", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-04"]),
     row(&["memory-file", "100"], &["--memory", "32M", "--tmp", "256M"], "memory-limit", 137)
+        .needs_root()
         .covers(&["RES-06"]),
     row(&["memory-memfd", "100"], &["--memory", "32M", "--output", "256M"], "memory-limit", 137)
+        .needs_root()
         .covers(&["RES-07"]),
+    row(&["memory-file", "100", "/dev/shm"], &["--memory", "32M", "--tmp", "256M"], "memory-limit", 137)
+        .needs_root()
+        .covers(&["RES-07"]),
+    row(&["memory-shared", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-07"]),
+    row(&["memory-system-v", "100"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-07"]),
+    row(&["memory-pipes", "24"], &["--memory", "16M"], "memory-limit", 137).needs_root().covers(&["RES-08"]),
+    row(&["memory-page-tables", "32768"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-08"]),
+    // Its own image is too large: it dies inside execve(2).
+    row(&["hello"], &["--memory", "64K"], "memory-limit", 137).needs_root().covers(&["RES-02"]),
     row(&["memory-reserve", "400"], SMALL, "ok", 0).covers(&["RES-05"]),
     row(&["memory-file", "100"], &["--tmp", "8M"], "nonzero-exit", libc::ENOSPC).covers(&["RES-09"]),
     row(&["stack", "4"], &["--stack", "16M"], "ok", 0).covers(&["RES-03"]),
@@ -137,10 +151,12 @@ const ROWS: &[Row] = &[
     row(&["flood-file"], OUTPUT, "output-limit", 153).covers(&["RES-10"]),
     row(&["print", "65536"], OUTPUT, "ok", 0).covers(&["RES-29"]),
     // Processes.
-    row(&["fork-until-refused"], PIDS, "ok", 0).covers(&["PR-09", "PR-16"]),
-    row(&["threads-until-refused"], PIDS, "ok", 0).covers(&["PR-10"]),
-    row(&["zombies"], PIDS, "ok", 0).covers(&["PR-14"]),
-    row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms"], "cpu-time-limit", 124).covers(&["PR-09"]),
+    row(&["fork-until-refused"], PIDS, "ok", 0).needs_root().covers(&["PR-09", "PR-16"]),
+    row(&["threads-until-refused"], PIDS, "ok", 0).needs_root().covers(&["PR-10"]),
+    row(&["zombies"], PIDS, "ok", 0).needs_root().covers(&["PR-14"]),
+    row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms"], "cpu-time-limit", 124)
+        .needs_root()
+        .covers(&["PR-09"]),
     row(&["daemon"], &[], "ok", 0).prints("done\n").covers(&["PR-11", "PR-13"]),
     row(&["children-then-exit"], &[], "ok", 0).prints("done\n").covers(&["PR-12"]),
     row(&["many-short-children", "100"], PIDS, "ok", 0).prints("done\n"),
@@ -152,34 +168,66 @@ const ROWS: &[Row] = &[
     row(&["x32-call"], &[], "forbidden-syscall", 159).covers(&["KRN-14"]),
 ];
 
-/// The suite.
-pub fn cases() -> Vec<Case> {
-    ROWS.iter().map(Row::case).collect()
+/// The suite. A thorough one tries each of the 256 exit codes.
+pub fn cases(thorough: bool) -> Vec<Case> {
+    let codes: Vec<i32> = if thorough { (0..256).collect() } else { SOME_CODES.to_vec() };
+    let rows = ROWS.iter().map(Row::case);
+    rows.chain(codes.into_iter().map(exit_code)).chain((1..=64).filter_map(signal)).collect()
+}
+
+/// Codes that mean something: to problem formats (42, 43), to us (124 to 159), to shells.
+const SOME_CODES: [i32; 14] = [1, 2, 42, 43, 124, 125, 126, 127, 128, 137, 143, 153, 159, 255];
+
+fn exit_code(code: i32) -> Case {
+    let status = if code == 0 { "ok" } else { "nonzero-exit" };
+    told(&["exit", &code.to_string()], &[], status, code, &["JDG-04"])
+}
+
+/// Signals: the cause is the program's own, whatever limit the signal's number may remind of.
+fn signal(number: i32) -> Option<Case> {
+    let (status, exit) = match number {
+        // It stops itself until the wall limit comes: a row of its own.
+        libc::SIGSTOP => return None,
+        // Ignored unless handled; the terminal's stops too, in a session without a terminal.
+        libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH => ("nonzero-exit", WENT_ON),
+        libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => ("nonzero-exit", WENT_ON),
+        // Whether it was raised or came from the kernel, nobody tells the parent: the verdict is the limit's.
+        libc::SIGXFSZ => ("output-limit", 153),
+        _ => ("signaled", 128 + number),
+    };
+    Some(told(&["raise", &number.to_string()], &[], status, exit, &["JDG-05"]))
+}
+
+/// The exit code of a program that a signal did not end.
+const WENT_ON: i32 = crate::probe::verdict::UNREACHED as i32;
+
+/// A run of a program, and what the runner tells about it.
+fn told(program: &[&str], options: &[&str], status: &'static str, exit: i32, ids: &[&str]) -> Case {
+    let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(program).copied().collect();
+    let shown: Vec<&str> = options.iter().copied().filter(|word| *word != "--").collect();
+    let name = format!("verdict/{} {}", program.join(" "), shown.join(" "));
+    let step = Step::sandbox(name.trim_end(), &argv).with(LIMITS).with(options);
+    let mut expect = vec![Expect::Status(status), Expect::Exit(exit)];
+    match status {
+        "signaled" => expect.push(Expect::Signal(i64::from(exit) - 128)),
+        "output-limit" => expect.push(Expect::StreamsUpTo(64 << 10)),
+        _ => {}
+    }
+    case(step, ids, expect)
 }
 
 impl Row {
     fn case(&self) -> Case {
-        let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(self.program).copied().collect();
-        let mut step = Step::sandbox(self.name(), &argv).with(LIMITS).with(self.options);
-        step.stdin = match self.program[0] {
+        let mut case = told(self.program, self.options, self.status, self.exit, self.ids);
+        case.step.stdin = match self.program[0] {
             "cat" | "cat-by-name" => Stdin::Text("question\n".into()),
             "read-stdin" => Stdin::Silent,
             _ => Stdin::Empty,
         };
-        let mut expect = vec![Expect::Status(self.status), Expect::Exit(self.exit)];
-        expect.extend(self.stdout.map(|text| Expect::Stdout(text.into())));
-        match self.status {
-            "signaled" => expect.push(Expect::Signal(i64::from(self.exit) - 128)),
-            "output-limit" => expect.push(Expect::StreamsUpTo(64 << 10)),
-            _ => {}
-        }
-        expect.extend(self.rule().map(Expect::Rule));
-        case(step, self.ids, expect)
-    }
-
-    fn name(&self) -> String {
-        let options: Vec<&str> = self.options.iter().copied().filter(|word| *word != "--").collect();
-        format!("verdict/{} {}", self.program.join(" "), options.join(" ")).trim_end().to_string()
+        case.expect.extend(self.stdout.map(|text| Expect::Stdout(text.into())));
+        case.expect.extend(self.rule().map(Expect::Rule));
+        case.needs_root = self.needs_root;
+        case
     }
 
     fn rule(&self) -> Option<Rule> {
@@ -238,8 +286,9 @@ mod tests {
 
     #[test]
     fn every_row_has_a_name_of_its_own() {
-        let names: BTreeSet<String> = ROWS.iter().map(Row::name).collect();
-        assert_eq!(names.len(), ROWS.len());
+        let cases = cases(true);
+        let names: BTreeSet<&str> = cases.iter().map(|case| case.step.name.as_str()).collect();
+        assert_eq!(names.len(), cases.len());
     }
 
     #[test]
@@ -252,7 +301,7 @@ mod tests {
     #[test]
     fn signals_and_exit_codes_agree() {
         for row in ROWS.iter().filter(|row| row.status == "signaled") {
-            assert!((129..=192).contains(&row.exit), "{}", row.name());
+            assert!((129..=192).contains(&row.exit), "{:?}", row.program);
         }
     }
 }
