@@ -47,6 +47,10 @@ vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
 soak *arguments: (_packages image_packages) (build "rootfs")
     cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}
 
+# The system calls of one run, traced, beside docs/syscalls.md.
+syscalls: (_packages image_packages "strace") (build "rootfs")
+    cargo run -q -p vm-tests --bin syscalls -- --bundle out/rootfs
+
 # Measure beside the peers: `just bench run`, `just bench limits`.
 bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
@@ -79,7 +83,7 @@ size: _capsule
     ! readelf -lW {{ target }}/init/init | grep -E 'INTERP|DYNAMIC'
 
 # All that CI runs, in the order of what fails first.
-ci: lint size test (soak "--runs 300 --kills 100") vm-test
+ci: lint size test syscalls (soak "--runs 300 --kills 100") vm-test
 
 # Install the Debian packages that are missing; quick when none is.
 _packages +names:

@@ -32,6 +32,7 @@ pub mod qemu;
 pub mod random;
 pub mod soak;
 pub mod suite;
+pub mod syscalls;
 pub mod tally;
 pub mod tsc;
 pub mod vm;
