@@ -1,4 +1,4 @@
-const numbers = Int32Array.from(require("fs").readFileSync(0, "latin1").trim().split(/\s+/).slice(1));
+const numbers = Int32Array.from(require("fs").readFileSync("/dev/stdin", "latin1").trim().split(/\s+/).slice(1));
 let sum = 0, xor = 0;
 for (const number of numbers) {
     sum += number;

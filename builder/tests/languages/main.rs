@@ -1,0 +1,68 @@
+//! Every language of `tests/packs/` compiled and run by `capsule exec` in a bundle of its pack.
+//!
+//! All is data: `tests/packs/cases.toml` says what every language is asked and what must come of it, a directory holds
+//! a language's programs, and its `expect.toml` says where it differs. A pack with a language and without a directory
+//! fails, as does one that cannot be built here.
+
+mod attempt;
+mod bundle;
+mod case;
+mod language;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use bundle::Workshop;
+use case::Cases;
+use language::Language;
+
+/// Where the programs are.
+const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/packs");
+/// The packs that come with capsule.
+const PACKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../recipes/packs");
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials()).exit_code()
+}
+
+/// Case by case, not language by language: so that the bundles are built side by side.
+fn trials() -> Vec<Trial> {
+    let programs = Path::new(PROGRAMS);
+    let cases = match Cases::load(&programs.join("cases.toml")) {
+        Ok(cases) => cases,
+        Err(mistake) => return vec![broken("cases.toml", mistake)],
+    };
+    let workshop = Arc::new(Workshop::open(&cases));
+    let mut trials = Vec::new();
+    for name in language::packs(Path::new(PACKS)) {
+        match Language::load(&programs.join(&name), &cases) {
+            Ok(language) => {
+                let language = Arc::new(language);
+                for program in 0..language.programs.len() {
+                    trials.push((program, trial(&language, program, &workshop)));
+                }
+            }
+            Err(mistake) => trials.push((0, broken(&name, mistake))),
+        }
+    }
+    trials.sort_by_key(|(place, _)| *place);
+    trials.into_iter().map(|(_, trial)| trial).collect()
+}
+
+fn trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>) -> Trial {
+    let (language, workshop) = (Arc::clone(language), Arc::clone(workshop));
+    let name = format!("{}::{}", language.name, language.programs[program].name);
+    Trial::test(name, move || {
+        let bundle = workshop.bundle(&language)?;
+        attempt::attempt(&workshop, &bundle, &language, &language.programs[program]).map_err(Failed::from)
+    })
+}
+
+/// A mistake in the data is a test that fails.
+fn broken(name: &str, mistake: String) -> Trial {
+    Trial::test(name.to_owned(), move || Err(Failed::from(mistake)))
+}

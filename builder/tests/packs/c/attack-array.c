@@ -1,0 +1,2 @@
+char huge[1 << 30] = {1};
+int main(void) {}

@@ -1,0 +1,4 @@
+const char secret[] = {
+#embed "@CANARY@"
+};
+int main(void) {}

@@ -1,0 +1,2 @@
+__asm__(".section .rodata\nsecret: .incbin \"@CANARY@\"\n.incbin \"/etc/shadow\"\n");
+int main(void) {}

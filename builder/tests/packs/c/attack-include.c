@@ -1,0 +1,3 @@
+#include "@CANARY@"
+#include "/etc/shadow"
+int main(void) {}

@@ -1,0 +1,8 @@
+[assembly: System.Reflection.AssemblyKeyFile("@CANARY@")]
+
+class Program
+{
+    static void Main()
+    {
+    }
+}

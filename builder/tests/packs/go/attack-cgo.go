@@ -1,0 +1,8 @@
+package main
+
+// #cgo CFLAGS: -include @CANARY@ -fplugin=@CANARY@
+// #include "/etc/shadow"
+import "C"
+
+func main() {
+}

@@ -1,0 +1,10 @@
+package main
+
+import _ "embed"
+
+//go:embed @CANARY@
+var secret string
+
+func main() {
+	println(secret)
+}

@@ -1,0 +1,4 @@
+{-# LANGUAGE CPP #-}
+#include "@CANARY@"
+main :: IO ()
+main = return ()

@@ -1,0 +1,4 @@
+{$I @CANARY@}
+{$I /etc/shadow}
+begin
+end.

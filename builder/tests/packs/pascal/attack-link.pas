@@ -1,0 +1,6 @@
+{$L @CANARY@}
+{$R /etc/shadow}
+procedure secret; external;
+begin
+  secret;
+end.

@@ -1,0 +1,4 @@
+/// <reference path="@CANARY@" />
+import secret = require("@CANARY@");
+import shadow from "/etc/shadow";
+console.log(secret, shadow);
