@@ -19,8 +19,12 @@ use crate::text::Text;
 use crate::{command, say};
 
 /// What is mounted, in this order: type, place, data.
-const MOUNTS: &[(&CStr, &CStr, &CStr)] =
-    &[(c"devtmpfs", c"/dev", c"mode=755"), (c"proc", c"/proc", c""), (c"sysfs", c"/sys", c"")];
+const MOUNTS: &[(&CStr, &CStr, &CStr)] = &[
+    (c"devtmpfs", c"/dev", c"mode=755"),
+    (c"proc", c"/proc", c""),
+    (c"sysfs", c"/sys", c""),
+    (c"tmpfs", c"/run", c"mode=755"),
+];
 const CGROUP_V2: &[(&CStr, &CStr, &CStr)] = &[(c"cgroup2", c"/sys/fs/cgroup", c"")];
 /// With `capsule.cgroup=v1` on the kernel's command line. The places are those of every distribution.
 const CGROUP_V1: &[(&CStr, &CStr, &CStr)] = &[

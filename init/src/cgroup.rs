@@ -30,10 +30,13 @@ pub const FILES: &[&CStr] = &[
     c"pids.max",
     c"tasks",
     c"cpuset.cpus",
+    c"cpuset.mems",
 ];
 
 const DIRECTORY: Subject = Subject::CgroupFile(0);
 const TASKS: Subject = Subject::CgroupFile(8);
+const CPUS: Subject = Subject::CgroupFile(9);
+const MEMS: Subject = Subject::CgroupFile(10);
 
 /// Cgroup version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,16 +48,20 @@ pub enum Version {
 }
 
 /// The controllers of version 1 that we use. In version 2 the first slot stands for the one hierarchy.
-const V1_CONTROLLERS: [&[u8]; 3] = [b"memory", b"pids", b"cpuacct"];
+const V1_CONTROLLERS: [&[u8]; SLOTS] = [b"memory", b"pids", b"cpuacct", b"cpuset"];
+const SLOTS: usize = 4;
 const MEMORY: usize = 0;
 const PIDS: usize = 1;
 const CPUACCT: usize = 2;
+const CPUSET: usize = 3;
 
 /// Where the run's directory goes, decided before the sandbox starts.
 pub struct Place {
     /// Which version it is.
     pub version: Version,
-    parents: [Option<Fd>; 3],
+    parents: [Option<Fd>; SLOTS],
+    /// Where the run's CPUs are set, if they are: a slot of `parents`.
+    cpuset: Option<usize>,
     name: [u8; NAME_LEN],
 }
 
@@ -93,11 +100,12 @@ impl Place {
         let mut memberships = [0; 4096];
         let memberships = read_file(CWD, c"/proc/self/cgroup", &mut memberships).unwrap_or_default();
         let choice = options.cgroup;
+        let cpus = options.guards.has(Guard::Cpuset);
         let found = match choice {
             CgroupChoice::None => None,
-            CgroupChoice::V2 => find_v2(memberships),
-            CgroupChoice::V1 => find_v1(memberships),
-            CgroupChoice::Auto => find_v2(memberships).or_else(|| find_v1(memberships)),
+            CgroupChoice::V2 => find_v2(memberships, cpus),
+            CgroupChoice::V1 => find_v1(memberships, cpus),
+            CgroupChoice::Auto => find_v2(memberships, cpus).or_else(|| find_v1(memberships, cpus)),
         };
         if found.is_none() && matches!(choice, CgroupChoice::V1 | CgroupChoice::V2) {
             return Err(at(Step::Cgroup, Call::Open, DIRECTORY)(Errno::NOENT));
@@ -108,7 +116,7 @@ impl Place {
 
     /// Makes the run's directory and writes its limits.
     pub fn create(&self, options: &mut Options<'_>) -> Result<Cgroup, Error> {
-        let mut directories = [const { None }; 3];
+        let mut directories = [const { None }; SLOTS];
         for (directory, parent) in directories.iter_mut().zip(&self.parents) {
             let Some(parent) = parent else { continue };
             let error = at(Step::Cgroup, Call::Mkdir, DIRECTORY);
@@ -120,6 +128,9 @@ impl Place {
         let settings = if self.version == Version::V2 { SETTINGS_V2 } else { SETTINGS_V1 };
         for setting in settings {
             cgroup.apply(setting, options)?;
+        }
+        if let Some(slot) = self.cpuset {
+            cgroup.confine(slot, self.parents.get(slot), options)?;
         }
         Ok(cgroup)
     }
@@ -173,12 +184,12 @@ impl Place {
         CStr::from_bytes_until_nul(&self.name).unwrap_or_default()
     }
 
-    fn new(version: Version, parents: [Option<Fd>; 3]) -> Place {
+    fn new(version: Version, parents: [Option<Fd>; SLOTS], cpuset: Option<usize>) -> Place {
         let mut name = [0; NAME_LEN];
         // A pid and the time since boot: nobody else has both.
         let pid = rustix::process::getpid().as_raw_nonzero().get() as u64;
         Text::new(&mut name).push(b"capsule-").hex(pid, 8).push(b"-").hex(clock::now(), 16).push(b"\0");
-        Place { version, parents, name }
+        Place { version, parents, cpuset, name }
     }
 }
 
@@ -204,6 +215,9 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
             options.guards.unavailable(*guard, why);
         }
     }
+    if found.is_none_or(|place| place.cpuset.is_none()) {
+        options.guards.unavailable(Guard::Cpuset, why);
+    }
     match found.map(|place| place.version) {
         None => options.guards.unavailable(Guard::CgroupNamespace, why_nothing),
         Some(Version::V1) => {
@@ -217,53 +231,67 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
 /// The unified hierarchy stands at one of these.
 const V2_ROOTS: [&[u8]; 2] = [b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified"];
 
-/// A directory of version 2 that may hand memory and pids on to children: our own cgroup, so that limits above us
-/// keep counting, else the root of what we see.
-fn find_v2(memberships: &[u8]) -> Option<Place> {
+/// A directory of version 2 that may hand memory and pids on to children: our own cgroup or the nearest one above it,
+/// so that as many of the limits above us as possible keep counting. One that has processes itself hands on nothing,
+/// unless it is the root; so where a subtree was delegated to us, we must be in a cgroup of our own below it.
+fn find_v2(memberships: &[u8], cpus: bool) -> Option<Place> {
     const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270; // linux/magic.h
     let own = membership(memberships, b"")?;
     let mut buffer = PathBuffer::new();
     for root in V2_ROOTS {
-        for below in [own, b"/"] {
+        for below in self_and_above(own) {
             let Ok(path) = buffer.join(&[root, below]) else { continue };
             let Ok(directory) = open_directory(CWD, path) else { continue };
             let is_v2 =
                 rustix::fs::fstatfs(&directory).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_SUPER_MAGIC);
-            if is_v2 && hands_on_controllers(directory.as_fd()) {
-                return Some(Place::new(Version::V2, [Some(directory), None, None]));
+            if is_v2 && hands_on(directory.as_fd(), b"+memory +pids", &[b"memory", b"pids"]) {
+                let has_cpus = cpus && hands_on(directory.as_fd(), b"+cpuset", &[b"cpuset"]);
+                let parents = [Some(directory), None, None, None];
+                return Some(Place::new(Version::V2, parents, has_cpus.then_some(0)));
             }
         }
     }
     None
 }
 
-/// Whether children of this directory get the memory and pids controllers, after asking for it.
-fn hands_on_controllers(directory: BorrowedFd<'_>) -> bool {
-    if !writable(directory) {
-        return false;
-    }
-    let has_both = || {
-        let mut controllers = [0; 256];
-        let controllers =
-            read_file(directory, c"cgroup.subtree_control", &mut controllers).unwrap_or_default();
-        [&b"memory"[..], b"pids"].iter().all(|wanted| words(controllers).any(|word| word == *wanted))
-    };
-    // Refused (EBUSY) where the directory itself has processes and is not the root; then it may be on already.
-    has_both() || (write_file(directory, c"cgroup.subtree_control", b"+memory +pids").is_ok() && has_both())
+/// A cgroup's path, then that of each above it, up to the root's.
+fn self_and_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::successors(Some(path), |path| {
+        let end = path.iter().rposition(|byte| *byte == b'/').filter(|_| path.len() > 1)?;
+        path.get(..end.max(1))
+    })
 }
 
-/// The directories of version 1: for each controller our own cgroup, else the root of what we see.
-fn find_v1(memberships: &[u8]) -> Option<Place> {
-    let mut parents = [const { None }; 3];
+/// Whether children of this directory get these controllers, after asking for them.
+fn hands_on(directory: BorrowedFd<'_>, request: &[u8], controllers: &[&[u8]]) -> bool {
+    // Who starts a process in a child takes it out of its own cgroup, and must be allowed to by what is above both:
+    // this directory (cgroups(7), "Cgroup delegation containment").
+    if !writable(directory, c".") || !writable(directory, c"cgroup.procs") {
+        return false;
+    }
+    let has_all = || {
+        let mut enabled = [0; 256];
+        let enabled = read_file(directory, c"cgroup.subtree_control", &mut enabled).unwrap_or_default();
+        controllers.iter().all(|wanted| words(enabled).any(|word| word == *wanted))
+    };
+    // Refused (EBUSY) where the directory itself has processes and is not the root; then it may be on already.
+    has_all() || (write_file(directory, c"cgroup.subtree_control", request).is_ok() && has_all())
+}
+
+/// The directories of version 1: for each controller our own cgroup or the nearest above it that can be written.
+fn find_v1(memberships: &[u8], cpus: bool) -> Option<Place> {
+    let mut parents = [const { None }; SLOTS];
     let mut buffer = PathBuffer::new();
-    for (parent, controller) in parents.iter_mut().zip(V1_CONTROLLERS) {
+    let wanted = if cpus { SLOTS } else { CPUSET };
+    for (parent, controller) in parents.iter_mut().zip(V1_CONTROLLERS).take(wanted) {
         let Some(own) = membership(memberships, controller) else { continue };
-        *parent = [own, b"/"].into_iter().find_map(|below| {
+        *parent = self_and_above(own).find_map(|below| {
             let path = buffer.join(&[b"/sys/fs/cgroup/", controller, below]).ok()?;
-            open_directory(CWD, path).ok().filter(|directory| writable(directory.as_fd()))
+            open_directory(CWD, path).ok().filter(|directory| writable(directory.as_fd(), c"."))
         });
     }
-    parents.iter().any(Option::is_some).then(|| Place::new(Version::V1, parents))
+    let cpuset = parents[CPUSET].is_some().then_some(CPUSET);
+    parents.iter().any(Option::is_some).then(|| Place::new(Version::V1, parents, cpuset))
 }
 
 /// Our own path in the hierarchy of `controller` (version 2: empty), from the lines `ID:CONTROLLERS:PATH` of
@@ -280,7 +308,7 @@ fn membership<'a>(memberships: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> 
 /// The run's cgroup.
 pub struct Cgroup {
     version: Version,
-    directories: [Option<Fd>; 3],
+    directories: [Option<Fd>; SLOTS],
     /// Whether its CPU account counts (`--without cpu-accounting`).
     accounts: bool,
 }
@@ -319,6 +347,21 @@ impl Cgroup {
             }
             result => result.map_err(at(Step::Cgroup, Call::Write, Subject::CgroupFile(setting.file))),
         }
+    }
+
+    /// Sets the CPUs, and in version 1 the memory nodes too: a new cpuset has neither there, and takes no process.
+    fn confine(&self, slot: usize, parent: Option<&Option<Fd>>, options: &Options<'_>) -> Result<(), Error> {
+        let (Some(Some(directory)), Some(Some(parent))) = (self.directories.get(slot), parent) else {
+            return Ok(());
+        };
+        if self.version == Version::V1 {
+            let mut nodes = [0; 256];
+            read_file(parent.as_fd(), c"cpuset.effective_mems", &mut nodes)
+                .and_then(|nodes| write_file(directory.as_fd(), c"cpuset.mems", nodes))
+                .map_err(at(Step::Cgroup, Call::Write, MEMS))?;
+        }
+        let written = write_file(directory.as_fd(), c"cpuset.cpus", options.cpus_list);
+        written.map_err(at(Step::Cgroup, Call::Write, CPUS))
     }
 
     /// CPU time of all processes that were ever in it, if it is to be asked. Exact up to the last timer tick of what
@@ -393,8 +436,9 @@ impl Cgroup {
 
 /// `total`, divided as `part` is to `rest`.
 fn share(total: u64, part: u64, rest: u64) -> u64 {
-    let whole = u128::from(part) + u128::from(rest);
-    (u128::from(total) * u128::from(part)).checked_div(whole).unwrap_or(0) as u64
+    let whole = part as f64 + rest as f64;
+    // 53 bits are microseconds of centuries. Nothing of nothing is NaN, which becomes 0.
+    (total as f64 * (part as f64 / whole)) as u64
 }
 
 /// The number behind `key` in lines of `KEY NUMBER`.
@@ -406,8 +450,8 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace)
 }
 
-fn writable(directory: BorrowedFd<'_>) -> bool {
-    rustix::fs::accessat(directory, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+fn writable(directory: BorrowedFd<'_>, file: &CStr) -> bool {
+    rustix::fs::accessat(directory, file, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
 fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<Fd, Errno> {
@@ -447,6 +491,13 @@ mod tests {
         assert_eq!(membership(MEMBERSHIPS, b"cpuacct"), Some(&b"/b"[..]));
         assert_eq!(membership(MEMBERSHIPS, b"pids"), None);
         assert_eq!(membership(MEMBERSHIPS, b""), Some(&b"/user.slice"[..]));
+    }
+
+    #[test]
+    fn above_a_cgroup_are_its_parents_up_to_the_root() {
+        let all = |path: &'static [u8]| self_and_above(path).collect::<Vec<_>>();
+        assert_eq!(all(b"/judge/a"), [&b"/judge/a"[..], b"/judge", b"/"]);
+        assert_eq!(all(b"/"), [b"/"]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct Cpus {
 }
 
 impl Cpus {
+    /// Every CPU that there can be.
+    pub const ALL: Cpus = Cpus { words: [u64::MAX; MAX / WORD] };
+
     /// No CPU.
     pub const NONE: Cpus = Cpus { words: [0; MAX / WORD] };
 

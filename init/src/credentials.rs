@@ -56,7 +56,8 @@ pub fn drop_all(options: &Options<'_>, identity: Identity) -> Result<(), Error> 
         set_thread_groups(&[]).map_err(fail(Call::Setgroups))?;
     }
     if identity.privileged && has(Guard::Uid) {
-        let (uid, gid) = (Uid::from_raw(options.uid), Gid::from_raw(options.gid));
+        let judge = options.ids.inside;
+        let (uid, gid) = (Uid::from_raw(judge.uid), Gid::from_raw(judge.gid));
         set_thread_res_gid(gid, gid, gid).map_err(fail(Call::Setresgid))?;
         // After the group: with the user goes the right to change it, unless NO_SETUID_FIXUP holds.
         set_thread_res_uid(uid, uid, uid).map_err(fail(Call::Setresuid))?;

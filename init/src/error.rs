@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::guard::Guard;
 use crate::options::Options;
 use crate::text::{self, Text};
-use crate::{cgroup, mounts, sys};
+use crate::{cgroup, ids, mounts, sys};
 
 /// What failed: step, call, subject and errno in one word, as each function of the set-up returns one, and as it crosses
 /// from the sandbox's processes to the supervisor.
@@ -78,6 +78,7 @@ named! {
         Interrupted = "signal",
         Ioctl = "ioctl",
         Kill = "pidfd_send_signal",
+        Lock = "fcntl",
         Mkdir = "mkdirat",
         Mount = "mount",
         MountSetattr = "mount_setattr",
@@ -138,6 +139,10 @@ pub enum Subject {
     CgroupFile(u8),
     /// Entry of [`Guard::ALL`].
     Guard(u8),
+    /// `--uid` or `--uid-range`.
+    Uid,
+    /// [`ids::FILE`].
+    Uids,
 }
 
 impl Subject {
@@ -156,6 +161,8 @@ impl Subject {
             Subject::Target(index) => [9, index],
             Subject::CgroupFile(index) => [10, index],
             Subject::Guard(index) => [11, index],
+            Subject::Uid => [12, 0],
+            Subject::Uids => [13, 0],
         }
     }
 
@@ -173,6 +180,8 @@ impl Subject {
             9 => Subject::Target(index),
             10 => Subject::CgroupFile(index),
             11 => Subject::Guard(index),
+            12 => Subject::Uid,
+            13 => Subject::Uids,
             _ => Subject::None,
         }
     }
@@ -187,6 +196,9 @@ impl Subject {
             Subject::Command => options.command.get(0).map(core::ffi::CStr::to_bytes),
             Subject::Report => Some(b"--report"),
             Subject::Policy => Some(b"--seccomp"),
+            Subject::Uid if options.uid_range.is_some() => Some(b"--uid-range"),
+            Subject::Uid => Some(b"--uid"),
+            Subject::Uids => Some(ids::FILE.to_bytes()),
             Subject::Stream(0) => Some(b"stdin"),
             Subject::Stream(1) => Some(b"stdout"),
             Subject::Stream(_) => Some(b"stderr"),
@@ -269,7 +281,7 @@ impl Error {
 pub fn push_errno(line: &mut Text<'_>, errno: Errno) {
     match ERRNOS.iter().position(|known| *known == errno) {
         Some(at) => line.push(text::line(ERRNO_NAMES, at)),
-        None => line.push(b"errno ").number(errno.raw_os_error() as u64),
+        None => line.push(b"errno-").number(errno.raw_os_error() as u64),
     };
 }
 
@@ -294,7 +306,7 @@ errnos! {
     AGAIN = "EAGAIN",
     NOMEM = "ENOMEM",
     ACCESS = "EACCES (permission denied)",
-    BUSY = "EBUSY",
+    BUSY = "EBUSY (in use)",
     EXIST = "EEXIST",
     XDEV = "EXDEV",
     NODEV = "ENODEV",
@@ -308,6 +320,7 @@ errnos! {
     NOSPC = "ENOSPC",
     ROFS = "EROFS (read-only file system)",
     PIPE = "EPIPE",
+    RANGE = "ERANGE (not here)",
     NAMETOOLONG = "ENAMETOOLONG",
     NOSYS = "ENOSYS (not in this kernel)",
     LOOP = "ELOOP (a symbolic link where none may be)",
@@ -334,6 +347,8 @@ mod tests {
             Subject::Target(4),
             Subject::CgroupFile(3),
             Subject::Guard(5),
+            Subject::Uid,
+            Subject::Uids,
         ];
         for subject in subjects {
             assert_eq!(Subject::decode(subject.encode()), subject);

@@ -22,7 +22,9 @@ named! {
         CloseFds = "close-fds",
         Session = "session",
         Streams = "streams",
+        UserNamespace = "user-namespace",
         Uid = "uid",
+        UniqueUid = "unique-uid",
         Groups = "groups",
         Capabilities = "capabilities",
         Securebits = "securebits",
@@ -35,6 +37,7 @@ named! {
         OomGroup = "oom-group",
         Pids = "pids",
         CpuAccounting = "cpu-accounting",
+        Cpuset = "cpuset",
     }
 }
 

@@ -29,12 +29,21 @@ impl Identity {
         }
     }
 
-    /// Notes what a run without privilege cannot have.
+    /// Notes what a run without privilege cannot have, and what nobody asked for.
     pub fn note_missing(self, options: &mut Options<'_>) {
         if !self.privileged {
-            let why = "not root: one user is mapped, for PID 1 and the submission alike";
-            options.guards.unavailable(Guard::Uid, why);
+            const WHY: &str = "not root: one user is mapped, for PID 1 and the submission alike";
+            options.guards.unavailable(Guard::Uid, WHY);
+            options.guards.unavailable(Guard::UniqueUid, WHY);
             options.guards.unavailable(Guard::Groups, "not root: a user namespace keeps the caller's groups");
+        }
+        let asked_for = [
+            (Guard::UserNamespace, options.userns || !self.privileged),
+            (Guard::UniqueUid, options.uid.is_some() || options.uid_range.is_some()),
+            (Guard::Cpuset, options.cpus.is_some()),
+        ];
+        for (guard, _) in asked_for.iter().filter(|(_, asked)| !asked) {
+            options.guards.remove(*guard);
         }
     }
 }

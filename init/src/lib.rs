@@ -30,6 +30,7 @@ pub mod credentials;
 pub mod error;
 pub mod guard;
 pub mod identity;
+pub mod ids;
 pub mod job;
 pub mod limits;
 pub mod list;

@@ -194,13 +194,13 @@ fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(),
 /// A devpts of the sandbox's own, so that a terminal inside has a name inside.
 fn attach_pts(options: &Options<'_>, root: &Fd) -> Result<(), Error> {
     let context = new_filesystem(c"devpts", PTS)?;
-    let mut digits = [0; 20];
-    let set = |key: &CStr, value: &[u8]| {
+    let mut digits = [0; 21];
+    let set = |key: &CStr, value: &CStr| {
         fsconfig_set_string(context.as_fd(), key, value).map_err(at(Step::Terminal, Call::Fsconfig, PTS))
     };
-    set(c"mode", b"620")?;
-    set(c"ptmxmode", b"666")?;
-    set(c"uid", decimal(options.uid.into(), &mut digits))?;
+    set(c"mode", c"620")?;
+    set(c"ptmxmode", c"666")?;
+    set(c"uid", decimal(options.ids.inside.uid.into(), &mut digits))?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     attach(&create(&context, attributes, PTS)?, root, c"dev/pts", PTS)
 }
@@ -276,7 +276,7 @@ impl Scratch {
     fn mount(options: &Options<'_>, place: &Fd) -> Result<Scratch, Error> {
         let context = new_filesystem(c"tmpfs", TMP)?;
         let inodes = options.limits.tmp / BYTES_PER_INODE + OWN_INODES;
-        let mut digits = [0; 20];
+        let mut digits = [0; 21];
         let fail = at(Step::Mounts, Call::Fsconfig, TMP);
         let size = decimal(options.limits.tmp, &mut digits);
         fsconfig_set_string(context.as_fd(), c"size", size).map_err(&fail)?;
@@ -300,7 +300,8 @@ impl Scratch {
                 *subject,
             ))?;
         }
-        let (uid, gid) = (Uid::from_raw(options.uid), Gid::from_raw(options.gid));
+        let judge = options.ids.inside;
+        let (uid, gid) = (Uid::from_raw(judge.uid), Gid::from_raw(judge.gid));
         rustix::fs::chownat(&self.mount, c"work", Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(at(Step::Mounts, Call::Chown, WORK))?;
         empty_file(self.mount.as_fd(), c"void").map_err(at(Step::Mounts, Call::Open, MASKED))?;
@@ -450,8 +451,8 @@ fn open_device(name: &CStr, major: u32, minor: u32) -> Result<Fd, Errno> {
     if is_device { Ok(node) } else { Err(Errno::NODEV) }
 }
 
-fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut text = Text::new(digits);
-    text.number(number);
-    text.finish()
+/// With its NUL: what takes bytes would have to look for one, and check.
+fn decimal(number: u64, digits: &mut [u8; 21]) -> &CStr {
+    Text::new(digits).number(number).push(b"\0");
+    CStr::from_bytes_until_nul(digits).unwrap_or_default()
 }

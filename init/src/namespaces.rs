@@ -1,7 +1,5 @@
 //! Namespaces: which ones a run gets, and what is set up inside before anything is mounted.
 
-use core::ffi::CStr;
-
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
 use rustix::net::{AddressFamily, SocketType};
@@ -9,14 +7,16 @@ use rustix::net::{AddressFamily, SocketType};
 use crate::cgroup::write_file;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
-use crate::identity::Identity;
+use crate::ids::Ids;
 use crate::options::{Net, Options};
+use crate::path::PathBuffer;
 use crate::sys::{self, clone_flags};
 use crate::text::Text;
 
 /// Namespace by guard. The mount namespace has no guard: without it there would be nothing to mount in.
 /// The cgroup namespace is missing here: the submission makes it itself, once it is in its cgroup.
-const GUARDED: [(Guard, u64); 4] = [
+const GUARDED: [(Guard, u64); 5] = [
+    (Guard::UserNamespace, clone_flags::NEWUSER),
     (Guard::PidNamespace, clone_flags::NEWPID),
     (Guard::NetworkNamespace, clone_flags::NEWNET),
     (Guard::IpcNamespace, clone_flags::NEWIPC),
@@ -24,22 +24,18 @@ const GUARDED: [(Guard, u64); 4] = [
 ];
 
 /// The clone3(2) flags for PID 1 of the sandbox.
-pub fn flags(options: &Options<'_>, identity: Identity) -> u64 {
+pub fn flags(options: &Options<'_>) -> u64 {
     let shares_network = options.net == Net::Host;
-    let wanted = GUARDED
+    GUARDED
         .iter()
         .filter(|(guard, _)| {
             options.guards.has(*guard) && !(shares_network && *guard == Guard::NetworkNamespace)
         })
-        .fold(clone_flags::NEWNS, |flags, (_, flag)| flags | flag);
-    if identity.privileged { wanted } else { wanted | clone_flags::NEWUSER }
+        .fold(clone_flags::NEWNS, |flags, (_, flag)| flags | flag)
 }
 
-/// First steps inside: ids, host name, loopback.
-pub fn settle(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
-    if !identity.privileged {
-        map_ids(options, identity)?;
-    }
+/// First steps inside: host name, loopback.
+pub fn settle(options: &Options<'_>) -> Result<(), Error> {
     if options.guards.has(Guard::UtsNamespace) {
         rustix::system::sethostname(options.hostname.to_bytes()).map_err(at(
             Step::Namespaces,
@@ -53,23 +49,30 @@ pub fn settle(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
     Ok(())
 }
 
-/// Maps the submission's ids to the caller's own: all that user_namespaces(7) allows without privilege, and
-/// only once setgroups(2) is given up.
-fn map_ids(options: &Options<'_>, identity: Identity) -> Result<(), Error> {
-    let write = |file: &CStr, line: &[u8]| {
-        write_file(CWD, file, line).map_err(at(Step::Namespaces, Call::Write, Subject::None))
+/// Maps the ids of the user namespace that `process` (a name in /proc) is in. From outside and by root, root is root,
+/// so that the files of the root belong to whom they say. Otherwise it is a process of that namespace itself, and all
+/// that user_namespaces(7) allows it is to map its caller's own ids, once setgroups(2) is given up.
+pub fn map_ids(options: &Options<'_>, process: &[u8], from_outside: bool) -> Result<(), Error> {
+    let Ids { inside, outside } = options.ids;
+    let mut path = PathBuffer::new();
+    let mut write = |file: &[u8], text: &[u8]| {
+        let written = path.join(&[b"/proc/", process, file]).and_then(|path| write_file(CWD, path, text));
+        written.map_err(at(Step::Namespaces, Call::Write, Subject::None))
     };
-    let mut line = [0; 64];
-    write(c"/proc/self/setgroups", b"deny")?;
-    write(c"/proc/self/uid_map", map_line(&mut line, options.uid, identity.uid))?;
-    write(c"/proc/self/gid_map", map_line(&mut line, options.gid, identity.gid))
-}
-
-/// `INSIDE OUTSIDE 1`
-fn map_line(buffer: &mut [u8; 64], inside: u32, outside: u32) -> &[u8] {
-    let mut line = Text::new(buffer);
-    line.number(inside.into()).push(b" ").number(outside.into()).push(b" 1");
-    line.finish()
+    if !from_outside {
+        write(b"/setgroups", b"deny")?;
+    }
+    for (file, inside, outside) in
+        [(&b"/uid_map"[..], inside.uid, outside.uid), (b"/gid_map", inside.gid, outside.gid)]
+    {
+        let mut map = [0; 64];
+        let mut map = Text::new(&mut map);
+        map.push(if from_outside { b"0 0 1\n" } else { b"" });
+        // Inside, outside, how many.
+        map.number(inside.into()).push(b" ").number(outside.into()).push(b" 1");
+        write(file, map.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A new network namespace has `lo`, but down.

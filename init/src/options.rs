@@ -5,10 +5,12 @@
 use core::ffi::CStr;
 
 use crate::cpus::Cpus;
+use crate::error::named;
 use crate::guard::{Guard, Guards};
+use crate::ids::{Ids, Range};
 use crate::list::List;
 use crate::sys::Args;
-use crate::text::{Text, before, behind, parse_number};
+use crate::text::{Text, before, behind, line, parse_number};
 
 /// The most `--bind` options of one run.
 pub const MAX_BINDS: usize = 64;
@@ -35,16 +37,26 @@ pub struct Options<'a> {
     pub env: List<&'a CStr, MAX_ENV>,
     /// The directory it starts in; without one the work directory.
     pub cwd: Option<&'a CStr>,
-    /// User id of the submission; never 0.
-    pub uid: u32,
-    /// Group id of the submission; never 0.
-    pub gid: u32,
+    /// `--uid`: never 0.
+    pub uid: Option<u32>,
+    /// `--gid`: never 0.
+    pub gid: Option<u32>,
+    /// `--uid-range`.
+    pub uid_range: Option<Range>,
+    /// What came of the three above; settled before the sandbox is made.
+    pub ids: Ids,
+    /// Whether the sandbox has a user namespace, where it could do without.
+    pub userns: bool,
     /// What uname(2) says inside.
     pub hostname: &'a CStr,
     /// What network there is.
     pub net: Net,
     /// CPUs it may run on.
     pub cpus: Option<Cpus>,
+    /// The same, as it was written.
+    pub cpus_list: &'a [u8],
+    /// The digest of the root's manifest: what the caller says that it runs, repeated in the report.
+    pub rootfs_digest: Option<&'a [u8]>,
     /// Which cgroup version holds the limits.
     pub cgroup: CgroupChoice,
     /// Which system calls are allowed.
@@ -156,18 +168,18 @@ pub enum UsageError<'a> {
     /// No such option.
     Unknown(&'a [u8]),
     /// The option stands last, without its value.
-    MissingValue(&'static str),
+    MissingValue(&'static [u8]),
     /// The value is not what the option takes.
     BadValue {
         /// The option.
-        option: &'static str,
+        option: &'static [u8],
         /// The value given.
         value: &'a [u8],
         /// What it takes, for people.
-        wants: &'static str,
+        wants: &'static [u8],
     },
     /// More of one option than there is room for.
-    TooMany(&'static str),
+    TooMany(&'static [u8]),
     /// No `--root`.
     MissingRoot,
     /// Nothing behind `--`, or no `--`.
@@ -182,20 +194,16 @@ impl UsageError<'_> {
         line.push(b"init: ");
         match self {
             UsageError::Unknown(word) => line.push(b"unknown option `").push(word).push(b"`"),
-            UsageError::MissingValue(option) => {
-                line.push(b"`").push(option.as_bytes()).push(b"` needs a value")
-            }
+            UsageError::MissingValue(option) => line.push(b"`").push(option).push(b"` needs a value"),
             UsageError::BadValue { option, value, wants } => line
                 .push(b"`")
-                .push(option.as_bytes())
+                .push(option)
                 .push(b"` takes ")
-                .push(wants.as_bytes())
+                .push(wants)
                 .push(b", not `")
                 .push(value)
                 .push(b"`"),
-            UsageError::TooMany(option) => {
-                line.push(b"too many `").push(option.as_bytes()).push(b"`, at most 64")
-            }
+            UsageError::TooMany(option) => line.push(b"too many `").push(option).push(b"`, at most 64"),
             UsageError::MissingRoot => line.push(b"`--root DIR` is missing"),
             UsageError::MissingCommand => line.push(b"no command: put it behind `--`"),
             UsageError::Stray(word) => {
@@ -219,11 +227,16 @@ pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
         binds: List::new(Bind { source: b"", target: b"", writable: false }),
         env: List::new(c""),
         cwd: None,
-        uid: DEFAULT_ID,
-        gid: DEFAULT_ID,
+        uid: None,
+        gid: None,
+        uid_range: None,
+        ids: Ids::DEFAULT,
+        userns: false,
         hostname: c"capsule",
         net: Net::Loopback,
         cpus: None,
+        cpus_list: b"",
+        rootfs_digest: None,
         cgroup: CgroupChoice::Auto,
         seccomp: SeccompChoice::Default,
         tty: false,
@@ -237,24 +250,26 @@ pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
             options.command = words.from(at);
             break;
         }
-        if bytes == b"--tty" {
-            options.tty = true;
+        if let Some((_, set)) = FLAGS.iter().find(|(name, _)| *name == bytes) {
+            set(&mut options);
             continue;
         }
         if !bytes.starts_with(b"--") {
             return Err(UsageError::Stray(bytes));
         }
-        let known =
-            OPTIONS.iter().find(|known| known.name.as_bytes() == bytes).ok_or(UsageError::Unknown(bytes))?;
-        let value = words.get(at).ok_or(UsageError::MissingValue(known.name))?;
+        let number = NAMES.as_bytes().split(|byte| *byte == b'\n').position(|name| name == bytes);
+        let number = number.ok_or(UsageError::Unknown(bytes))?;
+        let (wants, setter) = SETTERS.get(number).ok_or(UsageError::Unknown(bytes))?;
+        let option = line(NAMES, number);
+        let value = words.get(at).ok_or(UsageError::MissingValue(option))?;
         at += 1;
-        match (known.set)(&mut options, value) {
+        match setter(&mut options, value) {
             Ok(()) => {}
             Err(Refused::Value) => {
                 let value = value.to_bytes();
-                return Err(UsageError::BadValue { option: known.name, value, wants: known.wants });
+                return Err(UsageError::BadValue { option, value, wants: wants.name() });
             }
-            Err(Refused::Full) => return Err(UsageError::TooMany(known.name)),
+            Err(Refused::Full) => return Err(UsageError::TooMany(option)),
         }
     }
     if options.root.is_empty() {
@@ -266,11 +281,77 @@ pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
     Ok(options)
 }
 
-/// One option that takes a value.
-struct Known {
-    name: &'static str,
-    wants: &'static str,
-    set: for<'a> fn(&mut Options<'a>, &'a CStr) -> Result<(), Refused>,
+named! {
+    /// What an option takes, for people.
+    Wants {
+        Directory = "a directory",
+        Time = "a time such as `250ms` or `1.5s`, or `none`",
+        Size = "a size in bytes such as `64K` or `256M`, or `none`",
+        Count = "a number, or `none`",
+        Bytes = "a size in bytes such as `64M`",
+        File = "a path",
+        Destination = "a path, `-`, or `fd:N`",
+        Bind = "`SRC:/DST` or `SRC:/DST:rw`",
+        Variable = "`NAME=VALUE`",
+        Absolute = "an absolute path",
+        Id = "a number from 1 to 4294967294",
+        Range = "two numbers such as `61000-61999`, without 60000",
+        Hostname = "a name of 1 to 64 letters, digits, `-` or `.`",
+        Net = "`none`, `loopback` or `host`",
+        Cpus = "a list of CPUs such as `0-2,5`",
+        Cgroup = "`auto`, `v2`, `v1` or `none`",
+        Seccomp = "`default`, `off` or a compiled policy's path",
+        Digest = "a SHA-256 of 64 hexadecimal digits",
+        Guards = "names of guards, as in `memory,seccomp` (see `init guards`)",
+        Guard = "the name of a guard (see `init guards`)",
+    }
+}
+
+/// Sets an option from its value.
+type Setter = for<'a> fn(&mut Options<'a>, &'a CStr) -> Result<(), Refused>;
+
+/// Declares the options that take a value: name, what it takes, how it is set. Names are lines of one text, to be looked
+/// up by number: as pointers they would be as long again.
+macro_rules! options {
+    ($($name:literal, $wants:ident: $set:expr;)*) => {
+        const NAMES: &str = concat!($($name, "\n"),*);
+        const SETTERS: &[(Wants, Setter)] = &[$((Wants::$wants, $set)),*];
+    };
+}
+
+// In the order of the documentation.
+options! {
+    "--root", Directory: |o, v| set(&mut o.root, some_path(v));
+    "--cpu-time", Time: |o, v| set(&mut o.limits.cpu_time, limit(v, duration));
+    "--wall-time", Time: |o, v| set(&mut o.limits.wall_time, limit(v, duration));
+    "--idle-time", Time: |o, v| set(&mut o.limits.idle_time, limit(v, duration));
+    "--memory", Size: |o, v| set(&mut o.limits.memory, limit(v, size));
+    "--pids", Count: |o, v| set(&mut o.limits.pids, limit(v, parse_number));
+    "--output", Size: |o, v| set(&mut o.limits.output, limit(v, size));
+    "--stack", Size: |o, v| set(&mut o.limits.stack, limit(v, size));
+    "--open-files", Count: |o, v| set(&mut o.limits.open_files, limit(v, parse_number));
+    "--tmp", Bytes: |o, v| set(&mut o.limits.tmp, size(v.to_bytes()));
+    "--stdin", File: |o, v| set(&mut o.streams[0], some_path(v).map(Some));
+    "--stdout", File: |o, v| set(&mut o.streams[1], some_path(v).map(Some));
+    "--stderr", File: |o, v| set(&mut o.streams[2], some_path(v).map(Some));
+    "--report", Destination: |o, v| set(&mut o.report, destination(v).map(Some));
+    "--bind", Bind: |o, v| add(&mut o.binds, bind(v.to_bytes()));
+    "--env", Variable: |o, v| add(&mut o.env, environment(v));
+    "--cwd", Absolute: |o, v| set(&mut o.cwd, absolute(v).map(Some));
+    "--uid", Id: |o, v| set(&mut o.uid, id(v.to_bytes()).map(Some));
+    "--gid", Id: |o, v| set(&mut o.gid, id(v.to_bytes()).map(Some));
+    "--uid-range", Range: |o, v| set(&mut o.uid_range, range(v).map(Some));
+    "--hostname", Hostname: |o, v| set(&mut o.hostname, hostname(v));
+    "--net", Net: |o, v| set(&mut o.net, net(v));
+    "--cpus", Cpus: |o, v| {
+        o.cpus_list = v.to_bytes();
+        set(&mut o.cpus, Cpus::parse(o.cpus_list).map(Some))
+    };
+    "--cgroup", Cgroup: |o, v| set(&mut o.cgroup, cgroup(v));
+    "--seccomp", Seccomp: |o, v| set(&mut o.seccomp, seccomp(v));
+    "--rootfs-digest", Digest: |o, v| set(&mut o.rootfs_digest, digest(v).map(Some));
+    "--require", Guards: |o, v| require(&mut o.guards, v);
+    "--without", Guard: without;
 }
 
 /// Why a value was not taken.
@@ -279,77 +360,11 @@ enum Refused {
     Full,
 }
 
-const TIME: &str = "a time such as `250ms` or `1.5s`, or `none`";
-const SIZE: &str = "a size in bytes such as `64K` or `256M`, or `none`";
-const COUNT: &str = "a number, or `none`";
-const ID: &str = "a number from 1 to 4294967294";
-const FILE: &str = "a path";
+/// Options without a value.
+const FLAGS: [(&[u8], Flag); 2] =
+    [(b"--tty", |options| options.tty = true), (b"--userns", |options| options.userns = true)];
 
-/// Every option but `--tty`, in the order of the documentation.
-const OPTIONS: &[Known] = &[
-    Known { name: "--root", wants: "a directory", set: |o, v| set(&mut o.root, some_path(v)) },
-    Known { name: "--cpu-time", wants: TIME, set: |o, v| set(&mut o.limits.cpu_time, limit(v, duration)) },
-    Known { name: "--wall-time", wants: TIME, set: |o, v| set(&mut o.limits.wall_time, limit(v, duration)) },
-    Known { name: "--idle-time", wants: TIME, set: |o, v| set(&mut o.limits.idle_time, limit(v, duration)) },
-    Known { name: "--memory", wants: SIZE, set: |o, v| set(&mut o.limits.memory, limit(v, size)) },
-    Known { name: "--pids", wants: COUNT, set: |o, v| set(&mut o.limits.pids, limit(v, parse_number)) },
-    Known { name: "--output", wants: SIZE, set: |o, v| set(&mut o.limits.output, limit(v, size)) },
-    Known { name: "--stack", wants: SIZE, set: |o, v| set(&mut o.limits.stack, limit(v, size)) },
-    Known {
-        name: "--open-files",
-        wants: COUNT,
-        set: |o, v| set(&mut o.limits.open_files, limit(v, parse_number)),
-    },
-    Known {
-        name: "--tmp",
-        wants: "a size in bytes such as `64M`",
-        set: |o, v| set(&mut o.limits.tmp, size(v.to_bytes())),
-    },
-    Known { name: "--stdin", wants: FILE, set: |o, v| set(&mut o.streams[0], some_path(v).map(Some)) },
-    Known { name: "--stdout", wants: FILE, set: |o, v| set(&mut o.streams[1], some_path(v).map(Some)) },
-    Known { name: "--stderr", wants: FILE, set: |o, v| set(&mut o.streams[2], some_path(v).map(Some)) },
-    Known {
-        name: "--report",
-        wants: "a path, `-`, or `fd:N`",
-        set: |o, v| set(&mut o.report, destination(v).map(Some)),
-    },
-    Known {
-        name: "--bind",
-        wants: "`SRC:/DST` or `SRC:/DST:rw`",
-        set: |o, v| add(&mut o.binds, bind(v.to_bytes())),
-    },
-    Known { name: "--env", wants: "`NAME=VALUE`", set: |o, v| add(&mut o.env, environment(v)) },
-    Known { name: "--cwd", wants: "an absolute path", set: |o, v| set(&mut o.cwd, absolute(v).map(Some)) },
-    Known { name: "--uid", wants: ID, set: |o, v| set(&mut o.uid, id(v)) },
-    Known { name: "--gid", wants: ID, set: |o, v| set(&mut o.gid, id(v)) },
-    Known {
-        name: "--hostname",
-        wants: "a name of 1 to 64 letters, digits, `-` or `.`",
-        set: |o, v| set(&mut o.hostname, hostname(v)),
-    },
-    Known { name: "--net", wants: "`none`, `loopback` or `host`", set: |o, v| set(&mut o.net, net(v)) },
-    Known {
-        name: "--cpus",
-        wants: "a list of CPUs such as `0-2,5`",
-        set: |o, v| set(&mut o.cpus, Cpus::parse(v.to_bytes()).map(Some)),
-    },
-    Known {
-        name: "--cgroup",
-        wants: "`auto`, `v2`, `v1` or `none`",
-        set: |o, v| set(&mut o.cgroup, cgroup(v)),
-    },
-    Known {
-        name: "--seccomp",
-        wants: "`default`, `off` or a compiled policy's path",
-        set: |o, v| set(&mut o.seccomp, seccomp(v)),
-    },
-    Known {
-        name: "--require",
-        wants: "names of guards, as in `memory,seccomp` (see `init guards`)",
-        set: |o, v| require(&mut o.guards, v),
-    },
-    Known { name: "--without", wants: "the name of a guard (see `init guards`)", set: without },
-];
+type Flag = fn(&mut Options<'_>);
 
 fn set<T>(place: &mut T, value: Option<T>) -> Result<(), Refused> {
     *place = value.ok_or(Refused::Value)?;
@@ -436,9 +451,22 @@ fn environment(value: &CStr) -> Option<&CStr> {
 }
 
 /// Never 0: root inside would own what root on the host owns. Never the last: it means "unchanged" to setresuid(2).
-fn id(value: &CStr) -> Option<u32> {
-    let id = u32::try_from(parse_number(value.to_bytes())?).ok()?;
+fn id(value: &[u8]) -> Option<u32> {
+    let id = u32::try_from(parse_number(value)?).ok()?;
     (id != 0 && id != u32::MAX).then_some(id)
+}
+
+/// Without the id of the runs that ask for none: they share it, and a run with a range shares with nobody.
+fn range(value: &CStr) -> Option<Range> {
+    let mut ends = value.to_bytes().splitn(2, |byte| *byte == b'-');
+    let (first, last) = (id(ends.next()?)?, id(ends.next()?)?);
+    let range = Range { first, last };
+    (first <= last && !range.contains(DEFAULT_ID)).then_some(range)
+}
+
+fn digest(value: &CStr) -> Option<&[u8]> {
+    let bytes = value.to_bytes();
+    (bytes.len() == 64 && bytes.iter().all(u8::is_ascii_hexdigit)).then_some(bytes)
 }
 
 fn hostname(value: &CStr) -> Option<&CStr> {
@@ -507,7 +535,7 @@ mod tests {
         assert_eq!(options.root, c"/r");
         assert_eq!((options.command.len(), options.command.get(1)), (2, Some(c"-x")));
         assert_eq!(options.limits, Limits::DEFAULT);
-        assert_eq!((options.uid, options.net, options.tty), (DEFAULT_ID, Net::Loopback, false));
+        assert_eq!((options.uid, options.net, options.tty), (None, Net::Loopback, false));
     }
 
     #[test]
@@ -580,6 +608,24 @@ mod tests {
     }
 
     #[test]
+    fn a_range_of_uids_goes_from_low_to_high_and_leaves_out_the_default() {
+        let range = with(&["--uid-range", "61000-61999"]).ok().unwrap().uid_range;
+        assert_eq!(range, Some(Range { first: 61_000, last: 61_999 }));
+        for bad in ["61000", "61999-61000", "0-5", "59999-60001", "60000-60000", "1-2-3", "-"] {
+            assert!(with(&["--uid-range", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_64_hexadecimal_digits() {
+        let hex = "0123456789abcdef".repeat(4);
+        assert_eq!(with(&["--rootfs-digest", &hex]).ok().unwrap().rootfs_digest, Some(hex.as_bytes()));
+        for bad in [&hex[1..], &hex.replace('0', "g"), "\"}"] {
+            assert!(with(&["--rootfs-digest", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_guard_is_taken_away_by_name() {
         let options = with(&["--without", "seccomp"]).ok().unwrap();
         assert!(!options.guards.has(Guard::Seccomp) && options.guards.has(Guard::Capabilities));
@@ -593,10 +639,10 @@ mod tests {
             "init: `--memory` takes a size in bytes such as `64K` or `256M`, or `none`, not `lots`"
         );
         assert_eq!(message(&["stray"]), "init: `stray` is no option; a command goes behind `--`");
-        assert_eq!(parse_words(&["--root"]).err(), Some(UsageError::MissingValue("--root")));
+        assert_eq!(parse_words(&["--root"]).err(), Some(UsageError::MissingValue(b"--root")));
         assert_eq!(parse_words(&["--", "x"]).err(), Some(UsageError::MissingRoot));
         assert_eq!(parse_words(&["--root", "/r"]).err(), Some(UsageError::MissingCommand));
         let too_many: Vec<&str> = ["--env", "A=B"].repeat(MAX_ENV + 1);
-        assert_eq!(with(&too_many).err(), Some(UsageError::TooMany("--env")));
+        assert_eq!(with(&too_many).err(), Some(UsageError::TooMany(b"--env")));
     }
 }

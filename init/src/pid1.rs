@@ -9,6 +9,7 @@ use crate::cgroup::{Place, Version};
 use crate::channel::Inside;
 use crate::clock;
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::job::{self, JobStreams};
 use crate::message::Message;
@@ -66,7 +67,14 @@ fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
         Call::Prctl,
         Subject::None,
     ))?;
-    namespaces::settle(options, *identity)?;
+    if options.guards.has(Guard::UserNamespace) {
+        match identity.privileged {
+            true if !channel.wait_for_go() => return Ok(None),
+            true => {} // the supervisor has mapped it
+            false => namespaces::map_ids(options, b"self", false)?,
+        }
+    }
+    namespaces::settle(options)?;
     mounts::enter(options)?;
     let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
     if !channel.wait_for_go() {

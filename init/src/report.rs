@@ -73,6 +73,9 @@ pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>,
     guards(options, object.text);
     object.string(b"kernel", measures.kernel);
     object.string(b"cgroup", cgroup_name(measures.cgroup));
+    if let Some(digest) = options.rootfs_digest {
+        object.string(b"rootfs", digest);
+    }
     if let Some(error) = &outcome.error {
         object.key(b"error");
         let mut inner = Object::open(object.text);

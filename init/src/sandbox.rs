@@ -23,8 +23,8 @@ impl Sandbox {
         self.submission = pidfd;
     }
 
-    /// Kills the submission alone. PID 1 lives on: to see it die, to say when, and to end what it left. (Killed with its PID 1, the submission would seem to live until the kernel has
-    /// taken the whole sandbox apart: milliseconds.)
+    /// Kills the submission alone. PID 1 lives on: to see it die, to say when, and to end what it left. (Killed with its
+    /// PID 1, the submission would seem to live until the kernel has taken the whole sandbox apart: milliseconds.)
     pub fn stop(&self) {
         kill(self.submission.as_ref().unwrap_or(&self.init));
     }

@@ -73,7 +73,8 @@ pub fn pipes(options: &Options<'_>, identity: Identity) -> Result<([Fd; 3], JobS
     }
     let ends = [stdin_read, stdout_write, stderr_write];
     if identity.privileged {
-        let (uid, gid) = (Some(Uid::from_raw(options.uid)), Some(Gid::from_raw(options.gid)));
+        let owner = options.ids.outside;
+        let (uid, gid) = (Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)));
         for theirs in &ends {
             rustix::fs::chownat(theirs, c"", uid, gid, AtFlags::EMPTY_PATH).map_err(at(
                 Step::Streams,

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::identity::Identity;
+use crate::ids;
 use crate::message::{Message, Usage};
 use crate::namespaces;
 use crate::options::{Destination, Options};
@@ -29,10 +30,9 @@ use crate::terminal::{self, Caller};
 use crate::text::Text;
 use crate::watch::Watch;
 
-/// Signals that end a run; the report says so.
-const ENDING: [u8; 4] = [1, 2, 3, 15]; // HUP, INT, QUIT, TERM
-const SIGWINCH: u8 = 28;
+/// HUP, INT, QUIT and TERM end a run, and the report says so; the last follows the caller's terminal.
 const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
+const SIGWINCH: u8 = 28;
 
 /// Set-up takes milliseconds. One that takes this long hangs (a network file system under the root, say).
 const SETUP_LIMIT: u64 = 30_000_000_000;
@@ -86,6 +86,8 @@ fn attempt(
     identity.note_missing(options);
     let place = Place::find(options)?;
     measures.cgroup = place.as_ref().map(|place| place.version);
+    // Held until the end.
+    let _uid = ids::settle(options, identity)?;
     let world = World::open(options)?;
     let policy = seccomp::load(options.seccomp, &mut options.guards)?;
     let (sandbox, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
@@ -138,9 +140,19 @@ fn start(
         }
         (false, false) => (None, Some(streams::own()?)),
     };
-    let flags = namespaces::flags(options, identity);
+    let flags = namespaces::flags(options);
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
-        Forked::Parent { pidfd, .. } => Ok((Sandbox::new(pidfd), ours, our_pipes)),
+        Forked::Parent { pid, pidfd } => {
+            let sandbox = Sandbox::new(pidfd);
+            if identity.privileged && options.guards.has(Guard::UserNamespace) {
+                let mut digits = [0; 20];
+                let mut name = Text::new(&mut digits);
+                name.number(pid.as_raw_nonzero().get() as u64);
+                namespaces::map_ids(options, name.as_bytes(), true)?;
+                let _ = ours.send_go(); // one that is dead already says why in a message that waits for us
+            }
+            Ok((sandbox, ours, our_pipes))
+        }
         Forked::Child => {
             // Our ends must not live on in here: whoever waits for their closing would wait for ever.
             drop((ours, our_pipes));
@@ -193,7 +205,7 @@ impl<'a, 'o> Run<'a, 'o> {
             options,
             sandbox,
             channel,
-            watch: Watch::new(&options.limits, cgroup, options.cpus.as_ref()),
+            watch: Watch::new(options, cgroup),
             started,
             pumps: [const { None }; 3],
             master: None,
@@ -351,7 +363,7 @@ impl<'a, 'o> Run<'a, 'o> {
 
     fn take_signals(&mut self, signals: &Fd) -> Result<(), Error> {
         while let Some(signal) = sys::read_signal(signals.as_fd()) {
-            if ENDING.contains(&signal) {
+            if signal != SIGWINCH {
                 return Err(at(Step::Supervise, Call::Interrupted, Subject::None)(Errno::INTR));
             }
             if let Some(master) = &self.master {

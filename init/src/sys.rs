@@ -270,6 +270,20 @@ pub fn close_range_on_exec(first: u32) -> Result<(), Errno> {
         .map(|_| ())
 }
 
+/// Locks the byte at `at` for this open file, fcntl(2) F_OFD_SETLK: until its last descriptor is closed.
+///
+/// # Errors
+/// EAGAIN: another open file has it.
+pub fn lock_byte(file: BorrowedFd<'_>, at: u64) -> Result<(), Errno> {
+    const F_OFD_SETLK: usize = 37;
+    const F_WRLCK: u64 = 1;
+    // `struct flock`: type and whence (0: from the start) in the first word, start, length, pid (0).
+    let lock = [F_WRLCK, at, 1, 0];
+    // SAFETY: the kernel reads one `struct flock`, 32 bytes, which `lock` is.
+    unsafe { syscall(nr::FCNTL, [file.as_raw_fd() as usize, F_OFD_SETLK, lock.as_ptr() as usize, 0, 0]) }
+        .map(|_| ())
+}
+
 /// Mount attributes, mount_setattr(2).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct MountAttributes(pub u64);

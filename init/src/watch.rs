@@ -11,7 +11,8 @@ use rustix::process::Pid;
 use crate::cgroup::{Cgroup, CpuTime};
 use crate::clock;
 use crate::cpus::Cpus;
-use crate::options::Limits;
+use crate::guard::Guard;
+use crate::options::{Limits, Options};
 use crate::outcome::Cause;
 use crate::sys;
 use crate::sys::fd::Fd;
@@ -27,7 +28,9 @@ pub struct Watch<'a> {
     limits: &'a Limits,
     cgroup: Option<Cgroup>,
     oom_notice: Option<Fd>,
-    /// CPUs that can work for it at one time.
+    /// CPUs that can work for it: where it is not confined to some, all that the kernel would give to whoever asks.
+    reach: Cpus,
+    /// How many those are.
     cpus: NonZeroU64,
     /// CPUs that the supervisor may run on.
     here: Cpus,
@@ -48,13 +51,18 @@ struct Running {
 
 impl<'a> Watch<'a> {
     /// Nothing runs yet.
-    pub fn new(limits: &'a Limits, cgroup: Option<Cgroup>, cpus: Option<&Cpus>) -> Self {
+    pub fn new(options: &'a Options<'_>, cgroup: Option<Cgroup>) -> Self {
         let here = sys::affinity();
+        let _ = sys::set_affinity(&Cpus::ALL); // asks for more than there is, and gets what there is
+        let reach = sys::affinity();
+        let _ = sys::set_affinity(&here); // as before
+        let reach = options.cpus.filter(|_| options.guards.has(Guard::Cpuset)).unwrap_or(reach);
         Watch {
-            limits,
+            limits: &options.limits,
             oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),
             cgroup,
-            cpus: NonZeroU64::new(cpus.unwrap_or(&here).count()).unwrap_or(NonZeroU64::MIN),
+            cpus: NonZeroU64::new(reach.count()).unwrap_or(NonZeroU64::MIN),
+            reach,
             here,
             running: None,
             stopped: false,
@@ -134,8 +142,8 @@ impl<'a> Watch<'a> {
     /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
     /// another task comes to a CPU, so this process visits each.
     fn settle_accounts(&self) {
-        for there in self.here.each() {
-            let _ = sys::set_affinity(&there); // a CPU that went offline runs nothing
+        for there in self.reach.each() {
+            let _ = sys::set_affinity(&there); // a CPU that is not there runs nothing
         }
         let _ = sys::set_affinity(&self.here); // as before
     }
