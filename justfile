@@ -72,7 +72,7 @@ lint:
 size: _capsule
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build -q -p init --profile init
+    RUSTFLAGS=-Crelocation-model=static cargo build -q -p init --profile init
     bytes=$(stat -c %s {{ target }}/init/init)
     echo "init: $bytes bytes of 65536"
     test "$bytes" -le 65536
