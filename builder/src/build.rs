@@ -105,18 +105,20 @@ fn put_bundle_files(
     let languages = image.recipe.languages.iter();
     let languages = languages.map(|(name, language)| (name.clone(), language.value.clone())).collect();
     let settings = Settings { time: image.time, init: Sha::of(INIT), limits, languages };
-    let run = render::run_script(&settings.limits)?;
+    let limits = settings.limits.clone();
     let manifest = Manifest::new(&judged.plan, digests, judged.owners.as_ref(), settings);
     staging.put(sbom::FILE_NAME, sbom::sbom(&manifest)?.as_bytes(), 0o644)?;
     staging.put("init", INIT, 0o755)?;
     staging.put_directory(exec::BOX)?;
-    staging.put(manifest::FILE_NAME, manifest.to_json()?.as_bytes(), 0o644)?;
+    let json = manifest.to_json()?;
+    staging.put(manifest::FILE_NAME, json.as_bytes(), 0o644)?;
     staging.put(
         "build.sh",
         render::build_script(&judged.plan, digests, &image.options.sysroot)?.as_bytes(),
         0o755,
     )?;
     staging.put("install.sh", render::install_script()?.as_bytes(), 0o755)?;
+    let run = render::run_script(&limits, &Sha::of(json.as_bytes()))?;
     staging.put("run.sh", run.as_bytes(), 0o755)
 }
 

@@ -22,6 +22,7 @@ use answer::{Answer, Sink, Status};
 pub use words::parse;
 use workbox::Workbox;
 
+use crate::digest::Sha;
 use crate::error::Error;
 use crate::language::{BOX as INSIDE, Language, Names};
 use crate::manifest::Manifest;
@@ -79,12 +80,19 @@ pub fn exec(request: &Exec) -> Result<u8, Error> {
 }
 
 fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
-    let manifest = Manifest::load(&request.bundle)?;
+    let (manifest, digest) = Manifest::load_with_digest(&request.bundle)?;
     let (name, language) = choose(&manifest.languages, request)?;
     let text = read_source(&request.source)?;
     let names = language.names(&String::from_utf8_lossy(&text));
     let root = request.bundle.join("rootfs");
-    let plan = Plan { request, root: &root, limits: &manifest.limits, language, names: &names };
+    let plan = Plan {
+        request,
+        root: &root,
+        digest: Some(&digest),
+        limits: &manifest.limits,
+        language,
+        names: &names,
+    };
     let compile = plan.compile();
     workbox::separate(&request.bundle)?;
     let workbox = Workbox::mount(&request.bundle, compile.as_ref().map_or(Workbox::SIZE, Start::room))?;
@@ -148,6 +156,8 @@ pub(crate) struct Plan<'a> {
     pub request: &'a Exec,
     /// The tree that becomes `/`.
     pub root: &'a Path,
+    /// Of its manifest, if it has one.
+    pub digest: Option<&'a Sha>,
     /// The bundle's own limits.
     pub limits: &'a BTreeMap<String, String>,
     /// The language.
@@ -191,6 +201,9 @@ impl Plan<'_> {
     ) -> Start {
         let bundle = &self.request.bundle;
         let mut words: Vec<OsString> = vec!["--root".into(), self.root.into()];
+        if let Some(digest) = self.digest {
+            words.extend(["--rootfs-digest".into(), digest.as_str().into()]);
+        }
         for (name, amount) in &limits {
             words.extend([format!("--{name}").into(), amount.into()]);
         }
@@ -215,8 +228,7 @@ impl Plan<'_> {
         }
         for (name, value) in options {
             words.push(format!("--{name}").into());
-            // `--tty` is the one option without a value.
-            words.extend((name != words::TTY).then(|| value.clone()));
+            words.extend((!words::FLAGS.contains(&name.as_str())).then(|| value.clone()));
         }
         words.push("--".into());
         words.extend(step.words(self.names, &amounts).into_iter().map(OsString::from));

@@ -102,6 +102,11 @@ impl Manifest {
 
     /// Reads the manifest of a bundle.
     pub fn load(bundle: &Path) -> Result<Manifest, Error> {
+        Manifest::load_with_digest(bundle).map(|(manifest, _)| manifest)
+    }
+
+    /// The same, with the file's SHA-256: what a run reports as its `rootfs`.
+    pub fn load_with_digest(bundle: &Path) -> Result<(Manifest, Sha), Error> {
         let path = bundle.join(FILE_NAME);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -113,7 +118,7 @@ impl Manifest {
             }
             Err(error) => return Err(Error::read(&path, error)),
         };
-        Manifest::parse(&bytes, &path)
+        Manifest::parse(&bytes, &path).map(|manifest| (manifest, Sha::of(&bytes)))
     }
 
     /// Parses a manifest; `path` is only named in errors.

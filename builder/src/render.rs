@@ -6,6 +6,7 @@ use std::path::Path;
 
 use askama::Template;
 
+use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::plan::{Entry, Kind, Plan, Source};
@@ -27,8 +28,10 @@ pub fn build_script(plan: &Plan, digests: &FileDigests, sysroot: &Path) -> Resul
 }
 
 /// `run.sh`: starts init on the bundle that it lies in.
-pub fn run_script(limits: &BTreeMap<String, String>) -> Result<String, Error> {
-    RunScript { limits }.render().map_err(|e| Error::Render { template: "run.sh", what: e.to_string() })
+pub fn run_script(limits: &BTreeMap<String, String>, digest: &Sha) -> Result<String, Error> {
+    RunScript { limits, digest: digest.as_str() }
+        .render()
+        .map_err(|e| Error::Render { template: "run.sh", what: e.to_string() })
 }
 
 /// `install.sh`: puts the bundle that it lies in at its place on a host.
@@ -52,6 +55,7 @@ struct BuildScript<'a> {
 #[template(path = "run.sh")]
 struct RunScript<'a> {
     limits: &'a BTreeMap<String, String>,
+    digest: &'a str,
 }
 
 /// One entry as commands. Paths start with `./`, so that none can be taken for an option.

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::Manifest;
@@ -17,7 +18,7 @@ const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 
 /// Does not return unless init cannot be started.
 pub fn run(run: Run) -> Result<Infallible, Error> {
-    let manifest = Manifest::load(&run.bundle)?;
+    let (manifest, digest) = Manifest::load_with_digest(&run.bundle)?;
     let init = run.bundle.join("init");
     let root = run.bundle.join("rootfs");
     for (part, missing) in [(&init, "init"), (&root, "rootfs")] {
@@ -25,14 +26,21 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
             return Err(Error::NotABundle { path: run.bundle.clone(), missing });
         }
     }
-    let error = Command::new(&init).args(arguments(&manifest, &root, run.what, env::var_os("TERM"))).exec();
+    let error =
+        Command::new(&init).args(arguments(&manifest, &digest, &root, run.what, env::var_os("TERM"))).exec();
     Err(Error::Start { path: init, error })
 }
 
 /// The bundle's own limits come before the given options, so that these win.
-fn arguments(manifest: &Manifest, root: &Path, what: RunWhat, terminal: Option<OsString>) -> Vec<OsString> {
+fn arguments(
+    manifest: &Manifest,
+    digest: &Sha,
+    root: &Path,
+    what: RunWhat,
+    terminal: Option<OsString>,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = ["run", "--root"].map(OsString::from).to_vec();
-    arguments.push(root.into());
+    arguments.extend([root.into(), "--rootfs-digest".into(), digest.as_str().into()]);
     for (name, amount) in &manifest.limits {
         arguments.extend([format!("--{name}").into(), amount.into()]);
     }
@@ -85,8 +93,10 @@ mod tests {
     }
 
     fn line(what: RunWhat) -> String {
-        let words = arguments(&manifest(), Path::new("B/rootfs"), what, Some("vt100".into()));
-        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        let digest = Sha::of(b"manifest");
+        let words = arguments(&manifest(), &digest, Path::new("B/rootfs"), what, Some("vt100".into()));
+        let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        line.replace(digest.as_str(), "DIGEST")
     }
 
     #[test]
@@ -95,14 +105,17 @@ mod tests {
             options: vec!["--cpu-time".into(), "2s".into()],
             command: vec!["/bin/ls".into(), "--".into()],
         };
-        assert_eq!(line(what), "run --root B/rootfs --cpu-time 1s --cpu-time 2s -- /bin/ls --");
+        assert_eq!(
+            line(what),
+            "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --cpu-time 2s -- /bin/ls --"
+        );
     }
 
     #[test]
     fn a_shell_gets_a_terminal_and_its_name() {
         assert_eq!(
             line(RunWhat::Shell { options: vec![] }),
-            "run --root B/rootfs --cpu-time 1s --tty --env TERM=vt100 -- /bin/sh"
+            "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --tty --env TERM=vt100 -- /bin/sh"
         );
     }
 }

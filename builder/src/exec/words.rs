@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use super::{Destination, Exec};
 use crate::error::Error;
 
-/// The one option of init without a value.
-pub const TTY: &str = "tty";
+/// Options of init without a value; the first is for the run step only.
+pub const FLAGS: [&str; 2] = [TTY, "userns"];
+const TTY: &str = "tty";
 
 /// Options of init that exec gives itself.
-const OURS: [&str; 2] = ["root", "cwd"];
+const OURS: [&str; 3] = ["root", "rootfs-digest", "cwd"];
 
 /// Reads `words`; `arguments` stood behind `--`.
 pub fn parse(bundle: PathBuf, words: Vec<OsString>, arguments: Vec<OsString>) -> Result<Exec, Error> {
@@ -31,7 +32,7 @@ pub fn parse(bundle: PathBuf, words: Vec<OsString>, arguments: Vec<OsString>) ->
             Some(name) => (name, &mut compile),
             None => (option, &mut run),
         };
-        if name == TTY && for_compile.is_none() {
+        if FLAGS.contains(&name) && (name != TTY || for_compile.is_none()) {
             list.push((name.to_owned(), OsString::new()));
             continue;
         }
@@ -74,11 +75,11 @@ mod tests {
     fn each_step_has_its_options() {
         let exec = parse(
             "/b".into(),
-            words("--lang cpp --compile-memory 1G s.cpp --memory 8M --report fd:3"),
+            words("--lang cpp --compile-memory 1G --compile-userns s.cpp --memory 8M --report fd:3"),
             words("a b"),
         );
         let exec = exec.expect("good");
-        assert_eq!(exec.compile, [("memory".to_owned(), "1G".into())]);
+        assert_eq!(exec.compile, [("memory".to_owned(), "1G".into()), ("userns".to_owned(), "".into())]);
         assert_eq!(exec.run, [("memory".to_owned(), "8M".into())]);
         assert_eq!((exec.language.as_deref(), exec.source), (Some("cpp"), "s.cpp".into()));
         assert_eq!(exec.report, Some(Destination::Fd(3)));

@@ -182,7 +182,7 @@ impl Stage<'_> {
         };
         let names = language.names(&test.source);
         let nothing = BTreeMap::new();
-        let plan = Plan { request: &request, root, limits: &nothing, language, names: &names };
+        let plan = Plan { request: &request, root, digest: None, limits: &nothing, language, names: &names };
         let compile = plan.compile();
         let workbox = Workbox::mount(self.bundle, compile.as_ref().map_or(Workbox::SIZE, Start::room))?;
         workbox.put(&names.source, test.source.as_bytes())?;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use builder::digest::Sha;
+
 use crate::scene::{Said, Scene, listing, needs_root};
 
 const TRICKY: &str = "[files]\n\"/opt/it's $HOME/-x\" = \"a'b\\n$(exit 1)`id`\\\\ no newline\"\n'/opt/empty' = ''\n\
@@ -51,10 +53,10 @@ fn the_generated_scripts_are_clean() {
         assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{script}");
     }
     let run = fs::read_to_string(scene.path("B/run.sh")).expect("there");
-    assert!(
-        run.contains("exec \"$bundle/init\" run --root \"$bundle/rootfs\" --cpu-time 1s \"$@\""),
-        "{run}"
-    );
+    let manifest = fs::read(scene.path("B/manifest.json")).expect("there");
+    let digest = Sha::of(&manifest);
+    let start = format!("run --root \"$bundle/rootfs\" --rootfs-digest {} --cpu-time 1s", digest.as_str());
+    assert!(run.contains(&format!("exec \"$bundle/init\" {start} \"$@\"")), "{run}");
 }
 
 #[test]
