@@ -200,6 +200,7 @@ fn command(step: &Step) -> String {
         Place::Bare => return step.argv.join(" "),
         Place::Sandbox => "",
         Place::User => "(as an ordinary user) ",
+        Place::Delegated => "(as an ordinary user with a cgroup) ",
     };
     let init = step.init.as_deref().unwrap_or("init");
     format!("{by}{init} run {} -- {}", step.options.join(" "), step.argv.join(" "))

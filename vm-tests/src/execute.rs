@@ -15,6 +15,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::census;
+use crate::delegation::Delegated;
 use crate::message::{End, Observation};
 use crate::plan::{Peek, Place, Plan, Stdin, Step};
 
@@ -50,8 +51,10 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     // A careless supervisor: the runner inherits a descriptor of a directory outside of the root.
     let careless = rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
     let mut command = command(plan, step, argv, &report_write);
+    let delegated = (step.place == Place::Delegated).then(|| Delegated::enter(ORDINARY_USER)).transpose()?;
     let begun = Instant::now();
     let mut child = command.spawn()?;
+    delegated.as_ref().map(Delegated::leave).transpose()?;
     // Ours would keep the report open for ever.
     drop((report_write, careless));
     let silent = feed(&mut child, &step.stdin);
@@ -63,6 +66,8 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     let peeked = peek.and_then(|peek| peek.join().ok()).unwrap_or_default();
     let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     drop(silent);
+    // Before the census looks.
+    drop(delegated);
 
     let mut leftovers = Vec::new();
     leftovers.extend(neighbour.and_then(|neighbour| neighbour.end().err()));
@@ -160,12 +165,12 @@ fn report_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Command {
     let mut command = match step.place {
-        Place::Sandbox | Place::User => {
+        Place::Sandbox | Place::User | Place::Delegated => {
             let mut command = Command::new(step.init.as_ref().unwrap_or(&plan.init));
             command.args(["run", "--root", &plan.root, "--report"]);
             command.arg(format!("fd:{}", report.as_raw_fd()));
             command.args(&plan.options).args(&step.options).arg("--").args(argv);
-            if step.place == Place::User {
+            if step.place != Place::Sandbox {
                 command.uid(ORDINARY_USER).gid(ORDINARY_USER);
             }
             command

@@ -15,6 +15,7 @@ pub mod canary;
 pub mod case;
 pub mod census;
 pub mod cpio;
+pub mod delegation;
 pub mod execute;
 #[cfg(feature = "harness")]
 pub mod export;

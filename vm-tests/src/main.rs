@@ -16,8 +16,9 @@ use vm_tests::guest::Guest;
 use vm_tests::host;
 use vm_tests::kernel::Kernel;
 use vm_tests::mutant;
+use vm_tests::plan::Place;
 use vm_tests::qemu::Accel;
-use vm_tests::suite::{attacks, capsule, guards, mutants, neighbours, soak, verdicts};
+use vm_tests::suite::{attacks, capsule, guards, identity, mutants, neighbours, soak, verdicts};
 use vm_tests::tally::Tally;
 
 /// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
@@ -60,6 +61,8 @@ fn cases(cli: &Cli) -> Vec<Case> {
     let mut cases = Vec::new();
     if everything || cli.scope == Scope::Capsule {
         cases.extend(capsule::cases());
+        cases.extend(identity::cases());
+        cases.extend(identity::delegated().into_iter().filter(|_| !cli.host));
     }
     if everything || cli.scope == Scope::Verdicts {
         cases.extend(verdicts::cases(cli.host || cli.scope != Scope::Subset));
@@ -140,7 +143,9 @@ fn visits(cli: &Cli) -> Result<Vec<Visit>, String> {
     for (kernel, cgroup) in worlds {
         let world =
             |identity| World { kernel: kernel.clone(), cgroup, identity, options: cli.option.clone() };
-        let (alone, together): (Vec<Case>, Vec<Case>) = cases.iter().cloned().partition(|case| case.alone);
+        let possible =
+            cases.iter().filter(|case| cgroup == Cgroup::V2 || case.step.place != Place::Delegated);
+        let (alone, together): (Vec<Case>, Vec<Case>) = possible.cloned().partition(|case| case.alone);
         let each_alone = alone.into_iter().map(|case| vec![case]);
         let groups = [together].into_iter().chain(each_alone).filter(|cases| !cases.is_empty());
         visits.extend(groups.map(|cases| Visit { world: world(Identity::Root), cases }));

@@ -72,6 +72,8 @@ pub enum Place {
     Sandbox,
     /// In a sandbox that init makes as an ordinary user.
     User,
+    /// The same, and root has delegated a cgroup to that user (version 2).
+    Delegated,
     /// As root in the VM itself: the control that shows what a probe sees without a sandbox.
     Bare,
 }

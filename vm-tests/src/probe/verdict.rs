@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("cat", cat),
     ("cat-by-name", cat_by_name),
     ("print", print),
+    ("show", show),
     ("forge", forge),
     ("arguments", |words| say(&format!("{}\n", words.len()))),
     ("raise", raise),
@@ -157,6 +158,14 @@ fn cat(_: &[&str]) -> u8 {
 }
 
 /// As many bytes as the argument says.
+/// Prints a file.
+fn show(words: &[&str]) -> u8 {
+    match words.first().map(std::fs::read_to_string) {
+        Some(Ok(text)) => say(&text),
+        _ => UNREACHED,
+    }
+}
+
 fn print(words: &[&str]) -> u8 {
     say(&"x".repeat(number(words)))
 }

@@ -108,6 +108,9 @@ const ROWS: &[Row] = &[
         "--wall-time",
         "3s",
     ]),
+    row("user-namespace", Shown::Rule(&["show", "/proc/self/uid_map"], not_all_users)).with(&["--userns"]),
+    row("unique-uid", Shown::Peek(uid_is_taken)).with(&["--uid-range", "61000-61000"]),
+    row("cpuset", Shown::Peek(on_one_cpu)).with(&["--cpus", "0"]),
     row("private-mounts", Shown::Outside(mounts_stay_inside)),
 ];
 
@@ -182,8 +185,15 @@ pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(S
     Case { contained: !broken, alone, ..case(step, &[], vec![expect]) }
 }
 
-const PEEKED: [&str; 4] =
-    ["memory.swap.max", "memory.oom.group", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes"];
+const PEEKED: [&str; 6] = [
+    "memory.swap.max",
+    "memory.oom.group",
+    "memory.memsw.limit_in_bytes",
+    "memory.limit_in_bytes",
+    "cpuset.cpus",
+    // No file of a cgroup; what is absolute stands for itself.
+    "/proc/locks",
+];
 
 /// Nothing of the run is mounted outside, during it or afterwards, and it comes to its end.
 pub(super) fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
@@ -204,6 +214,28 @@ pub(super) fn no_swap(seen: &Observation) -> Result<(), String> {
 
 fn killed_as_a_group(seen: &Observation) -> Result<(), String> {
     has_line(seen, &["memory.oom.group 1"])
+}
+
+/// A lock on the byte that stands for the uid: whoever asks for the same uid is refused.
+fn uid_is_taken(seen: &Observation) -> Result<(), String> {
+    let locks = seen.peeked.iter().filter(|line| line.starts_with("/proc/locks"));
+    match locks.flat_map(|file| file.lines()).find(|lock| lock.ends_with(" 61000 61000")) {
+        Some(_) => Ok(()),
+        None => Err("nobody holds uid 61000".into()),
+    }
+}
+
+/// Outside of the affinity that a program can change by itself.
+fn on_one_cpu(seen: &Observation) -> Result<(), String> {
+    has_line(seen, &["cpuset.cpus 0"])
+}
+
+/// The host's own user namespace has all 2³² - 1 of them.
+fn not_all_users(seen: &Observation) -> Result<(), String> {
+    match seen.stdout.split_whitespace().find(|word| *word == "4294967295") {
+        None if !seen.stdout.is_empty() => Ok(()),
+        _ => Err(format!("the users are {:?}", seen.stdout)),
+    }
 }
 
 fn has_line(seen: &Observation, wanted: &[&str]) -> Result<(), String> {

@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod capsule;
 pub mod guards;
+pub mod identity;
 pub mod mutants;
 pub mod neighbours;
 pub mod soak;
