@@ -122,7 +122,7 @@ impl Recipe {
 
     /// Parses a recipe's text; `file` is only named in mistakes, and is where relative `from` paths start.
     pub fn parse(text: &str, file: &Path) -> Result<Recipe, Mistake> {
-        let document = Document { text, file };
+        let document = Document::new(text, file);
         let table = DeTable::parse(text).map_err(|e| document.syntax(&e))?;
         document.recipe(table.get_ref())
     }

@@ -25,6 +25,11 @@ const DT_AUDIT: u64 = 0x6fff_fefc;
 const DT_DEPAUDIT: u64 = 0x6fff_fefb;
 /// `DT_FILTER` (glibc elf.h)
 const DT_FILTER: u64 = 0x7fff_ffff;
+/// The tags whose values are strings.
+const NAMING: [u64; 8] = {
+    use dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
+    [DT_NEEDED, DT_FILTER, DT_AUXILIARY, DT_AUDIT, DT_DEPAUDIT, DT_SONAME, DT_RPATH, DT_RUNPATH]
+};
 /// Owner and type of a dlopen note (UAPI.12).
 const DLOPEN_NOTE: (&[u8], u32) = (b"FDO\0", 0x407c_0c0a);
 /// The largest dynamic section we read: 65,536 entries; real ones have fewer than a thousand.
@@ -37,8 +42,14 @@ const STRING_LIMIT: usize = 1 << 16;
 const STRING_LENGTH: usize = 256;
 /// Strings that stand within so many bytes are read together.
 const NEAR: usize = 8 << 10;
+/// The longest name of a library that we read (PATH_MAX).
+const NAME_LIMIT: usize = 4096;
+/// The most strings that a dynamic section can name; browsers need some fifty libraries.
+const STRINGS_LIMIT: usize = 1024;
 /// The largest note segment we read. Real ones are below 4 KiB.
-const NOTES_LIMIT: usize = 1 << 20;
+const NOTES_LIMIT: usize = 1 << 16;
+/// The most note segments we read; real files have one or two.
+const NOTE_SEGMENTS_LIMIT: usize = 16;
 
 /// Class and machine, checked as far as the loader checks before it decides to skip a file of another machine.
 pub fn identify<S: Source + ?Sized>(source: &S) -> Result<Abi, ElfError> {
@@ -166,8 +177,17 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
     }
 
     fn read_dynamic(&self, dynamic: &Dynamic, facts: &mut ElfFacts) -> Result<(), ElfError> {
+        // Each may be the same long string: the file's size limits nothing.
+        if dynamic.dyns.iter().filter(|entry| NAMING.contains(&entry.d_tag)).count() > STRINGS_LIMIT {
+            return Err(ElfError::Header("more than 1024 strings in the dynamic section"));
+        }
         let strings = Strings::new(self.source, dynamic)?;
-        let needed = |entry: &Dyn, tag| Ok(Needed { name: strings.get(entry)?, tag });
+        let needed = |entry: &Dyn, tag| match strings.get(entry)? {
+            name if name.len() > NAME_LIMIT => {
+                Err(ElfError::TooLarge { what: "name of a library", limit: NAME_LIMIT })
+            }
+            name => Ok(Needed { name, tag }),
+        };
         for entry in &dynamic.dyns {
             match entry.d_tag {
                 dynamic::DT_NEEDED => facts.needed.push(needed(entry, NeededTag::Needed)?),
@@ -193,7 +213,7 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
 
     fn dlopen_notes(&self) -> Result<Vec<Vec<u8>>, ElfError> {
         let mut found = Vec::new();
-        for segment in self.segments.iter().filter(|s| s.p_type == PT_NOTE) {
+        for segment in self.segments.iter().filter(|s| s.p_type == PT_NOTE).take(NOTE_SEGMENTS_LIMIT) {
             // A note segment that lies is not the loader's business: it would load the file.
             let Ok(bytes) = self.segment_bytes(segment, "note segment", NOTES_LIMIT) else { continue };
             let mut rest = &*bytes;
@@ -242,11 +262,8 @@ const STRINGS: &str = "string of the dynamic section";
 
 impl<'a, S: Source + ?Sized> Strings<'a, S> {
     fn new(source: &'a S, dynamic: &Dynamic) -> Result<Self, ElfError> {
-        use dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME};
-        const WANTED: [u64; 8] =
-            [DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH, DT_FILTER, DT_AUXILIARY, DT_AUDIT, DT_DEPAUDIT];
         let start = dynamic.info.strtab;
-        let wanted = || dynamic.dyns.iter().filter(|entry| WANTED.contains(&entry.d_tag));
+        let wanted = || dynamic.dyns.iter().filter(|entry| NAMING.contains(&entry.d_tag));
         let first = wanted().map(|entry| entry.d_val).min().unwrap_or_default();
         let last = wanted().map(|entry| entry.d_val).max().unwrap_or_default();
         let place = |offset: u64| usize::try_from(offset).ok()?.checked_add(start);

@@ -13,8 +13,28 @@ pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// A parsed document; knows the text, so that every answer has a line and a column.
 pub(super) struct Document<'a> {
-    pub(super) text: &'a str,
+    text: &'a str,
     pub(super) file: &'a Path,
+    /// Bytes into the text, with their lines and columns: the start of each line, and some places in long ones.
+    /// A recipe may have many values, and counting from the start for each would take its time squared.
+    marks: Vec<(usize, usize, usize)>,
+}
+
+/// Most bytes between two marks.
+const STRIDE: usize = 1024;
+
+impl<'a> Document<'a> {
+    pub(super) fn new(text: &'a str, file: &'a Path) -> Document<'a> {
+        let mut marks = vec![(0, 1, 1)];
+        let (mut line, mut column) = (1, 1);
+        for (at, letter) in text.char_indices() {
+            (line, column) = if letter == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            if letter == '\n' || at + letter.len_utf8() - marks[marks.len() - 1].0 >= STRIDE {
+                marks.push((at + letter.len_utf8(), line, column));
+            }
+        }
+        Document { text, file, marks }
+    }
 }
 
 impl Document<'_> {
@@ -121,10 +141,10 @@ impl Document<'_> {
     }
 
     pub(super) fn place(&self, span: Range<usize>) -> Place {
-        let before = &self.text[..self.text.floor_char_boundary(span.start)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        Place::file(self.file, line, 1 + before[line_start..].chars().count())
+        let start = self.text.floor_char_boundary(span.start);
+        let after = self.marks.partition_point(|(at, ..)| *at <= start);
+        let (at, line, column) = self.marks[after - 1];
+        Place::file(self.file, line, column + self.text[at..start].chars().count())
     }
 }
 
