@@ -6,6 +6,7 @@ mod build;
 mod closure;
 mod data;
 mod elf_file;
+mod exec;
 mod explain;
 mod formats;
 mod guards;
