@@ -98,15 +98,16 @@ _packages +names:
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
 
-# A language's package only where its program is missing: a machine may have it from elsewhere.
+# What the packs need: each of them says it. And what the tests of the seccomp policy run, where it is missing: a
+# machine may have that from elsewhere.
 _languages:
     #!/usr/bin/env bash
     set -euo pipefail
-    missing=()
-    for pair in python3:python3 javac:default-jdk-headless node:nodejs go:golang-go; do
-        command -v "${pair%%:*}" > /dev/null || missing+=("${pair#*:}")
+    packages=($(sed -n 's/^apt = \[\(.*\)\]$/\1/p' recipes/packs/*.toml | tr -d '",' | tr ' ' '\n' | sort -u))
+    for pair in javac:default-jdk-headless go:golang-go; do
+        command -v "${pair%%:*}" > /dev/null || packages+=("${pair#*:}")
     done
-    [ ${#missing[@]} -eq 0 ] || just _packages "${missing[@]}"
+    just _packages "${packages[@]}"
 
 # The builder, with init inside.
 _capsule:
