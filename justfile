@@ -41,7 +41,15 @@ test: (_packages image_packages test_packages) _languages _capsule
 
 # Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`.
 vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
-    cargo run --release -q -p vm-tests -- --bundle out/rootfs {{ arguments }}
+    cargo run --release -q -p vm-tests --features embedded -- --bundle out/rootfs {{ arguments }}
+
+# What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
+prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _bundle _capsule _prover
+    {{ capsule }} prove {{ bundle }} {{ arguments }}
+
+# Put `capsule` and `capsule-prove` below a prefix: `just install`, `just install ~/.local`.
+install prefix="/usr/local": _capsule _prover
+    install -D -t {{ prefix }}/bin {{ capsule }} {{ target }}/release/capsule-prove
 
 # Many runs in a row and many that lose a process, on this host: 10,000 and 1,000 unless told (`just soak --runs 300 --kills 100`).
 soak *arguments: (_packages image_packages) (build "rootfs")
@@ -112,6 +120,10 @@ _languages:
 # The builder, with init inside.
 _capsule:
     cargo build -q --release -p builder
+
+# The program that boots bundles, with the guest's programs inside.
+_prover:
+    cargo build -q --release -p vm-tests --features embedded --bin capsule-prove
 
 # The default bundle, if there is none yet.
 _bundle:

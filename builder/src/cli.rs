@@ -78,6 +78,13 @@ enum Command {
     /// Options of `capsule run` are for the run step; with `--compile-` before their names, for the compile step.
     /// Exit code 122 means that it does not compile.
     Exec(RunArgs),
+    /// Boot a bundle on clean kernels, attack its sandbox there, and keep the proof: capsule prove BUNDLE [--kernel PATH]
+    #[command(disable_help_flag = true)]
+    Prove {
+        /// Bundle and options; `capsule prove --help` explains them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORD")]
+        words: Vec<OsString>,
+    },
     /// Open a shell on this terminal in a bundle's sandbox
     Shell(RunArgs),
     /// Say what this host can enforce, what each missing thing weakens, and what mends it
@@ -357,6 +364,7 @@ impl Command {
                 args.binaries.push(PathBuf::from(&command[0]));
                 Request::Trace(Trace { image: args.into_image()?, command })
             }
+            Command::Prove { words } => Request::Prove(words),
             Command::Bench { what, rounds } => Request::Bench(bench::Bench { what, rounds }),
             Command::Doctor { json } => {
                 Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })

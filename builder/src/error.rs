@@ -218,6 +218,11 @@ pub enum Error {
     /// `run` or `trace` without a command.
     #[error("no command\n  hint: it comes last, as in `-- CMD ARG…`")]
     NoCommand,
+    /// `capsule prove` without the program that does it.
+    #[error(
+        "`capsule-prove` is neither beside capsule nor on PATH\n  hint: `just install` in capsule's source puts both in place"
+    )]
+    NoProver,
     /// A template could not be filled in: a bug of ours.
     #[error("template `{template}`: {what}")]
     Render {

@@ -40,6 +40,7 @@ pub mod pattern;
 pub mod plan;
 pub mod probe;
 pub mod progress;
+pub mod prove;
 pub mod quantity;
 pub mod recipe;
 pub mod render;

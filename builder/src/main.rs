@@ -9,7 +9,8 @@ use builder::interrupt::Interrupt;
 use builder::quantity::bytes_for_people;
 use builder::request::Request;
 use builder::{
-    audit, bench, build, cli, diff, doctor, exec, explain, pack, resolve, runner, seccomp, trace, verify,
+    audit, bench, build, cli, diff, doctor, exec, explain, pack, prove, resolve, runner, seccomp, trace,
+    verify,
 };
 
 /// Closures are many small allocations in several threads: with glibc's malloc they take a fifth longer.
@@ -60,6 +61,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             let answer = pack::pack(&ask, interrupt)?;
             return Ok(told(&answer.text, answer.is_well));
         }
+        Request::Prove(words) => match prove::prove(&words)? {},
         Request::Bench(request) => print(&bench::bench(request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;

@@ -56,6 +56,8 @@ pub enum Request {
     Exec(Exec),
     /// `capsule pack`
     Pack(pack::Ask),
+    /// `capsule prove`, with its words unread: become `capsule-prove`.
+    Prove(Vec<OsString>),
     /// `capsule bench`
     Bench(bench::Bench),
     /// `capsule doctor`

@@ -51,6 +51,8 @@ pub struct Visit {
 pub struct World {
     /// The kernel that is booted.
     pub kernel: Kernel,
+    /// How it is executed.
+    pub accel: Accel,
     /// Its control groups.
     pub cgroup: Cgroup,
     /// Who runs init; the cases say so too.
@@ -79,8 +81,6 @@ pub struct Campaign<'a> {
     pub guest: &'a Guest,
     /// Broken inits that cases name.
     pub mutants: &'a [Mutant],
-    /// How guests are executed.
-    pub accel: Accel,
     /// VMs at a time.
     pub jobs: usize,
 }
@@ -128,10 +128,18 @@ impl Campaign<'_> {
     }
 
     fn world(&self, world: &World, cases: &[Case]) -> Vec<Row> {
-        match self.boot(world, cases) {
-            Ok(session) => judge(&world.to_string(), cases, &session.observations, &session.hello.secret),
-            Err(why) => cases.iter().map(|case| unseen(world, case, &why)).collect(),
-        }
+        let (ready, lacking): (Vec<Case>, Vec<Case>) =
+            cases.iter().cloned().partition(|case| case.lacking.is_none());
+        let unseen = |case: &Case, verdict| row(&world.to_string(), case, verdict, None);
+        let mut rows: Vec<Row> = match self.boot(world, &ready) {
+            Ok(session) => judge(&world.to_string(), &ready, &session.observations, &session.hello.secret),
+            Err(why) => ready.iter().map(|case| unseen(case, Verdict::Failed(vec![why.clone()]))).collect(),
+        };
+        rows.extend(lacking.iter().map(|case| {
+            let why = case.lacking.clone().unwrap_or_default();
+            unseen(case, Verdict::NotApplicable(why))
+        }));
+        rows
     }
 
     fn boot(&self, world: &World, cases: &[Case]) -> Result<Session, String> {
@@ -140,15 +148,16 @@ impl Campaign<'_> {
         let initramfs = files.path().join("initramfs");
         let segment = initramfs::segment(self.guest, self.mutants, &plan(world, cases), &nonce)
             .map_err(|cause| cause.to_string())?;
-        initramfs::join(&self.initramfs, &segment, &initramfs)
+        let archive = initramfs::join(&self.initramfs, &segment, &initramfs)
             .map_err(|cause| format!("`{}`: {cause}", self.initramfs.display()))?;
         let show = |failure: Failure| failure.to_string();
-        let vm = Vm::start(&self.machine(world), &initramfs).map_err(show)?;
+        let machine = self.machine(world).with_room_for(&archive);
+        let vm = Vm::start(&machine, &initramfs).map_err(show)?;
         vm.run(&nonce, Deadlines::default(), cases.len()).map_err(show)
     }
 
     fn machine(&self, world: &World) -> Machine {
-        let mut machine = Machine { accel: self.accel, ..Machine::emulated(&world.kernel.image) };
+        let mut machine = Machine { accel: world.accel, ..Machine::emulated(&world.kernel.image) };
         if world.cgroup == Cgroup::V1 {
             machine.append.push("capsule.cgroup=v1".into());
         }
@@ -204,10 +213,6 @@ fn command(step: &Step) -> String {
     };
     let init = step.init.as_deref().unwrap_or("init");
     format!("{by}{init} run {} -- {}", step.options.join(" "), step.argv.join(" "))
-}
-
-fn unseen(world: &World, case: &Case, why: &str) -> Row {
-    row(&world.to_string(), case, Verdict::Failed(vec![why.to_string()]), None)
 }
 
 /// Where the bundle's bootable archive is.

@@ -23,6 +23,8 @@ pub struct Case {
     pub guard: Option<&'static str>,
     /// Whether it leaves a machine on which nothing else can be shown: then it gets a VM of its own.
     pub alone: bool,
+    /// What this bundle lacks for it. Then it is not run, and not applicable.
+    pub lacking: Option<String>,
 }
 
 /// Says what is wrong.
@@ -79,6 +81,13 @@ impl Case {
                 if self.step.name.starts_with("verdict/") { step.with(&["--memory", "512M"]) } else { step };
             Case { step, ..self.clone() }
         })
+    }
+
+    /// Whether it may run on a host. What has no sandbox around it, or one with a hole in it, is for VMs only.
+    pub fn is_for_hosts(&self) -> bool {
+        let name = &self.step.name;
+        matches!(self.step.place, Place::Sandbox | Place::User)
+            && !["guard/", "mutant/"].iter().any(|suite| name.starts_with(suite))
     }
 
     /// Judges what was seen. `secret` is what no sandbox may print.
@@ -244,6 +253,7 @@ mod tests {
             needs_root: false,
             guard: None,
             alone: false,
+            lacking: None,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use vm_tests::accel;
+use vm_tests::suite::Scope;
 
 /// Boots a bundle on clean kernels and judges what its sandboxes do. The last line is `N passed, N failed`.
 #[derive(Debug, Parser)]
@@ -26,6 +28,9 @@ pub struct Cli {
     /// An option for every sandbox run, as in `--option=--cgroup=v1`; may be repeated.
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     pub option: Vec<String>,
+    /// How guests are executed; KVM only after a probe boot with it has ended well.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub accel: accel::Choice,
     /// VMs at a time; one a core unless given.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -47,23 +52,4 @@ pub struct Cli {
     /// Print the cases and run nothing.
     #[arg(long)]
     pub list: bool,
-}
-
-/// How much is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scope {
-    /// One world for each kernel: minutes.
-    Subset,
-    /// Every world.
-    All,
-    /// Only what somebody sees who looks around inside.
-    Capsule,
-    /// Only the programs with a known end.
-    Verdicts,
-    /// Only the attacks, and their controls.
-    Attacks,
-    /// Only the guards, each up and removed.
-    Guards,
-    /// Only the inits with one guard broken on purpose, and the probes that notice.
-    Mutants,
 }

@@ -1,18 +1,20 @@
 //! The guest's programs (agent, probe, fixture): static, so that they run in any root and in none.
 
+mod build;
+
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Where the static programs are.
 #[derive(Debug, Clone)]
-pub struct Guest {
-    directory: PathBuf,
+pub enum Guest {
+    /// In a directory.
+    Directory(PathBuf),
+    /// In this program.
+    #[cfg(feature = "embedded")]
+    Embedded,
 }
-
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
-/// glibc's static build has everything these programs use, and needs no other target to be installed.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Why there are no guest programs.
 #[derive(Debug, thiserror::Error)]
@@ -33,43 +35,49 @@ pub enum GuestError {
 impl Guest {
     /// Programs that were built before.
     pub fn at(directory: &Path) -> Guest {
-        Guest { directory: directory.to_path_buf() }
+        Guest::Directory(directory.to_path_buf())
     }
 
-    /// Builds them with cargo, in a target directory of their own: the one in use is locked while cargo runs us.
+    /// Those in this program where it carries them, else built now.
+    pub fn ready() -> Result<Guest, GuestError> {
+        #[cfg(feature = "embedded")]
+        return Ok(Guest::Embedded);
+        #[cfg(not(feature = "embedded"))]
+        Guest::build()
+    }
+
+    /// Builds them with cargo.
     pub fn build() -> Result<Guest, GuestError> {
-        let target = target_directory().join("guest");
-        let mut command = Command::new(cargo());
-        command.args([
-            "build",
-            "--quiet",
-            "--release",
-            "--no-default-features",
-            "--bin=agent",
-            "--bin=probe",
-            "--bin=fixture",
-        ]);
-        command.args(["--target", TARGET, "--config", "profile.release.strip=true"]);
-        // Nobody waits for these programs to compute; somebody does wait for them to be built.
-        command.args(["--config", "profile.release.lto=\"off\"", "--config", "profile.release.opt-level=1"]);
-        command.arg("--target-dir").arg(&target);
-        command.arg("--manifest-path").arg(CRATE.to_string() + "/Cargo.toml");
-        command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        if !command.status().is_ok_and(|status| status.success()) {
-            return Err(GuestError::Build(format!("{command:?}").replace('"', "")));
-        }
-        Ok(Guest { directory: target.join(TARGET).join("release") })
-    }
-
-    /// The path of one of them.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+        build::build(&target_directory().join("guest")).map(Guest::Directory).map_err(GuestError::Build)
     }
 
     /// The bytes of one of them.
     pub fn program(&self, name: &str) -> Result<Vec<u8>, GuestError> {
-        let path = self.path(name);
-        std::fs::read(&path).map_err(|cause| GuestError::File { path, cause })
+        match self {
+            Guest::Directory(directory) => {
+                let path = directory.join(name);
+                fs::read(&path).map_err(|cause| GuestError::File { path, cause })
+            }
+            #[cfg(feature = "embedded")]
+            Guest::Embedded => embedded(name),
+        }
+    }
+
+    /// Writes one of them to `path`, executable by all.
+    pub fn place(&self, name: &str, path: &Path) -> Result<(), GuestError> {
+        use std::os::unix::fs::PermissionsExt;
+        let written = fs::write(path, self.program(name)?)
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)));
+        written.map_err(|cause| GuestError::File { path: path.to_path_buf(), cause })
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(name: &str) -> Result<Vec<u8>, GuestError> {
+    match name {
+        "agent" => Ok(include_bytes!(env!("GUEST_AGENT")).to_vec()),
+        "probe" => Ok(include_bytes!(env!("GUEST_PROBE")).to_vec()),
+        other => Err(GuestError::File { path: other.into(), cause: std::io::ErrorKind::NotFound.into() }),
     }
 }
 
@@ -81,5 +89,5 @@ pub(crate) fn cargo() -> OsString {
 /// Where cargo builds; what is built besides has a directory of its own in it.
 pub(crate) fn target_directory() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    chosen.unwrap_or_else(|| Path::new(CRATE).join("../target"))
+    chosen.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
 }

@@ -39,12 +39,13 @@ pub fn segment(guest: &Guest, mutants: &[Mutant], plan: &Plan, nonce: &Nonce) ->
     Ok(archive.finish())
 }
 
-/// Writes `first`, as it is, and `segment` into `to`.
-pub fn join(first: &Path, segment: &[u8], to: &Path) -> io::Result<()> {
+/// Writes `first`, as it is, and `segment` into `to`, and returns what was written.
+pub fn join(first: &Path, segment: &[u8], to: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = fs::read(first)?;
     pad(&mut bytes);
     bytes.extend_from_slice(segment);
-    fs::write(to, bytes)
+    fs::write(to, &bytes)?;
+    Ok(bytes)
 }
 
 /// An initramfs whose `/init` is the fixture, told to do `behaviour`.

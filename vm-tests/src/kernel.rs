@@ -69,7 +69,7 @@ impl Kernel {
 
     /// The kernel of `series` from the cache, fetched into it when it is not there.
     pub fn of_series(series: &str) -> Result<Kernel, KernelError> {
-        let directory = cache_directory().join(series);
+        let directory = cache_directory().join("kernels").join(series);
         match cached(&directory)? {
             Some(kernel) => Ok(kernel),
             None => {
@@ -87,11 +87,11 @@ impl Kernel {
     }
 }
 
-/// `$XDG_CACHE_HOME/capsule/kernels`, or below ~/.cache.
-fn cache_directory() -> PathBuf {
+/// `$XDG_CACHE_HOME/capsule`, or below ~/.cache.
+pub fn cache_directory() -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("capsule/kernels")
+    cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("capsule")
 }
 
 fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {

@@ -9,6 +9,7 @@
 //! of this boot's nonce, which the agent unlinks before the first sandbox starts; plan, frames and QEMU's exit code
 //! must tell the same story. A guest that panics, hangs, is silent, cut short or lies is a failure with its transcript.
 
+pub mod accel;
 pub mod agent;
 pub mod campaign;
 pub mod canary;
@@ -29,6 +30,8 @@ pub mod mutant;
 pub mod plan;
 pub mod port;
 pub mod probe;
+#[cfg(feature = "harness")]
+pub mod prove;
 pub mod qemu;
 pub mod random;
 pub mod soak;

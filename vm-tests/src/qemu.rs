@@ -16,6 +16,9 @@ pub const fn exit_status(code: u8) -> i32 {
     ((code as i32) << 1) | 1
 }
 
+/// QEMU, as it is looked up on PATH.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+
 /// How guest instructions are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accel {
@@ -28,6 +31,8 @@ pub enum Accel {
 /// What a VM is made of.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// QEMU.
+    pub program: PathBuf,
     /// The kernel image.
     pub kernel: PathBuf,
     /// How it is executed.
@@ -51,6 +56,7 @@ impl Machine {
     /// An emulated machine for this kernel, with room for a bundle.
     pub fn emulated(kernel: &Path) -> Machine {
         Machine {
+            program: PROGRAM.into(),
             kernel: kernel.to_path_buf(),
             accel: Accel::Tcg,
             memory_mib: 768,
@@ -59,12 +65,21 @@ impl Machine {
         }
     }
 
+    /// With memory for this archive beside what runs: packed, and unpacked (by zstd at most four times as large) in a
+    /// root file system that takes at most half of it.
+    pub fn with_room_for(mut self, archive: &[u8]) -> Machine {
+        const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+        let times = if archive.starts_with(&ZSTD) { 1 + 2 * 4 } else { 1 + 2 };
+        self.memory_mib += u32::try_from((archive.len() >> 20) * times).unwrap_or(0);
+        self
+    }
+
     /// The command that boots `initramfs` and writes the results port to `results`, which it inherits by number.
     ///
     /// setpriv (util-linux) makes the VM die with the thread that started it, also when that is killed.
     pub fn command(&self, initramfs: &Path, results: &OwnedFd) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        command.args(["--pdeathsig", "KILL"]).arg(&self.program);
         // Nothing that this machine's configuration or QEMU's defaults add: no disk, no network, no display.
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         command.args(self.accelerator());

@@ -155,7 +155,7 @@ impl Vm {
     /// Starts `machine` with `initramfs`.
     pub fn start(machine: &Machine, initramfs: &Path) -> Result<Vm, Failure> {
         let failed = |cause| Failure {
-            cause: Cause::Start { program: "qemu-system-x86_64".into(), cause },
+            cause: Cause::Start { program: machine.program.display().to_string(), cause },
             transcript: Transcript::default(),
         };
         // Poisoned only means that another start failed: there is no state behind the lock.

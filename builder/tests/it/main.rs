@@ -13,6 +13,7 @@ mod guards;
 mod lints;
 mod loader;
 mod machine;
+mod prove;
 mod questions;
 mod recipe;
 mod resolve;

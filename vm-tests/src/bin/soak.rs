@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 fn soak(cli: &Cli) -> Result<Vec<String>, String> {
     let guest = match &cli.guest {
         Some(directory) => Guest::at(directory),
-        None => Guest::build().map_err(|error| error.to_string())?,
+        None => Guest::ready().map_err(|error| error.to_string())?,
     };
     let files = tempfile::tempdir().map_err(|cause| format!("no temporary directory: {cause}"))?;
     let stage = Stage::set(files.path(), &cli.bundle, &guest)
@@ -109,7 +109,7 @@ impl Stage {
         for path in [directory, &stage.bundle, &stage.probes] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
         }
-        fs::copy(guest.path("probe"), stage.probes.join("probe"))?;
+        guest.place("probe", &stage.probes.join("probe")).map_err(io::Error::other)?;
         sys::call(libc::SYS_unshare, &mut [Arg::N(libc::CLONE_NEWNS.into())])
             .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
         // Cut off from the machine's, then shared again, as mounts are on every machine with systemd.

@@ -91,6 +91,14 @@ impl Proof {
         self.rows.iter().map(|row| row.world.as_str()).filter(|world| seen.insert(*world)).collect()
     }
 
+    /// Writes proof.json and proof.html into `directory`.
+    pub fn keep(&self, directory: &Path) -> Result<(), String> {
+        let page = page::render(self).map_err(|error| format!("the page: {error}"))?;
+        [("proof.json", self.json()), ("proof.html", page)]
+            .iter()
+            .try_for_each(|(name, text)| written(&directory.join(name), text))
+    }
+
     /// `proof.json`: one object, for machines.
     pub fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a proof has only strings as keys");
@@ -111,8 +119,13 @@ impl Bundle {
     }
 }
 
-/// Writes `text` to `path`: beside it first, so that what stands there is whole.
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Writes `text` to `path`, or says which file was not written.
+pub fn written(path: &Path, text: &str) -> Result<(), String> {
+    write(path, text).map_err(|cause| format!("`{}` was not written: {cause}", path.display()))
+}
+
+/// Beside its place first, so that what stands there is whole.
+fn write(path: &Path, text: &str) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     let mut file = tempfile::NamedTempFile::new_in(parent)?;

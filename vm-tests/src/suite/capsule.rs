@@ -1,5 +1,8 @@
 //! The first capsule: what somebody sees who looks around inside.
 
+use std::fs;
+use std::path::Path;
+
 use super::case;
 use crate::case::{Case, Expect};
 use crate::message::Observation;
@@ -43,6 +46,27 @@ const LOOKS: &[Look] = &[
         vec![ok(), Expect::Stdout("out\n".into()), Expect::StderrHas("err\n")]
     }),
 ];
+
+/// What the looks use and a bundle may be without.
+const USED: [(&str, &[&str]); 8] = [
+    ("bash", &["usr/bin/bash", "bin/bash"]),
+    ("ls", &["usr/bin/ls", "bin/ls"]),
+    ("cat", &["usr/bin/cat", "bin/cat"]),
+    ("ps", &["usr/bin/ps", "bin/ps"]),
+    ("ip", &["usr/bin/ip", "bin/ip", "usr/sbin/ip", "sbin/ip"]),
+    ("whoami", &["usr/bin/whoami", "bin/whoami"]),
+    ("id", &["usr/bin/id", "bin/id"]),
+    ("hello.txt", &["home/hello.txt"]),
+];
+
+/// What `root` lacks for this case, if it is one of these and there is something.
+pub fn lacking(case: &Case, root: &Path) -> Option<String> {
+    let words = || case.step.argv.iter().flat_map(|word| word.split(|c: char| " /;&".contains(c)));
+    let is_there = |path: &&&str| fs::symlink_metadata(root.join(path)).is_ok();
+    let is_used = |name: &str| case.step.name.starts_with("capsule/") && words().any(|word| word == name);
+    let lacks = |(name, paths): &&(&str, &[&str])| is_used(name) && !paths.iter().any(|path| is_there(&path));
+    USED.iter().find(lacks).map(|(name, _)| format!("the bundle has no {name}"))
+}
 
 /// The suite.
 pub fn cases() -> Vec<Case> {

@@ -3,6 +3,7 @@
 // A test that cannot prepare its world has failed: clippy.toml's exception covers only `#[test]` functions.
 #![allow(clippy::unwrap_used)]
 
+mod accel;
 mod misbehaviour;
 mod round_trip;
 mod world;
