@@ -92,13 +92,28 @@ const WEAKENS: &[(&str, &str)] = &[
     ("cpu-accounting", "CPU time of child processes is seen only once they have ended"),
     ("cgroup-namespace", "/proc/self/cgroup shows the host's cgroup path"),
     ("seccomp", "every system call of the kernel is within reach of a submission"),
+    ("cpuset", "`--cpus` is an affinity that a submission can widen again"),
+    ("user-namespace", "`--userns` cannot be had: the submission's uid is the same inside and outside"),
+    ("unique-uid", "runs side by side are one user to the kernel, which counts some things by user"),
     ("uid", "PID 1 and the submission are the same user, and so are runs side by side"),
     ("groups", "the submission keeps the caller's supplementary groups"),
 ];
 
 /// Examines this host.
 pub fn diagnose() -> Result<Diagnosis, Error> {
-    let report = trial()?;
+    let mut report = trial(&[])?;
+    let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
+    let asked_for: [(&str, &[&str]); 3] = [
+        ("user-namespace", &["--userns"]),
+        ("unique-uid", &["--uid-range", "61000-61999"]),
+        ("cpuset", &["--cpus", &cpus]),
+    ];
+    for (guard, options) in asked_for {
+        // Nobody asked for it yet. What a host lacks here must not fail the runs that do without.
+        if let Some(state) = report.guards.get_mut(guard).filter(|state| *state == "off") {
+            *state = state_with(guard, options)?;
+        }
+    }
     let runs = report.status == "ok";
     let failure = report.error.as_ref().map(Failure::to_line);
     let mut findings: Vec<Finding> =
@@ -117,14 +132,29 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
     })
 }
 
+/// The state of a guard where somebody asks for it.
+fn state_with(guard: &str, options: &[&str]) -> Result<String, Error> {
+    let report = trial(options)?;
+    Ok(match (report.guards.get(guard), &report.error) {
+        (_, Some(failure)) => format!("unavailable: {}", failure.to_line()),
+        (state, None) => state.cloned().unwrap_or_default(),
+    })
+}
+
+/// The CPUs that this process may run on, as a list.
+fn allowed_cpus() -> Option<String> {
+    let status = read("/proc/self/status")?;
+    status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map(|list| list.trim().to_owned())
+}
+
 /// Runs init's own version command in a sandbox whose root holds nothing but init.
-fn trial() -> Result<Report, Error> {
+fn trial(options: &[&str]) -> Result<Report, Error> {
     let root = tempfile::tempdir().map_err(|error| Error::write(&std::env::temp_dir(), error))?;
     furnish(root.path()).map_err(|error| Error::write(root.path(), error))?;
     let init = root.path().join("init");
     let mut command = Command::new(&init);
     command.args(["run", "--report", "fd:2", "--wall-time", "10s", "--root"]).arg(root.path());
-    let output = command.args(["--", "/init", "--version"]).output();
+    let output = command.args(options).args(["--", "/init", "--version"]).output();
     let output = output.map_err(|error| Error::Start { path: init, error })?;
     serde_json::from_slice(&output.stderr).map_err(|_| Error::Manifest {
         path: "the report of the trial run".into(),
@@ -165,6 +195,11 @@ fn mend(guard: &str, why: &str) -> String {
         return cgroup_mend();
     }
     match guard {
+        "user-namespace" => {
+            user_namespace_switch().unwrap_or_else(|| "use a kernel with CONFIG_USER_NS".to_owned())
+        }
+        "oom-group" => "boot with cgroup version 2: `systemd.unified_cgroup_hierarchy=1`".to_owned(),
+        "unique-uid" => "let root write to /run".to_owned(),
         "swap" => "boot with `swapaccount=1`, or `swapoff -a`".to_owned(),
         "seccomp" => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
         _ => "run it as root on a kernel of 5.12 or later".to_owned(),
@@ -176,7 +211,8 @@ fn cgroup_mend() -> String {
     if rustix::process::geteuid().is_root() {
         "mount cgroup version 2: `mount -t cgroup2 none /sys/fs/cgroup`".to_owned()
     } else {
-        "delegate a cgroup: `systemd-run --user --scope -p Delegate=yes …`, or run it as root".to_owned()
+        "delegate a cgroup, and start from one below it (README, \"Who a submission is\"), or run it as root"
+            .to_owned()
     }
 }
 
@@ -275,7 +311,7 @@ mod tests {
     #[test]
     fn a_missing_guard_says_what_it_weakens_and_what_mends_it() {
         let finding = missing("uid", "unavailable: not root: one user is mapped").unwrap();
-        assert_eq!((finding.weakens, finding.mend.as_str()), (WEAKENS[7].1, "run it as root"));
+        assert_eq!((finding.weakens, finding.mend.as_str()), (WEAKENS[10].1, "run it as root"));
     }
 
     #[test]

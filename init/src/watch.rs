@@ -53,10 +53,12 @@ impl<'a> Watch<'a> {
     /// Nothing runs yet.
     pub fn new(options: &'a Options<'_>, cgroup: Option<Cgroup>) -> Self {
         let here = sys::affinity();
-        let _ = sys::set_affinity(&Cpus::ALL); // asks for more than there is, and gets what there is
-        let reach = sys::affinity();
-        let _ = sys::set_affinity(&here); // as before
-        let reach = options.cpus.filter(|_| options.guards.has(Guard::Cpuset)).unwrap_or(reach);
+        let reach = options.cpus.filter(|_| options.guards.has(Guard::Cpuset)).unwrap_or_else(|| {
+            let _ = sys::set_affinity(&Cpus::ALL); // asks for more than there is, and gets what there is
+            let reach = sys::affinity();
+            let _ = sys::set_affinity(&here); // as before
+            reach
+        });
         Watch {
             limits: &options.limits,
             oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),

@@ -22,6 +22,7 @@ mod script;
 mod shell;
 mod sysroot;
 mod trace;
+mod uids;
 mod uninvited;
 mod verify;
 
