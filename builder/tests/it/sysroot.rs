@@ -139,6 +139,20 @@ fn a_relative_link_cannot_climb_out() {
 }
 
 #[test]
+fn a_configuration_behind_an_absolute_link_is_the_trees_own() {
+    let host = tempfile::tempdir().unwrap();
+    let outside = host.path().join("ld.so.conf");
+    fs::write(&outside, "/opt/a\n").unwrap();
+    let tree = Tree::new()
+        .link("/etc/ld.so.conf", outside.to_str().unwrap())
+        .put("/opt/a/liba", library())
+        .put("/p", program().needs("liba"));
+    assert!(tree.closure("/p").is_err(), "the host's file was read");
+    let tree = tree.text(outside.to_str().unwrap(), "/opt/a\n");
+    assert_eq!(tree.libraries(), ["/opt/a/liba: ld.so.conf"]);
+}
+
+#[test]
 fn a_linked_directory_stays_inside_and_is_kept() {
     let tree = Tree::new()
         .link("/opt", "/usr/opt")
