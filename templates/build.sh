@@ -60,6 +60,10 @@ chmod {{ mode|safe }} {{ path }}
 # {{ why|safe }}
 printf %s {{ content }} >{{ path }}
 chmod {{ mode|safe }} {{ path }}
+{% when Step::WriteBytes { octal, path, mode, why } %}
+# {{ why|safe }}
+printf %b {{ octal }} >{{ path }}
+chmod {{ mode|safe }} {{ path }}
 {% when Step::Link { target, path, why } %}
 # {{ why|safe }}
 ln -s -- {{ target }} {{ path }}

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cause::{Because, Cause};
-use crate::closure::MemberKind;
+use crate::closure::{Closure, MemberKind};
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::exec;
@@ -14,6 +14,7 @@ use crate::formats::Format;
 use crate::image_path::ImagePath;
 use crate::include::Inclusion;
 use crate::interrupt::Interrupt;
+use crate::loader::image_cache;
 use crate::manifest::{self, Manifest, Settings};
 use crate::packages::{self, Owners};
 use crate::plan::{Entry, Kind, Plan, Planner, Source, fixed_mode};
@@ -80,8 +81,8 @@ pub fn script(image: &Image, interrupt: &Interrupt) -> Result<String, Error> {
     render::build_script(&judged.plan, &digests, &image.options.sysroot)
 }
 
-/// The image as its own loader will see it: it has no ld.so.cache and no `--library-path`, so a library outside the
-/// loader's own directories can be in the image and still not be found.
+/// The image as its own loader will see it, without `--library-path`: where a recipe brings an ld.so.cache of its own,
+/// or musl's loader asks, a library can be in the image and still not be found.
 fn unfindable(judged: &Judged, options: &resolve::Options, tree: &Path) -> Vec<String> {
     let inside =
         resolve::Options { sysroot: tree.to_path_buf(), library_path: Vec::new(), ..options.clone() };
@@ -184,7 +185,16 @@ fn settle(recipe: &Recipe, wanted: &Wanted, probe: &Probe) -> Result<Plan, Error
     plan_closure(&mut planner, wanted, recipe, probe)?;
     plan_included(&mut planner, &wanted.included, recipe, probe)?;
     skeleton::add(&mut planner, probe)?;
+    plan_library_cache(&mut planner, &wanted.closure, probe)?;
     Ok(planner.finish()?)
+}
+
+/// The loader's cache, where a library needs one to be found; a recipe that brings its own keeps it.
+fn plan_library_cache(planner: &mut Planner, closure: &Closure, probe: &Probe) -> Result<(), Error> {
+    let Some(bytes) = image_cache::cache(closure, probe.root()) else { return Ok(()) };
+    let path = ImagePath::parse(image_cache::PATH).expect("a normal path");
+    let cause = Cause::plain(Because::LibraryCache);
+    Ok(planner.fallback(path, Entry::inline(bytes, 0o644, cause))?)
 }
 
 /// A conflict about something that the recipe brings is pointed at there.

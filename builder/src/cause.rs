@@ -49,6 +49,8 @@ pub enum Because {
     Recipe,
     /// Every image has it: accounts, mountpoints, name service.
     Sandbox,
+    /// Libraries stand outside the loader's own directories.
+    LibraryCache,
     /// The build host's top directories are links into /usr.
     MergedUsr,
     /// Something lies below it.
@@ -121,6 +123,7 @@ impl fmt::Display for Cause {
             },
             Because::Recipe => f.write_str("given by the recipe"),
             Because::Sandbox => f.write_str("part of every sandbox"),
+            Because::LibraryCache => f.write_str("leads the loader to libraries outside its own directories"),
             Because::MergedUsr => f.write_str("a top directory that is a link into /usr"),
             Because::Parent => f.write_str("directory of what lies below it"),
         }

@@ -71,6 +71,11 @@ impl Probe {
         Probe { root: root.to_path_buf() }
     }
 
+    /// The directory that is looked in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where `path` lies on the build host.
     pub fn on_host(&self, path: &ImagePath) -> PathBuf {
         path.below(&self.root)

@@ -64,6 +64,7 @@ enum Step<'a> {
     Copy { from: &'a str, path: String, mode: String, why: String },
     CopyOwn { from: &'a str, path: String, mode: String, why: String },
     Write { content: &'a str, path: String, mode: String, why: String },
+    WriteBytes { octal: String, path: String, mode: String, why: String },
     Link { target: &'a str, path: String, why: String },
 }
 
@@ -80,9 +81,10 @@ fn step<'a>(path: &ImagePath, entry: &'a Entry) -> Result<Step<'a>, Error> {
         Kind::File(Source::Own { path: from, .. }) => {
             Step::CopyOwn { from: utf8(from)?, path: place, mode, why }
         }
-        Kind::File(Source::Inline(bytes)) => {
-            Step::Write { content: text(bytes, path)?, path: place, mode, why }
-        }
+        Kind::File(Source::Inline(bytes)) => match text(bytes) {
+            Some(content) => Step::Write { content, path: place, mode, why },
+            None => Step::WriteBytes { octal: octal(bytes), path: place, mode, why },
+        },
     })
 }
 
@@ -114,10 +116,19 @@ fn utf8(path: &Path) -> Result<&str, Error> {
         .ok_or_else(|| Error::Unfit { path: path.to_path_buf(), unfit: crate::image_path::Unfit::NotText })
 }
 
-fn text<'a>(bytes: &'a [u8], path: &ImagePath) -> Result<&'a str, Error> {
-    let unfit =
-        || Error::Unfit { path: path.as_path().to_path_buf(), unfit: crate::image_path::Unfit::NotText };
-    std::str::from_utf8(bytes).map_err(|_| unfit())
+/// What a word of the shell can hold.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}
+
+/// What `printf %b` makes the bytes of (XCU printf, `\0` and up to three octal digits).
+fn octal(bytes: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        letter if letter.is_ascii_alphabetic() => char::from(*letter).to_string(),
+        other => format!("\\0{other:03o}"),
+    };
+    bytes.iter().map(one).collect()
 }
 
 /// Makes one word of the POSIX shell of any text without NUL (XCU 2.2.2).
@@ -152,6 +163,15 @@ mod tests {
         assert_eq!(word("/usr/lib/x86_64-linux-gnu/libc.so.6"), "/usr/lib/x86_64-linux-gnu/libc.so.6");
         assert_eq!(word(""), "''");
         assert_eq!(word("it's $HOME"), "'it'\\''s $HOME'");
+    }
+
+    #[test]
+    fn the_shell_makes_any_bytes_of_octal_numbers() {
+        let all: Vec<u8> = (0..=255).chain(*b"07/.x").collect();
+        let script = format!("printf %b {}", word(&octal(&all)));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("sh runs");
+        assert_eq!(output.stdout, all);
+        assert_eq!((text(b"a\0b"), text(b"\xff"), text(b"a b")), (None, None, Some("a b")));
     }
 
     proptest! {

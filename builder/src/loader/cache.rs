@@ -6,6 +6,10 @@ use std::cmp::Ordering;
 
 use crate::arch::Level;
 
+mod write;
+
+pub use write::{Library, render};
+
 /// The libraries that ldconfig(8) knew. Looked up in place: nothing is copied out of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cache {

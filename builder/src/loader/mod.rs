@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod conf;
 mod glibc;
+pub mod image_cache;
 pub(crate) mod mapped;
 mod musl;
 pub mod names;

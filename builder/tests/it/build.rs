@@ -133,28 +133,47 @@ fn a_missing_library_names_who_needs_it_and_where_it_was_looked_for() {
     assert!(message.contains("\n  searched: "), "{message}");
 }
 
-#[test]
-fn a_library_that_the_images_loader_will_not_find_is_a_warning() {
-    needs_root!();
+/// A scene with a program that needs libfar.so, which only `--library-path` leads to; and how it is built.
+fn far_library() -> (Scene, String) {
     let scene = Scene::new();
-    scene.file("lib.c", "int far(void) { return 0; }\n");
+    scene.file("lib.c", "int far(void) { return 7; }\n");
     scene.file("main.c", "int far(void); int main(void) { return far(); }\n");
     let script = "gcc -shared -Wl,-soname,libfar.so -o libfar.so lib.c && gcc -o program main.c libfar.so";
     let said = Said::of(Command::new("sh").args(["-c", script]).current_dir(scene.path(".")));
     assert_eq!(said.code, 0, "{}", said.stderr);
     let here = scene.path("").display().to_string();
-    let said = scene.succeeds(&format!(
-        "build {here}program --library-path {here} --allow unowned=/** -o B --format dir"
-    ));
-    assert!(scene.path("B/rootfs").join(&here[1..]).join("libfar.so").exists());
-    assert!(
-        said.stderr.contains(&format!(
-            "warning: inside the image: `libfar.so` not found, needed by `{here}program`"
-        )),
-        "{}",
-        said.stderr
-    );
-    assert!(!scene.succeeds("build bash -o C --format dir").stderr.contains("warning"));
+    let build = format!("build {here}program --library-path {here} --allow unowned=/** --format dir");
+    (scene, build)
+}
+
+#[test]
+fn a_library_outside_the_loaders_directories_is_found_through_a_cache_of_the_image() {
+    needs_root!();
+    let (scene, build) = far_library();
+    let said = scene.succeeds(&format!("{build} -o B"));
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    let program = scene.path("program").display().to_string();
+    let said = scene.capsule(&format!("run B -- {program}"));
+    assert_eq!(said.code, 7, "the library was called: {said:?}");
+    let why = scene.succeeds("explain B /etc/ld.so.cache").stdout;
+    assert!(why.contains("leads the loader to libraries outside its own directories"), "{why}");
+    let again = Said::of(Command::new("sh").args(["B/build.sh", "again"]).current_dir(scene.path(".")));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(listing(&scene.path("again")), listing(&scene.path("B/rootfs")));
+    // What the loader finds by itself needs none.
+    scene.succeeds("build bash python3 -o C --format dir");
+    assert!(!scene.path("C/rootfs/etc/ld.so.cache").exists());
+}
+
+#[test]
+fn a_library_that_the_images_loader_will_not_find_is_a_warning() {
+    needs_root!();
+    let (scene, build) = far_library();
+    scene.file("r.toml", "[files]\n'/etc/ld.so.cache' = 'none'\n");
+    let said = scene.succeeds(&format!("{build} -r r.toml -o B"));
+    let here = scene.path("").display().to_string();
+    let expected = format!("warning: inside the image: `libfar.so` not found, needed by `{here}program`");
+    assert!(said.stderr.contains(&expected), "{}", said.stderr);
 }
 
 #[test]
