@@ -19,6 +19,7 @@ fn a_bundle_has_everything_a_host_needs() {
     assert_eq!(
         parts,
         [
+            "box",
             "build.sh",
             "init",
             "initramfs.cpio",
