@@ -64,10 +64,11 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ what }}" in
-        run | limits) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        run | limits | packs) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        pack-sizes) just _packages debootstrap && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, builder, image" >&2; exit 1 ;;
     esac
 
 # Formatting and lints. init has no std, and is built apart from what has.

@@ -3,6 +3,8 @@
 //! Speed is a ratio in one interleaved run, never an absolute time: the programs take turns, so that whatever else
 //! the machine does happens to all of them. The submissions are ELF files of a few instructions, made here.
 
+mod packs;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -25,6 +27,8 @@ pub enum What {
     Run,
     /// By how much a CPU limit and a wall limit are overshot.
     Limits,
+    /// `capsule exec` for each pack's hello world, beside the same steps without the sandbox.
+    Packs,
 }
 
 /// A measurement to make.
@@ -41,6 +45,7 @@ pub fn bench(bench: Bench) -> Result<String, Error> {
     let stage = Stage::new()?;
     match bench.what {
         What::Run => cost_of_a_run(&stage, bench.rounds.unwrap_or(200)),
+        What::Packs => packs::cost(bench.rounds.unwrap_or(20)),
         What::Limits => overshoot(&stage, bench.rounds.unwrap_or(50)),
     }
 }

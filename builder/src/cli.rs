@@ -296,12 +296,13 @@ impl ValueEnum for Level {
 
 impl ValueEnum for bench::What {
     fn value_variants<'a>() -> &'a [Self] {
-        &[bench::What::Run, bench::What::Limits]
+        &[bench::What::Run, bench::What::Limits, bench::What::Packs]
     }
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         Some(clap::builder::PossibleValue::new(match self {
             bench::What::Run => "run",
             bench::What::Limits => "limits",
+            bench::What::Packs => "packs",
         }))
     }
 }

@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 
 pub use answer::Destination;
 use answer::{Answer, Sink, Status};
+pub(crate) use start::bare;
 pub use words::parse;
 use workbox::Workbox;
 
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::language::{BOX as INSIDE, Language, Names};
-use crate::manifest::Manifest;
+use crate::manifest::Head;
 use crate::quantity::Kind;
 
 /// The bundle's empty directory on which the box is mounted.
@@ -80,7 +81,7 @@ pub fn exec(request: &Exec) -> Result<u8, Error> {
 }
 
 fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
-    let (manifest, digest) = Manifest::load_with_digest(&request.bundle)?;
+    let (manifest, digest) = Head::load(&request.bundle)?;
     let (name, language) = choose(&manifest.languages, request)?;
     let text = read_source(&request.source)?;
     let names = language.names(&String::from_utf8_lossy(&text));
@@ -190,6 +191,13 @@ impl Plan<'_> {
         let mut start = self.start(step, limits, &self.request.run, false);
         start.words.extend(self.request.arguments.iter().cloned());
         start
+    }
+
+    /// Words and environment of a step with the pack's own limits, for who starts it without init.
+    pub fn bare(&self, step: &crate::language::Step) -> (Vec<String>, Vec<String>) {
+        let limits = owned(&step.limits);
+        let amounts = step.amounts(limits.iter().map(|(name, amount)| (name.as_str(), amount.as_str())));
+        (step.words(self.names, &amounts), step.environment(self.names, &amounts))
     }
 
     fn start(

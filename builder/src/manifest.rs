@@ -107,17 +107,7 @@ impl Manifest {
 
     /// The same, with the file's SHA-256: what a run reports as its `rootfs`.
     pub fn load_with_digest(bundle: &Path) -> Result<(Manifest, Sha), Error> {
-        let path = bundle.join(FILE_NAME);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e)
-                if e.kind() == std::io::ErrorKind::NotFound
-                    || e.kind() == std::io::ErrorKind::NotADirectory =>
-            {
-                return Err(Error::NotABundle { path: bundle.to_path_buf(), missing: FILE_NAME });
-            }
-            Err(error) => return Err(Error::read(&path, error)),
-        };
+        let (path, bytes) = read(bundle)?;
         Manifest::parse(&bytes, &path).map(|manifest| (manifest, Sha::of(&bytes)))
     }
 
@@ -180,6 +170,44 @@ impl Manifest {
         self.entries
             .iter()
             .filter(|record| record.why.iter().any(|cause| cause.because == Because::Requested))
+    }
+}
+
+/// What a run needs of a manifest: all but the entries, which are many.
+#[derive(Debug, Deserialize)]
+pub struct Head {
+    version: u32,
+    /// Defaults for init's options.
+    pub limits: BTreeMap<String, String>,
+    /// How submissions are compiled and run, by the language's name.
+    #[serde(default)]
+    pub languages: BTreeMap<String, Language>,
+}
+
+impl Head {
+    /// Reads it, and the SHA-256 of the whole manifest.
+    pub fn load(bundle: &Path) -> Result<(Head, Sha), Error> {
+        let (path, bytes) = read(bundle)?;
+        let wrong = |what: String| Error::Manifest { path: path.clone(), what };
+        let head: Head = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+        if head.version != VERSION {
+            return Err(wrong(format!("its version is {}, not {VERSION}", head.version)));
+        }
+        Ok((head, Sha::of(&bytes)))
+    }
+}
+
+/// The manifest's path and bytes.
+fn read(bundle: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
+    let path = bundle.join(FILE_NAME);
+    match fs::read(&path) {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(e)
+            if e.kind() == std::io::ErrorKind::NotFound || e.kind() == std::io::ErrorKind::NotADirectory =>
+        {
+            Err(Error::NotABundle { path: bundle.to_path_buf(), missing: FILE_NAME })
+        }
+        Err(error) => Err(Error::read(&path, error)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::io::FdFlags;
@@ -69,6 +70,28 @@ fn command(start: &Start, reporter: Option<&PipeWriter>) -> Command {
     // SAFETY: `pre_exec` requires that the closure does only what is safe between fork and exec in a program with
     // threads: it makes two system calls and allocates nothing.
     unsafe { command.pre_exec(die_with_us) };
+    command
+}
+
+/// The same step without init: only its root is another one.
+pub fn bare(root: &Path, words: &[String], environment: &[String]) -> Command {
+    let Some((program, arguments)) = words.split_first() else { return Command::new("") };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/home/judge")
+        .env("LANG", "C.UTF-8");
+    command.envs(environment.iter().filter_map(|variable| variable.split_once('=')));
+    let root = root.to_path_buf();
+    let enter = move || {
+        rustix::process::chroot(&root)?;
+        Ok(rustix::process::chdir("/home/judge/box")?)
+    };
+    // SAFETY: `pre_exec` requires that the closure does only what is safe between fork and exec in a program with
+    // threads: it makes two system calls, whose paths are short enough to need no memory from the heap.
+    unsafe { command.pre_exec(enter) };
     command
 }
 

@@ -28,10 +28,13 @@ impl Workbox {
 
     /// Mounts it on the bundle's place for it, after [`separate`].
     pub fn mount(bundle: &Path, size: u64) -> Result<Workbox, Error> {
-        let place = bundle.join(BOX);
-        // The size that the options name, and the submission's user: it makes files here in the compile step.
+        Workbox::mount_at(bundle.join(BOX), size)
+    }
+
+    /// Mounts it on another place. Whoever the submission is, it may make files here in the compile step.
+    pub fn mount_at(place: PathBuf, size: u64) -> Result<Workbox, Error> {
         let inodes = (size / BYTES_PER_INODE).max(FEWEST_INODES);
-        let options = format!("size={size},nr_inodes={inodes},mode=0755,uid={DEFAULT_ID},gid={DEFAULT_ID}");
+        let options = format!("size={size},nr_inodes={inodes},mode=0777,uid={DEFAULT_ID},gid={DEFAULT_ID}");
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("capsule-box"), &place, Some("tmpfs"), flags, Some(options.as_str()))
             .map_err(|errno| Error::Box { path: place.clone(), error: errno.into() })?;
