@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::plan::Plan;
 use crate::quantity::bytes_for_people;
-use crate::recipe::Budget;
+use crate::recipe::{Asked, Budget};
 
 /// As many offenders as are named.
 const SHOWN: usize = 10;
@@ -20,31 +20,32 @@ const SHELLS: [&str; 11] =
 pub struct Excess {
     rule: String,
     offenders: Vec<(ImagePath, u64, String)>,
+    hint: &'static str,
 }
 
 /// Compares the plan with its budget.
 pub fn check(plan: &Plan, budget: &Budget) -> Result<(), Error> {
     let (files, bytes) = (plan.files().count() as u64, plan.bytes());
-    let broken = match budget {
-        Budget { max_files: Some(most), .. } if files > *most => {
-            Some((format!("the image has {files} files, and `max_files` is {most}"), false))
-        }
-        Budget { max_bytes: Some(most), .. } if bytes > *most => {
-            let rule = format!(
-                "the image has {} of files, and `max_bytes` is {}",
-                bytes_for_people(bytes),
-                bytes_for_people(*most)
-            );
-            Some((rule, false))
-        }
-        Budget { no_shell: true, .. } => {
-            Some(("the image has a shell, and the budget says `no_shell`".to_owned(), true))
-        }
-        _ => None,
+    let over = |most: &Option<Asked<u64>>, used| most.clone().filter(|most| used > most.value);
+    let (at, rule, hint, offenders) = if let Some(most) = over(&budget.max_files, files) {
+        let rule = format!("the image has {files} files, and `max_files` is {}", most.value);
+        (most.at, rule, "leave some of these out, or raise `max_files`", offenders(plan, false))
+    } else if let Some(most) = over(&budget.max_bytes, bytes) {
+        let (has, may) = (bytes_for_people(bytes), bytes_for_people(most.value));
+        let rule = format!("the image has {has} of files, and `max_bytes` is {may}");
+        (most.at, rule, "leave some of these out, or raise `max_bytes`", offenders(plan, false))
+    } else if let Some(at) = &budget.no_shell {
+        let rule = "the image has a shell, and the budget says `no_shell`".to_owned();
+        (
+            at.clone(),
+            rule,
+            "leave it out, with what asks for it, or take `no_shell` away",
+            offenders(plan, true),
+        )
+    } else {
+        return Ok(());
     };
-    let Some((rule, shells_only)) = broken else { return Ok(()) };
-    let offenders = offenders(plan, shells_only);
-    if offenders.is_empty() { Ok(()) } else { Err(Error::Budget(Excess { rule, offenders })) }
+    if offenders.is_empty() { Ok(()) } else { Err(Error::Budget(Excess { rule, offenders, hint }).at(&at)) }
 }
 
 /// The largest files first, each with its first reason.
@@ -69,7 +70,7 @@ impl fmt::Display for Excess {
         for (path, size, why) in &self.offenders {
             write!(f, "\n  {:>9}  {path}: {why}", bytes_for_people(*size))?;
         }
-        Ok(())
+        write!(f, "\n  hint: {}", self.hint)
     }
 }
 
@@ -78,6 +79,7 @@ mod tests {
     use super::*;
     use crate::cause::{Because, Cause};
     use crate::plan::{Entry, Planner};
+    use crate::recipe::Place;
 
     fn plan() -> Plan {
         let mut planner = Planner::default();
@@ -88,13 +90,17 @@ mod tests {
         planner.finish().expect("no conflict")
     }
 
+    fn most(value: u64) -> Option<Asked<u64>> {
+        Some(Asked { value, at: Place::CommandLine })
+    }
+
     fn excess(budget: &Budget) -> String {
         check(&plan(), budget).expect_err("over budget").to_string()
     }
 
     #[test]
     fn the_largest_offender_comes_first_with_its_reason() {
-        let message = excess(&Budget { max_bytes: Some(9), ..Budget::default() });
+        let message = excess(&Budget { max_bytes: most(9), ..Budget::default() });
         let lines: Vec<&str> = message.lines().collect();
         assert_eq!(lines[0], "the image has 10 B of files, and `max_bytes` is 9 B");
         assert_eq!(lines[1], "        5 B  /usr/lib/big: given by the recipe");
@@ -102,14 +108,14 @@ mod tests {
 
     #[test]
     fn no_shell_names_the_shell_only() {
-        let message = excess(&Budget { no_shell: true, ..Budget::default() });
-        assert_eq!(message.lines().count(), 2);
+        let message = excess(&Budget { no_shell: Some(Place::CommandLine), ..Budget::default() });
+        assert_eq!(message.lines().count(), 3);
         assert!(message.contains("/usr/bin/bash"), "{message}");
     }
 
     #[test]
     fn a_budget_that_is_kept_is_silent() {
-        let budget = Budget { max_files: Some(3), max_bytes: Some(10), no_shell: false };
+        let budget = Budget { max_files: most(3), max_bytes: most(10), no_shell: None };
         assert!(check(&plan(), &budget).is_ok());
     }
 }

@@ -143,7 +143,8 @@ impl Judged {
             &image.options.sysroot,
             &plan.entries().map(|(path, _)| path.clone()).collect(),
         )?;
-        guards::check_files(&plan, owners.as_ref(), &image.recipe.allow)?;
+        guards::check_files(&plan, owners.as_ref(), &image.recipe.allow)
+            .map_err(|error| placed_refusal(&image.recipe, &plan, error))?;
         let touched = guards::touched(&plan, owners.as_ref())?;
         let requested = |entry: &Entry| entry.causes.iter().any(|cause| cause.because == Because::Requested);
         let programs =
@@ -153,6 +154,7 @@ impl Judged {
 
     fn check_contents(&self, image: &Image, digests: &FileDigests) -> Result<(), Error> {
         guards::check_contents(&self.plan, self.owners.as_ref(), digests, &image.recipe.allow)
+            .map_err(|error| placed_refusal(&image.recipe, &self.plan, error))
     }
 }
 
@@ -204,6 +206,27 @@ fn placed_conflict(recipe: &Recipe, error: Error) -> Error {
     let links = |path| recipe.symlinks.get(path).map(|link| &link.at);
     let at = conflict.paths().find_map(|path| files(path).or_else(|| links(path))).cloned();
     match at {
+        Some(at) => error.at(&at),
+        None => error,
+    }
+}
+
+/// A refused file is pointed at where it was asked for, if it was a person who did.
+fn placed_refusal(recipe: &Recipe, plan: &Plan, error: Error) -> Error {
+    let Error::Guard(refusals) = &error else { return error };
+    let path = refusals.first();
+    let Some(cause) = plan.get(path).map(|entry| &entry.causes[0]) else { return error };
+    let at = match cause.because {
+        Because::Requested => {
+            recipe.binaries.iter().find(|binary| names(&binary.value, path)).map(|binary| &binary.at)
+        }
+        Because::Included => {
+            let same = |text: &String| Some(text) == cause.name.as_ref();
+            recipe.include.iter().find(|asked| same(&asked.value.text)).map(|asked| &asked.at)
+        }
+        _ => None,
+    };
+    match at.cloned() {
         Some(at) => error.at(&at),
         None => error,
     }
@@ -264,8 +287,12 @@ fn plan_closure(planner: &mut Planner, wanted: &Wanted, recipe: &Recipe, probe: 
 }
 
 fn is_requested(recipe: &Recipe, path: &ImagePath) -> bool {
-    let name = path.as_str().rsplit('/').next();
-    recipe.binaries.iter().any(|binary| binary.value == path.as_str() || Some(binary.value.as_str()) == name)
+    recipe.binaries.iter().any(|binary| names(&binary.value, path))
+}
+
+/// Whether a person who asks for `binary` means the program at `path`.
+fn names(binary: &str, path: &ImagePath) -> bool {
+    binary == path.as_str() || Some(binary) == path.as_str().rsplit('/').next()
 }
 
 fn plan_included(

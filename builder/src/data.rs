@@ -33,7 +33,7 @@ pub struct Datum {
 
 /// What was asked for and is not there.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {what} `{name}` on the build host\n  searched: {}\n  hint: {hint}", searched.join(", "))]
+#[error("no {what} `{name}` on the build host{}\n  hint: {hint}", places(searched))]
 pub struct Absent {
     /// What kind of data.
     pub what: &'static str,
@@ -43,6 +43,10 @@ pub struct Absent {
     pub searched: Vec<String>,
     /// What usually brings it.
     pub hint: &'static str,
+}
+
+fn places(searched: &[String]) -> String {
+    if searched.is_empty() { String::new() } else { format!("\n  searched: {}", searched.join(", ")) }
 }
 
 /// What one search gives.

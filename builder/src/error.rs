@@ -28,7 +28,7 @@ pub enum Error {
     },
     /// Nothing was asked for.
     #[error(
-        "nothing to build: no binary and no recipe\n  hint: name programs, as in `capsule build bash ls -o BUNDLE`, or give a recipe with `-r`"
+        "nothing to build: no program, file or data was asked for\n  hint: name programs, as in `capsule build bash ls -o BUNDLE`, or give a recipe with `-r`"
     )]
     NothingAsked,
     /// An `include` pattern cannot be expanded.

@@ -23,6 +23,13 @@ const SHOWN: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusals(Vec<(ImagePath, Guard)>);
 
+impl Refusals {
+    /// The first of them.
+    pub fn first(&self) -> &ImagePath {
+        &self.0[0].0
+    }
+}
+
 /// What can be judged before anything is copied.
 pub fn check_files(plan: &Plan, owners: Option<&Owners>, allowed: &[Asked<Allowance>]) -> Result<(), Error> {
     let mut refused = Vec::new();

@@ -93,11 +93,11 @@ pub enum OwnContent {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Budget {
     /// Most regular files.
-    pub max_files: Option<u64>,
+    pub max_files: Option<Asked<u64>>,
     /// Most bytes in regular files.
-    pub max_bytes: Option<u64>,
+    pub max_bytes: Option<Asked<u64>>,
     /// No command interpreter may be in the image.
-    pub no_shell: bool,
+    pub no_shell: Option<Place>,
 }
 
 impl Recipe {
@@ -164,9 +164,9 @@ impl Recipe {
         self.data.merge(other.data);
         self.loading.merge(other.loading);
         self.limits.extend(other.limits);
-        self.budget.max_files = other.budget.max_files.or(self.budget.max_files);
-        self.budget.max_bytes = other.budget.max_bytes.or(self.budget.max_bytes);
-        self.budget.no_shell |= other.budget.no_shell;
+        self.budget.max_files = other.budget.max_files.or(self.budget.max_files.take());
+        self.budget.max_bytes = other.budget.max_bytes.or(self.budget.max_bytes.take());
+        self.budget.no_shell = other.budget.no_shell.or(self.budget.no_shell.take());
         Ok(())
     }
 }
@@ -222,7 +222,8 @@ mod tests {
         let file = &recipe.files[&ImagePath::parse("/x").expect("path")].value;
         assert_eq!(file, &OwnFile { content: OwnContent::From("x.sh".into()), mode: 0o755 });
         assert_eq!(recipe.limits[&"pids"], "64");
-        assert_eq!(recipe.budget, Budget { max_files: None, max_bytes: Some(2 << 20), no_shell: true });
+        assert_eq!(recipe.budget.max_bytes.map(|most| most.value), Some(2 << 20));
+        assert_eq!(recipe.budget.no_shell, Some(Place::file(Path::new("r.toml"), 13, 1)));
         assert_eq!(recipe.allow[0].value.guard, Guard::Unowned);
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::read::KEYS;
 use super::{Asked, Mistake, Place};
 
 pub(super) type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
@@ -45,6 +46,11 @@ impl Document<'_> {
     ) -> Result<std::slice::Iter<'v, Value<'i>>, Mistake> {
         match value.get_ref() {
             DeValue::Array(items) => Ok(items.iter()),
+            DeValue::String(text) => Err(self.mistake(
+                value.span(),
+                &format!("`{}` is a list of strings, not a string", key.get_ref()),
+                &format!("write {} = [\"{}\"]", key.get_ref(), text.escape_debug()),
+            )),
             other => Err(self.mistake(
                 value.span(),
                 &format!("`{}` is a list of strings, not {}", key.get_ref(), a_kind(other)),
@@ -123,6 +129,10 @@ impl Document<'_> {
         let nearest =
             known.iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate)).min();
         let hint = match nearest {
+            // TOML: what follows `[budget]` is the budget's.
+            _ if known != KEYS && KEYS.contains(&name) => {
+                format!("`{name}` is a key of the recipe itself: write it above the first `[…]`")
+            }
             Some((distance, candidate)) if distance <= 1 + candidate.len() / 4 => {
                 format!("did you mean `{candidate}`?")
             }
@@ -132,8 +142,15 @@ impl Document<'_> {
     }
 
     pub(super) fn syntax(&self, error: &toml::de::Error) -> Mistake {
-        let at = self.place(error.span().unwrap_or(0..0));
-        Mistake { at, what: error.message().replace('\n', ", "), hint: None }
+        let span = error.span().unwrap_or(0..0);
+        let at = self.place(span.clone());
+        match (error.message(), self.text.get(span)) {
+            ("duplicate key", Some(key)) => {
+                let hint = Some("a key is given once: put all its values there".to_owned());
+                Mistake { at, what: format!("`{}` is given a second time", key.escape_debug()), hint }
+            }
+            (message, _) => Mistake { at, what: message.replace('\n', ", "), hint: None },
+        }
     }
 
     pub(super) fn mistake(&self, span: Range<usize>, what: &str, hint: &str) -> Mistake {

@@ -14,7 +14,8 @@ use crate::name_pattern::{Case, NamePattern};
 use crate::pattern::Pattern;
 use crate::quantity::{self, Kind};
 
-const KEYS: [&str; 23] = [
+/// The keys of a recipe itself.
+pub(super) const KEYS: [&str; 23] = [
     "binaries",
     "packs",
     "include",
@@ -269,7 +270,14 @@ impl Document<'_> {
     ) -> Result<BTreeMap<ImagePath, Asked<String>>, Mistake> {
         let mut links = BTreeMap::new();
         for (path, target) in in_order(self.table(key, value)?) {
-            let target_text = self.string(path, target)?;
+            let DeValue::String(target_text) = target.get_ref() else {
+                return Err(self.mistake(
+                    target.span(),
+                    &format!("a link's target is a string, not {}", a_kind(target.get_ref())),
+                    "write one link for each path, such as \"/usr/bin/sh\" = \"dash\"",
+                ));
+            };
+            let target_text = target_text.to_string();
             if target_text.is_empty() || target_text.contains(char::is_control) {
                 return Err(self.mistake(
                     target.span(),
@@ -320,13 +328,20 @@ impl Document<'_> {
         }
     }
 
+    fn most(&self, name: &Key<'_>, value: &Value<'_>, kind: Kind) -> Result<Option<Asked<u64>>, Mistake> {
+        let amount = kind.read(&self.amount(name, value, kind)?);
+        Ok(amount.map(|value| Asked { value, at: self.place(name.span()) }))
+    }
+
     fn budget(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Budget, Mistake> {
         let mut budget = Budget::default();
         for (name, value) in in_order(self.table(key, value)?) {
             match name.get_ref().as_ref() {
-                "max_files" => budget.max_files = Kind::Count.read(&self.amount(name, value, Kind::Count)?),
-                "max_bytes" => budget.max_bytes = Kind::Size.read(&self.amount(name, value, Kind::Size)?),
-                "no_shell" => budget.no_shell = self.boolean(name, value)?,
+                "max_files" => budget.max_files = self.most(name, value, Kind::Count)?,
+                "max_bytes" => budget.max_bytes = self.most(name, value, Kind::Size)?,
+                "no_shell" => {
+                    budget.no_shell = self.boolean(name, value)?.then(|| self.place(name.span()));
+                }
                 unknown => return Err(self.unknown(name.span(), "key", unknown, &BUDGET_KEYS)),
             }
         }
