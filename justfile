@@ -71,6 +71,10 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, builder, image" >&2; exit 1 ;;
     esac
 
+# Fuzz what reads foreign bytes (ELF, ld.so.cache, recipes, small texts), so many seconds each: `just fuzz 600 elf`.
+fuzz seconds="60" *targets: (_packages "g++")
+    CARGO_TARGET_DIR={{ target }} builder/fuzz/run.sh {{ seconds }} {{ targets }}
+
 # Formatting and lints. init has no std, and is built apart from what has.
 lint:
     cargo fmt --all --check
@@ -92,7 +96,7 @@ size: _capsule
     ! readelf -lW {{ target }}/init/init | grep -E 'INTERP|DYNAMIC'
 
 # All that CI runs, in the order of what fails first.
-ci: lint size test syscalls (soak "--runs 300 --kills 100") vm-test
+ci: lint size test (fuzz "5") syscalls (soak "--runs 300 --kills 100") vm-test
 
 # Install the Debian packages that are missing; quick when none is.
 _packages +names:
