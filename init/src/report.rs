@@ -94,17 +94,32 @@ pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>,
     text.push(b"\n");
 }
 
+/// The mechanism of a limit whose guard the command line took away.
+const NOTHING: &[u8] = b"none";
+
 /// For each limit that is set: its value, what was seen, and what measures and enforces it.
 fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     let limits = &options.limits;
-    let has = |guard| options.guards.has(guard) && measures.cgroup.is_some();
-    let in_cgroup = |guard, mechanism: &'static [u8], otherwise: &'static [u8]| {
-        if has(guard) { mechanism } else { otherwise }
+    let has = |guard| options.guards.has(guard);
+    let by_rlimit = |mechanism: &'static [u8]| if has(Guard::Rlimits) { mechanism } else { NOTHING };
+    // A guard that was taken away leaves nothing in its place; one that cannot be had does (limits.rs).
+    let in_cgroup = |guard, mechanism: &'static [u8], otherwise| match options.guards.state(guard) {
+        State::On => mechanism,
+        State::Off => NOTHING,
+        State::Unavailable(_) => by_rlimit(otherwise),
     };
     let cpu = measures.cpu.map(|cpu| cpu.total);
     let idle = measures.wall.map(|wall| wall.saturating_sub(cpu.unwrap_or(0)));
     let output = measures.output[0].max(measures.output[1]);
-    let clock = in_cgroup(Guard::CpuAccounting, b"cgroup cpu account, timer", b"process clocks, timer");
+    let clock: &[u8] = match has(Guard::CpuAccounting) {
+        true => b"cgroup cpu account, timer",
+        false => b"process clocks, timer",
+    };
+    let passed: &[u8] = match (has(Guard::OutputCap), has(Guard::Rlimits)) {
+        (true, true) => b"pipes of the supervisor, RLIMIT_FSIZE",
+        (true, false) => b"pipes of the supervisor",
+        (false, _) => by_rlimit(b"RLIMIT_FSIZE"),
+    };
     let memory = in_cgroup(Guard::Memory, b"cgroup memory", b"RLIMIT_DATA");
     let pids = in_cgroup(Guard::Pids, b"cgroup pids", b"RLIMIT_NPROC");
     let mut object = Object::open(text);
@@ -114,9 +129,9 @@ fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     object.limit(b"idle_us", limits.idle_time.map(micros), idle.map(micros), clock);
     object.limit(b"memory_bytes", limits.memory, measures.memory_peak, memory);
     object.limit(b"pids", limits.pids, measures.pids_peak, pids);
-    object.limit(b"output_bytes", limits.output, output, b"pipes of the supervisor, RLIMIT_FSIZE");
-    object.limit(b"stack_bytes", limits.stack, None, b"RLIMIT_STACK");
-    object.limit(b"open_files", limits.open_files, None, b"RLIMIT_NOFILE");
+    object.limit(b"output_bytes", limits.output, output, passed);
+    object.limit(b"stack_bytes", limits.stack, None, by_rlimit(b"RLIMIT_STACK"));
+    object.limit(b"open_files", limits.open_files, None, by_rlimit(b"RLIMIT_NOFILE"));
     object.limit(b"tmp_bytes", Some(limits.tmp), None, b"tmpfs size");
     object.close();
 }
@@ -202,5 +217,33 @@ impl<'t, 'b> Object<'t, 'b> {
 
     fn close(self) {
         self.text.push(b"}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::parse;
+    use crate::sys::Args;
+
+    fn limits_of(line: &str) -> String {
+        let mut line = line.as_bytes().to_vec();
+        let mut pointers = [core::ptr::null(); 32];
+        let options = parse(Args::split(&mut line, &mut pointers).unwrap()).ok().unwrap();
+        let mut buffer = [0; MAX_LEN];
+        let mut text = Text::new(&mut buffer);
+        limits(&options, &Measures::default(), &mut text);
+        String::from_utf8(text.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_limit_whose_guard_was_taken_away_is_held_by_nothing() {
+        let all = limits_of("--root /r -- /x ");
+        assert!(all.contains(r#""memory_bytes":{"limit":268435456,"mechanism":"cgroup memory"}"#), "{all}");
+        assert!(all.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"RLIMIT_STACK"}"#), "{all}");
+        let fewer = limits_of("--root /r --without memory --without rlimits -- /x ");
+        assert!(fewer.contains(r#""memory_bytes":{"limit":268435456,"mechanism":"none"}"#), "{fewer}");
+        assert!(fewer.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"none"}"#), "{fewer}");
+        assert!(fewer.contains(r#""mechanism":"pipes of the supervisor"}"#), "{fewer}");
     }
 }
