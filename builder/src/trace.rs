@@ -60,6 +60,8 @@ pub enum Error {
 
 /// Trees that the sandbox makes itself.
 pub const MADE_BY_THE_SANDBOX: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+/// What lists this machine's own libraries: in an image it would lead to files that are not there.
+const OF_THIS_MACHINE: [&str; 2] = ["/etc/ld.so.cache", "/etc/ld.so.preload"];
 /// The longest path that the kernel takes (PATH_MAX).
 const PATH_LIMIT: usize = 4096;
 
@@ -139,7 +141,8 @@ fn is_ordinary(host: &Sysroot, file: &Path) -> bool {
     let is_file = |stat: rustix::fs::Stat| {
         rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
     };
-    !MADE_BY_THE_SANDBOX.iter().any(|tree| file.starts_with(tree)) && host.stat(file).is_ok_and(is_file)
+    let belongs_elsewhere = MADE_BY_THE_SANDBOX.iter().chain(&OF_THIS_MACHINE);
+    !belongs_elsewhere.into_iter().any(|tree| file.starts_with(tree)) && host.stat(file).is_ok_and(is_file)
 }
 
 /// Waits for everything that the traced threads do. Only children of this thread are waited for, so other threads
