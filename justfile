@@ -51,6 +51,10 @@ prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _
 install prefix="/usr/local": _capsule _prover
     install -D -t {{ prefix }}/bin {{ capsule }} {{ target }}/release/capsule-prove
 
+# The cases that need no virtual machine, on this host: as root, and with `--user` by an ordinary user.
+host-test *arguments: (_packages image_packages) (build "rootfs")
+    cargo run -q -p vm-tests -- all --host --bundle out/rootfs {{ arguments }}
+
 # Many runs in a row and many that lose a process, on this host: 10,000 and 1,000 unless told (`just soak --runs 300 --kills 100`).
 soak *arguments: (_packages image_packages) (build "rootfs")
     cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}

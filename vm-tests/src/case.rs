@@ -72,13 +72,14 @@ pub enum Verdict {
 impl Case {
     /// The same case in a sandbox that an ordinary user makes, if it is about something that one has.
     pub fn by_user(&self) -> Option<Case> {
-        const SUITES: [&str; 4] = ["capsule/", "attack/", "neighbour/", "verdict/"];
-        let is_same = !self.needs_root && SUITES.iter().any(|suite| self.step.name.starts_with(suite));
+        const SUITES: [&str; 5] = ["capsule/", "attack/", "neighbour/", "verdict/", "streams/"];
+        let is_of = |suites: &[&str]| suites.iter().any(|suite| self.step.name.starts_with(suite));
+        let is_same = !self.needs_root && is_of(&SUITES);
         is_same.then(|| {
             let step = self.step.clone().by_user();
             // What stands in for the cgroup's limit counts the probe's large static array too.
-            let step =
-                if self.step.name.starts_with("verdict/") { step.with(&["--memory", "512M"]) } else { step };
+            let is_small = is_of(&["verdict/", "streams/"]);
+            let step = if is_small { step.with(&["--memory", "512M"]) } else { step };
             Case { step, ..self.clone() }
         })
     }

@@ -25,6 +25,9 @@ pub struct Cli {
     /// Run on this host, in the bundle's sandbox, instead of in VMs.
     #[arg(long)]
     pub host: bool,
+    /// On this host, with sandboxes that an ordinary user makes.
+    #[arg(long, requires = "host")]
+    pub user: bool,
     /// An option for every sandbox run, as in `--option=--cgroup=v1`; may be repeated.
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     pub option: Vec<String>,
@@ -49,6 +52,9 @@ pub struct Cli {
     /// Print every case, not only those that failed.
     #[arg(short, long)]
     pub verbose: bool,
+    /// Print the catalogue of attacks with the cases that try each, and run nothing.
+    #[arg(long)]
+    pub coverage: bool,
     /// Print the cases and run nothing.
     #[arg(long)]
     pub list: bool,

@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::census;
 use crate::delegation::Delegated;
 use crate::message::{End, Observation};
-use crate::plan::{Peek, Place, Plan, Stdin, Step};
+use crate::plan::{Peek, Place, Plan, Sink, Stdin, Step};
 
 /// What is kept of each stream, in bytes; the rest is counted only.
 const KEPT: usize = 64 << 10;
@@ -58,9 +58,9 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     // Ours would keep the report open for ever.
     drop((report_write, careless));
     let silent = feed(&mut child, &step.stdin);
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
-    let report = drain(Some(File::from(report_read)));
+    let stdout = drain(child.stdout.take(), step.sink);
+    let stderr = drain(child.stderr.take(), step.sink);
+    let report = drain(Some(File::from(report_read)), Sink::Read);
     let peek = step.peek.clone().map(|peek| thread::spawn(move || cgroup_peek(&peek)));
     let end = wait(&mut child, Duration::from_millis(step.limit_ms))?;
     let peeked = peek.and_then(|peek| peek.join().ok()).unwrap_or_default();
@@ -105,7 +105,7 @@ impl Neighbour {
         command.stdin(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn()?;
         drop(report_write);
-        let report = drain(Some(File::from(report_read)));
+        let report = drain(Some(File::from(report_read)), Sink::Read);
         let (sender, first_line) = mpsc::channel();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         thread::spawn(move || {
@@ -212,12 +212,20 @@ impl Stream {
     }
 }
 
-fn drain<R: Read + Send + 'static>(source: Option<R>) -> Receiver<Stream> {
+fn drain<R: Read + Send + 'static>(source: Option<R>, sink: Sink) -> Receiver<Stream> {
     let (sender, receiver) = mpsc::channel();
     let Some(mut source) = source else { return receiver };
     thread::spawn(move || {
         let mut stream = Stream::default();
         let mut buffer = vec![0; 64 << 10];
+        match sink {
+            Sink::Read => {}
+            Sink::ReadAfter(ms) => thread::sleep(Duration::from_millis(ms)),
+            Sink::Closed => {
+                drop(source);
+                return sender.send(stream).unwrap_or_default(); // nobody listens any more
+            }
+        }
         // A read error ends the stream like its end does: what was read until then is what there is.
         while let Ok(count @ 1..) = source.read(&mut buffer) {
             stream.bytes += count as u64;

@@ -15,7 +15,13 @@ use crate::plan::{Place, Plan, Watch};
 use crate::suite::probe_bind;
 
 /// Runs `cases` with the bundle's init on this machine. Cases without a sandbox are refused: they are hostile.
-pub fn run(bundle: &Path, guest: &Guest, options: &[String], cases: &[Case]) -> Result<Vec<Row>, String> {
+pub fn run(
+    world: &str,
+    bundle: &Path,
+    guest: &Guest,
+    options: &[String],
+    cases: &[Case],
+) -> Result<Vec<Row>, String> {
     let cases: Vec<Case> = cases.iter().filter(|case| case.lacking.is_none()).cloned().collect();
     let cases = cases.as_slice();
     if let Some(bare) = cases.iter().find(|case| case.step.place == Place::Bare) {
@@ -29,7 +35,7 @@ pub fn run(bundle: &Path, guest: &Guest, options: &[String], cases: &[Case]) -> 
     if seen.len() != cases.len() {
         return Err(format!("{} of {} cases were reported", seen.len(), cases.len()));
     }
-    Ok(judge("host", cases, &seen, &hello.secret))
+    Ok(judge(world, cases, &seen, &hello.secret))
 }
 
 fn prepare(

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::Cli;
+use vm_tests::catalogue::document;
 use vm_tests::export::{Proof, junit, tap, written};
 use vm_tests::guest::Guest;
 use vm_tests::prove::Question;
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
 
 /// Whether everything passed.
 fn run(cli: &Cli) -> Result<bool, String> {
+    if cli.coverage {
+        print!("{}", document(&Scope::All.cases(true)));
+        return Ok(true);
+    }
     let guest = match &cli.guest {
         Some(directory) => Guest::at(directory),
         None => Guest::ready().map_err(|error| error.to_string())?,
@@ -45,7 +50,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         question.cases(true).iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
         return Ok(true);
     }
-    let proof = if cli.host { question.on_host()? } else { question.in_vms()? };
+    let proof = if cli.host { question.on_host(cli.user)? } else { question.in_vms()? };
     export(cli, &proof)?;
     println!("{}", proof.tally());
     Ok(proof.tally().is_green())

@@ -44,6 +44,9 @@ pub struct Step {
     pub argv: Vec<String>,
     /// What the program reads on standard input.
     pub stdin: Stdin,
+    /// How its standard output and error are read.
+    #[serde(default)]
+    pub sink: Sink,
     /// Program and arguments of a second run, made like this one, that is under way when this one starts: it says one
     /// line when it is ready, and ends when its standard input does.
     #[serde(default)]
@@ -92,6 +95,19 @@ pub enum Stdin {
     Writable,
 }
 
+/// Who reads what a step writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sink {
+    /// All of it, at once.
+    #[default]
+    Read,
+    /// All of it, but only after so many milliseconds.
+    ReadAfter(u64),
+    /// Nobody: the reading end is closed.
+    Closed,
+}
+
 /// What a sandboxed step may take when nothing else is said: emulation is slow, and a hang must still end.
 pub const STEP_LIMIT_MS: u64 = 30_000;
 
@@ -105,6 +121,7 @@ impl Step {
             options: Vec::new(),
             argv: argv.iter().map(|word| word.to_string()).collect(),
             stdin: Stdin::Empty,
+            sink: Sink::Read,
             neighbour: None,
             peek: None,
             limit_ms: STEP_LIMIT_MS,

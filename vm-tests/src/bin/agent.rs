@@ -18,7 +18,7 @@ use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::qemu::{EXIT_PORT, GUEST_DONE, GUEST_FAILED};
 use vm_tests::soak::Soak;
-use vm_tests::{agent, canary, port, random};
+use vm_tests::{agent, canary, port, random, refusals};
 
 const DIRECTORY: &str = "/vm-tests";
 const RESULTS: &str = "/dev/ttyS1";
@@ -31,7 +31,10 @@ fn main() -> ExitCode {
         ["canary"] => canary::serve(),
         ["host", directory] => on_host(Path::new(directory)),
         ["soak", ref words @ ..] => soak(words),
-        _ => Err(io::Error::other("arguments are: nothing, `canary`, `host DIRECTORY`, or `soak …`")),
+        ["refusals", init, root] => be_refused(Path::new(init), Path::new(root)),
+        _ => Err(io::Error::other(
+            "arguments are: nothing, `canary`, `host DIRECTORY`, `soak …`, or `refusals INIT ROOT`",
+        )),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,6 +55,12 @@ fn on_host(directory: &Path) -> io::Result<()> {
 fn soak(words: &[&str]) -> io::Result<()> {
     let soak = Soak::from_words(words).ok_or(io::ErrorKind::InvalidInput)?;
     let wrong = soak.endure()?;
+    if wrong.is_empty() { Ok(()) } else { Err(io::Error::other(wrong.join("; "))) }
+}
+
+/// Roots and options that init must refuse, as a step of the plan.
+fn be_refused(init: &Path, root: &Path) -> io::Result<()> {
+    let wrong = refusals::all(init, root)?;
     if wrong.is_empty() { Ok(()) } else { Err(io::Error::other(wrong.join("; "))) }
 }
 

@@ -24,7 +24,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("files/open-by-handle", &["FS-10"], open_by_handle).escapes_bare(),
     Attack::new("files/make-device", &["FS-11"], make_device).escapes_bare(),
     Attack::new("files/mount", &["FS-12"], mount).escapes_bare(),
-    Attack::new("files/mount-by-descriptor", &["FS-12"], mount_by_descriptor).escapes_bare(),
+    Attack::new("files/mount-by-descriptor", &["FS-12", "KRN-29"], mount_by_descriptor).escapes_bare(),
     Attack::new("files/remount-writable", &["FS-12"], remount_writable),
     Attack::new("files/pivot-root", &["FS-13"], pivot_root),
     Attack::new("files/unmount", &["FS-14"], unmount),

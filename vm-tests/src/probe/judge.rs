@@ -9,7 +9,7 @@ use super::{Attack, Finding, Target, find_secret};
 
 /// The family.
 pub const ATTACKS: &[Attack] = &[
-    Attack::new("judge/write-to-stdin", &["JDG-19"], write_to_stdin),
+    Attack::new("judge/write-to-stdin", &["JDG-19", "FS-33"], write_to_stdin),
     Attack::new("judge/rewind-streams", &["JDG-20"], rewind_streams),
     Attack::new("judge/reopen-streams", &["JDG-20"], reopen_streams),
     Attack::new("judge/any-descriptor", &["JDG-03"], any_descriptor).escapes_bare(),

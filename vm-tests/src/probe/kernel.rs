@@ -42,7 +42,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("kernel/looser-filter", &["KRN-18"], looser_filter).escapes_bare(),
     Attack::new("kernel/unknown-numbers", &["KRN-19"], unknown_numbers),
     Attack::new("kernel/map-page-zero", &["KRN-23"], map_page_zero).escapes_bare(),
-    Attack::new("kernel/devices", &["KRN-24", "JDG-24"], devices).escapes_bare(),
+    Attack::new("kernel/devices", &["KRN-24", "KRN-31", "JDG-24"], devices).escapes_bare(),
     Attack::new("kernel/set-clock", &["KRN-25"], set_clock).escapes_bare(),
     Attack::new("kernel/adjust-clock", &["KRN-25"], adjust_clock).escapes_bare(),
     Attack::new("kernel/set-hostname", &["KRN-26"], set_hostname).escapes_bare(),
@@ -55,6 +55,8 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("kernel/become-root", &["KRN-36"], become_root).escapes_bare(),
     Attack::new("kernel/change-groups", &["KRN-36"], change_groups).escapes_bare(),
     Attack::new("kernel/kernel-file-systems", &["KRN-38"], kernel_file_systems).escapes_bare(),
+    Attack::new("kernel/merge-pages", &["KRN-28"], merge_pages).escapes_bare(),
+    Attack::new("kernel/random-calls", &["KRN-39"], random_calls),
     Attack::new("kernel/environment", &["KRN-35"], environment),
 ];
 
@@ -382,6 +384,73 @@ fn kernel_file_systems(_: &Target) -> Finding {
     let kinds = table.lines().filter_map(|line| line.split(' ').nth(2));
     let found: Vec<&str> = kinds.filter(|kind| KINDS.contains(kind)).collect();
     if found.is_empty() { Finding::blocked("none is mounted") } else { Finding::escaped(found.join(", ")) }
+}
+
+/// KSM shares equal pages with other programs, and the time of a write tells.
+fn merge_pages(_: &Target) -> Finding {
+    let Some(memory) = sys::map_anonymous(1 << 16, libc::MAP_PRIVATE) else {
+        return Finding::blocked("no memory");
+    };
+    let mergeable = Arg::N(libc::MADV_MERGEABLE.into());
+    refused("MADV_MERGEABLE", libc::SYS_madvise, vec![Arg::W(memory), Arg::N(1 << 16), mergeable])
+}
+
+/// Every number with arguments of no sense, each in a child that an alarm ends: whoever is still here to tell has done
+/// no harm to init. There is no control: outside of a sandbox it would do some.
+fn random_calls(_: &Target) -> Finding {
+    // A fixed sequence (a linear congruential generator, Knuth's numbers), so that a finding can be had again.
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 16) as i64
+    };
+    // What ends, stops or multiplies the one who calls; and those after which the filter ends the run.
+    const LEFT_OUT: [i64; 28] = [
+        libc::SYS_tgkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_pidfd_send_signal,
+        libc::SYS_fork,
+        libc::SYS_vfork,
+        libc::SYS_clone,
+        libc::SYS_clone3,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_pivot_root,
+        libc::SYS_init_module,
+        libc::SYS_finit_module,
+        libc::SYS_delete_module,
+        libc::SYS_kexec_load,
+        libc::SYS_kexec_file_load,
+        libc::SYS_reboot,
+        libc::SYS_swapon,
+        libc::SYS_swapoff,
+        libc::SYS_acct,
+        libc::SYS_iopl,
+        libc::SYS_ioperm,
+        libc::SYS_modify_ldt,
+        libc::SYS_pause,
+    ];
+    // A tenth of a second for each: ITIMER_REAL's interval and first time, in seconds and microseconds.
+    let patience = [0i64, 0, 0, 100_000].map(i64::to_ne_bytes).concat();
+    let mut made = 0;
+    for number in (0..470).filter(|number| !LEFT_OUT.contains(number)) {
+        let arguments: [i64; 6] = std::array::from_fn(|_| random() >> (random() & 63));
+        let ended = sys::in_child(|| {
+            sys::call(libc::SYS_setitimer, &mut [Arg::N(0), Arg::R(&patience), Arg::N(0)]).ok();
+            sys::call(number, &mut arguments.map(Arg::N)).ok();
+            0
+        });
+        made += u32::from(ended.is_ok());
+    }
+    match made {
+        0 => Finding::not_applicable("no child could be made"),
+        _ => Finding::blocked(format!("{made} calls, and still here")),
+    }
 }
 
 /// Variables that the supervisor had and did not mean to give.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
 use std::path::Path;
@@ -32,6 +33,8 @@ pub const ATTACKS: &[Attack] = &[
     }),
     Attack::new("network/alg", &["NET-09"], |_| family("alg", libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
     Attack::new("network/other-families", &["NET-10"], other_families),
+    Attack::new("network/by-the-32-bit-call", &["NET-11"], by_the_32_bit_call).escapes_bare(),
+    Attack::new("network/out-of-band", &["NET-13"], out_of_band),
     Attack::new("network/tun", &["NET-16"], tun),
     Attack::new("network/interface-up", &["NET-16"], interface_up),
     Attack::new("network/settings", &["NET-16"], settings).escapes_bare(),
@@ -158,6 +161,29 @@ fn other_families(_: &Target) -> Finding {
     } else {
         Finding::escaped(opened.join(", "))
     }
+}
+
+/// socketcall(2), which no filter of 64-bit numbers sees. Without arguments it gets as far as refusing them.
+fn by_the_32_bit_call(_: &Target) -> Finding {
+    const SOCKETCALL: u32 = 102;
+    trial("socketcall", || match -sys::call_i386(SOCKETCALL) {
+        errno if errno == i64::from(libc::ENOSYS) => Err(sys::Errno(libc::ENOSYS)),
+        _ => Ok(()),
+    })
+}
+
+/// A byte out of band on a unix socket (CVE-2025-38236).
+fn out_of_band(_: &Target) -> Finding {
+    let Ok((one, _other)) = UnixStream::pair() else { return Finding::blocked("no socket pair") };
+    let mut args = [
+        Arg::N(one.as_raw_fd().into()),
+        Arg::R(b"x"),
+        Arg::N(1),
+        Arg::N(libc::MSG_OOB.into()),
+        Arg::N(0),
+        Arg::N(0),
+    ];
+    Finding::of("MSG_OOB", sys::call(libc::SYS_sendto, &mut args))
 }
 
 fn tun(_: &Target) -> Finding {

@@ -36,7 +36,8 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("process/no-new-privileges-off", &["KRN-18"], no_new_privileges_off),
     Attack::new("process/ambient-capability", &["KRN-36"], ambient_capability),
     Attack::new("process/capability-sets", &["KRN-36"], capability_sets).escapes_bare(),
-    Attack::new("process/nested-user-namespaces", &["KRN-01"], nested_user_namespaces).escapes_bare(),
+    Attack::new("process/nested-user-namespaces", &["KRN-01", "KRN-30"], nested_user_namespaces)
+        .escapes_bare(),
 ];
 
 fn number(value: u32) -> Arg<'static> {

@@ -134,6 +134,32 @@ pub fn undefined_instruction() {
     unsafe { asm!("ud2", options(nostack)) };
 }
 
+/// Returns from a signal that never came, with 8 KiB of zeros for a frame.
+pub fn forged_signal_frame() {
+    // SAFETY: rt_sigreturn(2) loads every register from the zeros: instruction and stack pointer are 0, and the process
+    // dies of SIGSEGV here, before any of our code could run with them.
+    unsafe {
+        asm!("sub rsp, 8192", "mov rdi, rsp", "xor eax, eax", "mov ecx, 1024", "rep stosq", "mov eax, 15", "syscall",
+            out("rdi") _, out("rcx") _, out("rax") _, out("r11") _)
+    };
+}
+
+/// Sends `sent` over the socket `over` (SCM_RIGHTS).
+pub fn send_descriptor(over: i32, sent: i32) -> Result<i64, Errno> {
+    // cmsghdr: length, level SOL_SOCKET, type SCM_RIGHTS, then the descriptor, padded to 8 bytes.
+    let mut control = [20u64.to_ne_bytes(), [0; 8], [0; 8]].concat();
+    control[8..12].copy_from_slice(&libc::SOL_SOCKET.to_ne_bytes());
+    control[12..16].copy_from_slice(&libc::SCM_RIGHTS.to_ne_bytes());
+    control[16..20].copy_from_slice(&sent.to_ne_bytes());
+    let byte = [0u8; 1];
+    let vector = [byte.as_ptr().addr() as u64, 1].map(u64::to_ne_bytes).concat();
+    // msghdr: no name, one vector, the control message. What it points to lives until the call returns.
+    let fields =
+        [0, 0, vector.as_ptr().addr() as u64, 1, control.as_ptr().addr() as u64, control.len() as u64, 0];
+    let header = fields.map(u64::to_ne_bytes).concat();
+    call(libc::SYS_sendmsg, &mut [Arg::N(over.into()), Arg::R(&header), Arg::N(0)])
+}
+
 /// The 32-bit system call `number` by `int 0x80`, without arguments.
 pub fn call_i386(number: u32) -> i64 {
     let returned: i64;

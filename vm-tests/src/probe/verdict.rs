@@ -3,9 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +28,13 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("print", print),
     ("show", show),
     ("forge", forge),
+    ("scribble", scribble),
+    ("loopback", loopback),
+    ("descriptors-in-flight", descriptors_in_flight),
+    ("inodes-until-refused", inodes_until_refused),
+    ("deep-tree", deep_tree),
+    ("busy-sync", busy_sync),
+    ("forged-signal-frame", |_| fault(sys::forged_signal_frame)),
     ("arguments", |words| say(&format!("{}\n", words.len()))),
     ("raise", raise),
     ("abort", |_| std::process::abort()),
@@ -179,6 +189,24 @@ fn forge(words: &[&str]) -> u8 {
         let length = FORGED.len() as i64;
         // Most of them are closed.
         sys::call(libc::SYS_write, &mut [Arg::N(descriptor), Arg::R(FORGED), Arg::N(length)]).ok();
+    }
+    number(words) as u8
+}
+
+/// The same into whatever opens: descriptors of every process in sight, terminals, the kernel's log.
+fn scribble(words: &[&str]) -> u8 {
+    const LOGS: [&str; 4] = ["/dev/tty", "/dev/console", "/dev/kmsg", "/dev/stderr"];
+    let entries = |path: PathBuf| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let processes = entries("/proc".into()).into_iter();
+    let descriptors = processes.flat_map(|process| entries(process.join("fd")));
+    for path in descriptors.chain(LOGS.map(PathBuf::from)) {
+        // Most of them cannot be opened; a pipe that is full must not stop us.
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(libc::O_NONBLOCK);
+        options.open(path).and_then(|mut file| file.write_all(b"{\"status\":\"ok\",\"forged\":1}\n")).ok();
     }
     number(words) as u8
 }
@@ -635,6 +663,65 @@ fn litter(words: &[&str]) -> u8 {
     daemon(&[]);
     thread::sleep(Duration::from_millis(number(words) as u64));
     u8::from(!(written && made))
+}
+
+/// A server and a client, both ours, over the loopback interface.
+fn loopback(_: &[&str]) -> u8 {
+    let served = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| {
+        let mut client = TcpStream::connect(listener.local_addr()?)?;
+        client.write_all(b"hello\n")?;
+        drop(client);
+        let mut text = String::new();
+        listener.accept()?.0.read_to_string(&mut text)?;
+        Ok(text)
+    });
+    served.map_or_else(|cause| errno(&cause), |text| say(&text))
+}
+
+/// Each socket sends the other into it, which only the kernel's garbage collector can take apart (unix(7)); until as
+/// many are in flight as may be open.
+fn descriptors_in_flight(_: &[&str]) -> u8 {
+    loop {
+        let Ok((one, other)) = UnixStream::pair() else { return UNREACHED };
+        for (over, sent) in [(&one, &other), (&other, &one)] {
+            match sys::send_descriptor(over.as_raw_fd(), sent.as_raw_fd()) {
+                Ok(_) => {}
+                Err(sys::Errno(libc::ETOOMANYREFS)) => return say("refused\n"),
+                Err(errno) => return errno_of(errno),
+            }
+        }
+    }
+}
+
+/// Empty files, until there is no room for the next.
+fn inodes_until_refused(_: &[&str]) -> u8 {
+    let mut files = 0..1_000_000;
+    let end = files.find_map(|index| File::create(format!("/tmp/{index}")).err().map(|cause| (index, cause)));
+    match end {
+        Some((count, cause)) if cause.raw_os_error() == Some(libc::ENOSPC) => say(&format!("{count}\n")),
+        _ => UNREACHED,
+    }
+}
+
+/// Deeper than a path is long, and left so.
+fn deep_tree(_: &[&str]) -> u8 {
+    let name = "d".repeat(200);
+    for _ in 0..200 {
+        if std::fs::create_dir(&name).and_then(|()| std::env::set_current_dir(&name)).is_err() {
+            return UNREACHED;
+        }
+    }
+    say("done\n")
+}
+
+fn busy_sync(_: &[&str]) -> u8 {
+    let Ok(mut file) = File::create("/tmp/sync") else { return UNREACHED };
+    loop {
+        sys::call(libc::SYS_sync, &mut []).ok();
+        if file.write_all(b"x").and_then(|()| file.sync_all()).is_err() {
+            return UNREACHED;
+        }
+    }
 }
 
 fn files_until_refused(_: &[&str]) -> u8 {

@@ -6,7 +6,9 @@ pub mod guards;
 pub mod identity;
 pub mod mutants;
 pub mod neighbours;
+pub mod refusals;
 pub mod soak;
+pub mod streams;
 pub mod verdicts;
 
 use crate::case::{Case, Expect};
@@ -44,10 +46,12 @@ const SUITES: &[Suite] = {
         (|_| identity::cases(), &[Subset, All, Bundle, Capsule]),
         (|_| identity::delegated(), &[Subset, All, Bundle, Capsule]),
         (verdicts::cases, &[Subset, All, Bundle, Verdicts]),
+        (|_| streams::cases(), &[Subset, All, Bundle, Verdicts]),
         (|_| attacks::cases(), &[Subset, All, Bundle, Attacks]),
         (|_| neighbours::cases(), &[Subset, All, Bundle, Attacks]),
         (|_| attacks::controls(), &[Subset, All, Bundle, Attacks]),
         (|_| neighbours::controls(), &[Subset, All, Bundle, Attacks]),
+        (|_| refusals::cases(), &[Subset, All, Bundle]),
         (|_| soak::cases(), &[Subset, All]),
         (|_| mutants::cases(), &[Subset, All, Mutants]),
         (|_| guards::cases(), GUARDS),

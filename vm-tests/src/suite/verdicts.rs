@@ -64,7 +64,12 @@ impl Row {
 
 const ROWS: &[Row] = &[
     // Ends of its own.
-    row(&["hello"], &[], "ok", 0).prints("hello\n"),
+    row(&["hello"], &[], "ok", 0).prints("hello\n").covers(&["RES-19", "RES-20"]),
+    row(&["loopback"], &[], "ok", 0).prints("hello\n").covers(&["NET-15"]),
+    row(&["descriptors-in-flight"], &[], "ok", 0).prints("refused\n").covers(&["NET-12"]),
+    row(&["deep-tree"], &[], "ok", 0).prints("done\n").covers(&["FS-36"]),
+    row(&["inodes-until-refused"], &["--tmp", "1M"], "ok", 0).covers(&["FS-36", "RES-09"]),
+    row(&["forged-signal-frame"], &[], "signaled", 139).covers(&["KRN-32"]),
     row(&["cat"], &[], "ok", 0).prints("question\n"),
     row(&["cat-by-name"], &[], "ok", 0).prints("question\n"),
     row(&["arguments", "a b", "", "$(id)", "-c", "--", ";"], &[], "ok", 0).prints("6\n").covers(&["JDG-17"]),
@@ -82,7 +87,7 @@ const ROWS: &[Row] = &[
     row(&["divide-by-zero"], &[], "signaled", 136).covers(&["PR-04"]),
     row(&["undefined-instruction"], &[], "signaled", 132),
     row(&["raise-in-thread"], &[], "signaled", 134),
-    row(&["forge", "3"], &[], "nonzero-exit", 3).covers(&["JDG-02", "JDG-18"]),
+    row(&["forge", "3"], &[], "nonzero-exit", 3).covers(&["JDG-02", "JDG-18", "RES-13"]),
     row(&["print-then-abort"], &[], "signaled", 134).prints("42\n").covers(&["JDG-07"]),
     row(&["timer", "real"], &[], "signaled", 142).covers(&["RES-33"]),
     row(&["timer", "virtual"], &[], "signaled", 154).covers(&["RES-33"]),
@@ -102,6 +107,7 @@ const ROWS: &[Row] = &[
     row(&["busy-thread"], CPU, "cpu-time-limit", 124).covers(&["RES-17"]),
     row(&["busy-short-children"], CPU, "cpu-time-limit", 124).needs_root().covers(&["RES-18"]),
     row(&["busy-deaf"], CPU, "cpu-time-limit", 124).covers(&["PR-17"]),
+    row(&["busy-sync"], CPU, "cpu-time-limit", 124).covers(&["RES-25"]),
     row(&["busy-yield"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
     row(&["busy-signals"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
     row(&["busy-timers"], CPU, "cpu-time-limit", 124).covers(&["RES-26"]),
@@ -130,7 +136,7 @@ const ROWS: &[Row] = &[
         .covers(&["RES-06"]),
     row(&["memory-memfd", "100"], &["--memory", "32M", "--output", "256M"], "memory-limit", 137)
         .needs_root()
-        .covers(&["RES-07"]),
+        .covers(&["RES-07", "KRN-21"]),
     row(&["memory-file", "100", "/dev/shm"], &["--memory", "32M", "--tmp", "256M"], "memory-limit", 137)
         .needs_root()
         .covers(&["RES-07"]),
@@ -140,7 +146,7 @@ const ROWS: &[Row] = &[
     row(&["memory-page-tables", "32768"], SMALL, "memory-limit", 137).needs_root().covers(&["RES-08"]),
     // Its own image is too large: it dies inside execve(2).
     row(&["hello"], &["--memory", "64K"], "memory-limit", 137).needs_root().covers(&["RES-02"]),
-    row(&["memory-reserve", "400"], SMALL, "ok", 0).covers(&["RES-05"]),
+    row(&["memory-reserve", "400"], SMALL, "ok", 0).needs_root().covers(&["RES-05"]),
     row(&["memory-file", "100"], &["--tmp", "8M"], "nonzero-exit", libc::ENOSPC).covers(&["RES-09"]),
     row(&["stack", "4"], &["--stack", "16M"], "ok", 0).covers(&["RES-03"]),
     row(&["stack", "64"], &["--stack", "16M"], "signaled", 139).covers(&["RES-03"]),
@@ -157,7 +163,7 @@ const ROWS: &[Row] = &[
     row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms"], "cpu-time-limit", 124)
         .needs_root()
         .covers(&["PR-09"]),
-    row(&["daemon"], &[], "ok", 0).prints("done\n").covers(&["PR-11", "PR-13"]),
+    row(&["daemon"], &[], "ok", 0).prints("done\n").covers(&["PR-11", "PR-13", "JDG-15"]),
     row(&["children-then-exit"], &[], "ok", 0).prints("done\n").covers(&["PR-12"]),
     row(&["many-short-children", "100"], PIDS, "ok", 0).prints("done\n"),
     row(&["files-until-refused"], &["--open-files", "20"], "ok", 0).prints("20\n").covers(&["RES-24"]),
@@ -232,12 +238,35 @@ impl Row {
 
     fn rule(&self) -> Option<Rule> {
         match self.program[0] {
+            "hello" if self.status == "ok" => Some(what_it_used_is_its_own),
+            "inodes-until-refused" => Some(as_many_files_as_room),
             "flood-stdout" => Some(stdout_is_cut_exactly),
             "print" => Some(stdout_is_whole),
             "fork-until-refused" | "zombies" | "threads-until-refused" => Some(refused_within_the_pids_limit),
             "busy" | "busy-child" | "busy-thread" | "busy-short-children" => Some(cpu_time_is_counted),
             _ => None,
         }
+    }
+}
+
+/// Neither what earlier runs used nor what the supervisor does is charged to a program that only says hello.
+fn what_it_used_is_its_own(seen: &Observation) -> Result<(), String> {
+    let report = seen.report()?;
+    let used =
+        |key: &str| report.get(key).and_then(|used| used.as_u64()).ok_or(format!("no {key} in the report"));
+    let (memory, cpu) = (used("memory_peak_bytes")?, used("cpu_us")?);
+    if memory < 8 << 20 && cpu < 250_000 {
+        Ok(())
+    } else {
+        Err(format!("{memory} bytes and {cpu} µs for a hello"))
+    }
+}
+
+/// One for each 4 KiB of `--tmp 1M`, and those that are set aside for what the sandbox itself makes.
+fn as_many_files_as_room(seen: &Observation) -> Result<(), String> {
+    match seen.stdout.trim().parse::<u32>() {
+        Ok(200..=320) => Ok(()),
+        _ => Err(format!("{:?} files in a MiB", seen.stdout)),
     }
 }
 
