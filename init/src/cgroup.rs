@@ -218,13 +218,9 @@ fn note_missing(options: &mut Options<'_>, found: Option<&Place>) {
     if found.is_none_or(|place| place.cpuset.is_none()) {
         options.guards.unavailable(Guard::Cpuset, why);
     }
-    match found.map(|place| place.version) {
-        None => options.guards.unavailable(Guard::CgroupNamespace, why_nothing),
-        Some(Version::V1) => {
-            let why = "version 1 kills one process, the supervisor then the rest";
-            options.guards.unavailable(Guard::OomGroup, why);
-        }
-        Some(Version::V2) => {}
+    if found.is_some_and(|place| place.version == Version::V1) {
+        let why = "version 1 kills one process, the supervisor then the rest";
+        options.guards.unavailable(Guard::OomGroup, why);
     }
 }
 

@@ -63,15 +63,15 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, E
     let Preparation { options, identity, place, streams, .. } = preparation;
     connect(options, streams.as_ref(), terminal)?;
     let mut cpu_before = 0; // a process born into its cgroup is counted from birth
-    if let Some(place) = place {
-        if place.version == Version::V1 {
-            cpu_before = clock::own_cpu_time();
-            place.join()?;
-        }
-        if options.guards.has(Guard::CgroupNamespace) {
-            // Now that this process is in its cgroup: what it sees as the root is the run's own.
-            sys::unshare_cgroup_namespace().map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
-        }
+    if let Some(place) = place
+        && place.version == Version::V1
+    {
+        cpu_before = clock::own_cpu_time();
+        place.join()?;
+    }
+    if options.guards.has(Guard::CgroupNamespace) {
+        // Now that this process is in its cgroup, or stays in the caller's: what it sees as the root tells nothing.
+        sys::unshare_cgroup_namespace().map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
     }
     limits::apply(options)?;
     if let Some(cpus) = &options.cpus {
