@@ -60,7 +60,6 @@ const OPTIONS: &[&[&str]] = &[
     &["--stdout", "/nowhere/file"],
     &["--seccomp", "/bin/sh"],
     &["--open-files", "2"],
-    &["--tmp", "1"],
     &["--cpus", "4000"],
     &["--root", "/nowhere"],
     &["--root", "/etc/passwd"],

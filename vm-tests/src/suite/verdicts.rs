@@ -255,7 +255,7 @@ fn what_it_used_is_its_own(seen: &Observation) -> Result<(), String> {
     let used =
         |key: &str| report.get(key).and_then(|used| used.as_u64()).ok_or(format!("no {key} in the report"));
     let (memory, cpu) = (used("memory_peak_bytes")?, used("cpu_us")?);
-    if memory < 8 << 20 && cpu < 250_000 {
+    if memory < 8 << 20 && cpu < 1_000_000 {
         Ok(())
     } else {
         Err(format!("{memory} bytes and {cpu} µs for a hello"))
