@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::digest::hex;
 use crate::formats::Sink;
@@ -156,20 +158,12 @@ impl Close for Blob {
     }
 }
 
-/// `seconds` since 1970 as RFC 3339 in UTC, by the civil-from-days rule of the proleptic Gregorian calendar.
+/// `seconds` since 1970 as RFC 3339 in UTC, which has four digits for a year: what is later is its last second.
 pub fn rfc3339(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days are counted from 0000-03-01, so that the leap day is a year's last.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    const LAST: u64 = 253_402_300_799;
+    let seconds = i64::try_from(seconds.min(LAST)).expect("LAST fits");
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).expect("a moment before the year 10000");
+    moment.format(&Rfc3339).expect("a moment before the year 10000, in UTC")
 }
 
 #[cfg(test)]
@@ -183,6 +177,7 @@ mod tests {
             (951_782_400, "2000-02-29T00:00:00Z"),
             (1_735_689_599, "2024-12-31T23:59:59Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (u64::MAX, "9999-12-31T23:59:59Z"),
         ];
         for (seconds, text) in known {
             assert_eq!(rfc3339(seconds), text);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use time::OffsetDateTime;
 
 use super::{Booted, Bundle, Proof, printable};
 use crate::campaign::Row;
@@ -173,17 +174,11 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// Seconds since 1970 as a day, by the algorithm for the proleptic Gregorian calendar with years from March.
+/// Seconds since 1970 as a day; one that no calendar has is shown as it is.
 fn day(seconds: u64) -> String {
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let moment =
+        i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    moment.map_or_else(|| format!("second {seconds}"), |moment| moment.date().to_string())
 }
 
 #[cfg(test)]
