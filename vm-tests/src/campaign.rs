@@ -212,7 +212,9 @@ fn command(step: &Step) -> String {
         Place::Delegated => "(as an ordinary user with a cgroup) ",
     };
     let init = step.init.as_deref().unwrap_or("init");
-    format!("{by}{init} run {} -- {}", step.options.join(" "), step.argv.join(" "))
+    let words = [init, "run"].into_iter().chain(step.options.iter().map(String::as_str));
+    let words = words.chain(["--"]).chain(step.argv.iter().map(String::as_str));
+    format!("{by}{}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// Where the bundle's bootable archive is.
