@@ -63,7 +63,8 @@ const USED: [(&str, &[&str]); 8] = [
 pub fn lacking(case: &Case, root: &Path) -> Option<String> {
     let words = || case.step.argv.iter().flat_map(|word| word.split(|c: char| " /;&".contains(c)));
     let is_there = |path: &&&str| fs::symlink_metadata(root.join(path)).is_ok();
-    let is_used = |name: &str| case.step.name.starts_with("capsule/") && words().any(|word| word == name);
+    let looks = ["capsule/", "identity/"].iter().any(|suite| case.step.name.starts_with(suite));
+    let is_used = |name: &str| looks && words().any(|word| word == name);
     let lacks = |(name, paths): &&(&str, &[&str])| is_used(name) && !paths.iter().any(|path| is_there(&path));
     USED.iter().find(lacks).map(|(name, _)| format!("the bundle has no {name}"))
 }
