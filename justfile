@@ -11,7 +11,6 @@ capsule := target / "release/capsule"
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
 test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun"
 
-
 # List the recipes.
 default:
     @just --list --unsorted
