@@ -81,6 +81,7 @@ pub fn exec(request: &Exec) -> Result<u8, Error> {
 }
 
 fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
+    words::check(request)?;
     let (manifest, digest) = Head::load(&request.bundle)?;
     let (name, language) = choose(&manifest.languages, request)?;
     let text = read_source(&request.source)?;
@@ -234,10 +235,7 @@ impl Plan<'_> {
                 words.extend(["--env".into(), variable.into()]);
             }
         }
-        for (name, value) in options {
-            words.push(format!("--{name}").into());
-            words.extend((!words::FLAGS.contains(&name.as_str())).then(|| value.clone()));
-        }
+        words.extend(options.iter().flat_map(words::init_words));
         words.push("--".into());
         words.extend(step.words(self.names, &amounts).into_iter().map(OsString::from));
         Start { init: bundle.join("init"), words, limits }

@@ -655,6 +655,21 @@ impl<'a> Args<'a> {
         Args { pointers }
     }
 
+    /// The words of `line`, each with its NUL behind it already, as in proc_pid_cmdline(5).
+    /// `None`: the last one has no NUL, or there is no room for all pointers and the closing NULL.
+    pub fn terminated(line: &'a mut [u8], pointers: &'a mut [*const c_char]) -> Option<Args<'a>> {
+        let mut words = 0;
+        for word in line.split_inclusive_mut(|byte| *byte == 0) {
+            (word.last() == Some(&0)).then_some(())?;
+            *pointers.get_mut(words)? = word.as_mut_ptr().cast_const().cast();
+            words += 1;
+        }
+        *pointers.get_mut(words)? = core::ptr::null();
+        // SAFETY: each pointer is the start of a run of `line` whose last byte is its only NUL, in memory that was
+        // lent to us to write; a NULL stands behind the last.
+        Some(unsafe { Args::new(pointers.get(..words)?) })
+    }
+
     /// Splits `line` in place into words at blanks; what stands between single quotes is one word, or part of one.
     /// `None`: a quote that does not end, or no room for all words and the closing NULL.
     ///

@@ -3,14 +3,21 @@
 //! `--memory 128M` is init's option for the run step, `--compile-memory 1G` the same for the compile step.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+
+use init::sys::Args;
+use init::text::Text;
 
 use super::{Destination, Exec};
 use crate::error::Error;
 
 /// Options of init without a value; the first is for the run step only.
-pub const FLAGS: [&str; 2] = [TTY, "userns"];
+const FLAGS: [&str; 2] = [TTY, "userns"];
 const TTY: &str = "tty";
+
+/// As much of what is wrong is said.
+const LONGEST_LINE: usize = 512;
 
 /// Options of init that exec gives itself.
 const OURS: [&str; 3] = ["root", "rootfs-digest", "cwd"];
@@ -53,6 +60,34 @@ pub fn parse(bundle: PathBuf, words: Vec<OsString>, arguments: Vec<OsString>) ->
     // init is started from here: a bundle named without a slash must not be looked up on PATH.
     let bundle = std::path::absolute(&bundle).map_err(|error| Error::read(&bundle, error))?;
     Ok(Exec { bundle, language, source, compile, run, report, arguments })
+}
+
+/// Holds init's own reading against the options of both steps, before anything starts.
+pub fn check(request: &Exec) -> Result<(), Error> {
+    check_step(&request.compile, "--compile-")?;
+    check_step(&request.run, "--")
+}
+
+fn check_step(options: &[(String, OsString)], prefix: &str) -> Result<(), Error> {
+    let mut words: Vec<OsString> = ["--root", "/"].map(OsString::from).into();
+    words.extend(options.iter().flat_map(init_words));
+    words.extend(["--", "/"].map(OsString::from));
+    let mut pointers = vec![std::ptr::null(); words.len() + 1];
+    let mut line: Vec<u8> = words.into_iter().flat_map(|word| [word.into_vec(), vec![0]].concat()).collect();
+    let words = Args::terminated(&mut line, &mut pointers).expect("every word ends, and has its place");
+    let Err(mistake) = init::options::parse(words) else { return Ok(()) };
+    let mut room = [0; LONGEST_LINE];
+    let mut text = Text::new(&mut room);
+    mistake.render(&mut text);
+    let said = String::from_utf8_lossy(text.as_bytes());
+    let what = said.trim_start_matches("init: ").replacen("`--", &format!("`{prefix}"), 1);
+    Err(usage(what, "options are those of `capsule run`; `--compile-OPTION` is for the compile step"))
+}
+
+/// An option as init reads it.
+pub(super) fn init_words((name, value): &(String, OsString)) -> Vec<OsString> {
+    let option = OsString::from(format!("--{name}"));
+    if FLAGS.contains(&name.as_str()) { vec![option] } else { vec![option, value.clone()] }
 }
 
 pub(super) fn usage(what: String, hint: &'static str) -> Error {

@@ -265,8 +265,8 @@ fn mistakes_are_no_verdicts() {
     for (options, what) in [
         ("--lang cobol", "no language `cobol`"),
         ("--bogus 1", "unknown option `--bogus`"),
-        ("--compile-bogus 1", "unknown option `--bogus`"),
-        ("--compile-memory much", "`--memory` takes a size"),
+        ("--compile-bogus 1", "unknown option `--compile-bogus`"),
+        ("--compile-memory much", "`--compile-memory` takes a size"),
         ("b.c", "`b.c` is a second source file"),
     ] {
         let said = Submission::new("a.c", "int main(void) { return 0; }").with(options).said();
@@ -280,6 +280,22 @@ fn mistakes_are_no_verdicts() {
     let said = scene.capsule("exec nowhere a.c");
     assert_eq!(said.code, 125);
     assert!(said.stderr.starts_with("error: `"), "{}", said.stderr);
+}
+
+#[test]
+fn an_option_that_makes_no_sense_is_found_before_anything_starts() {
+    needs_root!();
+    for (options, what) in [
+        ("--nonsense 1", "error: unknown option `--nonsense`\n"),
+        ("--memory 12Q", "error: `--memory` takes a size in bytes such as"),
+        ("--net", "error: `--net` needs a value\n"),
+        ("--compile-uid 0", "error: `--compile-uid` takes a number from 1"),
+    ] {
+        // If the compiler were asked, the answer would be a compile error.
+        let said = Submission::new("a.c", "int main(").with(options).said();
+        assert_eq!((said.code, said.stdout.as_str()), (125, ""), "{options}: {}", said.stderr);
+        assert!(said.stderr.starts_with(what), "{options}: {}", said.stderr);
+    }
 }
 
 /// An attack: its name, the submission's file, its text, options, and the statuses that are right.
