@@ -20,7 +20,7 @@ use crate::packages::{self, Owners};
 use crate::plan::{Entry, Kind, Plan, Planner, Source, fixed_mode};
 use crate::probe::{FileKind, Probe};
 use crate::progress::Progress;
-use crate::recipe::{OwnContent, Recipe};
+use crate::recipe::{Guard, OwnContent, Recipe};
 use crate::render;
 use crate::request::{Build, Image};
 use crate::resolve::{self, Root};
@@ -161,6 +161,29 @@ impl Judged {
 /// The paths that the image would have; nothing is written.
 pub fn paths(image: &Image) -> Result<BTreeSet<PathBuf>, Error> {
     Ok(plan(image)?.0.entries().map(|(path, _)| path.as_path().to_path_buf()).collect())
+}
+
+/// All that the guards would refuse of the image; everything is read, nothing is written.
+pub fn refused(image: &Image) -> Result<Vec<(ImagePath, Guard)>, Error> {
+    let (plan, _) = plan(image)?;
+    let owners =
+        packages::owners(&image.options.sysroot, &plan.entries().map(|(path, _)| path.clone()).collect())?;
+    let allowed = &image.recipe.allow;
+    let mut refused = refusals(guards::check_files(&plan, owners.as_ref(), allowed))?;
+    let md5 = guards::touched(&plan, owners.as_ref())?;
+    let (interrupt, progress) = (Interrupt::never(), Progress::new(plan.bytes()));
+    let work = Work { interrupt: &interrupt, progress: &progress, time: image.time, md5: &md5 };
+    let digests = write::digest(&plan, &work)?;
+    refused.extend(refusals(guards::check_contents(&plan, owners.as_ref(), &digests, allowed))?);
+    Ok(refused)
+}
+
+fn refusals(judgement: Result<(), Error>) -> Result<Vec<(ImagePath, Guard)>, Error> {
+    match judgement {
+        Ok(()) => Ok(Vec::new()),
+        Err(Error::Guard(refusals)) => Ok(refusals.all()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Files and bytes that the image would have; nothing is written.

@@ -28,6 +28,11 @@ impl Refusals {
     pub fn first(&self) -> &ImagePath {
         &self.0[0].0
     }
+
+    /// All of them.
+    pub fn all(self) -> Vec<(ImagePath, Guard)> {
+        self.0
+    }
 }
 
 /// What can be judged before anything is copied.
@@ -130,7 +135,8 @@ fn is_allowed(guard: Guard, path: &ImagePath, allowed: &[Asked<Allowance>]) -> b
     allowed.iter().any(|Asked { value, .. }| value.guard == guard && value.pattern.matches(path))
 }
 
-fn verdict(guard: Guard) -> &'static str {
+/// What is wrong with a file that `guard` refuses, as the end of a sentence about it.
+pub fn verdict(guard: Guard) -> &'static str {
     match guard {
         Guard::Unowned => "belongs to no package of the build host",
         Guard::Modified => "differs from what its package shipped",

@@ -106,6 +106,21 @@ fn names(alternative: &str) -> Result<Vec<Name>, String> {
         .collect()
 }
 
+/// The pattern that means the path `text`, wildcards in its name included.
+pub fn literally(text: &str) -> String {
+    if !has_wildcard(text) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|letter| match letter {
+            '*' | '?' | '[' => format!("[{letter}]"),
+            // Of these no class can be made; one letter more than meant may match.
+            '{' | '}' | '\\' => "?".to_owned(),
+            letter => letter.to_string(),
+        })
+        .collect()
+}
+
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
@@ -153,6 +168,19 @@ mod tests {
         assert!(star.matches(&path("/opt/a")) && !star.matches(&path("/opt/a/b")));
         let deep = Pattern::new("/opt/**").expect("a glob");
         assert!(deep.matches(&path("/opt/a/b")));
+    }
+
+    #[test]
+    fn a_path_with_wildcards_in_its_name_can_be_meant() {
+        for text in ["/usr/bin/[", "/a/[x]/b*?", "/a/{b,c}\\[", "/plain"] {
+            let pattern = Pattern::new(&literally(text)).expect(text);
+            assert!(pattern.matches(&ImagePath::parse(text).expect("normal")), "{text}");
+        }
+        assert!(
+            !Pattern::new(&literally("/b/["))
+                .expect("good")
+                .matches(&ImagePath::parse("/b/w").expect("normal"))
+        );
     }
 
     #[test]

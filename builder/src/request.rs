@@ -67,7 +67,7 @@ pub enum Request {
 }
 
 /// An image, before it has a place or a form.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Image {
     /// Recipe, packs and command line together.
     pub recipe: Recipe,

@@ -5,6 +5,8 @@
 //! written down is what the kernel says of the descriptor that a successful open(2) returned.
 #![allow(unsafe_code)] // `Command::pre_exec` is unsafe; PTRACE_TRACEME must be called in the child.
 
+mod pasted;
+
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -23,6 +25,7 @@ use nix::unistd::Pid;
 
 use crate::arch;
 use crate::sysroot::Sysroot;
+use pasted::Pasted;
 
 /// What a command did.
 #[derive(Debug, Default)]
@@ -95,10 +98,15 @@ pub fn report(request: &crate::request::Trace) -> Result<String, crate::error::E
     let trace = trace(&request.command).map_err(crate::error::Error::Trace)?;
     let lacking = trace.lacking(|path| planned.contains(path));
     let words: Vec<_> = request.command.iter().map(|word| word.to_string_lossy()).collect();
-    let heading = format!("# `{}` ended with {} and opened", words.join(" "), trace.exit_code);
+    // One line, whatever is in the words: the rest of a second one would be no comment.
+    let words = words.join(" ").replace(char::is_control, " ");
+    let heading = format!("# `{words}` ended with {} and opened", trace.exit_code);
     Ok(match lacking.len() {
         0 => format!("{heading} nothing that the image lacks\n"),
-        count => format!("{heading} {count} files that the image lacks\n{}", as_recipe(&lacking)),
+        count => {
+            let pasted = Pasted::judge(lacking, &request.image)?;
+            format!("{heading} {count} files that the image lacks\n{pasted}")
+        }
     })
 }
 
@@ -119,7 +127,8 @@ impl Trace {
         let mut lacking = BTreeSet::new();
         for path in &self.read {
             // A file that is gone was temporary.
-            let Ok(trail) = host.trail(path) else { continue };
+            let source = compiled_from(path).and_then(|source| host.trail(&source).ok());
+            let Some(trail) = source.or_else(|| host.trail(path).ok()) else { continue };
             if self.written.contains(&trail.file) || !is_ordinary(&host, &trail.file) {
                 continue;
             }
@@ -130,11 +139,15 @@ impl Trace {
     }
 }
 
-/// Paths as the `include` of a recipe.
-pub fn as_recipe(paths: &BTreeSet<PathBuf>) -> String {
-    // A path that is not UTF-8 cannot be written in TOML.
-    let lines = paths.iter().filter_map(|path| path.to_str()).map(|path| format!("    {path:?},\n"));
-    format!("include = [\n{}]\n", lines.collect::<String>())
+/// The module that Python keeps this compiled form of: `x.py` for `__pycache__/x.cpython-311.pyc` (PEP 3147).
+///
+/// Python opens the compiled form alone where both are there. No package has that: the build host made it, and the
+/// sandbox can do so again.
+fn compiled_from(path: &Path) -> Option<PathBuf> {
+    let cache = path.parent().filter(|cache| cache.ends_with("__pycache__"))?;
+    let stem = path.file_name()?.to_str()?.strip_suffix(".pyc")?;
+    let (module, _version) = stem.split_once(".cpython-")?;
+    Some(cache.with_file_name(format!("{module}.py")))
 }
 
 fn is_ordinary(host: &Sysroot, file: &Path) -> bool {
@@ -300,9 +313,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recipe_quotes_what_toml_needs_quoted() {
-        let paths = BTreeSet::from(["/a".into(), "/b \"c\"".into()]);
-        assert_eq!(as_recipe(&paths), "include = [\n    \"/a\",\n    \"/b \\\"c\\\"\",\n]\n");
+    fn a_compiled_module_stands_for_its_source() {
+        let source = |path: &str| compiled_from(path.as_ref());
+        assert_eq!(source("/l/json/__pycache__/decoder.cpython-311.pyc"), Some("/l/json/decoder.py".into()));
+        assert_eq!(source("/l/__pycache__/m.cpython-311.opt-1.pyc"), Some("/l/m.py".into()));
+        assert_eq!(source("/l/legacy.pyc"), None);
     }
 
     #[test]
