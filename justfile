@@ -40,7 +40,7 @@ test: (_packages image_packages test_packages) _languages _capsule
 
 # Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`.
 vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
-    cargo run --release -q -p vm-tests --features embedded -- --bundle out/rootfs {{ arguments }}
+    cargo run -q -p vm-tests --features embedded --bin vm-tests -- --bundle out/rootfs {{ arguments }}
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
 prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _bundle _capsule _prover
