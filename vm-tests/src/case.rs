@@ -1,5 +1,7 @@
 //! A case: one step, and what must be seen of it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::message::{End, Observation};
@@ -36,7 +38,7 @@ pub enum Expect {
     /// The exit code of the runner.
     Exit(i32),
     /// The report's `status`.
-    Status(&'static str),
+    Status(Cow<'static, str>),
     /// The report's `signal`.
     Signal(i64),
     /// Standard output, all of it.
@@ -46,7 +48,7 @@ pub enum Expect {
     /// Somewhere on standard output.
     StdoutHas(&'static str),
     /// Somewhere on standard error.
-    StderrHas(&'static str),
+    StderrHas(Cow<'static, str>),
     /// At most this many bytes on each stream.
     StreamsUpTo(u64),
     /// A rule of its own.
@@ -262,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_was_expected_passes() {
-        let case = case(vec![Expect::Exit(0), Expect::Status("ok"), Expect::Stdout("hi\n".into())]);
+        let case = case(vec![Expect::Exit(0), Expect::Status("ok".into()), Expect::Stdout("hi\n".into())]);
         assert_eq!(case.judge(&seen("hi\n", OK, 0), "canary-1"), Verdict::Passed);
     }
 
@@ -284,7 +286,8 @@ mod tests {
 
     #[test]
     fn two_reports_are_no_report() {
-        let verdict = case(vec![Expect::Status("ok")]).judge(&seen("", &format!("{OK}{OK}"), 0), "canary-1");
+        let verdict =
+            case(vec![Expect::Status("ok".into())]).judge(&seen("", &format!("{OK}{OK}"), 0), "canary-1");
         assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
     }
 

@@ -26,7 +26,11 @@ const LOOKS: &[Look] = &[
         vec![ok(), Expect::Rule(no_privilege)]
     }),
     ("the root is read-only", "echo x > /home/x", || {
-        vec![Expect::Exit(1), Expect::Status("nonzero-exit"), Expect::StderrHas("Read-only file system")]
+        vec![
+            Expect::Exit(1),
+            Expect::Status("nonzero-exit".into()),
+            Expect::StderrHas("Read-only file system".into()),
+        ]
     }),
     ("no device can be made", "[ -c /dev/null ] && echo x > /dev/null && ls /dev", || {
         vec![ok(), Expect::Rule(only_harmless_devices)]
@@ -35,15 +39,17 @@ const LOOKS: &[Look] = &[
         vec![ok(), Expect::Stdout("kept\n".into())]
     }),
     ("nothing is kept from the run before", "ls /home/judge /tmp/file", || {
-        vec![Expect::StderrHas("/tmp/file"), Expect::Stdout("/home/judge:\n".into())]
+        vec![Expect::StderrHas("/tmp/file".into()), Expect::Stdout("/home/judge:\n".into())]
     }),
-    ("exit code 7 is passed on", "exit 7", || vec![Expect::Exit(7), Expect::Status("nonzero-exit")]),
-    ("exit code 255 is passed on", "exit 255", || vec![Expect::Exit(255), Expect::Status("nonzero-exit")]),
+    ("exit code 7 is passed on", "exit 7", || vec![Expect::Exit(7), Expect::Status("nonzero-exit".into())]),
+    ("exit code 255 is passed on", "exit 255", || {
+        vec![Expect::Exit(255), Expect::Status("nonzero-exit".into())]
+    }),
     ("a signal is 128 and its number", "kill -TERM $$; sleep 1", || {
-        vec![Expect::Exit(143), Expect::Status("signaled"), Expect::Signal(15)]
+        vec![Expect::Exit(143), Expect::Status("signaled".into()), Expect::Signal(15)]
     }),
     ("the streams stay apart", "echo out; echo err >&2", || {
-        vec![ok(), Expect::Stdout("out\n".into()), Expect::StderrHas("err\n")]
+        vec![ok(), Expect::Stdout("out\n".into()), Expect::StderrHas("err\n".into())]
     }),
 ];
 
@@ -80,12 +86,12 @@ pub fn cases() -> Vec<Case> {
 
 fn missing_program() -> Case {
     let step = Step::sandbox("capsule/a program that is not there", &["/bin/nowhere"]);
-    case(step, &["JDG-28"], vec![Expect::Exit(127), Expect::Status("not-found")])
+    case(step, &["JDG-28"], vec![Expect::Exit(127), Expect::Status("not-found".into())])
 }
 
 fn report_has_what_it_promises() -> Case {
     let step = Step::sandbox("capsule/the report is complete", &["/bin/bash", "-c", "exit 0"]);
-    case(step, &["JDG-03"], vec![ok(), Expect::Status("ok"), Expect::Rule(report_fields)])
+    case(step, &["JDG-03"], vec![ok(), Expect::Status("ok".into()), Expect::Rule(report_fields)])
 }
 
 fn ok() -> Expect {

@@ -171,7 +171,7 @@ pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(S
     let expect = match (what, broken) {
         (Shown::Attack(_), false) => Expect::Attack(Outcome::Blocked),
         (Shown::Attack(_), true) => Expect::Attack(Outcome::Escaped),
-        (Shown::Status(_, status), false) => Expect::Status(status),
+        (Shown::Status(_, status), false) => Expect::Status((*status).into()),
         (Shown::Status(_, status), true) => Expect::StatusIsNot(status),
         (Shown::Rule(_, rule) | Shown::Outside(rule) | Shown::Peek(rule), false) => Expect::Rule(*rule),
         (Shown::Rule(_, rule) | Shown::Outside(rule) | Shown::Peek(rule), true) => Expect::Broken(*rule),

@@ -48,28 +48,28 @@ pub fn delegated() -> Vec<Case> {
             "an ordinary user's cgroup holds the memory of all",
             &["memory-children", "100"],
             &["--memory", "32M"],
-            vec![Expect::Status("memory-limit"), Expect::Exit(137)],
+            vec![Expect::Status("memory-limit".into()), Expect::Exit(137)],
         ),
         in_place(
             Place::Delegated,
             "an ordinary user's cgroup holds the processes",
             &["fork-until-refused", "40"],
             &["--pids", "8"],
-            vec![Expect::Status("ok"), Expect::Rule(at_most_eight)],
+            vec![Expect::Status("ok".into()), Expect::Rule(at_most_eight)],
         ),
         in_place(
             Place::Delegated,
             "an ordinary user's cgroup counts the CPU time of children",
             &["busy-child"],
             &["--cpu-time", "300ms", "--wall-time", "9s"],
-            vec![Expect::Status("cpu-time-limit"), Expect::Exit(124)],
+            vec![Expect::Status("cpu-time-limit".into()), Expect::Exit(124)],
         ),
         in_place(
             Place::User,
             "without a cgroup nothing is started that needs one",
             &["hello"],
             &[],
-            vec![Expect::Status("sandbox-error"), Expect::Exit(125), Expect::Stdout(String::new())],
+            vec![Expect::Status("sandbox-error".into()), Expect::Exit(125), Expect::Stdout(String::new())],
         ),
     ]
 }

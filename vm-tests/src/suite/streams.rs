@@ -54,7 +54,8 @@ impl Row {
         let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(self.program).copied().collect();
         let mut step = Step::sandbox(format!("streams/{}", self.name), &argv).with(self.options);
         (step.stdin, step.sink) = ((self.stdin)(), self.sink);
-        let expect = vec![Expect::Status(self.status), Expect::Exit(self.exit), Expect::Rule(report_is_ours)];
+        let expect =
+            vec![Expect::Status(self.status.into()), Expect::Exit(self.exit), Expect::Rule(report_is_ours)];
         case(step, &["JDG-02", "JDG-03", "RES-12"], expect)
     }
 }

@@ -213,7 +213,7 @@ fn told(program: &[&str], options: &[&str], status: &'static str, exit: i32, ids
     let shown: Vec<&str> = options.iter().copied().filter(|word| *word != "--").collect();
     let name = format!("verdict/{} {}", program.join(" "), shown.join(" "));
     let step = Step::sandbox(name.trim_end(), &argv).with(LIMITS).with(options);
-    let mut expect = vec![Expect::Status(status), Expect::Exit(exit)];
+    let mut expect = vec![Expect::Status(status.into()), Expect::Exit(exit)];
     match status {
         "signaled" => expect.push(Expect::Signal(i64::from(exit) - 128)),
         "output-limit" => expect.push(Expect::StreamsUpTo(64 << 10)),
