@@ -27,8 +27,11 @@ pub fn run<W: Write>(
     for step in &plan.steps {
         let fill_in = |words: &[String]| words.iter().map(|word| canaries.fill_in(word)).collect::<Vec<_>>();
         let neighbour = step.neighbour.as_deref().map(fill_in);
-        let step = &Step { argv: fill_in(&step.argv), neighbour, ..step.clone() };
-        let mut seen = execute::step(plan, step, &step.argv);
+        let mut step = Step { argv: fill_in(&step.argv), neighbour, ..step.clone() };
+        if let Some(workbox) = &step.workbox {
+            step.options.extend(workbox.lay_out(directory)?);
+        }
+        let mut seen = execute::step(plan, &step, &step.argv);
         seen.leftovers.extend(canaries.harm());
         if plan.watch == Watch::Machine {
             // Against the step before, so that only the culprit is blamed.

@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::census;
 use crate::delegation::Delegated;
+use crate::integers::integers;
 use crate::message::{End, Observation};
 use crate::plan::{Peek, Place, Plan, Sink, Stdin, Step};
 
@@ -183,7 +184,7 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
     };
     let stdin = match step.stdin {
         Stdin::Empty => Stdio::null(),
-        Stdin::Text(_) | Stdin::Silent => Stdio::piped(),
+        Stdin::Text(_) | Stdin::Integers(_) | Stdin::Silent => Stdio::piped(),
         Stdin::Writable => tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -193,8 +194,11 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
 /// Returns what has to stay open while the step runs.
 fn feed(child: &mut Child, stdin: &Stdin) -> Option<ChildStdin> {
     let mut pipe = child.stdin.take()?;
-    let Stdin::Text(text) = stdin else { return Some(pipe) };
-    let text = text.clone();
+    let text = match stdin {
+        Stdin::Text(text) => text.clone(),
+        Stdin::Integers(count) => integers(*count),
+        Stdin::Empty | Stdin::Silent | Stdin::Writable => return Some(pipe),
+    };
     // A program may end without reading: a broken pipe is its right.
     thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
     None

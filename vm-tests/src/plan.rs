@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::workbox::Workbox;
+
 /// Everything the agent needs to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
@@ -51,6 +53,9 @@ pub struct Step {
     /// line when it is ready, and ends when its standard input does.
     #[serde(default)]
     pub neighbour: Option<Vec<String>>,
+    /// A directory that it shares with other steps.
+    #[serde(default)]
+    pub workbox: Option<Workbox>,
     /// What to read of the run's cgroup from outside while it runs.
     #[serde(default)]
     pub peek: Option<Peek>,
@@ -89,6 +94,8 @@ pub enum Stdin {
     Empty,
     /// This text, then the end.
     Text(String),
+    /// As many integers ([`crate::integers`]), then the end.
+    Integers(usize),
     /// A pipe on which nothing ever comes.
     Silent,
     /// A file that the runner itself could write, as a careless supervisor opens it.
@@ -123,6 +130,7 @@ impl Step {
             stdin: Stdin::Empty,
             sink: Sink::Read,
             neighbour: None,
+            workbox: None,
             peek: None,
             limit_ms: STEP_LIMIT_MS,
         }

@@ -1,0 +1,60 @@
+//! The box: a directory that the steps of one submission share. The agent makes it and puts the submission in.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// A step's part of a box.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Workbox {
+    /// Steps with the same name share one.
+    pub name: String,
+    /// Where it is inside of the sandbox.
+    pub inside: String,
+    /// Whether the step may write it.
+    pub writable: bool,
+    /// What is put in before the step starts: text by file name.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Workbox {
+    /// Makes it below `directory`, or fills the one that is there; returns the options that show it to the step.
+    pub fn lay_out(&self, directory: &Path) -> io::Result<[String; 2]> {
+        let place = directory.join("boxes").join(&self.name);
+        fs::create_dir_all(&place)?;
+        // Whoever the submission is, it may write it where it is writable.
+        fs::set_permissions(&place, Permissions::from_mode(0o777))?;
+        for (name, text) in &self.files {
+            fs::write(place.join(name), text)?;
+        }
+        let access = if self.writable { ":rw" } else { "" };
+        Ok(["--bind".into(), format!("{}:{}{access}", place.display(), self.inside)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workbox(writable: bool, files: &[(&str, &str)]) -> Workbox {
+        let files = files.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        Workbox { name: "b".into(), inside: "/box".into(), writable, files }
+    }
+
+    #[test]
+    fn a_later_step_finds_what_an_earlier_one_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("boxes/b");
+        let options = workbox(true, &[("main.c", "text")]).lay_out(directory.path()).unwrap();
+        assert_eq!(options, ["--bind".to_string(), format!("{}:/box:rw", place.display())]);
+        fs::write(place.join("main"), "made").unwrap();
+        let options = workbox(false, &[]).lay_out(directory.path()).unwrap();
+        assert_eq!(options[1], format!("{}:/box", place.display()));
+        assert_eq!(fs::read_to_string(place.join("main.c")).unwrap(), "text");
+        assert_eq!(fs::read_to_string(place.join("main")).unwrap(), "made");
+    }
+}
