@@ -153,7 +153,7 @@ impl Campaign<'_> {
         let show = |failure: Failure| failure.to_string();
         let machine = self.machine(world).with_room_for(&archive);
         let vm = Vm::start(&machine, &initramfs).map_err(show)?;
-        vm.run(&nonce, Deadlines::default(), cases.len()).map_err(show)
+        vm.run(&nonce, Deadlines::for_plan(archive.len(), cases), cases.len()).map_err(show)
     }
 
     fn machine(&self, world: &World) -> Machine {

@@ -27,6 +27,8 @@ pub mod host;
 pub mod initramfs;
 pub mod integers;
 pub mod kernel;
+#[cfg(feature = "harness")]
+pub mod language;
 pub mod message;
 pub mod mutant;
 pub mod plan;

@@ -47,7 +47,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         verbose: cli.verbose,
     };
     if cli.list {
-        question.cases(true).iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
+        question.cases(true)?.iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
         return Ok(true);
     }
     let proof = if cli.host { question.on_host(cli.user)? } else { question.in_vms()? };

@@ -13,7 +13,7 @@ use crate::kernel::{Kernel, cache_directory};
 use crate::mutant;
 use crate::plan::Place;
 use crate::qemu::{Accel, PROGRAM};
-use crate::suite::{Scope, capsule, guards, mutants};
+use crate::suite::{Scope, capsule, guards, languages, mutants};
 use crate::tally::Tally;
 
 /// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
@@ -47,7 +47,7 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// The answer on this host, without a VM; by an ordinary user if asked.
     pub fn on_host(&self, by_user: bool) -> Result<Proof, String> {
-        let mut cases = self.cases(true);
+        let mut cases = self.cases(true)?;
         cases.retain(Case::is_for_hosts);
         let world = if by_user { "host, ordinary user" } else { "host" };
         if by_user {
@@ -64,7 +64,7 @@ impl Question<'_> {
         accel::version(Path::new(PROGRAM))?;
         let bundle = Bundle::of(self.bundle, Some(&initramfs));
         let worlds = self.worlds(&initramfs)?;
-        let visits = self.visits(&worlds);
+        let visits = self.visits(&worlds)?;
         let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&visits, name)).collect();
         let mutants = mutant::build(&broken).map_err(|error| error.to_string())?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -77,14 +77,18 @@ impl Question<'_> {
     }
 
     /// The cases, in order; fewer in a VM when there are many worlds to go through in minutes.
-    pub fn cases(&self, in_full: bool) -> Vec<Case> {
+    pub fn cases(&self, in_full: bool) -> Result<Vec<Case>, String> {
         let is_wanted = |case: &Case| {
             self.only.is_empty() || self.only.iter().any(|text| case.step.name.contains(text.as_str()))
         };
-        let mut cases: Vec<Case> = self.scope.cases(in_full).into_iter().filter(is_wanted).collect();
+        let mut cases = match self.scope {
+            Scope::Languages => languages::cases(self.bundle)?,
+            scope => scope.cases(in_full),
+        };
+        cases.retain(is_wanted);
         let root = self.bundle.join("rootfs");
         cases.iter_mut().for_each(|case| case.lacking = capsule::lacking(case, &root));
-        cases
+        Ok(cases)
     }
 
     /// Guards that nothing takes away. Asked only where all rows of the guards were run.
@@ -146,8 +150,8 @@ impl Question<'_> {
     }
 
     /// The worlds, each with its cases.
-    fn visits(&self, worlds: &[World]) -> Vec<Visit> {
-        let cases = self.cases(self.scope != Scope::Subset);
+    fn visits(&self, worlds: &[World]) -> Result<Vec<Visit>, String> {
+        let cases = self.cases(self.scope != Scope::Subset)?;
         let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
         let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
         // Version 1 delegates nothing.
@@ -164,7 +168,7 @@ impl Question<'_> {
                 [visit(world, &together)].into_iter().chain(alone).collect()
             }
         };
-        worlds.iter().flat_map(of).filter(|visit| !visit.cases.is_empty()).collect()
+        Ok(worlds.iter().flat_map(of).filter(|visit| !visit.cases.is_empty()).collect())
     }
 }
 

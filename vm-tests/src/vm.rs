@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::case::Case;
 use crate::frame::{FrameError, FrameReader, Nonce};
 use crate::message::{Hello, Message, Observation};
 use crate::qemu::{GUEST_DONE, Machine, exit_status};
@@ -31,6 +32,20 @@ impl Default for Deadlines {
             ready: Duration::from_secs(60),
             silence: Duration::from_secs(60),
             total: Duration::from_secs(900),
+        }
+    }
+}
+
+impl Deadlines {
+    /// With time to unpack an archive of so many bytes, and for the longest step.
+    pub fn for_plan(archive: usize, cases: &[Case]) -> Deadlines {
+        const GRACE: Duration = Duration::from_secs(30);
+        let common = Deadlines::default();
+        let longest = cases.iter().map(|case| case.step.limit_ms).max().unwrap_or(0);
+        Deadlines {
+            ready: common.ready + Duration::from_secs((archive >> 20) as u64),
+            silence: common.silence.max(Duration::from_millis(longest) + GRACE),
+            ..common
         }
     }
 }

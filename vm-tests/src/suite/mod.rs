@@ -4,6 +4,8 @@ pub mod attacks;
 pub mod capsule;
 pub mod guards;
 pub mod identity;
+#[cfg(feature = "harness")]
+pub mod languages;
 pub mod mutants;
 pub mod neighbours;
 pub mod refusals;
@@ -32,6 +34,8 @@ pub enum Scope {
     Attacks,
     /// Only the guards, each up and removed.
     Guards,
+    /// Only the bundle's languages: programs compiled and run. In no other scope, for it needs another bundle.
+    Languages,
     /// Only the inits with one guard broken on purpose, and the probes that notice.
     Mutants,
 }

@@ -1,0 +1,230 @@
+//! Languages: what judges really run, compiled and run inside of the bundle by its init and nothing else.
+//!
+//! The programs, and what must come of them, are those of builder/tests/packs. Each is two steps of the plan that share
+//! a box: the compile step writes it, the run step sees it read-only. The bundle's manifest says how.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::case;
+use crate::case::{Case, Expect};
+use crate::language::{BOX, Language, Languages, Limit, Words};
+use crate::plan::{Stdin, Step};
+use crate::workbox::Workbox;
+
+const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder/tests/packs");
+/// What ends a step that would not end by itself; emulation is slow.
+const PATIENCE: [(&str, &str); 2] = [("cpu-time", "90s"), ("wall-time", "180s")];
+/// After the sandbox's own limit.
+const STEP_LIMIT_MS: u64 = 200_000;
+/// As many times longer than on a host a runtime may take to start.
+const SLOWER: u64 = 10;
+
+/// `cases.toml`: what every language is asked, in order.
+#[derive(Deserialize)]
+struct Table {
+    order: Vec<String>,
+    case: BTreeMap<String, Ending>,
+}
+
+/// `expect.toml`: where a language differs.
+#[derive(Deserialize, Default)]
+struct Own {
+    #[serde(default)]
+    case: BTreeMap<String, Ending>,
+}
+
+/// A program's input and end. What is not said is not looked at.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Ending {
+    options: Vec<String>,
+    stdin: Option<String>,
+    integers: Option<usize>,
+    status: Option<String>,
+    compile: Option<String>,
+    exit_code: Option<i32>,
+    stdout: Option<String>,
+    lacks: Vec<String>,
+    stderr: Vec<String>,
+}
+
+/// The suite for this bundle: every language that it has.
+pub fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
+    let languages = Languages::of(bundle)?;
+    let programs = Path::new(PROGRAMS);
+    let table: Table = read(&programs.join("cases.toml"))?;
+    let mut cases = Vec::new();
+    for (name, language) in languages.iter() {
+        let directory = programs.join(name);
+        let own: Own = read(&directory.join("expect.toml"))?;
+        for program in &table.order {
+            let common = table.case.get(program).cloned().unwrap_or_default();
+            let ending = own.case.get(program).map_or(common.clone(), |own| common.with(own));
+            let submission = Submission {
+                name: format!("language/{name}/{program}"),
+                text: text(&directory, program)?,
+                languages: &languages,
+                language,
+                ending,
+            };
+            cases.extend(submission.cases());
+        }
+    }
+    Ok(cases)
+}
+
+/// One program of one language.
+struct Submission<'a> {
+    name: String,
+    text: String,
+    languages: &'a Languages,
+    language: &'a Language,
+    ending: Ending,
+}
+
+impl Submission<'_> {
+    /// Compiled, and run unless it must not compile.
+    fn cases(&self) -> Vec<Case> {
+        let patience = PATIENCE.map(|(name, amount)| (name.to_string(), amount.to_string()));
+        let compile = self.languages.compile(self.language, &patience);
+        let run = self.languages.run(self.language, &[&patience[..], &self.ending.limits()].concat());
+        let is_refused = self.ending.status.as_deref() == Some("compile-error");
+        let compile = compile.map(|words| {
+            let expect = if is_refused { self.ending.refused() } else { Ending::compiled() };
+            case(self.step("compile", words, true), &[], expect)
+        });
+        let run = (!is_refused).then(|| {
+            let stdin = self.ending.input();
+            case(Step { stdin, ..self.step("run", run, false) }, &[], self.ending.ran())
+        });
+        compile.into_iter().chain(run).collect()
+    }
+
+    fn step(&self, which: &str, words: Words, writable: bool) -> Step {
+        let is_first = writable || self.language.compile.is_none();
+        let file = is_first.then(|| (self.language.source().to_string(), self.text.clone()));
+        let workbox = Workbox {
+            name: self.name.replace('/', "-"),
+            inside: BOX.into(),
+            writable,
+            files: file.into_iter().collect(),
+        };
+        Step {
+            options: words.options,
+            argv: words.argv,
+            workbox: Some(workbox),
+            limit_ms: STEP_LIMIT_MS,
+            ..Step::sandbox(format!("{}: {which}", self.name), &[])
+        }
+    }
+}
+
+impl Ending {
+    /// This one, with what `own` says instead.
+    fn with(&self, own: &Ending) -> Ending {
+        let list = |own: &Vec<String>, common: &Vec<String>| {
+            if own.is_empty() { common.clone() } else { own.clone() }
+        };
+        Ending {
+            options: list(&own.options, &self.options),
+            stdin: own.stdin.clone().or_else(|| self.stdin.clone()),
+            integers: own.integers.or(self.integers),
+            status: own.status.clone().or_else(|| self.status.clone()),
+            compile: own.compile.clone().or_else(|| self.compile.clone()),
+            exit_code: own.exit_code.or(self.exit_code),
+            stdout: own.stdout.clone().or_else(|| self.stdout.clone()),
+            lacks: list(&own.lacks, &self.lacks),
+            stderr: list(&own.stderr, &self.stderr),
+        }
+    }
+
+    /// The options as limits, times stretched.
+    fn limits(&self) -> Vec<Limit> {
+        let limit = |pair: &[String]| {
+            let name = pair[0].trim_start_matches('-').to_string();
+            let amount = if name.ends_with("-time") { stretched(&pair[1]) } else { pair[1].clone() };
+            (name, amount)
+        };
+        self.options.chunks_exact(2).map(limit).collect()
+    }
+
+    fn input(&self) -> Stdin {
+        match (self.integers, &self.stdin) {
+            (Some(count), _) => Stdin::Integers(count),
+            (None, Some(text)) => Stdin::Text(text.clone()),
+            (None, None) => Stdin::Empty,
+        }
+    }
+
+    fn compiled() -> Vec<Expect> {
+        vec![Expect::Status("ok".into()), Expect::Exit(0)]
+    }
+
+    /// The exit code in the table is that of `capsule exec`; what init says is the compiler's own end.
+    fn refused(&self) -> Vec<Expect> {
+        let status = self.compile.clone().unwrap_or_else(|| "nonzero-exit".into());
+        [Expect::Status(status.into())].into_iter().chain(self.words()).collect()
+    }
+
+    fn ran(&self) -> Vec<Expect> {
+        let status = self.status.clone().map(|status| Expect::Status(status.into()));
+        let code = self.exit_code.map(Expect::Exit);
+        let stdout = self.output().map(Expect::Stdout);
+        status.into_iter().chain(code).chain(stdout).chain(self.words()).collect()
+    }
+
+    fn words(&self) -> impl Iterator<Item = Expect> {
+        self.stderr.iter().map(|text| Expect::StderrHas(text.clone().into()))
+    }
+
+    /// Less the lines that this language's library has nothing for.
+    fn output(&self) -> Option<String> {
+        let is_had = |line: &&str| !self.lacks.iter().any(|word| line.split(' ').next() == Some(word));
+        Some(self.stdout.as_ref()?.split_inclusive('\n').filter(is_had).collect())
+    }
+}
+
+/// `400ms` times [`SLOWER`].
+fn stretched(amount: &str) -> String {
+    let digits = amount.trim_end_matches(|unit: char| !unit.is_ascii_digit());
+    let number = digits.parse::<u64>().map(|number| number * SLOWER);
+    number.map_or(amount.to_string(), |number| format!("{number}{}", &amount[digits.len()..]))
+}
+
+/// The program's text, whatever its file's ending.
+fn text(directory: &Path, program: &str) -> Result<String, String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut named = entries.filter(|path| path.file_stem().is_some_and(|stem| stem == program));
+    let path = named.next().ok_or_else(|| format!("`{}` has no program `{program}`", directory.display()))?;
+    fs::read_to_string(&path).map_err(|cause| format!("`{}`: {cause}", path.display()))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text = fs::read_to_string(path).map_err(|cause| format!("`{}`: {cause}", path.display()))?;
+    toml::from_str(&text).map_err(|cause| format!("`{}`: {cause}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_overrides_what_it_says_and_no_more() {
+        let common = Ending { status: Some("ok".into()), exit_code: Some(0), ..Ending::default() };
+        let own = Ending { exit_code: Some(3), ..Ending::default() };
+        let both = common.with(&own);
+        assert_eq!((both.status.as_deref(), both.exit_code), (Some("ok"), Some(3)));
+    }
+
+    #[test]
+    fn times_are_stretched_and_nothing_else() {
+        let options = ["--cpu-time", "400ms", "--memory", "64M"].map(str::to_string).to_vec();
+        let limits = Ending { options, ..Ending::default() }.limits();
+        assert_eq!(limits, [("cpu-time".into(), "4000ms".into()), ("memory".into(), "64M".into())]);
+    }
+}
