@@ -10,6 +10,8 @@ capsule := target / "release/capsule"
 # What `just build rootfs` takes files from, and what the tests run.
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
 test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun"
+# What the packs of recipes/languages.toml need beside these.
+language_packages := "python3 default-jdk-headless"
 
 # List the recipes.
 default:
@@ -38,9 +40,12 @@ test: (_packages image_packages test_packages) _languages _capsule
     cargo test -q -p init
     cargo test -q --workspace --exclude init
 
-# Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`.
-vm-test *arguments: (_packages image_packages test_packages) (build "rootfs")
-    cargo run -q -p vm-tests --features embedded --bin vm-tests -- --bundle out/rootfs {{ arguments }}
+# `languages` takes the bundle of recipes/languages.toml instead (docs/packs.md).
+# Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`, `just vm-test languages`.
+vm-test *arguments: (_vm-test if arguments =~ '^languages' { "languages" } else { "rootfs" } arguments)
+
+_vm-test bundle arguments: (_packages image_packages test_packages if bundle == "languages" { language_packages } else { "" }) (build bundle)
+    cargo run -q -p vm-tests --features embedded --bin vm-tests -- --bundle out/{{ bundle }} {{ arguments }}
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
 prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _bundle _capsule _prover
