@@ -12,7 +12,7 @@ fn main() {
     if env::var_os("CARGO_FEATURE_EMBEDDED").is_none() {
         return;
     }
-    for input in ["src", "Cargo.toml", "../Cargo.lock"] {
+    for input in ["src", "Cargo.toml", "../Cargo.lock", "../builder/tests/packs/integers.rs"] {
         println!("cargo::rerun-if-changed={input}");
     }
     // OUT_DIR is TARGET/PROFILE/build/NAME/out; the harness itself builds them at the same place.

@@ -25,6 +25,7 @@ pub mod frame;
 pub mod guest;
 pub mod host;
 pub mod initramfs;
+#[path = "../../builder/tests/packs/integers.rs"]
 pub mod integers;
 pub mod kernel;
 #[cfg(feature = "harness")]

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::bundle::Workshop;
-use crate::case::Case;
+use crate::corpus::Case;
 use crate::language::{Language, Program};
 
 /// As much of a stream is shown when something is wrong.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::case::{Case, Cases};
+use crate::corpus::{Case, Cases};
+use crate::integers::integers;
 use crate::language::Language;
 
 /// What stands for the path of the secret.
@@ -87,17 +88,4 @@ impl Workshop {
             )),
         }
     }
-}
-
-/// How many, and as many integers between -10^9 and 10^9 (a linear congruential generator; Knuth's constants).
-fn integers(count: usize) -> String {
-    let mut state: u64 = 12345;
-    let mut text = format!("{count}\n");
-    for _ in 0..count {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let number = ((state >> 33) % 2_000_000_001).cast_signed() - 1_000_000_000;
-        text += &number.to_string();
-        text.push('\n');
-    }
-    text
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::case::{Case, Cases, read};
+use crate::corpus::{Case, Cases, read};
 
 /// The file with what a language does in its own way.
 const EXPECT: &str = "expect.toml";

@@ -6,7 +6,10 @@
 
 mod attempt;
 mod bundle;
-mod case;
+#[path = "../packs/corpus.rs"]
+mod corpus;
+#[path = "../packs/integers.rs"]
+mod integers;
 mod language;
 
 use std::path::Path;
@@ -16,7 +19,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use bundle::Workshop;
-use case::Cases;
+use corpus::Cases;
 use language::Language;
 
 /// Where the programs are.

@@ -8,13 +8,17 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+
+use corpus::{Case as Ending, Cases, read};
 
 use super::case;
 use crate::case::{Case, Expect};
 use crate::language::{BOX, Language, Languages, Limit, Words};
 use crate::plan::{Stdin, Step};
 use crate::workbox::Workbox;
+
+#[path = "../../../builder/tests/packs/corpus.rs"]
+pub mod corpus;
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder/tests/packs");
 /// What ends a step that would not end by itself; emulation is slow.
@@ -24,13 +28,6 @@ const STEP_LIMIT_MS: u64 = 200_000;
 /// As many times longer than on a host a runtime may take to start.
 const SLOWER: u64 = 10;
 
-/// `cases.toml`: what every language is asked, in order.
-#[derive(Deserialize)]
-struct Table {
-    order: Vec<String>,
-    case: BTreeMap<String, Ending>,
-}
-
 /// `expect.toml`: where a language differs.
 #[derive(Deserialize, Default)]
 struct Own {
@@ -38,26 +35,11 @@ struct Own {
     case: BTreeMap<String, Ending>,
 }
 
-/// A program's input and end. What is not said is not looked at.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Ending {
-    options: Vec<String>,
-    stdin: Option<String>,
-    integers: Option<usize>,
-    status: Option<String>,
-    compile: Option<String>,
-    exit_code: Option<i32>,
-    stdout: Option<String>,
-    lacks: Vec<String>,
-    stderr: Vec<String>,
-}
-
 /// The suite for this bundle: every language that it has.
 pub fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
     let languages = Languages::of(bundle)?;
     let programs = Path::new(PROGRAMS);
-    let table: Table = read(&programs.join("cases.toml"))?;
+    let table = Cases::load(&programs.join("cases.toml"))?;
     let mut cases = Vec::new();
     for (name, language) in languages.iter() {
         let directory = programs.join(name);
@@ -125,24 +107,6 @@ impl Submission<'_> {
 }
 
 impl Ending {
-    /// This one, with what `own` says instead.
-    fn with(&self, own: &Ending) -> Ending {
-        let list = |own: &Vec<String>, common: &Vec<String>| {
-            if own.is_empty() { common.clone() } else { own.clone() }
-        };
-        Ending {
-            options: list(&own.options, &self.options),
-            stdin: own.stdin.clone().or_else(|| self.stdin.clone()),
-            integers: own.integers.or(self.integers),
-            status: own.status.clone().or_else(|| self.status.clone()),
-            compile: own.compile.clone().or_else(|| self.compile.clone()),
-            exit_code: own.exit_code.or(self.exit_code),
-            stdout: own.stdout.clone().or_else(|| self.stdout.clone()),
-            lacks: list(&own.lacks, &self.lacks),
-            stderr: list(&own.stderr, &self.stderr),
-        }
-    }
-
     /// The options as limits, times stretched.
     fn limits(&self) -> Vec<Limit> {
         let limit = |pair: &[String]| {
@@ -181,12 +145,6 @@ impl Ending {
     fn words(&self) -> impl Iterator<Item = Expect> {
         self.stderr.iter().map(|text| Expect::StderrHas(text.clone().into()))
     }
-
-    /// Less the lines that this language's library has nothing for.
-    fn output(&self) -> Option<String> {
-        let is_had = |line: &&str| !self.lacks.iter().any(|word| line.split(' ').next() == Some(word));
-        Some(self.stdout.as_ref()?.split_inclusive('\n').filter(is_had).collect())
-    }
 }
 
 /// `400ms` times [`SLOWER`].
@@ -202,11 +160,6 @@ fn text(directory: &Path, program: &str) -> Result<String, String> {
     let mut named = entries.filter(|path| path.file_stem().is_some_and(|stem| stem == program));
     let path = named.next().ok_or_else(|| format!("`{}` has no program `{program}`", directory.display()))?;
     fs::read_to_string(&path).map_err(|cause| format!("`{}`: {cause}", path.display()))
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let text = fs::read_to_string(path).map_err(|cause| format!("`{}`: {cause}", path.display()))?;
-    toml::from_str(&text).map_err(|cause| format!("`{}`: {cause}", path.display()))
 }
 
 #[cfg(test)]
@@ -226,5 +179,12 @@ mod tests {
         let options = ["--cpu-time", "400ms", "--memory", "64M"].map(str::to_string).to_vec();
         let limits = Ending { options, ..Ending::default() }.limits();
         assert_eq!(limits, [("cpu-time".into(), "4000ms".into()), ("memory".into(), "64M".into())]);
+    }
+
+    #[test]
+    fn the_sum_of_the_integers_is_the_expected_one() {
+        let integers = crate::integers::integers(1_000_000);
+        let sum: i64 = integers.lines().skip(1).map(|line| line.parse::<i64>().unwrap()).sum();
+        assert_eq!(sum, -62_581_086_562_241);
     }
 }

@@ -1,4 +1,5 @@
-//! What is asked, and what must come of it.
+//! What is asked of every language, and what must come of it: how `cases.toml` and the `expect.toml` beside the programs
+//! are read. It belongs to them: the builder's tests and those in VMs both take it from here.
 
 use std::collections::BTreeMap;
 use std::fs;
