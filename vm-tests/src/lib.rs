@@ -21,6 +21,7 @@ pub mod delegation;
 pub mod execute;
 #[cfg(feature = "harness")]
 pub mod export;
+pub mod findings;
 pub mod frame;
 pub mod guest;
 pub mod host;

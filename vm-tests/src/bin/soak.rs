@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_change, mount_remount, unmount,
 };
+use vm_tests::findings;
 use vm_tests::guest::Guest;
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::soak::{Soak, parts};
@@ -49,21 +50,7 @@ enum Identity {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match soak(&cli) {
-        Ok(wrong) if wrong.is_empty() => {
-            println!("nothing was left");
-            ExitCode::SUCCESS
-        }
-        Ok(wrong) => {
-            wrong.iter().for_each(|what| println!("FAIL {what}"));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    findings::tell(soak(&Cli::parse()), "nothing was left")
 }
 
 fn soak(cli: &Cli) -> Result<Vec<String>, String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use vm_tests::findings;
 use vm_tests::syscalls::{compare, documented, traced};
 
 /// Compares the system calls of one run with the document that gives each a reason.
@@ -20,20 +21,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match check(&Cli::parse()) {
-        Ok(wrong) if wrong.is_empty() => {
-            println!("every system call of a run has its reason");
-            ExitCode::SUCCESS
-        }
-        Ok(wrong) => {
-            wrong.iter().for_each(|what| println!("FAIL {what}"));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    findings::tell(check(&Cli::parse()), "every system call of a run has its reason")
 }
 
 fn check(cli: &Cli) -> Result<Vec<String>, String> {
