@@ -130,7 +130,7 @@ impl<'a> Probe<'a> {
         let archive =
             initramfs::join(self.initramfs, &segment, &joined).map_err(|cause| cause.to_string())?;
         let machine =
-            Machine { program: self.qemu.into(), accel: Accel::Kvm, ..Machine::emulated(&kernel.image) };
+            Machine { program: self.qemu.into(), accel: Accel::Kvm, ..Machine::emulated(&kernel.file()) };
         let machine = machine.with_room_for(&archive);
         let vm = Vm::start(&machine, &joined).map_err(|failure| failure.cause.to_string())?;
         let deadlines = Deadlines { ready: self.deadline, silence: self.deadline, total: self.deadline };

@@ -157,7 +157,7 @@ impl Campaign<'_> {
     }
 
     fn machine(&self, world: &World) -> Machine {
-        let mut machine = Machine { accel: world.accel, ..Machine::emulated(&world.kernel.image) };
+        let mut machine = Machine { accel: world.accel, ..Machine::emulated(&world.kernel.file()) };
         if world.cgroup == Cgroup::V1 {
             machine.append.push("capsule.cgroup=v1".into());
         }

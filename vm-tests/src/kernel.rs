@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bzimage::Unpacked;
 use crate::random::to_hex;
 
 /// A kernel image that is there and is what it was when it was fetched.
@@ -19,6 +20,8 @@ pub struct Kernel {
     pub image: PathBuf,
     /// SHA-256 of the image, in hexadecimal.
     pub sha256: String,
+    /// The kernel out of the image, or why it has to unpack itself.
+    pub unpacked: Result<Unpacked, String>,
 }
 
 /// Why there is no kernel.
@@ -63,8 +66,7 @@ struct Record {
 impl Kernel {
     /// An image that the operator brings.
     pub fn at(image: &Path) -> Result<Kernel, KernelError> {
-        let sha256 = digest(image)?;
-        Ok(Kernel { name: image.display().to_string(), image: image.to_path_buf(), sha256 })
+        read(image.display().to_string(), image)
     }
 
     /// The kernel of `series` from the cache, fetched into it when it is not there.
@@ -85,6 +87,11 @@ impl Kernel {
     pub fn short_name(&self) -> &str {
         self.name.trim_start_matches("linux-image-").trim_end_matches("-cloud-amd64")
     }
+
+    /// What QEMU is to start: the kernel, unpacked where that can be.
+    pub fn file(&self) -> PathBuf {
+        self.unpacked.as_ref().map_or_else(|_| self.image.clone(), Unpacked::path)
+    }
 }
 
 /// `$XDG_CACHE_HOME/capsule`, or below ~/.cache.
@@ -103,10 +110,15 @@ fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {
     };
     let image = directory.join("vmlinuz");
     let parsed: Record = serde_json::from_slice(&text).map_err(|_| KernelError::Changed(record))?;
-    if digest(&image)? != parsed.sha256 {
-        return Err(KernelError::Changed(image));
-    }
-    Ok(Some(Kernel { name: parsed.package, image, sha256: parsed.sha256 }))
+    let kernel = read(parsed.package, &image)?;
+    if kernel.sha256 == parsed.sha256 { Ok(Some(kernel)) } else { Err(KernelError::Changed(image)) }
+}
+
+/// The digest is one of the bytes that the kernel is unpacked from.
+fn read(name: String, image: &Path) -> Result<Kernel, KernelError> {
+    let bytes = fs::read(image).map_err(|cause| file(image, cause))?;
+    let sha256 = to_hex(&Sha256::digest(&bytes));
+    Ok(Kernel { name, image: image.to_path_buf(), sha256, unpacked: Unpacked::of(&bytes) })
 }
 
 fn digest(path: &Path) -> Result<String, KernelError> {
@@ -204,7 +216,9 @@ mod tests {
         fs::write(directory.path().join("vmlinuz"), b"kernel").unwrap();
         let record = Record { package: "linux-image".into(), sha256: to_hex(&Sha256::digest(b"kernel")) };
         fs::write(directory.path().join("kernel.json"), serde_json::to_vec(&record).unwrap()).unwrap();
-        assert_eq!(cached(directory.path()).unwrap().unwrap().name, "linux-image");
+        let kernel = cached(directory.path()).unwrap().unwrap();
+        assert_eq!(kernel.name, "linux-image");
+        assert_eq!(kernel.file(), kernel.image, "what cannot be unpacked is started as it is");
         fs::write(directory.path().join("vmlinuz"), b"kernel!").unwrap();
         assert!(matches!(cached(directory.path()), Err(KernelError::Changed(_))));
     }

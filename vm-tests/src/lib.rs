@@ -9,8 +9,12 @@
 //! of this boot's nonce, which the agent unlinks before the first sandbox starts; plan, frames and QEMU's exit code
 //! must tell the same story. A guest that panics, hangs, is silent, cut short or lies is a failure with its transcript.
 
+#[cfg(feature = "harness")]
 pub mod accel;
 pub mod agent;
+#[cfg(feature = "harness")]
+pub mod bzimage;
+#[cfg(feature = "harness")]
 pub mod campaign;
 pub mod canary;
 pub mod case;
@@ -24,10 +28,12 @@ pub mod export;
 pub mod findings;
 pub mod frame;
 pub mod guest;
+#[cfg(feature = "harness")]
 pub mod host;
 pub mod initramfs;
 #[path = "../../builder/tests/packs/integers.rs"]
 pub mod integers;
+#[cfg(feature = "harness")]
 pub mod kernel;
 #[cfg(feature = "harness")]
 pub mod language;
@@ -44,6 +50,7 @@ pub mod refusals;
 pub mod soak;
 pub mod suite;
 pub mod syscalls;
+#[cfg(feature = "harness")]
 pub mod tally;
 pub mod tsc;
 pub mod vm;

@@ -110,6 +110,11 @@ impl Question<'_> {
             let kernel = Kernel::of_series(series).map_err(|error| error.to_string())?;
             kernels.push((kernel, if self.all_worlds { cgroups } else { &cgroups[..1] }));
         }
+        for (kernel, _) in &kernels {
+            if let Err(why) = &kernel.unpacked {
+                println!("# {}: started as it is, and unpacks itself: {why}", kernel.short_name());
+            }
+        }
         let mut worlds = Vec::new();
         for ((kernel, cgroups), accel) in kernels.iter().zip(self.accels(initramfs, &kernels)) {
             let accel = accel?;

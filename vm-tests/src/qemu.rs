@@ -33,7 +33,7 @@ pub enum Accel {
 pub struct Machine {
     /// QEMU.
     pub program: PathBuf,
-    /// The kernel image.
+    /// The kernel: its image, or unpacked.
     pub kernel: PathBuf,
     /// How it is executed.
     pub accel: Accel,

@@ -57,6 +57,8 @@ pub struct Booted {
     pub name: String,
     /// SHA-256 of the image.
     pub sha256: String,
+    /// Why the image was started as it is, and not the kernel that was unpacked from it.
+    pub packed: Option<String>,
 }
 
 impl Proof {
@@ -64,10 +66,12 @@ impl Proof {
     pub fn new(bundle: Bundle, kernels: &[Kernel], rows: Vec<Row>, unproven: Vec<String>) -> Proof {
         let tally = Tally::of(&rows);
         let mut seen = BTreeSet::new();
-        let kernels = kernels
-            .iter()
-            .filter(|kernel| seen.insert(kernel.sha256.clone()))
-            .map(|kernel| Booted { name: kernel.name.clone(), sha256: kernel.sha256.clone() });
+        let kernels =
+            kernels.iter().filter(|kernel| seen.insert(kernel.sha256.clone())).map(|kernel| Booted {
+                name: kernel.name.clone(),
+                sha256: kernel.sha256.clone(),
+                packed: kernel.unpacked.as_ref().err().cloned(),
+            });
         Proof {
             version: 1,
             date: date(),

@@ -55,7 +55,9 @@ impl Fake {
             cache: &cache,
             device,
         };
-        let kernel = Kernel { name: kernel.into(), image: "/dev/null".into(), sha256: kernel.into() };
+        let unpacked = Err("it is none".into());
+        let kernel =
+            Kernel { name: kernel.into(), image: "/dev/null".into(), sha256: kernel.into(), unpacked };
         probe.choose(choice, &kernel)
     }
 }

@@ -2,6 +2,7 @@
 
 use vm_tests::campaign::judge;
 use vm_tests::case::Verdict;
+use vm_tests::kernel::Kernel;
 use vm_tests::message::End;
 use vm_tests::plan::{Plan, Step, Watch};
 use vm_tests::suite::attacks::controls;
@@ -31,6 +32,15 @@ fn steps_are_run_in_order_and_reported_as_they_ended() {
     assert!(session.observations[0].stderr.contains("error: agent:"), "{:?}", session.observations[0]);
     assert!(session.observations.iter().all(|seen| seen.leftovers.is_empty()), "{:?}", session.observations);
     assert!(session.hello.kernel.starts_with("6.1"), "{:?}", session.hello);
+}
+
+#[test]
+fn debians_kernels_are_started_unpacked() {
+    for series in ["6.1", "6.12"] {
+        let kernel = Kernel::of_series(series).unwrap();
+        assert_eq!(kernel.unpacked.as_ref().err(), None, "{series}");
+        assert_ne!(kernel.file(), kernel.image, "{series}");
+    }
 }
 
 #[test]

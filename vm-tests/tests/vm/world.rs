@@ -19,7 +19,7 @@ pub fn guest() -> &'static Guest {
 pub fn machine() -> Machine {
     static KERNEL: OnceLock<Kernel> = OnceLock::new();
     let kernel = KERNEL.get_or_init(|| Kernel::of_series("6.1").expect("a kernel in the cache or from apt"));
-    Machine { memory_mib: 256, ..Machine::emulated(&kernel.image) }
+    Machine { memory_mib: 256, ..Machine::emulated(&kernel.file()) }
 }
 
 /// Short where the test waits for the deadline itself, long enough for a busy machine elsewhere.
