@@ -74,9 +74,10 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     case "{{ what }}" in
         run | limits | packs) {{ capsule }} bench {{ what }} {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
+        boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Fuzz what reads foreign bytes (ELF, ld.so.cache, recipes, small texts), so many seconds each: `just fuzz 600 elf`.

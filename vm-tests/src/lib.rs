@@ -13,6 +13,8 @@
 pub mod accel;
 pub mod agent;
 #[cfg(feature = "harness")]
+pub mod boot;
+#[cfg(feature = "harness")]
 pub mod bzimage;
 #[cfg(feature = "harness")]
 pub mod campaign;

@@ -112,7 +112,7 @@ impl Question<'_> {
         }
         for (kernel, _) in &kernels {
             if let Err(why) = &kernel.unpacked {
-                println!("# {}: started as it is, and unpacks itself: {why}", kernel.short_name());
+                println!("# {}: started as it is: {why}", kernel.short_name());
             }
         }
         let mut worlds = Vec::new();
