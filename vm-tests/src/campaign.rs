@@ -128,17 +128,13 @@ impl Campaign<'_> {
     }
 
     fn world(&self, world: &World, cases: &[Case]) -> Vec<Row> {
-        let (ready, lacking): (Vec<Case>, Vec<Case>) =
-            cases.iter().cloned().partition(|case| case.lacking.is_none());
+        let (ready, rows_of_others) = ready(&world.to_string(), cases);
         let unseen = |case: &Case, verdict| row(&world.to_string(), case, verdict, None);
         let mut rows: Vec<Row> = match self.boot(world, &ready) {
             Ok(session) => judge(&world.to_string(), &ready, &session.observations, &session.hello.secret),
             Err(why) => ready.iter().map(|case| unseen(case, Verdict::Failed(vec![why.clone()]))).collect(),
         };
-        rows.extend(lacking.iter().map(|case| {
-            let why = case.lacking.clone().unwrap_or_default();
-            unseen(case, Verdict::NotApplicable(why))
-        }));
+        rows.extend(rows_of_others);
         rows
     }
 
@@ -175,6 +171,17 @@ fn plan(world: &World, cases: &[Case]) -> Plan {
         watch: Watch::Machine,
         steps: cases.iter().map(|case| case.step.clone()).collect(),
     }
+}
+
+/// The cases that can be run, and the rows of all others.
+pub fn ready(world: &str, cases: &[Case]) -> (Vec<Case>, Vec<Row>) {
+    let (ready, lacking): (Vec<Case>, Vec<Case>) =
+        cases.iter().cloned().partition(|case| case.lacking.is_none());
+    let not_run = lacking.iter().map(|case| {
+        let why = case.lacking.clone().unwrap_or_default();
+        row(world, case, Verdict::NotApplicable(why), None)
+    });
+    (ready, not_run.collect())
 }
 
 /// Compares each case with what was seen of it. `seen` is in the order of `cases`.

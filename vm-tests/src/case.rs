@@ -8,6 +8,9 @@ use crate::message::{End, Observation};
 use crate::plan::{Place, Step};
 use crate::probe::{Finding, Outcome};
 
+/// The suites whose cases every world answers alike, whoever makes the sandbox.
+pub const SUITES: [&str; 5] = ["capsule/", "attack/", "neighbour/", "verdict/", "streams/"];
+
 /// One step and its expectations.
 #[derive(Clone)]
 pub struct Case {
@@ -19,8 +22,8 @@ pub struct Case {
     pub expect: Vec<Expect>,
     /// Whether what holds after any sandboxed run must hold here. Not where a guard is removed.
     pub contained: bool,
-    /// Whether it is about something that an ordinary user's sandbox has not: a cgroup, device nodes of its own.
-    pub needs_root: bool,
+    /// What it is about that an ordinary user's sandbox has not. There it is not run, and not applicable.
+    pub needs_root: Option<&'static str>,
     /// The guard that it is about. Where that cannot be had, the case is not applicable.
     pub guard: Option<&'static str>,
     /// Whether it leaves a machine on which nothing else can be shown: then it gets a VM of its own.
@@ -72,17 +75,16 @@ pub enum Verdict {
 }
 
 impl Case {
-    /// The same case in a sandbox that an ordinary user makes, if it is about something that one has.
+    /// The same case in a sandbox that an ordinary user makes, if it is of a suite that such a one answers.
     pub fn by_user(&self) -> Option<Case> {
-        const SUITES: [&str; 5] = ["capsule/", "attack/", "neighbour/", "verdict/", "streams/"];
         let is_of = |suites: &[&str]| suites.iter().any(|suite| self.step.name.starts_with(suite));
-        let is_same = !self.needs_root && is_of(&SUITES);
-        is_same.then(|| {
+        is_of(&SUITES).then(|| {
             let step = self.step.clone().by_user();
             // What stands in for the cgroup's limit counts the probe's large static array too.
             let is_small = is_of(&["verdict/", "streams/"]);
             let step = if is_small { step.with(&["--memory", "512M"]) } else { step };
-            Case { step, ..self.clone() }
+            let lacking = self.needs_root.map(str::to_string).or_else(|| self.lacking.clone());
+            Case { step, lacking, ..self.clone() }
         })
     }
 
@@ -253,7 +255,7 @@ mod tests {
             ids: vec![],
             expect,
             contained: true,
-            needs_root: false,
+            needs_root: None,
             guard: None,
             alone: false,
             lacking: None,

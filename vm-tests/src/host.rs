@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::campaign::{Row, judge};
+use crate::campaign::{Row, judge, ready};
 use crate::case::Case;
 use crate::frame::{FrameReader, Nonce};
 use crate::guest::Guest;
@@ -22,7 +22,7 @@ pub fn run(
     options: &[String],
     cases: &[Case],
 ) -> Result<Vec<Row>, String> {
-    let cases: Vec<Case> = cases.iter().filter(|case| case.lacking.is_none()).cloned().collect();
+    let (cases, not_run) = ready(world, cases);
     let cases = cases.as_slice();
     if let Some(bare) = cases.iter().find(|case| case.step.place == Place::Bare) {
         return Err(format!("`{}` is not for a host: it runs without a sandbox", bare.step.name));
@@ -35,7 +35,9 @@ pub fn run(
     if seen.len() != cases.len() {
         return Err(format!("{} of {} cases were reported", seen.len(), cases.len()));
     }
-    Ok(judge(world, cases, &seen, &hello.secret))
+    let mut rows = judge(world, cases, &seen, &hello.secret);
+    rows.extend(not_run);
+    Ok(rows)
 }
 
 fn prepare(

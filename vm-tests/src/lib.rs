@@ -24,6 +24,8 @@ pub mod catalogue;
 pub mod census;
 pub mod cpio;
 pub mod delegation;
+#[cfg(feature = "harness")]
+pub mod differential;
 pub mod execute;
 #[cfg(feature = "harness")]
 pub mod export;

@@ -1,11 +1,13 @@
 //! What is proven of a bundle: which cases in which worlds, what people are told meanwhile, and the proof at the end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::accel::{self, Probe};
 use crate::campaign::{Campaign, Cgroup, Identity, Row, Visit, World, archive_of};
 use crate::case::{Case, Verdict};
+use crate::differential::Comparison;
 use crate::export::{Bundle, Proof};
 use crate::guest::Guest;
 use crate::host;
@@ -47,6 +49,11 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// The answer on this host, without a VM; by an ordinary user if asked.
     pub fn on_host(&self, by_user: bool) -> Result<Proof, String> {
+        let rows = self.host_rows(by_user)?;
+        Ok(Proof::new(Bundle::of(self.bundle, None), &[], rows, Vec::new()))
+    }
+
+    fn host_rows(&self, by_user: bool) -> Result<Vec<Row>, String> {
         let mut cases = self.cases(true)?;
         cases.retain(Case::is_for_hosts);
         let world = if by_user { "host, ordinary user" } else { "host" };
@@ -55,10 +62,24 @@ impl Question<'_> {
         }
         let rows = host::run(world, self.bundle, self.guest, self.options, &cases)?;
         show(world, &rows, self.verbose);
-        Ok(Proof::new(Bundle::of(self.bundle, None), &[], rows, Vec::new()))
+        Ok(rows)
     }
 
-    /// The answer in VMs.
+    /// Beside everything else, this host is a world too: what has a sandbox around it answers here as it does in VMs.
+    fn host_beside(&self) -> Result<Vec<Row>, String> {
+        if self.scope != Scope::All {
+            return Ok(Vec::new());
+        }
+        if !rustix::process::geteuid().is_root() {
+            println!("# host: not asked, for that takes root");
+            return Ok(Vec::new());
+        }
+        let rows: Result<Vec<_>, String> =
+            [false, true].map(|by_user| self.host_rows(by_user)).into_iter().collect();
+        Ok(rows?.concat())
+    }
+
+    /// The answer in VMs, and beside them on this host where everything is asked.
     pub fn in_vms(&self) -> Result<Proof, String> {
         let initramfs = archive_of(self.bundle).ok_or_else(|| no_archive(self.bundle))?;
         accel::version(Path::new(PROGRAM))?;
@@ -70,10 +91,13 @@ impl Question<'_> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
         let campaign = Campaign { initramfs, guest: self.guest, mutants: &mutants, jobs };
-        let rows = campaign.run(&visits, |world, rows| show(&world.to_string(), rows, self.verbose));
+        let mut rows = campaign.run(&visits, |world, rows| show(&world.to_string(), rows, self.verbose));
+        rows.extend(self.host_beside()?);
         let unproven = self.unproven()?;
         let kernels: Vec<Kernel> = worlds.into_iter().map(|world| world.kernel).collect();
-        Ok(Proof::new(bundle, &kernels, rows, unproven))
+        let proof = Proof::new(bundle, &kernels, rows, unproven);
+        show_comparison(&proof.comparison);
+        Ok(proof)
     }
 
     /// The cases, in order; fewer in a VM when there are many worlds to go through in minutes.
@@ -190,6 +214,27 @@ fn no_archive(bundle: &Path) -> String {
     )
 }
 
+/// What could not be tried, by its reason.
+fn not_applicable(rows: &[Row]) -> BTreeMap<&str, Vec<&str>> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in rows {
+        if let Verdict::NotApplicable(why) = &row.verdict {
+            reasons.entry(why).or_default().push(&row.case);
+        }
+    }
+    reasons
+}
+
+/// One line for all worlds, then what they answer differently for no known reason.
+fn show_comparison(comparison: &Comparison) {
+    let known = comparison.differences.iter().filter(|difference| difference.why.is_some()).count();
+    println!(
+        "# side by side: {} cases in several worlds, {known} explained differences",
+        comparison.compared
+    );
+    comparison.wrong().for_each(|(case, why)| println!("FAIL {case}: {why}"));
+}
+
 /// One line for a world, then what failed in it; everything when asked for.
 fn show(world: &str, rows: &[Row], verbose: bool) {
     println!("# {world}: {}", Tally::of(rows));
@@ -199,12 +244,14 @@ fn show(world: &str, rows: &[Row], verbose: bool) {
         println!("FAIL {world}: {}", why.join("; "));
         return;
     }
+    for (why, cases) in not_applicable(rows) {
+        println!("n/a  {}: {why}", cases.join(", "));
+    }
     for row in rows {
         match &row.verdict {
             Verdict::Passed if verbose => println!("ok   {}", row.case),
-            Verdict::NotApplicable(why) => println!("n/a  {}: {why}", row.case),
             Verdict::Failed(why) => println!("FAIL {}: {}", row.case, why.join("; ")),
-            Verdict::Passed => {}
+            Verdict::Passed | Verdict::NotApplicable(_) => {}
         }
     }
 }

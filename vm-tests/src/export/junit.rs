@@ -10,7 +10,8 @@ use crate::tally::Tally;
 /// The proof as JUnit XML.
 pub fn render(proof: &Proof) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let tests = proof.rows.len() + proof.unproven.len();
+    let beside = proof.beside();
+    let tests = proof.rows.len() + beside.len();
     // Writing to a String cannot fail; here and below.
     let _ = writeln!(text, "<testsuites tests=\"{tests}\" failures=\"{}\">", proof.failed);
     for world in proof.worlds() {
@@ -20,10 +21,11 @@ pub fn render(proof: &Proof) -> String {
         rows.iter().for_each(|row| push_case(&mut text, &row.case, seconds(row), &row.verdict));
         text.push_str("  </testsuite>\n");
     }
-    if !proof.unproven.is_empty() {
-        open_suite(&mut text, "guards", proof.unproven.len(), proof.unproven.len());
-        let why = Verdict::Failed(vec!["no case removes it".to_string()]);
-        proof.unproven.iter().for_each(|guard| push_case(&mut text, &format!("guard/{guard}"), 0.0, &why));
+    for of in beside.chunk_by(|(one, ..), (other, ..)| one == other) {
+        open_suite(&mut text, of[0].0, of.len(), of.len());
+        for (_, name, why) in of {
+            push_case(&mut text, name, 0.0, &Verdict::Failed(vec![why.clone()]));
+        }
         text.push_str("  </testsuite>\n");
     }
     text.push_str("</testsuites>\n");

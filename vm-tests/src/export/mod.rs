@@ -14,6 +14,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::campaign::Row;
+use crate::differential::{Comparison, EXPLAINED};
 use crate::kernel::Kernel;
 use crate::random::to_hex;
 use crate::tally::Tally;
@@ -35,6 +36,8 @@ pub struct Proof {
     pub failed: usize,
     /// Guards that no case removes.
     pub unproven: Vec<String>,
+    /// The worlds side by side.
+    pub comparison: Comparison,
     /// Every case in every world.
     pub rows: Vec<Row>,
 }
@@ -65,6 +68,7 @@ impl Proof {
     /// Puts together what a campaign found.
     pub fn new(bundle: Bundle, kernels: &[Kernel], rows: Vec<Row>, unproven: Vec<String>) -> Proof {
         let tally = Tally::of(&rows);
+        let comparison = Comparison::of(&rows, EXPLAINED);
         let mut seen = BTreeSet::new();
         let kernels =
             kernels.iter().filter(|kernel| seen.insert(kernel.sha256.clone())).map(|kernel| Booted {
@@ -78,15 +82,26 @@ impl Proof {
             bundle,
             kernels: kernels.collect(),
             passed: tally.passed,
-            failed: tally.failed + unproven.len(),
+            failed: tally.failed + unproven.len() + comparison.wrong().count(),
             unproven,
+            comparison,
             rows,
         }
     }
 
-    /// The count, guards without a proof included.
+    /// The count, guards without a proof and worlds that differ included.
     pub fn tally(&self) -> Tally {
         Tally { passed: self.passed, failed: self.failed }
+    }
+
+    /// What failed beside the rows: a suite, a name, and why.
+    fn beside(&self) -> Vec<(&'static str, String, String)> {
+        let unproven = self
+            .unproven
+            .iter()
+            .map(|guard| ("guards", format!("guard/{guard}"), "no case removes it".to_string()));
+        let differing = self.comparison.wrong();
+        unproven.chain(differing.map(|(case, why)| ("side by side", case, why))).collect()
     }
 
     /// The worlds, in the order in which they were entered.
@@ -153,6 +168,7 @@ fn printable(text: &str) -> String {
 mod examples {
     use crate::campaign::Row;
     use crate::case::Verdict;
+    use crate::message::{End, Observation};
 
     pub fn row(world: &str, case: &str, verdict: Verdict) -> Row {
         Row {
@@ -163,6 +179,23 @@ mod examples {
             verdict,
             seen: None,
         }
+    }
+
+    /// One that ended with this exit code.
+    pub fn answered(world: &str, case: &str, code: i32) -> Row {
+        let seen = Observation {
+            name: case.into(),
+            end: End::Code(code),
+            stdout: String::new(),
+            stderr: String::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            report: String::new(),
+            wall_us: 1,
+            peeked: vec![],
+            leftovers: vec![],
+        };
+        Row { seen: Some(seen), ..row(world, case, Verdict::Passed) }
     }
 
     pub fn rows() -> Vec<Row> {

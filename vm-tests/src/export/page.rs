@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{Booted, Bundle, Proof, printable};
 use crate::campaign::Row;
 use crate::case::Verdict;
+use crate::differential::Comparison;
 use crate::message::Observation;
 
 /// The proof as HTML.
@@ -19,6 +20,8 @@ pub fn render(proof: &Proof) -> Result<String, askama::Error> {
         kernels: &proof.kernels,
         passed: proof.passed,
         failed: proof.failed,
+        compared: proof.comparison.compared,
+        differences: differences(&proof.comparison),
         sections: sections(proof, &worlds),
         guards: guards(proof, &worlds),
         details: proof.rows.iter().enumerate().map(|(index, row)| Detail::of(index, row)).collect(),
@@ -37,6 +40,8 @@ struct Page<'a> {
     failed: usize,
     worlds: Vec<&'a str>,
     guards: Vec<Line>,
+    compared: usize,
+    differences: Vec<Differing>,
     sections: Vec<Section>,
     details: Vec<Detail>,
 }
@@ -55,6 +60,14 @@ struct Line {
     cells: Vec<Vec<Cell>>,
 }
 
+/// A case that worlds answer differently.
+struct Differing {
+    name: String,
+    answers: Vec<(String, String)>,
+    class: &'static str,
+    why: String,
+}
+
 /// One result, and where its detail is.
 struct Cell {
     class: &'static str,
@@ -71,18 +84,37 @@ struct Detail {
     facts: Vec<(&'static str, String)>,
 }
 
-const SECTIONS: [(&str, &str, &str); 5] = [
+const SECTIONS: &[(&str, &str, &str)] = &[
     ("capsule/", "A look around", "What somebody sees who looks around inside of the sandbox."),
     ("verdict/", "Verdicts", "Programs with a known end, and whether the runner says exactly that."),
+    ("streams/", "Streams", "Hostile output: the report is the runner's alone, whole, and says what passed."),
+    (
+        "language/",
+        "Languages",
+        "Programs in the bundle's languages, compiled and run, and what must come of them.",
+    ),
+    ("identity/", "Who a submission is", "Its user inside and outside of the sandbox."),
+    ("delegated/", "An ordinary user with a cgroup", "Limits that are held without root."),
     (
         "attack/",
         "Attacks",
         "Hostile probes in the sandbox. Each must be refused, and none may print a canary's secret.",
     ),
     (
+        "neighbour/",
+        "Neighbours",
+        "Two runs side by side: one plants a token in a channel, the other must not find it.",
+    ),
+    (
         "control/",
         "Controls",
         "The same probes as root without a sandbox. Each must get through, or it proves nothing.",
+    ),
+    ("refusals/", "Refusals", "Roots and options that the runner must refuse, all tried in one step."),
+    (
+        "soak/",
+        "Soak",
+        "Many runs in a row, and many whose processes are killed at random: nothing may be left.",
     ),
     (
         "mutant/",
@@ -92,11 +124,31 @@ const SECTIONS: [(&str, &str, &str); 5] = [
 ];
 
 fn sections(proof: &Proof, worlds: &[&str]) -> Vec<Section> {
-    let section = |(prefix, title, about)| {
+    let section = |&(prefix, title, about): &(&str, &'static str, &'static str)| {
         let lines = lines(proof, worlds, |case| case.strip_prefix(prefix).map(str::to_string));
         Section { title, about, lines }
     };
-    SECTIONS.into_iter().map(section).filter(|section| !section.lines.is_empty()).collect()
+    SECTIONS.iter().map(section).filter(|section| !section.lines.is_empty()).collect()
+}
+
+fn differences(comparison: &Comparison) -> Vec<Differing> {
+    let differing = comparison.differences.iter().map(|difference| Differing {
+        name: printable(&difference.case),
+        answers: difference
+            .answers
+            .iter()
+            .map(|answer| (printable(&answer.answer), printable(&answer.worlds.join("; "))))
+            .collect(),
+        class: if difference.why.is_some() { "explained" } else { "failed" },
+        why: printable(difference.why.as_deref().unwrap_or("nobody knows why")),
+    });
+    let outdated = comparison.outdated.iter().map(|(case, why)| Differing {
+        name: printable(case),
+        answers: Vec::new(),
+        class: "failed",
+        why: printable(why),
+    });
+    differing.chain(outdated).collect()
 }
 
 /// One line a guard: in each world, its runs with the guard up and with the guard removed.
@@ -208,6 +260,28 @@ mod tests {
             assert!(page.contains(&format!("id=\"d{index}\"")), "no detail {index}");
         }
         assert!(page.contains("swap (unproven"));
+    }
+
+    #[test]
+    fn worlds_that_differ_stand_side_by_side() {
+        let rows = ["6.1", "6.12"].map(|world| examples::answered(world, "verdict/a", world.len() as i32));
+        let proof = Proof::new(Bundle::default(), &[], rows.to_vec(), vec![]);
+        assert_eq!((proof.passed, proof.failed), (2, 1));
+        let page = render(&proof).unwrap();
+        for word in ["no status, exit 3", "no status, exit 4", "nobody knows why"] {
+            assert!(page.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_case_has_its_section() {
+        let cases = crate::suite::Scope::All.cases(true);
+        let is_shown = |name: &str| {
+            name.starts_with("guard/") || SECTIONS.iter().any(|(prefix, ..)| name.starts_with(prefix))
+        };
+        let hidden: Vec<_> =
+            cases.iter().map(|case| &case.step.name).filter(|name| !is_shown(name)).collect();
+        assert!(hidden.is_empty(), "{hidden:?}");
     }
 
     #[test]

@@ -7,14 +7,15 @@ use crate::case::Verdict;
 
 /// The proof as TAP.
 pub fn render(proof: &Proof) -> String {
-    let mut text = format!("TAP version 14\n1..{}\n", proof.rows.len() + proof.unproven.len());
+    let beside = proof.beside();
+    let mut text = format!("TAP version 14\n1..{}\n", proof.rows.len() + beside.len());
     for (index, row) in proof.rows.iter().enumerate() {
         let name = format!("{}: {}", row.world, row.case);
         push_line(&mut text, index + 1, &name, &row.verdict);
     }
-    for (index, guard) in proof.unproven.iter().enumerate() {
-        let why = Verdict::Failed(vec!["no case removes it".to_string()]);
-        push_line(&mut text, proof.rows.len() + index + 1, &format!("guard/{guard}"), &why);
+    for (index, (suite, name, why)) in beside.into_iter().enumerate() {
+        let why = Verdict::Failed(vec![why]);
+        push_line(&mut text, proof.rows.len() + index + 1, &format!("{suite}: {name}"), &why);
     }
     text
 }
@@ -69,7 +70,7 @@ mod tests {
             "    - \"three # four\"",
             "  ...",
             "ok 3 - 6.12: attack/a # SKIP no such part",
-            "not ok 4 - guard/swap",
+            "not ok 4 - guards: guard/swap",
             "  ---",
             "  why:",
             "    - \"no case removes it\"",

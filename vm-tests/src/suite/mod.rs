@@ -22,7 +22,7 @@ use crate::plan::Step;
 pub enum Scope {
     /// One world for each kernel: minutes.
     Subset,
-    /// Every world.
+    /// Every world, and this host beside them.
     All,
     /// All that is about the bundle, and nothing about the harness: no mutants, no soak.
     Bundle,
@@ -86,5 +86,5 @@ pub fn probe_bind(probes: &str) -> String {
 
 fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
     let ids = ids.iter().map(|id| id.to_string()).collect();
-    Case { step, ids, expect, contained: true, needs_root: false, guard: None, alone: false, lacking: None }
+    Case { step, ids, expect, contained: true, needs_root: None, guard: None, alone: false, lacking: None }
 }

@@ -19,6 +19,9 @@ pub fn controls() -> Vec<Case> {
         .collect()
 }
 
+const SHARED_DEVICES: &str =
+    "an ordinary user cannot make device nodes: the sandbox has the host's, one file for all runs";
+
 fn pair(
     suite: &str,
     channel: &Channel,
@@ -29,7 +32,6 @@ fn pair(
     let side = |side| [probe, "channel", channel.name, side, "{token}"];
     let mut step = place(format!("{suite}/{}", channel.name), &side("look"));
     step.neighbour = Some(side("plant").map(str::to_string).into());
-    // An ordinary user cannot make device nodes: the sandbox has the host's, one file for all runs.
-    let needs_root = channel.name.starts_with("device-");
+    let needs_root = channel.name.starts_with("device-").then_some(SHARED_DEVICES);
     Case { needs_root, ..case(step, channel.ids, vec![Expect::Attack(expected)]) }
 }
