@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use vm_tests::case::{Case, Verdict};
 use vm_tests::frame::FrameError;
+use vm_tests::message::End;
+use vm_tests::plan::{Plan, Step, Watch};
+use vm_tests::suite::attacks;
 use vm_tests::vm::Cause;
 
 use crate::world::{boot, deadlines};
@@ -38,6 +42,36 @@ fn talk_on_the_console_does_not_count_as_life() {
 fn a_forged_pass_is_a_failure() {
     let failure = boot("forge", None).run(deadlines(60, 60)).unwrap_err();
     assert!(matches!(failure.cause, Cause::Frames(FrameError::WrongDigest(0))), "{failure}");
+}
+
+/// Without a sandbox, where it has every descriptor that it could ever get hold of.
+fn plan(words: &[&str]) -> Plan {
+    let argv: Vec<&str> = ["/vm-tests/probes/probe", "verdict"].iter().chain(words).copied().collect();
+    let steps = vec![
+        Step::bare("liar", &argv),
+        Step::bare("honest", &["/vm-tests/probes/probe", "verdict", "hello"]),
+    ];
+    Plan { init: "/init".into(), root: "/".into(), options: vec![], watch: Watch::Machine, steps }
+}
+
+#[test]
+fn a_probe_that_prints_a_forged_pass_has_failed() {
+    let plan = plan(&["forge", "0"]);
+    let session =
+        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let liar = &session.observations[0];
+    assert!(liar.end == End::Code(0) && liar.stdout.contains("12 passed, 0 failed"), "{liar:?}");
+    let attack = attacks::cases().into_iter().find(|case| case.finding(liar).is_none()).unwrap();
+    let case = Case { step: plan.steps[0].clone(), contained: false, ..attack };
+    let Verdict::Failed(why) = case.judge(liar, &session.hello.secret) else { panic!("it passed") };
+    assert!(why[0].starts_with("the probe said "), "{why:?}");
+    assert_eq!(session.observations[1].stdout, "hello\n", "who came after it was hurt");
+}
+
+#[test]
+fn a_probe_that_gets_at_the_results_port_ends_the_run() {
+    let failure = boot("agent", Some(&plan(&["scribble", "0"]))).run(deadlines(60, 60)).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Frames(FrameError::NotAFrame(_))), "{failure}");
 }
 
 #[test]
