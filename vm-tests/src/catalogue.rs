@@ -22,10 +22,11 @@ const fn except(id: &'static str, attack: &'static str, instead: &'static str) -
     Row { id, attack, instead: Some(instead) }
 }
 
-const NOTHING_COPIED_OUT: &str = "not applicable: nothing is copied out of a sandbox; its writable places go with it, its streams pass as bytes";
 const A_RUN_LIKE_ANY: &str = "not applicable: a compiler is a submission like any other, with its own run, limits and empty scratch space";
 const NOT_OURS: &str = "not applicable: the judge's own harness or files, of which the runner knows nothing";
 const OF_THE_BUILDER: &str = "builder/tests/it/guards.rs";
+/// Only `capsule exec` hands on what a submission has written: from its compile step to its run step.
+const OF_THE_BOX: &str = "builder/tests/it/planted.rs";
 
 const ROWS: &[Row] = &[
     row("FS-01", "double chroot"),
@@ -42,21 +43,13 @@ const ROWS: &[Row] = &[
     row("FS-12", "mounting, by the old calls and the new"),
     row("FS-13", "pivot_root"),
     row("FS-14", "a mask peeled off"),
-    except("FS-15", "a symbolic link as the output file", NOTHING_COPIED_OUT),
-    except(
-        "FS-16",
-        "a symbolic link where the supervisor writes next",
-        "not applicable: the supervisor opens nothing by name once a submission exists",
-    ),
-    except(
-        "FS-17",
-        "a symbolic link under a recursive chown",
-        "not applicable: nothing in the scratch space is ever changed from outside",
-    ),
-    except("FS-18", "a path exchanged while it is read", NOTHING_COPIED_OUT),
-    except("FS-19", "output that is a pipe, a socket or a device", NOTHING_COPIED_OUT),
-    except("FS-20", "a hard link to a foreign file", NOTHING_COPIED_OUT),
-    except("FS-21", "sparse, deep and oddly named output", NOTHING_COPIED_OUT),
+    except("FS-15", "a symbolic link as the output file", OF_THE_BOX),
+    except("FS-16", "a symbolic link where the supervisor writes next", OF_THE_BOX),
+    except("FS-17", "a symbolic link under a recursive chown", OF_THE_BOX),
+    except("FS-18", "a path exchanged while it is read", OF_THE_BOX),
+    except("FS-19", "output that is a pipe, a socket or a device", OF_THE_BOX),
+    except("FS-20", "a hard link to a foreign file", OF_THE_BOX),
+    except("FS-21", "sparse, deep and oddly named output", OF_THE_BOX),
     row("FS-22", "set-user-ID programs, an empty argument vector"),
     row("FS-23", "file capabilities"),
     row("FS-24", "kernel settings in /proc"),

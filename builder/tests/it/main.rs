@@ -13,6 +13,7 @@ mod guards;
 mod lints;
 mod loader;
 mod machine;
+mod planted;
 mod prove;
 mod questions;
 mod recipe;
