@@ -16,6 +16,8 @@ use rustix::mount::{
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
+use crate::identity::Identity;
+use crate::ids::Owner;
 use crate::options::{Bind, Options};
 use crate::path::PathBuffer;
 use crate::sys::fd::Fd;
@@ -94,13 +96,31 @@ const BYTES_PER_INODE: u64 = 4096;
 /// Inodes for what we make in it ourselves.
 const OWN_INODES: u64 = 64;
 
+/// What has to be made before a user namespace is entered: only a file system of the host's own can hold device nodes
+/// (mknod(2), user_namespaces(7)). It has no place yet, and goes with its last descriptor.
+pub fn prepare(options: &Options<'_>, identity: Identity) -> Result<Option<Scratch>, Error> {
+    if !identity.privileged || !options.guards.has(Guard::UserNamespace) {
+        return Ok(None);
+    }
+    let mask = rustix::process::umask(Mode::empty());
+    let scratch = Scratch::make(options, options.ids.outside);
+    rustix::process::umask(mask);
+    scratch.map(Some)
+}
+
 /// Builds the tree and makes it this process's root. Afterwards nothing of the host's tree is reachable.
-pub fn enter(options: &Options<'_>) -> Result<(), Error> {
+pub fn enter(options: &Options<'_>, prepared: Option<Scratch>) -> Result<(), Error> {
     make_private(options)?;
     // The modes below are meant as written; the submission starts with the usual mask, whatever our caller's is.
     rustix::process::umask(Mode::empty());
     let (place, root) = open_root(options)?;
-    let scratch = Scratch::mount(options, &place)?;
+    let scratch = match prepared {
+        Some(scratch) => scratch,
+        None => Scratch::make(options, options.ids.inside)?,
+    };
+    // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on the
+    // directory of `--root` in the old tree, goes with the old tree.
+    mount_on(&scratch.mount, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, TMP))?;
     // Stacked onto `/`; entered later, by `switch_root`.
     mount_on(&root, CWD, c"/").map_err(at(Step::Mounts, Call::MoveMount, Subject::Root))?;
     attach_proc(options, &root, &scratch)?;
@@ -265,7 +285,7 @@ fn is_on_top(root: &Fd) -> Result<bool, Error> {
 }
 
 /// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
-struct Scratch {
+pub struct Scratch {
     mount: Fd,
     /// Whether it holds device nodes of its own. The host's are one file for all runs, and one that can be opened for
     /// writing: a record lock on /dev/null (fcntl(2)) would be seen by every other run.
@@ -273,7 +293,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn mount(options: &Options<'_>, place: &Fd) -> Result<Scratch, Error> {
+    fn make(options: &Options<'_>, judge: Owner) -> Result<Scratch, Error> {
         let context = new_filesystem(c"tmpfs", TMP)?;
         let inodes = options.limits.tmp / BYTES_PER_INODE + OWN_INODES;
         let mut digits = [0; 21];
@@ -283,16 +303,13 @@ impl Scratch {
         let inodes = decimal(inodes, &mut digits);
         fsconfig_set_string(context.as_fd(), c"nr_inodes", inodes).map_err(&fail)?;
         let mount = create(&context, MountAttrFlags::MOUNT_ATTR_NOSUID, TMP)?;
-        // Only a mount that has a place in the namespace can be cloned from (before Linux 6.15). This place, on the
-        // directory of `--root` in the old tree, goes with the old tree.
-        mount_on(&mount, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, TMP))?;
         let mut scratch = Scratch { mount, has_devices: true };
-        scratch.furnish(options)?;
+        scratch.furnish(judge)?;
         Ok(scratch)
     }
 
     /// What stands in it before the submission starts.
-    fn furnish(&mut self, options: &Options<'_>) -> Result<(), Error> {
+    fn furnish(&mut self, judge: Owner) -> Result<(), Error> {
         for (name, mode, subject) in SCRATCH_DIRECTORIES {
             rustix::fs::mkdirat(&self.mount, *name, Mode::from_raw_mode(*mode)).map_err(at(
                 Step::Mounts,
@@ -300,7 +317,6 @@ impl Scratch {
                 *subject,
             ))?;
         }
-        let judge = options.ids.inside;
         let (uid, gid) = (Uid::from_raw(judge.uid), Gid::from_raw(judge.gid));
         rustix::fs::chownat(&self.mount, c"work", Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(at(Step::Mounts, Call::Chown, WORK))?;
@@ -314,7 +330,7 @@ impl Scratch {
             let (kind, mode) = (FileType::CharacterDevice, Mode::from_raw_mode(0o666));
             let number = rustix::fs::makedev(*major, *minor);
             if rustix::fs::mknodat(&dev, *name, kind, mode, number).is_err() {
-                // EPERM in a user namespace, or in a container: a place for the host's node.
+                // EPERM in an ordinary user's namespace, or in a container: a place for the host's node.
                 self.has_devices = false;
                 empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
             }

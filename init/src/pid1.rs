@@ -31,6 +31,8 @@ pub struct Preparation<'a> {
     pub policy: Option<Image<'static>>,
     /// The supervisor's socket.
     pub channel: Inside,
+    /// The scratch space, where PID 1 could not make it whole.
+    pub scratch: Option<mounts::Scratch>,
     /// The submission's ends of its streams; none with a terminal, which is made inside.
     pub streams: Option<JobStreams>,
     /// This process's argument strings, to be wiped: they name host paths, and /proc/1/cmdline shows them.
@@ -44,7 +46,7 @@ const SIGTERM: u8 = 15;
 
 /// The whole life of PID 1. All signals are blocked, and stay so.
 pub fn run(mut preparation: Preparation<'_>) -> ! {
-    match start(&preparation) {
+    match start(&mut preparation) {
         Ok(Some(submission)) => {
             // The end of what the submission writes is where its last writer dies: that must not be this process.
             drop(preparation.streams.take());
@@ -60,7 +62,8 @@ pub fn run(mut preparation: Preparation<'_>) -> ! {
 }
 
 /// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
-fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
+fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
+    let scratch = preparation.scratch.take();
     let Preparation { options, identity, place, channel, .. } = preparation;
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(at(
         Step::Start,
@@ -75,7 +78,7 @@ fn start(preparation: &Preparation<'_>) -> Result<Option<Pid>, Error> {
         }
     }
     namespaces::settle(options)?;
-    mounts::enter(options)?;
+    mounts::enter(options, scratch)?;
     let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
     if !channel.wait_for_go() {
         return Ok(None);

@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::ids;
 use crate::message::{Message, Usage};
-use crate::namespaces;
+use crate::{mounts, namespaces};
 use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
 use crate::pid1::{self, Preparation};
@@ -140,6 +140,7 @@ fn start(
         }
         (false, false) => (None, Some(streams::own()?)),
     };
+    let scratch = mounts::prepare(options, identity)?;
     let flags = namespaces::flags(options);
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
         Forked::Parent { pid, pidfd } => {
@@ -162,6 +163,7 @@ fn start(
                 place,
                 policy,
                 channel: theirs,
+                scratch,
                 streams: their_pipes,
                 arguments,
             })

@@ -8,7 +8,16 @@ use crate::probe::channel::{Channel, channels};
 
 /// The suite: both in sandboxes, where nothing is seen.
 pub fn cases() -> Vec<Case> {
-    channels().map(|channel| pair("neighbour", channel, Step::sandbox, PROBE, Outcome::Blocked)).collect()
+    let plain = channels().map(|channel| pair("neighbour", channel, Step::sandbox, PROBE, Outcome::Blocked));
+    plain.chain(channels().filter(|channel| is_of_devices(channel)).map(in_user_namespaces)).collect()
+}
+
+/// The same in user namespaces, in which nobody can make device nodes.
+fn in_user_namespaces(channel: &Channel) -> Case {
+    let case = pair("neighbour", channel, Step::sandbox, PROBE, Outcome::Blocked);
+    let mut step = case.step.with(&["--userns"]);
+    step.name.push_str(", in user namespaces");
+    Case { step, ..case }
 }
 
 /// The controls: both without, where every channel carries.
@@ -32,6 +41,10 @@ fn pair(
     let side = |side| [probe, "channel", channel.name, side, "{token}"];
     let mut step = place(format!("{suite}/{}", channel.name), &side("look"));
     step.neighbour = Some(side("plant").map(str::to_string).into());
-    let needs_root = channel.name.starts_with("device-").then_some(SHARED_DEVICES);
+    let needs_root = is_of_devices(channel).then_some(SHARED_DEVICES);
     Case { needs_root, ..case(step, channel.ids, vec![Expect::Attack(expected)]) }
+}
+
+fn is_of_devices(channel: &Channel) -> bool {
+    channel.name.starts_with("device-")
 }
