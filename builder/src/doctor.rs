@@ -95,7 +95,10 @@ const WEAKENS: &[(&str, &str)] = &[
     ("cpuset", "`--cpus` is an affinity that a submission can widen again"),
     ("user-namespace", "`--userns` cannot be had: the submission's uid is the same inside and outside"),
     ("unique-uid", "runs side by side are one user to the kernel, which counts some things by user"),
-    ("uid", "PID 1 and the submission are the same user, and so are runs side by side"),
+    (
+        "uid",
+        "PID 1, the submission and runs side by side are one user; these see each other's record locks on the host's nodes in /dev",
+    ),
     ("groups", "the submission keeps the caller's supplementary groups"),
 ];
 

@@ -16,7 +16,6 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::ids;
 use crate::message::{Message, Usage};
-use crate::{mounts, namespaces};
 use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
 use crate::pid1::{self, Preparation};
@@ -29,6 +28,7 @@ use crate::sys::{self, Args, Forked, Signals};
 use crate::terminal::{self, Caller};
 use crate::text::Text;
 use crate::watch::Watch;
+use crate::{mounts, namespaces};
 
 /// HUP, INT, QUIT and TERM end a run, and the report says so; the last follows the caller's terminal.
 const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
