@@ -60,9 +60,9 @@ struct Line {
     cells: Vec<Vec<Cell>>,
 }
 
-/// A case that worlds answer differently.
+/// Cases that worlds answer differently in the same way.
 struct Differing {
-    name: String,
+    names: Vec<String>,
     answers: Vec<(String, String)>,
     class: &'static str,
     why: String,
@@ -133,7 +133,7 @@ fn sections(proof: &Proof, worlds: &[&str]) -> Vec<Section> {
 
 fn differences(comparison: &Comparison) -> Vec<Differing> {
     let differing = comparison.differences.iter().map(|difference| Differing {
-        name: printable(&difference.case),
+        names: vec![printable(&difference.case)],
         answers: difference
             .answers
             .iter()
@@ -143,12 +143,19 @@ fn differences(comparison: &Comparison) -> Vec<Differing> {
         why: printable(difference.why.as_deref().unwrap_or("nobody knows why")),
     });
     let outdated = comparison.outdated.iter().map(|(case, why)| Differing {
-        name: printable(case),
+        names: vec![printable(case)],
         answers: Vec::new(),
         class: "failed",
         why: printable(why),
     });
-    differing.chain(outdated).collect()
+    let mut lines: Vec<Differing> = Vec::new();
+    for mut one in differing.chain(outdated) {
+        match lines.iter_mut().find(|line| (&line.answers, &line.why) == (&one.answers, &one.why)) {
+            Some(line) => line.names.append(&mut one.names),
+            None => lines.push(one),
+        }
+    }
+    lines
 }
 
 /// One line a guard: in each world, its runs with the guard up and with the guard removed.
