@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // `Command::pre_exec` is unsafe; PTRACE_TRACEME must be called in the child.
 
 mod pasted;
+mod stop;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -18,14 +19,14 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::ptrace::{self, Event, Options};
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::arch;
 use crate::sysroot::Sysroot;
 use pasted::Pasted;
+use stop::Stop;
 
 /// What a command did.
 #[derive(Debug, Default)]
@@ -175,34 +176,31 @@ impl Default for Tracer {
 }
 
 impl Tracer {
-    fn follow(&mut self) -> nix::Result<()> {
-        loop {
-            match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)) {
-                Ok(WaitStatus::Exited(pid, code)) if pid == self.first => self.trace.exit_code = code,
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.first => {
-                    self.trace.exit_code = 128 + signal as i32;
-                }
-                Ok(WaitStatus::PtraceSyscall(pid)) => {
+    fn follow(&mut self) -> Result<(), Errno> {
+        while let Some((pid, stop)) = Stop::next().map_err(errno)? {
+            let pid = Pid::from_raw(pid.as_raw_nonzero().get());
+            match stop {
+                Stop::Ended(code) if pid == self.first => self.trace.exit_code = code,
+                Stop::Ended(_) => {}
+                Stop::Call => {
                     self.note_call(pid);
                     resume(pid, None)?;
                 }
-                Ok(WaitStatus::PtraceEvent(pid, _, event)) => {
+                Stop::Event(event) => {
                     if event == Event::PTRACE_EVENT_EXEC as i32 {
                         self.counts = true;
                         self.note_exec(pid);
                     }
                     resume(pid, None)?;
                 }
-                Ok(WaitStatus::Stopped(pid, signal)) => self.stopped(pid, signal)?,
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(Errno::ECHILD) => return Ok(()),
-                Err(errno) => return Err(errno),
+                Stop::Signal(signal) => self.stopped(pid, signal)?,
             }
         }
+        Ok(())
     }
 
     /// The first stop of a thread is the tracer's own doing; any other is a signal that the thread must get.
-    fn stopped(&mut self, pid: Pid, signal: Signal) -> nix::Result<()> {
+    fn stopped(&mut self, pid: Pid, signal: i32) -> Result<(), Errno> {
         if !self.known.insert(pid) {
             return resume(pid, Some(signal));
         }
@@ -244,10 +242,17 @@ impl Tracer {
 
     /// The program that now runs, and the name it was started by: that of a script, where it is one.
     fn note_exec(&mut self, pid: Pid) {
-        self.trace.read.extend(fs::read_link(format!("/proc/{pid}/exe")));
+        self.trace.read.extend(mapped_files(pid));
         let name = started_as(pid).and_then(|address| string_at(pid, address));
         self.trace.read.extend(name.and_then(|path| absolute(&format!("/proc/{pid}/cwd"), &path)));
     }
+}
+
+/// The files that execve(2) itself has mapped: the program, and its ELF interpreter (proc_pid_maps(5)).
+fn mapped_files(pid: Pid) -> BTreeSet<PathBuf> {
+    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let path = |line: &[u8]| line.iter().position(|byte| *byte == b'/').map(|at| line[at..].to_vec());
+    maps.split(|byte| *byte == b'\n').filter_map(path).map(|path| OsString::from_vec(path).into()).collect()
 }
 
 /// The directory that a relative path starts from.
@@ -255,12 +260,22 @@ fn base(pid: Pid, directory: i32) -> String {
     if directory >= 0 { format!("/proc/{pid}/fd/{directory}") } else { format!("/proc/{pid}/cwd") }
 }
 
-/// A thread that is gone needs no resuming.
-fn resume(pid: Pid, signal: Option<Signal>) -> nix::Result<()> {
-    match ptrace::syscall(pid, signal) {
-        Err(Errno::ESRCH) => Ok(()),
-        other => other,
+/// Lets a thread go on to its next system call, with a signal for it. One that is gone needs no resuming.
+fn resume(pid: Pid, signal: Option<i32>) -> Result<(), Errno> {
+    let signal = std::ptr::without_provenance_mut::<libc::c_void>(signal.unwrap_or(0) as usize);
+    // SAFETY: ptrace(2) with PTRACE_SYSCALL reads no memory of ours: `data` is the number of a signal (a real-time one
+    // too, for which `nix` has no name), `addr` is ignored.
+    let code = unsafe {
+        libc::ptrace(libc::PTRACE_SYSCALL, pid.as_raw(), std::ptr::null_mut::<libc::c_void>(), signal)
+    };
+    match Errno::result(code) {
+        Ok(_) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno),
     }
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// proc_pid_fdinfo(5): the access mode is the last octal digit of `flags`; 0 is O_RDONLY.
