@@ -49,6 +49,7 @@ pub mod request;
 pub mod resolve;
 pub mod runner;
 pub mod sbom;
+pub mod scratch;
 pub mod script;
 pub mod seccomp;
 mod shards;

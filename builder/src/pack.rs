@@ -14,8 +14,6 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::packs;
 use crate::recipe::Recipe;
-use crate::request::Image;
-use crate::resolve;
 
 /// What is asked about packs.
 #[derive(Debug)]
@@ -91,9 +89,4 @@ fn packages(recipe: &Recipe) -> Vec<&str> {
         }
     }
     packages
-}
-
-fn image(recipe: Recipe) -> Image {
-    let options = resolve::Options { sysroot: PathBuf::from("/"), ..resolve::Options::default() };
-    Image { recipe, options, time: 0 }
 }

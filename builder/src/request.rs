@@ -77,6 +77,14 @@ pub struct Image {
     pub time: u32,
 }
 
+impl Image {
+    /// A recipe's own, from this machine.
+    pub fn of(recipe: Recipe) -> Image {
+        let options = recipe.loading.options(PathBuf::from("/"));
+        Image { recipe, options, time: 0 }
+    }
+}
+
 /// A command that is run to see what it opens.
 #[derive(Debug)]
 pub struct Trace {

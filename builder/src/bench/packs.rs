@@ -20,8 +20,9 @@ use crate::formats::Format;
 use crate::interrupt::Interrupt;
 use crate::language::{BOX, Language};
 use crate::request::{Build, Image};
+use crate::scratch::Scratch;
 use crate::staging::Existing;
-use crate::{build, packs, resolve};
+use crate::{build, packs};
 
 /// The test that is timed.
 const TEST: &str = "hello";
@@ -39,14 +40,12 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
             continue;
         };
         let Some(test) = language.tests.iter().find(|test| test.name == TEST) else { continue };
-        let options = resolve::Options { sysroot: "/".into(), ..resolve::Options::default() };
-        let image = Image { recipe, options, time: 0 };
+        let image = Image::of(recipe);
         if build::measure(&image).is_err() {
             let _infallible = writeln!(text, "| `{name}` | not installed here | | |");
             continue;
         }
-        let scratch =
-            tempfile::tempdir_in("/var/tmp").map_err(|error| Error::write("/var/tmp".as_ref(), error))?;
+        let scratch = Scratch::new()?;
         let output = scratch.path().join("bundle");
         let formats = [Format::Dir].into();
         build::build(

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Answer, image, packages};
+use super::{Answer, packages};
 use crate::error::Error;
 use crate::quantity::bytes_for_people;
+use crate::request::Image;
 use crate::{build, packs};
 
 /// Plans each pack's image: what can be planned can be built.
@@ -18,8 +19,10 @@ pub fn check(names: &[String]) -> Result<Answer, Error> {
     for name in names {
         let recipe = packs::whole(name)?;
         let missing = not_installed(&packages(&recipe))?;
-        let verdict = match build::measure(&image(recipe)) {
+        let verdict = match build::measure(&Image::of(recipe)) {
             Ok((files, bytes)) => format!("ok, {files} files, {}", bytes_for_people(bytes)),
+            // Terminal descriptions come with the programs that read them.
+            Err(Error::NothingAsked) => "ok, nothing by itself".to_owned(),
             Err(error) => {
                 is_well = false;
                 let why = error.to_string();

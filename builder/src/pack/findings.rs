@@ -7,23 +7,30 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::{Manifest, Record, RecordKind};
+use crate::packages::{self, Owners};
 use crate::quantity::bytes_for_people;
 use crate::slice::Exclusion;
 use crate::sysroot::Sysroot;
 use crate::trace::{MADE_BY_THE_SANDBOX, Trace};
 
-/// What every program asks for and no image needs: caches and preferences of the machine, each with a fallback.
-const DISPENSABLE: [&str; 10] = [
+/// What programs ask for and no image needs, with all below it: caches and preferences of the machine, each with a fallback, and what
+/// attacks on a compiler ask for.
+const DISPENSABLE: [&str; 15] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.preload",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
     "/usr/lib/locale/locale-archive",
     "/usr/share/locale/locale.alias",
     "/etc/locale.alias",
+    "/etc/host.conf",
+    "/etc/gai.conf",
     "/etc/localtime",
     "/usr/share/zoneinfo/Etc/UTC",
     "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
     "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules",
     "/etc/ssl/openssl.cnf",
+    "/etc/shadow",
 ];
 
 /// Trees of the sandbox's own, and what the trace itself uses.
@@ -48,6 +55,8 @@ pub struct Findings {
     failed: Vec<String>,
     /// Asked for inside, missing there, and there on this machine.
     missed: BTreeSet<PathBuf>,
+    /// Which package brings what is missing.
+    owners: Owners,
     /// Opened with all of the machine, and not in the image.
     elsewhere: BTreeSet<PathBuf>,
     /// Regular files of the image that no test opened, with their bytes.
@@ -86,7 +95,9 @@ impl Findings {
             .map(|record| (record.path.clone(), record.size()))
             .collect();
         let bytes = files.iter().map(|record| record.size()).sum();
-        Ok(Findings { tests, failed, missed, elsewhere, unused, files: files.len(), bytes })
+        let missing = missed.iter().chain(&elsewhere).filter_map(|path| ImagePath::new(path).ok()).collect();
+        let owners = packages::owners(Path::new("/"), &missing)?.unwrap_or_default();
+        Ok(Findings { tests, failed, missed, owners, elsewhere, unused, files: files.len(), bytes })
     }
 
     /// Whether the image does all that the tests ask for. What is unused is for people to judge.
@@ -98,17 +109,21 @@ impl Findings {
     pub fn render(&self, all: bool) -> String {
         let mut text = format!("{} tests, {} failed\n", self.tests, self.failed.len());
         list(&mut text, "", self.failed.iter());
-        let missed = self.missed.iter().map(|path| path.display());
+        let named = |path: &PathBuf| {
+            let owner = ImagePath::new(path).ok().and_then(|path| self.owners.get(&path));
+            let package =
+                owner.map(|owner| format!("  (package {})", owner.package.name)).unwrap_or_default();
+            format!("{}{package}", path.display())
+        };
         let _infallible = writeln!(
             text,
             "{} files are asked for in the image and missing there, and are on this machine",
             self.missed.len()
         );
-        list(&mut text, "  ", missed);
-        let elsewhere = self.elsewhere.iter().map(|path| path.display());
+        list(&mut text, "  ", self.missed.iter().map(named));
         let _infallible =
             writeln!(text, "{} more are opened when all of this machine is there", self.elsewhere.len());
-        list(&mut text, "  ", elsewhere);
+        list(&mut text, "  ", self.elsewhere.iter().map(named));
         let unused: u64 = self.unused.iter().map(|(_, size)| size).sum();
         let _infallible = writeln!(
             text,
@@ -158,7 +173,7 @@ impl Image<'_> {
     fn lacks(&self, path: &Path) -> bool {
         let Ok(inside) = ImagePath::new(path) else { return false };
         let is_ours = MADE_BY_THE_SANDBOX.iter().chain(&OURS).any(|tree| path.starts_with(tree));
-        let is_left_out = DISPENSABLE.contains(&inside.as_str())
+        let is_left_out = DISPENSABLE.iter().any(|place| path.starts_with(place))
             || self.on_purpose.iter().any(|exclusion| exclusion.leaves_out(&inside));
         !is_ours && !is_left_out && self.manifest.get(&inside).is_none()
     }

@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 use serde::Deserialize;
 
-use super::findings::{Findings, Image};
-use super::{Answer, Tracing, image};
+use super::findings::{self, Findings};
+use super::{Answer, Tracing};
 use crate::error::Error;
 use crate::exec::workbox::{self, Workbox};
 use crate::exec::{Exec, Plan, Start};
 use crate::formats::Format;
 use crate::interrupt::Interrupt;
 use crate::language::{Language, SelfTest};
-use crate::manifest::Manifest;
-use crate::request::Build;
+use crate::manifest::{Manifest, Record, RecordKind};
+use crate::request::{Build, Image};
+use crate::scratch::Scratch;
 use crate::staging::Existing;
 use crate::trace::Trace;
 use crate::{build, packs, trace as tracer};
@@ -41,22 +42,21 @@ pub fn trace(tracing: &Tracing, interrupt: &Interrupt) -> Result<Answer, Error> 
             hint: "add [[test]] with name, source and stdout, or give a directory with `--tests`",
         });
     }
-    // Not below /tmp: the sandbox mounts its own there.
-    let scratch =
-        tempfile::tempdir_in("/var/tmp").map_err(|error| Error::write("/var/tmp".as_ref(), error))?;
+    let scratch = Scratch::new()?;
     let on_purpose = recipe.absent.clone().into_iter();
     let on_purpose = on_purpose.chain(recipe.slices.iter().flat_map(|slice| slice.value.exclude.clone()));
     let on_purpose = on_purpose.collect();
     let bundle = scratch.path().join("bundle");
     let request = Build {
-        image: image(recipe),
+        image: Image::of(recipe),
         output: bundle.clone(),
         existing: Existing::Keep,
         formats: [Format::Dir].into(),
     };
     build::build(&request, interrupt)?;
     workbox::separate(&bundle)?;
-    let roots = [bundle.join("rootfs"), whole_machine(scratch.path())?];
+    let manifest = Manifest::load(&bundle)?;
+    let roots = [bundle.join("rootfs"), whole_machine(scratch.path(), &bundle.join("rootfs"), &manifest)?];
     let stage = Stage { bundle: &bundle, scratch: scratch.path() };
     let mut traces = [Trace::default(), Trace::default()];
     let mut failed = Vec::new();
@@ -70,9 +70,8 @@ pub fn trace(tracing: &Tracing, interrupt: &Interrupt) -> Result<Answer, Error> 
             }
         }
     }
-    let manifest = Manifest::load(&bundle)?;
     let [inside, outside] = traces;
-    let image = Image { manifest: &manifest, root: &roots[0], on_purpose };
+    let image = findings::Image { manifest: &manifest, root: &roots[0], on_purpose };
     let findings = Findings::new(&image, &inside, &outside, tests.len(), failed)?;
     Ok(Answer { text: findings.render(tracing.all), is_well: findings.is_well() })
 }
@@ -120,7 +119,10 @@ fn programs(directory: &Path, language: &Language) -> Result<Vec<SelfTest>, Erro
 }
 
 /// All of this machine's root as one that can be a sandbox's: with the sandbox's work directory in it, and unchanged.
-fn whole_machine(scratch: &Path) -> Result<PathBuf, Error> {
+///
+/// What capsule writes itself stands in for the machine's own: with another nsswitch.conf the C library would load
+/// modules that no image asks for.
+fn whole_machine(scratch: &Path, image: &Path, manifest: &Manifest) -> Result<PathBuf, Error> {
     let place = scratch.join("machine");
     let fail = |error: std::io::Error| Error::Box { path: place.clone(), error };
     let none: Option<&str> = None;
@@ -132,6 +134,13 @@ fn whole_machine(scratch: &Path) -> Result<PathBuf, Error> {
         fs::create_dir(directory).map_err(fail)?;
     }
     fs::create_dir_all(upper.join("home/judge")).map_err(fail)?;
+    let written = |record: &&Record| matches!(record.kind, RecordKind::File { origin: None, .. });
+    for record in manifest.entries.iter().filter(written) {
+        let path = record.path.as_str().trim_start_matches('/');
+        let copy = upper.join(path);
+        fs::create_dir_all(copy.parent().unwrap_or(&upper)).map_err(fail)?;
+        fs::copy(image.join(path), copy).map_err(fail)?;
+    }
     let options = format!("lowerdir=/,upperdir={},workdir={}", upper.display(), work.display());
     mount(Some("capsule-trace"), &root, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
         .map_err(|e| fail(e.into()))?;
