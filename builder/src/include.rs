@@ -85,12 +85,13 @@ pub fn loadable(included: &Inclusion, probe: &Probe) -> Vec<ImagePath> {
         .collect()
 }
 
-/// ELF magic, and `e_type` ET_EXEC or ET_DYN in the file's own byte order (elf(5)).
+/// ELF magic, `e_type` ET_EXEC or ET_DYN in the file's own byte order, and a machine (elf(5)): what is for none is data
+/// in ELF's clothes, as Guile's compiled modules are.
 fn is_loadable(probe: &Probe, path: &ImagePath) -> io::Result<bool> {
-    let mut head = [0; 18];
+    let mut head = [0; 20];
     File::open(probe.on_host(path))?.read_exact(&mut head)?;
     let kind = if head[5] == 1 { head[16] } else { head[17] };
-    Ok(head.starts_with(b"\x7fELF") && (kind == 2 || kind == 3))
+    Ok(head.starts_with(b"\x7fELF") && (kind == 2 || kind == 3) && head[18..] != [0, 0])
 }
 
 struct Walk<'a> {
@@ -247,6 +248,18 @@ mod tests {
         let asked = [Asked { value: Pattern::new(pattern).expect("a pattern"), at: Place::CommandLine }];
         let found = expand(&asked, &Probe::new(tree().path())).expect("expanded");
         found.into_keys().map(String::from).collect()
+    }
+
+    #[test]
+    fn only_what_is_for_a_machine_can_be_loaded() {
+        let root = tree();
+        let mut head = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 9], &[3, 0], &[62, 0], &[0; 44]].concat();
+        let mut loadable = |machine| {
+            head[18] = machine;
+            fs::write(root.path().join("usr/lib/x"), &head).expect("written");
+            is_loadable(&Probe::new(root.path()), &ImagePath::parse("/usr/lib/x").expect("a path"))
+        };
+        assert!(loadable(62).expect("read") && !loadable(0).expect("read"));
     }
 
     #[test]
