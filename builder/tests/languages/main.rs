@@ -2,7 +2,7 @@
 //!
 //! All is data: `tests/packs/cases.toml` says what every language is asked and what must come of it, a directory holds
 //! a language's programs, and its `expect.toml` says where it differs. A pack with a language and without a directory
-//! fails, as does one that cannot be built here.
+//! fails, as does one that cannot be built here, and a table in docs/packs.md that says something else.
 
 mod attempt;
 mod bundle;
@@ -11,6 +11,7 @@ mod corpus;
 #[path = "../packs/integers.rs"]
 mod integers;
 mod language;
+mod tables;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ fn trials() -> Vec<Trial> {
     };
     let workshop = Arc::new(Workshop::open(&cases));
     let mut trials = Vec::new();
+    let mut languages = Vec::new();
     for name in language::packs(Path::new(PACKS)) {
         match Language::load(&programs.join(&name), &cases) {
             Ok(language) => {
@@ -48,12 +50,14 @@ fn trials() -> Vec<Trial> {
                 for program in 0..language.programs.len() {
                     trials.push((program, trial(&language, program, &workshop)));
                 }
+                languages.push(language);
             }
             Err(mistake) => trials.push((0, broken(&name, mistake))),
         }
     }
     trials.sort_by_key(|(place, _)| *place);
-    trials.into_iter().map(|(_, trial)| trial).collect()
+    let languages: Vec<&Language> = languages.iter().map(Arc::as_ref).collect();
+    tables::trials(&languages).into_iter().chain(trials.into_iter().map(|(_, trial)| trial)).collect()
 }
 
 fn trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>) -> Trial {

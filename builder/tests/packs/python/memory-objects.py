@@ -1,0 +1,3 @@
+items = None
+while True:
+    items = [items]

@@ -1,0 +1,6 @@
+interface Item {
+    next: Item | null;
+}
+
+let list: Item | null = null;
+for (;;) list = { next: list };
