@@ -9,7 +9,7 @@ capsule := target / "release/capsule"
 
 # What `just build rootfs` takes files from, and what the tests run.
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
-test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun"
+test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun tcl"
 # What the packs of recipes/languages.toml need beside these.
 language_packages := "python3 default-jdk-headless"
 
@@ -79,6 +79,18 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
         *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, boot, builder, image" >&2; exit 1 ;;
     esac
+
+# Make the tables of docs/packs.md again: from the packs, and with `sizes` by measuring (a quarter of an hour).
+pack-docs table="languages":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ "{{ table }}" != sizes ]; then
+        UPDATE_DOCS=1 cargo test -q -p builder --test languages docs::made
+        exit
+    fi
+    sizes=$(just bench pack-sizes | grep '^|')
+    awk -v table="$sizes" '/^<!-- end/ { skip = 0 } !skip { print } /^<!-- table: sizes/ { print table; skip = 1 }' docs/packs.md > docs/packs.md.new
+    mv docs/packs.md.new docs/packs.md
 
 # Fuzz what reads foreign bytes (ELF, ld.so.cache, recipes, small texts), so many seconds each: `just fuzz 600 elf`.
 fuzz seconds="60" *targets: (_packages "g++")

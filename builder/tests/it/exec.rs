@@ -175,6 +175,59 @@ fn the_box_has_a_size_and_the_run_step_cannot_write_it() {
 }
 
 #[test]
+fn the_box_holds_so_many_files() {
+    needs_root!();
+    // One inode for 4 KiB of the pack's 8 MiB.
+    let script = "i=0; while [ $i -lt 2100 ]; do : > $i || exit 1; i=$((i+1)); done";
+    let (report, _) = Submission::new("a.scripted", script).reported();
+    assert_eq!(report["status"], "compile-error");
+    assert!(report["compile"]["text"].as_str().expect("text").contains("No space left"), "{report}");
+}
+
+#[test]
+fn exec_opens_nothing_that_a_submission_left() {
+    needs_root!();
+    let submission = Submission::new("a.scripted", "echo x > made; ln -s /etc/passwd link; mkfifo pipe");
+    let submission = submission.with("--report report.json");
+    let command = submission.command();
+    let mut words = vec![command.get_program().to_owned()];
+    words.extend(command.get_args().map(ToOwned::to_owned));
+    let output = submission.scene.path("stdout");
+    let report = submission.scene.path("report.json");
+    let mut line =
+        vec!["/bin/sh".into(), "-c".into(), "out=$1; shift; exec \"$@\" > $out < /dev/null".into()];
+    line.extend(["sh".into(), output.clone().into_os_string()]);
+    // The tracer's own directory is not the scene's.
+    line.extend(words.into_iter().map(|word| match word.to_str() {
+        Some("a.scripted") => submission.scene.path("a.scripted").into_os_string(),
+        Some("report.json") => report.clone().into_os_string(),
+        _ => word,
+    }));
+    let trace = builder::trace::trace(&line).expect("traced");
+    assert_eq!(fs::read_to_string(&output).expect("written"), "x\n");
+    let seen: Vec<&PathBuf> = trace.read.iter().chain(&trace.written).chain(&trace.missed).collect();
+    let in_box = |path: &&&PathBuf| path.starts_with(bundle().join("box"));
+    let ours: Vec<&&PathBuf> = seen.iter().filter(in_box).collect();
+    assert_eq!(ours, [&&bundle().join("box/main.scripted")], "on the host, only the source is written");
+    // What the sandbox does there is seen as well: this trace is not blind.
+    assert!(seen.iter().any(|path| path.ends_with("home/judge/box/made")), "{seen:?}");
+}
+
+#[test]
+fn the_box_is_in_no_other_mount_namespace() {
+    needs_root!();
+    // Where mounts are shared, as systemd has it, a mount spreads to the namespace that this one was made from.
+    let submission = Submission::new("a.scripted", "echo x > made");
+    let exec = submission.command();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "shared", "sh", "-c"]);
+    command.arg("\"$@\"; grep -c capsule-box /proc/self/mountinfo").arg("sh");
+    command.arg(exec.get_program()).args(exec.get_args()).current_dir(submission.scene.path(""));
+    let said = Said::of(&mut command);
+    assert_eq!(said.stdout, "x\n0\n", "{}", said.stderr);
+}
+
+#[test]
 fn limits_and_environment_of_the_pack_hold_unless_told_otherwise() {
     needs_root!();
     let script = "printf 'x' > made";
@@ -404,9 +457,50 @@ fn trace_finds_what_is_missing_and_what_is_never_used() {
     let said = scene.capsule("pack trace ./lacks.toml --all");
     assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
     assert!(said.stdout.contains("1 tests, 0 failed\n1 files are asked for"), "{}", said.stdout);
-    assert!(said.stdout.contains("\n  /usr/share/common-licenses/Artistic\n"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("\n  /usr/share/common-licenses/Artistic  (package base-files)\n"),
+        "{}",
+        said.stdout
+    );
     assert!(said.stdout.contains("  /usr/share/common-licenses/BSD  1."), "{}", said.stdout);
     scene.file("has.toml", pack(", \"/usr/share/common-licenses/Artistic\""));
-    let said = scene.succeeds("pack trace ./has.toml --all").stdout;
+    let mut command = scene.command();
+    let child = command.args(["pack", "trace", "./has.toml", "--all"]).stdout(Stdio::piped()).spawn();
+    let child = child.expect("started");
+    let mark = format!("capsule-{}-", child.id());
+    let said = String::from_utf8(child.wait_with_output().expect("ended").stdout).expect("text");
     assert!(said.contains("\n0 files are asked for") && !said.contains("Artistic"), "{said}");
+    let left = fs::read_dir("/var/tmp").expect("listed").flatten();
+    let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&mark)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_check_searches_libraries_where_the_pack_says() {
+    needs_root!();
+    let said = Scene::new().succeeds("pack check java terminal").stdout;
+    let verdicts: Vec<&str> = said.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(verdicts, ["ok,", "ok,"], "{said}");
+}
+
+/// A newcomer's way: what docs/packs.md shows, word for word.
+#[test]
+fn the_packs_that_the_document_shows_work_as_they_stand() {
+    needs_root!();
+    let document = include_str!("../../../docs/packs.md");
+    let mut packs = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    for (name, hello) in [("lua", "print(\"Hello, World!\")"), ("tcl", "puts \"Hello, World!\"")] {
+        let pack = packs.next().expect("one for each");
+        let scene = Scene::new();
+        fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).expect("set");
+        scene.file(&format!("{name}.toml"), pack);
+        scene.file(&format!("hello.{name}"), hello);
+        scene.succeeds(&format!("pack check ./{name}.toml"));
+        scene.succeeds(&format!("build --pack ./{name}.toml -o bundle"));
+        assert_eq!(scene.succeeds(&format!("exec bundle hello.{name}")).stdout, "Hello, World!\n");
+        if pack.contains("[[test]]") {
+            scene.succeeds(&format!("pack trace ./{name}.toml"));
+        }
+    }
+    assert!(packs.next().is_none(), "a pack in the document that nobody tries");
 }
