@@ -18,7 +18,7 @@ export CAPSULE_INIT=/bin/true
 # With a target named, build scripts and macros are built without these flags.
 host=$(rustc -vV | sed -n 's/^host: //p')
 target=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
-CARGO_TARGET_DIR=$target cargo build --release --target "$host" --quiet
+CARGO_TARGET_DIR=$target cargo build --release --locked --target "$host" --quiet
 
 for name; do
     corpus=$target/corpus/$name
