@@ -11,6 +11,9 @@ use crate::message::{LEN, Message, Record};
 use crate::sys::fd::Fd;
 use crate::{clock, sys};
 
+/// The one thing that the sandbox is told.
+const GO: &[u8] = b"go";
+
 /// The supervisor's end.
 pub struct Supervisor(Fd);
 
@@ -36,9 +39,14 @@ pub fn pair() -> Result<(Supervisor, Inside), Errno> {
 }
 
 impl Supervisor {
-    /// Lets the submission start.
+    /// Lets the sandbox go on.
     pub fn send_go(&self) -> Result<(), Errno> {
-        rustix::net::send(&self.0, b"go", SendFlags::NOSIGNAL).map(drop)
+        rustix::net::send(&self.0, GO, SendFlags::NOSIGNAL).map(drop)
+    }
+
+    /// The same, with a descriptor.
+    pub fn send_go_with(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        sys::send_descriptor(self.0.as_fd(), GO, descriptor)
     }
 
     /// The next message, if there is one now.
@@ -71,10 +79,11 @@ impl Inside {
         sys::send_descriptor(self.0.as_fd(), message.encode().as_flattened(), descriptor)
     }
 
-    /// Waits until the supervisor lets us start; false when it died instead.
-    pub fn wait_for_go(&self) -> bool {
-        let mut word = [0; 2];
-        rustix::io::read(&self.0, &mut word) == Ok(2)
+    /// Waits until the supervisor lets us go on, and returns what came with the word; `None` when it died instead.
+    pub fn wait_for_go(&self) -> Option<Option<Fd>> {
+        let mut word = [0; GO.len()];
+        let received = sys::receive(self.0.as_fd(), &mut word, true).ok()?;
+        (received.len == GO.len()).then_some(received.descriptor)
     }
 
     /// Whether the supervisor is still there: its end of the socket is open.

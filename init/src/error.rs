@@ -95,6 +95,7 @@ named! {
         Seccomp = "seccomp",
         Setgroups = "setgroups",
         Sethostname = "sethostname",
+        Setns = "setns",
         Setresgid = "setresgid",
         Setresuid = "setresuid",
         Setrlimit = "setrlimit",

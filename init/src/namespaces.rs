@@ -1,15 +1,18 @@
 //! Namespaces: which ones a run gets, and what is set up inside before anything is mounted.
 
 use rustix::fd::AsFd;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::cgroup::write_file;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
+use crate::identity::Identity;
 use crate::ids::Ids;
 use crate::options::{Net, Options};
 use crate::path::PathBuffer;
+use crate::sys::fd::Fd;
 use crate::sys::{self, clone_flags};
 use crate::text::Text;
 
@@ -23,30 +26,64 @@ const GUARDED: [(Guard, u64); 5] = [
     (Guard::UtsNamespace, clone_flags::NEWUTS),
 ];
 
+/// Who makes the network namespace. It takes as long as all the mounts, so where two can work at a time they do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Nobody: it is the host's.
+    Host,
+    /// The supervisor, while PID 1 mounts. PID 1 enters it before there is a submission.
+    Supervisor,
+    /// clone3(2), with the user namespace that it must belong to.
+    Clone,
+}
+
+impl Network {
+    /// For this run.
+    pub fn of(options: &Options<'_>, identity: Identity) -> Network {
+        if options.net == Net::Host || !options.guards.has(Guard::NetworkNamespace) {
+            Network::Host
+        } else if identity.privileged && !options.guards.has(Guard::UserNamespace) {
+            Network::Supervisor
+        } else {
+            Network::Clone
+        }
+    }
+}
+
+/// Leaves the host's network for one of the sandbox's own, which PID 1 is to enter. The supervisor stays in it: it has
+/// no use for a network.
+pub fn make_network() -> Result<Fd, Error> {
+    sys::unshare_network_namespace().map_err(at(Step::Namespaces, Call::Unshare, Subject::None))?;
+    sys::fd::open(c"/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(at(
+        Step::Namespaces,
+        Call::Open,
+        Subject::None,
+    ))
+}
+
+/// Enters what the supervisor has made, and sent. Without it there is no run.
+pub fn enter_network(made: Option<Fd>) -> Result<(), Error> {
+    let made = made.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF);
+    made.and_then(sys::enter_network_namespace).map_err(at(Step::Namespaces, Call::Setns, Subject::None))
+}
+
 /// The clone3(2) flags for PID 1 of the sandbox.
-pub fn flags(options: &Options<'_>) -> u64 {
-    let shares_network = options.net == Net::Host;
+pub fn flags(options: &Options<'_>, network: Network) -> u64 {
     GUARDED
         .iter()
         .filter(|(guard, _)| {
-            options.guards.has(*guard) && !(shares_network && *guard == Guard::NetworkNamespace)
+            options.guards.has(*guard) && (*guard != Guard::NetworkNamespace || network == Network::Clone)
         })
         .fold(clone_flags::NEWNS, |flags, (_, flag)| flags | flag)
 }
 
-/// First steps inside: host name, loopback.
-pub fn settle(options: &Options<'_>) -> Result<(), Error> {
-    if options.guards.has(Guard::UtsNamespace) {
-        rustix::system::sethostname(options.hostname.to_bytes()).map_err(at(
-            Step::Namespaces,
-            Call::Sethostname,
-            Subject::None,
-        ))?;
+/// A name for the machine that tells nothing.
+pub fn set_host_name(options: &Options<'_>) -> Result<(), Error> {
+    if !options.guards.has(Guard::UtsNamespace) {
+        return Ok(());
     }
-    if options.net == Net::Loopback && options.guards.has(Guard::NetworkNamespace) {
-        raise_loopback()?;
-    }
-    Ok(())
+    let fail = at(Step::Namespaces, Call::Sethostname, Subject::None);
+    rustix::system::sethostname(options.hostname.to_bytes()).map_err(fail)
 }
 
 /// Maps the ids of the user namespace that `process` (a name in /proc) is in. From outside and by root, root is root,
@@ -76,7 +113,10 @@ pub fn map_ids(options: &Options<'_>, process: &[u8], from_outside: bool) -> Res
 }
 
 /// A new network namespace has `lo`, but down.
-fn raise_loopback() -> Result<(), Error> {
+pub fn raise_loopback(options: &Options<'_>) -> Result<(), Error> {
+    if options.net != Net::Loopback || !options.guards.has(Guard::NetworkNamespace) {
+        return Ok(());
+    }
     let socket = sys::fd::socket(AddressFamily::INET, SocketType::DGRAM).map_err(at(
         Step::Namespaces,
         Call::Socket,

@@ -13,6 +13,7 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::job::{self, JobStreams};
 use crate::message::Message;
+use crate::namespaces::Network;
 use crate::options::Options;
 use crate::seccomp::Image;
 use crate::sys::fd::Fd;
@@ -72,15 +73,20 @@ fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
     ))?;
     if options.guards.has(Guard::UserNamespace) {
         match identity.privileged {
-            true if !channel.wait_for_go() => return Ok(None),
+            true if channel.wait_for_go().is_none() => return Ok(None),
             true => {} // the supervisor has mapped it
             false => namespaces::map_ids(options, b"self", false)?,
         }
     }
-    namespaces::settle(options)?;
+    namespaces::set_host_name(options)?;
     mounts::enter(options, scratch)?;
+    if Network::of(options, *identity) == Network::Supervisor {
+        let Some(made) = channel.wait_for_go() else { return Ok(None) };
+        namespaces::enter_network(made)?;
+    }
+    namespaces::raise_loopback(options)?;
     let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
-    if !channel.wait_for_go() {
+    if channel.wait_for_go().is_none() {
         return Ok(None);
     }
     let born_into = match place {

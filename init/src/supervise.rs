@@ -16,6 +16,8 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::ids;
 use crate::message::{Message, Usage};
+use crate::mounts;
+use crate::namespaces::{self, Network};
 use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
 use crate::pid1::{self, Preparation};
@@ -28,7 +30,6 @@ use crate::sys::{self, Args, Forked, Signals};
 use crate::terminal::{self, Caller};
 use crate::text::Text;
 use crate::watch::Watch;
-use crate::{mounts, namespaces};
 
 /// HUP, INT, QUIT and TERM end a run, and the report says so; the last follows the caller's terminal.
 const WATCHED: Signals = Signals::of(&[1, 2, 3, 15, SIGWINCH]);
@@ -141,7 +142,8 @@ fn start(
         (false, false) => (None, Some(streams::own()?)),
     };
     let scratch = mounts::prepare(options, identity)?;
-    let flags = namespaces::flags(options);
+    let network = Network::of(options, identity);
+    let flags = namespaces::flags(options, network);
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
         Forked::Parent { pid, pidfd } => {
             let sandbox = Sandbox::new(pidfd);
@@ -151,6 +153,9 @@ fn start(
                 name.number(pid.as_raw_nonzero().get() as u64);
                 namespaces::map_ids(options, name.as_bytes(), true)?;
                 let _ = ours.send_go(); // one that is dead already says why in a message that waits for us
+            }
+            if network == Network::Supervisor {
+                let _ = ours.send_go_with(namespaces::make_network()?.as_fd());
             }
             Ok((sandbox, ours, our_pipes))
         }

@@ -44,6 +44,7 @@ mod nr {
     pub const SIGNALFD4: usize = 289;
     pub const EVENTFD2: usize = 290;
     pub const PIPE2: usize = 293;
+    pub const SETNS: usize = 308;
     pub const SECCOMP: usize = 317;
     pub const OPEN_TREE: usize = 428;
     pub const FSOPEN: usize = 430;
@@ -156,6 +157,19 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errn
 pub fn unshare_cgroup_namespace() -> Result<(), Errno> {
     // SAFETY: a number; no memory or descriptor table is unshared.
     unsafe { syscall(nr::UNSHARE, [clone_flags::NEWCGROUP as usize, 0, 0, 0, 0]) }.map(|_| ())
+}
+
+/// Gives this process a network namespace of its own, network_namespaces(7).
+pub fn unshare_network_namespace() -> Result<(), Errno> {
+    // SAFETY: a number; no memory or descriptor table is unshared.
+    unsafe { syscall(nr::UNSHARE, [clone_flags::NEWNET as usize, 0, 0, 0, 0]) }.map(|_| ())
+}
+
+/// Takes this process into the network namespace that the descriptor stands for, setns(2).
+pub fn enter_network_namespace(namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    let arguments = [namespace.as_raw_fd() as usize, clone_flags::NEWNET as usize, 0, 0, 0];
+    // SAFETY: numbers only; only which network this process sees is changed.
+    unsafe { syscall(nr::SETNS, arguments) }.map(|_| ())
 }
 
 /// Replaces the program. Returns only on failure, with execve(2)'s error.
