@@ -107,7 +107,10 @@ fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
             return Ok(answer);
         }
     }
-    let (code, report) = start::run(&plan.run(), wants_report)?;
+    if !wants_report {
+        return Err(start::become_run(&plan.run()));
+    }
+    let (code, report) = start::run(&plan.run())?;
     answer.ran(code, report)?;
     Ok(answer)
 }

@@ -116,15 +116,15 @@ impl Answer {
     }
 
     /// Takes what came of the run step.
-    pub fn ran(&mut self, code: u8, report: Option<String>) -> Result<(), Error> {
+    pub fn ran(&mut self, code: u8, report: String) -> Result<(), Error> {
         self.code = code;
-        self.status = match report.as_deref() {
-            None => Status::Ok,
+        if report.is_empty() {
             // init did not understand its options, and said so on our stderr.
-            Some("") => Status::SandboxError,
-            Some(report) => Status::Ran(status(report)?),
-        };
-        self.run = report.filter(|report| !report.is_empty());
+            self.status = Status::SandboxError;
+        } else {
+            self.status = Status::Ran(status(&report)?);
+            self.run = Some(report);
+        }
         Ok(())
     }
 
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn the_report_holds_both_steps() {
         let mut answer = compiled("ok");
-        answer.ran(7, Some("{\"version\":1,\"status\":\"nonzero-exit\"}\n".to_owned())).expect("a report");
+        answer.ran(7, "{\"version\":1,\"status\":\"nonzero-exit\"}\n".to_owned()).expect("a report");
         assert_eq!(
             answer.render().expect("rendered"),
             "{\"version\":1,\"status\":\"nonzero-exit\",\"language\":\"cpp\",\"exit_code\":7,\

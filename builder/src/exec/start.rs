@@ -27,7 +27,7 @@ pub fn compile(start: &Start, longest_text: usize) -> Result<Compiled, Error> {
     let fail = |error| Error::Start { path: start.init.clone(), error };
     let (mut said, says) = io::pipe().map_err(fail)?;
     let (mut reports, reporter) = inherited_pipe().map_err(fail)?;
-    let mut command = command(start, Some(&reporter));
+    let mut command = reporting(start, &reporter);
     command.stdin(Stdio::null()).stdout(says.try_clone().map_err(fail)?).stderr(says);
     let mut child = command.spawn().map_err(fail)?;
     // Our ends of what only init shall write to.
@@ -39,28 +39,32 @@ pub fn compile(start: &Start, longest_text: usize) -> Result<Compiled, Error> {
     Ok(Compiled { report, text })
 }
 
-/// Runs on our own streams. Gives the exit code, and init's report when one is wanted.
-pub fn run(start: &Start, wants_report: bool) -> Result<(u8, Option<String>), Error> {
+/// Runs on our own streams. Gives the exit code, and init's report.
+pub fn run(start: &Start) -> Result<(u8, String), Error> {
     let fail = |error| Error::Start { path: start.init.clone(), error };
-    let pipe = wants_report.then(inherited_pipe).transpose().map_err(fail)?;
-    let (reports, reporter) = pipe.unzip();
-    let mut child = command(start, reporter.as_ref()).spawn().map_err(fail)?;
+    let (mut reports, reporter) = inherited_pipe().map_err(fail)?;
+    let mut child = reporting(start, &reporter).spawn().map_err(fail)?;
     drop(reporter);
-    let report = reports.map(|mut reports| {
-        let mut report = String::new();
-        reports.read_to_string(&mut report).map(|_| report)
-    });
-    let report = report.transpose().map_err(fail)?;
+    let mut report = String::new();
+    reports.read_to_string(&mut report).map_err(fail)?;
     Ok((code(child.wait().map_err(fail)?), report))
 }
 
-fn command(start: &Start, reporter: Option<&PipeWriter>) -> Command {
+/// Runs in our stead: init, which has the last word anyway, becomes this process. Comes back only with an error.
+pub fn become_run(start: &Start) -> Error {
+    Error::Start { path: start.init.clone(), error: command(start, []).exec() }
+}
+
+fn command(start: &Start, more: impl IntoIterator<Item = OsString>) -> Command {
     let mut command = Command::new(&start.init);
-    command.arg("run");
-    if let Some(reporter) = reporter {
-        command.args([OsString::from("--report"), format!("fd:{}", reporter.as_raw_fd()).into()]);
-    }
-    command.args(&start.words);
+    command.arg("run").args(more).args(&start.words);
+    command
+}
+
+/// A child that reports to us, and does not outlive us.
+fn reporting(start: &Start, reporter: &PipeWriter) -> Command {
+    let report = [OsString::from("--report"), format!("fd:{}", reporter.as_raw_fd()).into()];
+    let mut command = command(start, report);
     let parent = getpid();
     let die_with_us = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
