@@ -37,15 +37,17 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// With time to unpack an archive of so many bytes, and for the longest step.
+    /// With time to unpack an archive of so many bytes, for the longest step, and for some that are nearly as long.
     pub fn for_plan(archive: usize, cases: &[Case]) -> Deadlines {
         const GRACE: Duration = Duration::from_secs(30);
         let common = Deadlines::default();
+        const LONG_STEPS: u32 = 8;
         let longest = cases.iter().map(|case| case.step.limit_ms).max().unwrap_or(0);
+        let longest = Duration::from_millis(longest);
         Deadlines {
             ready: common.ready + Duration::from_secs((archive >> 20) as u64),
-            silence: common.silence.max(Duration::from_millis(longest) + GRACE),
-            ..common
+            silence: common.silence.max(longest + GRACE),
+            total: common.total.max(longest * LONG_STEPS),
         }
     }
 }

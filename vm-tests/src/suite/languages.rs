@@ -22,9 +22,9 @@ pub mod corpus;
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder/tests/packs");
 /// What ends a step that would not end by itself; emulation is slow.
-const PATIENCE: [(&str, &str); 2] = [("cpu-time", "90s"), ("wall-time", "180s")];
+const PATIENCE: [(&str, &str); 2] = [("cpu-time", "240s"), ("wall-time", "400s")];
 /// After the sandbox's own limit.
-const STEP_LIMIT_MS: u64 = 200_000;
+const STEP_LIMIT_MS: u64 = 420_000;
 /// As many times longer than on a host a runtime may take to start.
 const SLOWER: u64 = 10;
 
