@@ -1,7 +1,8 @@
 //! What `capsule exec` costs for each pack's hello world, beside the same steps without the sandbox.
 //!
 //! Both compile and run in the same box with the same words and environment, and with the pack's image as their root;
-//! the bare one only changes its root. They take turns.
+//! the bare one only changes its root. They take turns, each as often first; what the sandbox costs is the median of the
+//! differences between neighbours, as a machine changes its speed by more than that while a table is made.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
-use super::{millis, percentile};
+use super::millis;
 use crate::error::Error;
 use crate::exec::workbox::{self, Workbox};
 use crate::exec::{Exec, Plan, bare};
@@ -34,6 +35,7 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
         "{rounds} rounds each, taking turns; medians in milliseconds, compile and run together\n\
          | pack | bare | `capsule exec` | the sandbox costs |\n|---|---|---|---|\n"
     );
+    let mut costs = Vec::new();
     for name in packs::names() {
         let recipe = packs::whole(name)?;
         let Some(language) = recipe.languages.get(name).map(|language| language.value.clone()) else {
@@ -55,16 +57,20 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
         let source = scratch.path().join(language.names(&test.source).source);
         fs::write(&source, &test.source).map_err(|error| Error::write(&source, error))?;
         let pair = Pair { name, language: &language, text: &test.source, bundle: output, source };
-        let [bare, boxed] = pair.times(rounds, &interrupt)?.map(|times| percentile(&times, 50));
-        let _infallible = writeln!(
-            text,
-            "| `{name}` | {:.1} | {:.1} | {:.1} |",
-            millis(bare),
-            millis(boxed),
-            millis(boxed) - millis(bare)
-        );
+        let turns = pair.turns(rounds, &interrupt)?;
+        let cost = median(turns.iter().map(|[bare, boxed]| boxed - bare));
+        costs.push(cost);
+        let [bare, boxed] = [0, 1].map(|which| median(turns.iter().map(|turn| turn[which])));
+        let _infallible = writeln!(text, "| `{name}` | {bare:.1} | {boxed:.1} | {cost:.1} |");
     }
+    let _infallible = writeln!(text, "| median of all | | | {:.1} |", median(costs.into_iter()));
     Ok(text)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 struct Pair<'a> {
@@ -76,21 +82,27 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Times without and with the sandbox.
-    fn times(&self, rounds: usize, interrupt: &Interrupt) -> Result<[Vec<Duration>; 2], Error> {
+    /// Milliseconds without and with the sandbox, a pair for each round.
+    fn turns(&self, rounds: usize, interrupt: &Interrupt) -> Result<Vec<[f64; 2]>, Error> {
         let root = self.bundle.join("rootfs");
         workbox::separate(&self.bundle)?;
         furnish(&root)?;
-        let mut times = [Vec::new(), Vec::new()];
+        let mut turns = Vec::new();
         // The first turn fills the page cache, and is not counted.
         for round in 0..=rounds {
             interrupt.check()?;
-            let turns = [self.bare(&root)?, self.boxed()?];
+            let [bare, boxed] = if round % 2 == 0 {
+                let bare = self.bare(&root)?;
+                [bare, self.boxed()?]
+            } else {
+                let boxed = self.boxed()?;
+                [self.bare(&root)?, boxed]
+            };
             if round > 0 {
-                times.iter_mut().zip(turns).for_each(|(times, turn)| times.push(turn));
+                turns.push([millis(bare), millis(boxed)]);
             }
         }
-        Ok(times)
+        Ok(turns)
     }
 
     fn boxed(&self) -> Result<Duration, Error> {
