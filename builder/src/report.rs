@@ -12,9 +12,10 @@ use crate::treemap::{Rectangle, squarify};
 
 /// The picture's size in its own units.
 const PICTURE: Rectangle = Rectangle { x: 0.0, y: 0.0, width: 1200.0, height: 675.0 };
-/// A rectangle shows its name when the name fits: this wide a letter, this high a line.
-const LETTER: f64 = 7.2;
+/// A rectangle shows its name, or the start of it: this wide a letter, this high a line, no fewer letters.
+const LETTER: f64 = 6.8;
 const LINE: f64 = 15.0;
+const FEWEST_LETTERS: usize = 6;
 
 /// The whole page.
 pub fn page(manifest: &Manifest, bundle: &str) -> Result<String, Error> {
@@ -87,7 +88,6 @@ fn tiles(sizes: &Sizes<'_>) -> Vec<Tile> {
 
 fn tile(path: &str, size: u64, origin: &str, at: Rectangle, hue: u32) -> Tile {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let fits = at.height > LINE && at.width > name.chars().count() as f64 * LETTER + 6.0;
     Tile {
         x: units(at.x),
         y: units(at.y),
@@ -95,10 +95,21 @@ fn tile(path: &str, size: u64, origin: &str, at: Rectangle, hue: u32) -> Tile {
         height: units(at.height),
         hue,
         title: format!("{path}: {}, {origin}", bytes_for_people(size)),
-        label: fits.then(|| name.to_owned()),
+        label: label(name, at),
         label_x: units(at.x + 3.0),
         label_y: units(at.y + 12.0),
     }
+}
+
+/// As much of a name as there is room for.
+fn label(name: &str, at: Rectangle) -> Option<String> {
+    let room = ((at.width - 6.0) / LETTER).max(0.0) as usize;
+    let letters = name.chars().count();
+    if at.height <= LINE || room < letters.min(FEWEST_LETTERS) {
+        return None;
+    }
+    let start = |count| name.chars().take(count).chain(['…']).collect();
+    Some(if letters <= room { name.to_owned() } else { start(room - 1) })
 }
 
 /// Fixed digits: the page is the same bytes wherever it is made.
@@ -109,4 +120,17 @@ fn units(value: f64) -> String {
 /// Neighbours in the order of size get hues far apart: the golden angle.
 fn hue(at: usize) -> u32 {
     (at as u32 * 137 + 210) % 360
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shortened_to_its_room_and_left_out_where_there_is_none() {
+        let label = |width, height| label("libisl.so.23.2.0", Rectangle { width, height, ..PICTURE });
+        assert_eq!(label(200.0, 20.0).as_deref(), Some("libisl.so.23.2.0"));
+        assert_eq!(label(75.0, 20.0).as_deref(), Some("libisl.so…"));
+        assert_eq!((label(40.0, 20.0), label(200.0, 10.0), label(3.0, 20.0)), (None, None, None));
+    }
 }
