@@ -7,13 +7,18 @@
 set -eu
 
 bundle=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-target=${1:-/opt/capsule}
+target=${1-/opt/capsule}
 
 fail() {
     printf 'error: %s\n' "$1" >&2
     exit 1
 }
 
+[ $# -le 1 ] || fail "one directory at most: sh install.sh [DIRECTORY], not \`$*\`"
+case $target in
+    '' | -*) fail "\`$target\` is not taken for a directory: sh install.sh [DIRECTORY]" ;;
+    "$bundle"/*) fail "\`$target\` is inside of the bundle that is to be installed" ;;
+esac
 [ "$(id -u)" -eq 0 ] || fail 'installing needs root: the files must belong to root, so that no submission can change them'
 [ -d "$bundle/rootfs" ] || fail "\`$bundle\` has no rootfs: build it with \`--format dir\`"
 if [ -e "$target" ] || [ -L "$target" ]; then

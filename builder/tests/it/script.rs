@@ -89,3 +89,28 @@ fn install_puts_a_whole_bundle_in_place_of_an_earlier_one() {
     assert!(said.code == 1 && said.stderr.contains("is no bundle, and stays as it is"), "{}", said.stderr);
     assert_eq!(fs::read_dir(scene.path("mine")).expect("listed").count(), 1);
 }
+
+#[test]
+fn install_refuses_what_it_does_not_understand_and_writes_nothing() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.succeeds("build bash -o A --format dir");
+    scene.file("file", "x");
+    let inside = scene.path("A/below").display().to_string();
+    for (words, what) in [
+        (vec!["one", "two"], "one directory at most: sh install.sh [DIRECTORY], not `one two`"),
+        (vec![""], "`` is not taken for a directory"),
+        (vec!["--help"], "`--help` is not taken for a directory"),
+        (vec![inside.as_str()], "is inside of the bundle"),
+        (vec!["file/below"], "file"),
+        (vec!["file"], "`file` is no bundle, and stays as it is"),
+        (vec!["/"], "`/` is no bundle, and stays as it is"),
+    ] {
+        let mut command = Command::new("sh");
+        let said = Said::of(command.arg("A/install.sh").args(&words).current_dir(scene.path("")));
+        assert_eq!((said.code, said.stderr.lines().count()), (1, 1), "{words:?}: {}", said.stderr);
+        assert!(said.stderr.contains(what), "{words:?}: {}", said.stderr);
+        assert_eq!((scene.names(), said.stdout.as_str()), (vec!["A".into(), "file".into()], ""), "{words:?}");
+        assert!(!scene.path("A/below").exists(), "{words:?}");
+    }
+}
