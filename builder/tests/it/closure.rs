@@ -1,6 +1,7 @@
 //! `capsule closure`: the files that programs, libraries and directories need.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::elf_file::ElfFile;
 use crate::scene::Scene;
@@ -34,4 +35,17 @@ fn a_directory_stands_for_its_elf_files_and_a_hole_is_told_and_ends_nothing() {
     assert!(!lists("tree/bin/bad") && !lists("tree/bin/notes"), "{said:?}");
     assert!(said.stderr.contains("error: `libnowhere` not found, needed by"), "{said:?}");
     assert!(said.stderr.contains("/none` does not exist"), "{said:?}");
+}
+
+#[test]
+fn a_static_program_needs_only_itself() {
+    let scene = Scene::new();
+    let source = scene.file("a.c", "int main(void) { return 0; }");
+    for kind in ["-static", "-static-pie"] {
+        let program = scene.path(kind.trim_start_matches('-'));
+        let built = Command::new("gcc").arg(kind).arg("-o").arg(&program).arg(&source).status();
+        assert!(built.expect("gcc").success(), "{kind}");
+        let listed = scene.succeeds(&format!("closure {}", program.display())).stdout;
+        assert_eq!(listed, format!("{}\n", program.display()), "{kind}");
+    }
 }

@@ -62,14 +62,14 @@ impl World {
     }
 
     fn load_order(&self, program: &str) -> Vec<String> {
+        self.load_order_with(program, vec![])
+    }
+
+    fn load_order_with(&self, program: &str, library_path: Vec<PathBuf>) -> Vec<String> {
         let sysroot = Sysroot::new(Path::new("/")).unwrap();
         let objects = Objects::new(&sysroot);
-        let setting = Setting {
-            library_path: vec![],
-            cpu: Cpu::host(),
-            conf_without_cache: false,
-            preload: Preload::OfTree,
-        };
+        let setting =
+            Setting { library_path, cpu: Cpu::host(), conf_without_cache: false, preload: Preload::OfTree };
         let tree = Tree::new(&objects, setting);
         let mut process = tree.process(objects.open(&self.path(program)).unwrap()).unwrap();
         let relative = |path: &Path| path.strip_prefix(self.dir.path()).unwrap_or(path).display().to_string();
@@ -152,6 +152,23 @@ fn an_object_with_runpath_gives_no_rpath_to_those_below() {
         .put("one/a", library().needs("b"))
         .put("one/b", library());
     world.loads("p", &["one/a", "!b"]);
+}
+
+#[test]
+fn the_library_path_comes_after_rpath_and_before_runpath() {
+    let world = World::new()
+        .put("old", program().rpath("@/own").needs("a"))
+        .put("new", program().runpath("@/own").needs("a"))
+        .put("own/a", library())
+        .put("path/a", library());
+    for (program, found) in [("old", "own/a"), ("new", "path/a")] {
+        let path = world.path("path");
+        assert_eq!(world.load_order_with(program, vec![path.clone()]), [found]);
+        let mut loader = std::process::Command::new("/lib64/ld-linux-x86-64.so.2");
+        let said = loader.arg("--library-path").arg(&path).arg("--list").arg(world.path(program)).output();
+        let said = String::from_utf8(said.unwrap().stdout).unwrap();
+        assert!(said.contains(&format!("{} (", world.path(found).display())), "{program}: {said}");
+    }
 }
 
 #[test]
