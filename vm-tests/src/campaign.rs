@@ -184,20 +184,34 @@ pub fn ready(world: &str, cases: &[Case]) -> (Vec<Case>, Vec<Row>) {
     (ready, not_run.collect())
 }
 
-/// Compares each case with what was seen of it. `seen` is in the order of `cases`.
-pub fn judge(world: &str, cases: &[Case], seen: &[Observation], secret: &str) -> Vec<Row> {
+/// Compares each case with what was seen of it, and of the case that it must be like. `all` is in the order of `cases`.
+pub fn judge(world: &str, cases: &[Case], all: &[Observation], secret: &str) -> Vec<Row> {
     cases
         .iter()
-        .zip(seen)
+        .zip(all)
         .map(|(case, seen)| {
             let verdict = if case.step.name == seen.name {
                 case.judge(seen, secret)
             } else {
                 Verdict::Failed(vec![format!("`{}` was reported in its place", seen.name)])
             };
+            let verdict = match unlike(case, seen, all) {
+                Some(why) if verdict == Verdict::Passed => Verdict::Failed(vec![why]),
+                _ => verdict,
+            };
             row(world, case, verdict, Some(seen.clone()))
         })
         .collect()
+}
+
+/// How the report differs from that of the case that it must be like.
+fn unlike(case: &Case, seen: &Observation, all: &[Observation]) -> Option<String> {
+    let like = case.like.as_ref()?;
+    let Some(other) = all.iter().find(|other| other.name == *like) else {
+        return Some(format!("`{like}`, whose report it must have, was not run"));
+    };
+    let (ours, theirs) = (seen.report_without_measures(), other.report_without_measures());
+    (ours != theirs).then(|| format!("the report is {ours:?}, that of `{like}` is {theirs:?}"))
 }
 
 fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) -> Row {
@@ -227,4 +241,40 @@ fn command(step: &Step) -> String {
 /// Where the bundle's bootable archive is.
 pub fn archive_of(bundle: &Path) -> Option<PathBuf> {
     ["initramfs.cpio", "initramfs.cpio.zst"].iter().map(|name| bundle.join(name)).find(|path| path.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::End;
+
+    fn seen(name: &str, report: &str) -> Observation {
+        Observation {
+            name: name.into(),
+            end: End::Code(0),
+            stdout: String::new(),
+            stderr: String::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            report: report.into(),
+            wall_us: 1,
+            leftovers: vec![],
+            peeked: vec![],
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_not_like_another_is_seen() {
+        let cases = crate::suite::streams::cases();
+        let case = cases.iter().find(|case| case.like.is_some()).expect("a case that is like another");
+        let like = case.like.clone().unwrap_or_default();
+        let differs = |report: &str| {
+            let seen = seen(&case.step.name, report);
+            unlike(case, &seen, &[seen.clone(), self::seen(&like, "{\"status\":\"ok\",\"cpu_us\":1}\n")])
+        };
+        assert_eq!(differs("{\"status\":\"ok\",\"cpu_us\":77}\n"), None);
+        assert!(differs("{\"status\":\"ok\",\"cpu_us\":77,\"more\":1}\n").is_some());
+        assert!(differs("{\"status\":\"OK\",\"cpu_us\":1}\n").is_some());
+        assert!(unlike(case, &seen(&case.step.name, ""), &[]).is_some());
+    }
 }

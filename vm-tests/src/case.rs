@@ -30,6 +30,8 @@ pub struct Case {
     pub alone: bool,
     /// What this bundle lacks for it. Then it is not run, and not applicable.
     pub lacking: Option<String>,
+    /// The case, run in the same world, whose report must be the same, but for what is measured.
+    pub like: Option<String>,
 }
 
 /// Says what is wrong.
@@ -203,10 +205,15 @@ fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
     if is_accepted { Ok(()) } else { Err(format!("{:?}: {}", finding.outcome, finding.saw)) }
 }
 
-/// A run that did not come about breaks no rule, unless it left something behind.
+/// A run that did not come about breaks no rule, unless it left something behind. (One whose report others have
+/// written to did come about.)
 fn broken(rule: Rule, seen: &Observation) -> Result<(), String> {
-    if seen.status()? == "sandbox-error" && seen.leftovers.is_empty() {
-        return Err(with_stderr("the sandbox failed".into(), seen));
+    match seen.status() {
+        Err(why) if seen.report.is_empty() => return Err(why),
+        Ok(status) if status == "sandbox-error" && seen.leftovers.is_empty() => {
+            return Err(with_stderr("the sandbox failed".into(), seen));
+        }
+        _ => {}
     }
     match rule(seen) {
         Err(_) => Ok(()),
@@ -259,6 +266,7 @@ mod tests {
             guard: None,
             alone: false,
             lacking: None,
+            like: None,
         }
     }
 

@@ -84,10 +84,58 @@ impl Observation {
         }
     }
 
+    /// The report as it came, without the numbers that differ from run to run: times, peaks and bytes.
+    pub fn report_without_measures(&self) -> String {
+        const MEASURES: [&str; 10] = [
+            "cpu_us",
+            "user_us",
+            "system_us",
+            "wall_us",
+            "setup_us",
+            "memory_peak_bytes",
+            "pids_peak",
+            "stdout_bytes",
+            "stderr_bytes",
+            "observed",
+        ];
+        MEASURES.iter().fold(self.report.clone(), |report, measure| {
+            let key = format!("\"{measure}\":");
+            // A limit of that name is an object, and stays.
+            let pieces: Vec<&str> = report.split(&key).collect();
+            let [first, others @ ..] = &pieces[..] else { return report };
+            let others = others.iter().map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_digit()));
+            others.fold(first.to_string(), |text, piece| text + &key + piece)
+        })
+    }
+
     /// The report's `status`, or what is wrong with the report.
     pub fn status(&self) -> Result<String, String> {
         let report = self.report()?;
         let status = report.get("status").and_then(|status| status.as_str());
         status.map(str::to_string).ok_or_else(|| format!("the report has no status: {}", self.report))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_measured_is_taken_out_of_a_report() {
+        let report = r#"{"cpu_us":12,"limits":{"cpu_us":{"limit":5,"observed":12}}}"#;
+        let seen = Observation {
+            name: "case".into(),
+            end: End::Code(0),
+            stdout: String::new(),
+            stderr: String::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            report: report.into(),
+            wall_us: 1,
+            leftovers: vec![],
+            peeked: vec![],
+        };
+        let without = r#"{"cpu_us":,"limits":{"cpu_us":{"limit":5,"observed":}}}"#;
+        assert_eq!(seen.report_without_measures(), without);
     }
 }

@@ -109,7 +109,10 @@ impl Question<'_> {
             Scope::Languages => languages::cases(self.bundle)?,
             scope => scope.cases(in_full),
         };
-        cases.retain(is_wanted);
+        // What a case is compared with is run with it.
+        let with: Vec<String> =
+            cases.iter().filter(|case| is_wanted(case)).filter_map(|case| case.like.clone()).collect();
+        cases.retain(|case| is_wanted(case) || with.contains(&case.step.name));
         let root = self.bundle.join("rootfs");
         cases.iter_mut().for_each(|case| case.lacking = capsule::lacking(case, &root));
         Ok(cases)

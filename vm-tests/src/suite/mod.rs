@@ -86,5 +86,15 @@ pub fn probe_bind(probes: &str) -> String {
 
 fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
     let ids = ids.iter().map(|id| id.to_string()).collect();
-    Case { step, ids, expect, contained: true, needs_root: None, guard: None, alone: false, lacking: None }
+    Case {
+        step,
+        ids,
+        expect,
+        contained: true,
+        needs_root: None,
+        guard: None,
+        alone: false,
+        lacking: None,
+        like: None,
+    }
 }
