@@ -187,6 +187,8 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
         Stdin::Text(_) | Stdin::Integers(_) | Stdin::Silent => Stdio::piped(),
         Stdin::Writable => tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from),
     };
+    // Nothing of the caller's environment may get inside: here is something that could.
+    command.env("OUTSIDE", "1");
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

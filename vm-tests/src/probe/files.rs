@@ -28,17 +28,17 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("files/remount-writable", &["FS-12"], remount_writable),
     Attack::new("files/pivot-root", &["FS-13"], pivot_root),
     Attack::new("files/unmount", &["FS-14"], unmount),
-    Attack::new("files/unmount-in-user-namespace", &["FS-14"], unmount_in_user_namespace),
+    Attack::new("files/unmount-in-user-namespace", &["FS-14"], unmount_in_user_namespace).escapes_nowhere("the kernel locks the mounts that a user namespace inherits (mount_namespaces(7)), whatever the sandbox does"),
     Attack::new("files/mount-flags", &["FS-22"], mount_flags).escapes_bare(),
     Attack::new("files/file-capability", &["FS-23"], file_capability).escapes_bare(),
     Attack::new("files/kernel-settings", &["FS-24", "FS-25"], kernel_settings).escapes_bare(),
     Attack::new("files/sys", &["FS-26", "FS-27"], sys_tree).escapes_bare(),
     Attack::new("files/cgroup-path", &["FS-28"], cgroup_path),
-    Attack::new("files/cgroup-tree", &["FS-28"], cgroup_tree),
+    Attack::new("files/cgroup-tree", &["FS-28"], cgroup_tree).escapes_bare(),
     Attack::new("files/kernel-secrets", &["FS-29"], kernel_secrets).escapes_bare(),
     Attack::new("files/write-outside-of-scratch", &["FS-32", "FS-35"], write_outside_of_scratch)
         .escapes_bare(),
-    Attack::new("files/scratch-of-another-run", &["JDG-09"], scratch_of_another_run),
+    Attack::new("files/scratch-of-another-run", &["JDG-09"], scratch_of_another_run).escapes_nowhere("it takes two runs: control/neighbour/tmp and its like"),
 ];
 
 fn c_path(path: &Path) -> CString {

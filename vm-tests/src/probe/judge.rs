@@ -11,16 +11,18 @@ use super::{Attack, Finding, Target, find_secret};
 pub const ATTACKS: &[Attack] = &[
     Attack::new("judge/write-to-stdin", &["JDG-19", "FS-33"], write_to_stdin),
     Attack::new("judge/rewind-streams", &["JDG-20"], rewind_streams),
-    Attack::new("judge/reopen-streams", &["JDG-20"], reopen_streams),
+    Attack::new("judge/reopen-streams", &["JDG-20"], reopen_streams)
+        .escapes_nowhere("the harness's streams are pipes, outside too"),
     Attack::new("judge/any-descriptor", &["JDG-03"], any_descriptor).escapes_bare(),
     Attack::new("judge/console", &["JDG-24"], console).escapes_bare(),
-    Attack::new("judge/firmware-of-the-vm", &["JDG-25"], firmware_of_the_vm),
+    Attack::new("judge/firmware-of-the-vm", &["JDG-25"], firmware_of_the_vm).escapes_bare(),
     Attack::new("judge/name-of-outside", &["KRN-26"], name_of_outside).escapes_bare(),
     Attack::new("judge/user", &["KRN-36"], user).escapes_bare(),
     Attack::new("judge/groups", &["KRN-36"], groups).escapes_bare(),
     Attack::new("judge/secure-bits", &["KRN-36"], secure_bits).escapes_bare(),
     Attack::new("judge/message-queue-of-outside", &["NET-17"], queue_of_outside).escapes_bare(),
-    Attack::new("judge/secret-in-own-memory", &["KRN-35"], secret_in_own_memory),
+    Attack::new("judge/secret-in-own-memory", &["KRN-35"], secret_in_own_memory)
+        .escapes_nowhere("nobody hands the secret to a program; kernel/environment sees what is handed on"),
     Attack::new("judge/descriptors-of-init", &["PR-08"], descriptors_of_init).escapes_bare(),
 ];
 

@@ -35,12 +35,15 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("kernel/personality", &["KRN-12"], personality).escapes_bare(),
     Attack::new("kernel/modify-ldt", &["KRN-13"], modify_ldt).escapes_bare(),
     Attack::new("kernel/io-ports", &["KRN-13", "JDG-25"], io_ports).escapes_bare(),
-    Attack::new("kernel/x32-numbers", &["KRN-14"], x32_numbers),
+    Attack::new("kernel/x32-numbers", &["KRN-14"], x32_numbers)
+        .escapes_nowhere("Debian's kernels have x32 switched off"),
     Attack::new("kernel/i386-entry", &["KRN-15"], i386_entry).escapes_bare(),
     Attack::new("kernel/upper-half", &["KRN-16"], upper_half).escapes_bare(),
-    Attack::new("kernel/type-into-terminal", &["KRN-17"], type_into_terminal),
+    Attack::new("kernel/type-into-terminal", &["KRN-17"], type_into_terminal)
+        .escapes_nowhere("the harness has no terminal to type into"),
     Attack::new("kernel/looser-filter", &["KRN-18"], looser_filter).escapes_bare(),
-    Attack::new("kernel/unknown-numbers", &["KRN-19"], unknown_numbers),
+    Attack::new("kernel/unknown-numbers", &["KRN-19"], unknown_numbers)
+        .escapes_nowhere("no kernel knows them"),
     Attack::new("kernel/map-page-zero", &["KRN-23"], map_page_zero).escapes_bare(),
     Attack::new("kernel/devices", &["KRN-24", "KRN-31", "JDG-24"], devices).escapes_bare(),
     Attack::new("kernel/set-clock", &["KRN-25"], set_clock).escapes_bare(),
@@ -51,13 +54,15 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("kernel/accounting", &["KRN-27"], accounting).escapes_bare(),
     Attack::new("kernel/quota", &["KRN-27"], quota).escapes_bare(),
     Attack::new("kernel/fanotify", &["KRN-33"], fanotify).escapes_bare(),
-    Attack::new("kernel/mount-names", &["KRN-34"], mount_names),
+    Attack::new("kernel/mount-names", &["KRN-34"], mount_names)
+        .escapes_nowhere("outside, the directory is no mount of its own"),
     Attack::new("kernel/become-root", &["KRN-36"], become_root).escapes_bare(),
     Attack::new("kernel/change-groups", &["KRN-36"], change_groups).escapes_bare(),
     Attack::new("kernel/kernel-file-systems", &["KRN-38"], kernel_file_systems).escapes_bare(),
     Attack::new("kernel/merge-pages", &["KRN-28"], merge_pages).escapes_bare(),
-    Attack::new("kernel/random-calls", &["KRN-39"], random_calls),
-    Attack::new("kernel/environment", &["KRN-35"], environment),
+    Attack::new("kernel/random-calls", &["KRN-39"], random_calls)
+        .escapes_nowhere("outside of a sandbox it would do harm"),
+    Attack::new("kernel/environment", &["KRN-35"], environment).escapes_bare(),
 ];
 
 /// A call without consequences for this process, in a child.

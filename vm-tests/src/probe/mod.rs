@@ -51,19 +51,35 @@ pub struct Attack {
     pub name: &'static str,
     /// Its rows in the catalogue of attacks.
     pub ids: &'static [&'static str],
-    /// Whether it gets through as root without any sandbox: the control that it can.
-    pub escapes_bare: bool,
+    /// Where it is seen to get through: else it would prove nothing that it does not.
+    pub control: Control,
     /// Does it.
     pub run: fn(&Target) -> Finding,
 }
 
+/// Where an attack gets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// In a sandbox from which a guard was taken away, as a row of the guards says.
+    WithoutGuard,
+    /// As root without any sandbox.
+    Bare,
+    /// Nowhere that we can show, and why.
+    Nowhere(&'static str),
+}
+
 impl Attack {
     const fn new(name: &'static str, ids: &'static [&'static str], run: fn(&Target) -> Finding) -> Attack {
-        Attack { name, ids, escapes_bare: false, run }
+        Attack { name, ids, control: Control::WithoutGuard, run }
     }
 
     const fn escapes_bare(mut self) -> Attack {
-        self.escapes_bare = true;
+        self.control = Control::Bare;
+        self
+    }
+
+    const fn escapes_nowhere(mut self, why: &'static str) -> Attack {
+        self.control = Control::Nowhere(why);
         self
     }
 }

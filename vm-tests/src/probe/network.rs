@@ -15,32 +15,43 @@ use super::{Attack, Finding, Target, find_secret, trial};
 /// The family.
 pub const ATTACKS: &[Attack] = &[
     Attack::new("network/loopback-service", &["NET-01"], loopback_service).escapes_bare(),
-    Attack::new("network/world", &["NET-02", "NET-03"], world),
-    Attack::new("network/name-service", &["NET-02"], name_service),
+    Attack::new("network/world", &["NET-02", "NET-03"], world)
+        .escapes_nowhere("a VM has no way out at all; guard/network-namespace shows the namespace"),
+    Attack::new("network/name-service", &["NET-02"], name_service)
+        .escapes_nowhere("a VM has no way out at all; guard/network-namespace shows the namespace"),
     Attack::new("network/abstract-socket", &["NET-04"], abstract_socket).escapes_bare(),
-    Attack::new("network/path-sockets", &["NET-05", "FS-04"], path_sockets),
-    Attack::new("network/interfaces", &["NET-01"], interfaces),
-    Attack::new("network/netlink-changes", &["NET-06"], netlink_changes),
+    Attack::new("network/path-sockets", &["NET-05", "FS-04"], path_sockets)
+        .escapes_nowhere("no such service runs in a VM; control/neighbour/path-socket shows such sockets"),
+    Attack::new("network/interfaces", &["NET-01"], interfaces)
+        .escapes_nowhere("a VM has no interface but loopback"),
+    Attack::new("network/netlink-changes", &["NET-06"], netlink_changes).escapes_bare(),
     Attack::new("network/netfilter", &["NET-06"], |_| {
         family("netfilter", libc::AF_NETLINK, libc::SOCK_RAW, 12)
-    }),
+    })
+    .escapes_nowhere(MODULE),
     Attack::new("network/packet", &["NET-07"], |_| family("packet", libc::AF_PACKET, libc::SOCK_RAW, 768))
         .escapes_bare(),
     Attack::new("network/raw-ip", &["NET-07"], |_| family("raw", libc::AF_INET, libc::SOCK_RAW, 1))
         .escapes_bare(),
     Attack::new("network/vsock", &["NET-08", "JDG-25"], |_| {
         family("vsock", libc::AF_VSOCK, libc::SOCK_STREAM, 0)
-    }),
-    Attack::new("network/alg", &["NET-09"], |_| family("alg", libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
-    Attack::new("network/other-families", &["NET-10"], other_families),
+    })
+    .escapes_nowhere(MODULE),
+    Attack::new("network/alg", &["NET-09"], |_| family("alg", libc::AF_ALG, libc::SOCK_SEQPACKET, 0))
+        .escapes_nowhere(MODULE),
+    Attack::new("network/other-families", &["NET-10"], other_families).escapes_nowhere(MODULE),
     Attack::new("network/by-the-32-bit-call", &["NET-11"], by_the_32_bit_call).escapes_bare(),
-    Attack::new("network/out-of-band", &["NET-13"], out_of_band),
-    Attack::new("network/tun", &["NET-16"], tun),
-    Attack::new("network/interface-up", &["NET-16"], interface_up),
+    Attack::new("network/out-of-band", &["NET-13"], out_of_band).escapes_bare(),
+    Attack::new("network/tun", &["NET-16"], tun).escapes_nowhere(MODULE),
+    Attack::new("network/interface-up", &["NET-16"], interface_up).escapes_bare(),
     Attack::new("network/settings", &["NET-16"], settings).escapes_bare(),
-    Attack::new("network/shared-memory", &["NET-17", "NET-18"], shared_memory),
-    Attack::new("network/message-queue", &["NET-17"], message_queue),
+    Attack::new("network/shared-memory", &["NET-17", "NET-18"], shared_memory)
+        .escapes_nowhere("it takes two runs: control/neighbour/sysv-memory and dev-shm"),
+    Attack::new("network/message-queue", &["NET-17"], message_queue)
+        .escapes_nowhere("it takes two runs: control/neighbour/sysv-queue"),
 ];
+
+const MODULE: &str = "a module, which the kernels of the VMs have not loaded";
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -123,9 +134,10 @@ fn netlink_changes(_: &Target) -> Finding {
         )?;
         let mut code = [0u8; 4];
         code.copy_from_slice(&answer[16..20]);
-        match i32::from_ne_bytes(code) {
-            0 => Ok(()),
-            errno => Err(sys::Errno(-errno)),
+        match -i32::from_ne_bytes(code) {
+            errno @ (libc::EPERM | libc::EACCES) => Err(sys::Errno(errno)),
+            // Whatever else is wrong with the request, the kernel has found that we may make it.
+            _ => Ok(()),
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::{PROBE, case};
 use crate::case::{Case, Expect};
 use crate::plan::Step;
-use crate::probe::{Attack, Outcome, attacks};
+use crate::probe::{Attack, Control, Outcome, attacks};
 
 /// The suite.
 pub fn cases() -> Vec<Case> {
@@ -12,7 +12,7 @@ pub fn cases() -> Vec<Case> {
 
 /// The controls: the same probes as root without any sandbox. One that does not escape there proves nothing here.
 pub fn controls() -> Vec<Case> {
-    let escaping = attacks().filter(|attack| attack.escapes_bare);
+    let escaping = attacks().filter(|attack| attack.control == Control::Bare);
     escaping
         .map(|attack| {
             let probe = format!("{}/probe", crate::initramfs::PROBES);

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::streams::report_is_ours;
 use super::{PROBE, attacks, case};
 use crate::case::{Case, Expect, Rule};
 use crate::message::Observation;
@@ -63,6 +64,7 @@ impl Row {
 }
 
 const ROOT: &[&str] = &["uid", "capabilities"];
+const ROOT_UNFILTERED: &[&str] = &["uid", "seccomp"];
 
 const ROWS: &[Row] = &[
     attack("pid-namespace", "process/see-outside"),
@@ -71,17 +73,23 @@ const ROWS: &[Row] = &[
     attack("uts-namespace", "judge/name-of-outside"),
     attack("cgroup-namespace", "files/cgroup-path"),
     attack("read-only-root", "files/write-outside-of-scratch").beside(ROOT),
+    attack("read-only-root", "files/reopen-for-writing").beside(ROOT),
     attack("nosuid", "files/mount-flags"),
     attack("nodev", "files/mount-flags"),
     attack("proc-read-only", "files/kernel-settings").beside(ROOT),
     attack("proc-masks", "files/kernel-secrets"),
     attack("init-undumpable", "judge/descriptors-of-init").by_user(),
     attack("close-fds", "files/leaked-descriptor"),
+    row("close-fds", Shown::Rule(&["forge", "3"], report_is_ours)),
     attack("session", "process/session-of-the-supervisor"),
     attack("streams", "judge/write-to-stdin"),
+    attack("streams", "judge/rewind-streams"),
     attack("uid", "judge/user"),
     attack("groups", "judge/groups"),
     attack("capabilities", "process/capability-sets"),
+    attack("capabilities", "files/remount-writable").beside(ROOT_UNFILTERED),
+    attack("capabilities", "files/unmount").beside(ROOT_UNFILTERED),
+    attack("capabilities", "files/pivot-root").beside(ROOT_UNFILTERED),
     attack("securebits", "judge/secure-bits"),
     attack("no-new-privs", "process/no-new-privileges-off"),
     attack("seccomp", "kernel/unshare-user"),
@@ -250,5 +258,29 @@ pub(super) fn at_most_eight(seen: &Observation) -> Result<(), String> {
     match count {
         Some(1..=8) => Ok(()),
         other => Err(format!("{other:?} processes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::probe::{Control, attacks};
+
+    fn taken_away() -> BTreeSet<&'static str> {
+        let shown = ROWS.iter().map(|row| &row.shown_by);
+        shown.filter_map(|shown| if let Shown::Attack(name) = shown { Some(*name) } else { None }).collect()
+    }
+
+    #[test]
+    fn every_attack_is_seen_to_get_through_or_says_why_not() {
+        let taken_away = taken_away();
+        let unproven = attacks().filter(|attack| match attack.control {
+            Control::WithoutGuard => !taken_away.contains(attack.name),
+            Control::Bare => false,
+            Control::Nowhere(why) => why.is_empty() || taken_away.contains(attack.name),
+        });
+        assert_eq!(unproven.map(|attack| attack.name).collect::<Vec<_>>(), Vec::<&str>::new());
     }
 }
