@@ -114,6 +114,31 @@ fn an_ordinary_user_can_do_the_same() {
     assert_eq!((said.code, said.stdout.as_str()), (3, "-: x\n"), "{}", said.stderr);
 }
 
+/// What the compiler writes belongs to one uid, and another one runs it. (No other test asks for these uids.)
+#[test]
+fn each_step_has_a_uid_of_its_own() {
+    needs_root!();
+    const UIDS: &str = "--compile-uid-range 61911-61911 --uid-range 61912-61912";
+    const TELL: &str = r#"
+        #include <stdio.h>
+        #include <sys/stat.h>
+        #include <unistd.h>
+        int main(int count, char **words) {
+            struct stat file;
+            stat(words[0], &file);
+            printf("%d runs what %d compiled\n", getuid(), file.st_uid);
+        }
+    "#;
+    let (report, said) = Submission::new("a.c", TELL).with(UIDS).reported();
+    assert_eq!((said.code, said.stdout.as_str()), (0, "61912 runs what 61911 compiled\n"), "{}", said.stderr);
+    for step in ["compile", "run"] {
+        assert_eq!(report[step]["guards"]["unique-uid"], "on", "{step}");
+    }
+    // In user namespaces both are `judge` to themselves, and the other's uid is nobody's.
+    let both = Submission::new("a.c", TELL).with(UIDS).with("--userns --compile-userns").said();
+    assert_eq!((both.code, both.stdout.as_str()), (0, "60000 runs what 65534 compiled\n"), "{}", both.stderr);
+}
+
 #[test]
 fn the_report_tells_of_both_steps() {
     needs_root!();
