@@ -24,11 +24,13 @@ pub enum Victim {
     Pid1,
     /// The program, or what it started.
     Submission,
+    /// Supervisor and PID 1 in the same instant: whoever is left then cleans nothing up.
+    Both,
 }
 
 impl Victim {
-    /// In the order of their depth below the caller.
-    pub const ALL: [Victim; 3] = [Victim::Supervisor, Victim::Pid1, Victim::Submission];
+    /// In the order of their depth below the caller; then both.
+    pub const ALL: [Victim; 4] = [Victim::Supervisor, Victim::Pid1, Victim::Submission, Victim::Both];
 }
 
 impl fmt::Display for Victim {
@@ -37,6 +39,7 @@ impl fmt::Display for Victim {
             Victim::Supervisor => "supervisor",
             Victim::Pid1 => "PID 1",
             Victim::Submission => "submission",
+            Victim::Both => "supervisor and PID 1",
         })
     }
 }
@@ -55,15 +58,25 @@ pub struct Blow {
     pub of: usize,
 }
 
-/// Kills one process of the run of `supervisor`, each with the same chance, and says which.
+/// Kills one process of the run of `supervisor`, or its first two, each with the same chance, and says which.
 pub fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
     let family = below(supervisor);
-    let (pid, victim) = *family.get(random.usize(..family.len().max(1)))?;
-    let handle = pidfd_open(Pid::from_raw(pid as i32)?, PidfdFlags::empty()).ok()?;
-    // The number may have gone to somebody else meanwhile; what the handle means is settled now.
-    let is_still_ours = below(supervisor).contains(&(pid, victim));
-    let blow = Blow { victim, of: family.len() };
-    (is_still_ours && pidfd_send_signal(&handle, Signal::KILL).is_ok()).then_some(blow)
+    let has_both = matches!(family[..], [(_, Victim::Supervisor), (_, Victim::Pid1), ..]);
+    let chosen = random.usize(..family.len().max(1) + usize::from(has_both));
+    let (targets, victim) = match family.get(chosen) {
+        Some(&(pid, victim)) => (vec![(pid, victim)], victim),
+        None if has_both => (family[..2].to_vec(), Victim::Both),
+        None => return None,
+    };
+    let handles: Option<Vec<_>> = targets
+        .iter()
+        .map(|(pid, _)| pidfd_open(Pid::from_raw(*pid as i32)?, PidfdFlags::empty()).ok())
+        .collect();
+    // A number may have gone to somebody else meanwhile; what the handle means is settled now.
+    let now = below(supervisor);
+    let handles = handles.filter(|_| targets.iter().all(|target| now.contains(target)))?;
+    let killed = handles.iter().filter(|handle| pidfd_send_signal(handle, Signal::KILL).is_ok()).count();
+    (killed == handles.len()).then_some(Blow { victim, of: family.len() })
 }
 
 /// The living processes of a run, from the supervisor on.

@@ -148,7 +148,13 @@ impl Soak {
             Some(Blow { victim, of }) => format!("{victim}, of {of} processes, killed after {delay:.1?}"),
             None => format!("nobody killed after {delay:.1?}"),
         };
-        ledger.note(ended.is_whole(fate), ended.pid, about);
+        let whole = ended.is_whole(fate);
+        if let Fate::Lost(Victim::Both) = fate {
+            // Nobody was left to remove the run's cgroup (`capsule` does, the next time it is called), but it is empty.
+            ledger.note(whole.and_then(|()| residue::remove_cgroups_of(ended.pid)), ended.pid, about);
+        } else {
+            ledger.note(whole, ended.pid, about);
+        }
         Ok(blow.map(|blow| blow.victim))
     }
 }

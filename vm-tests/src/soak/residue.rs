@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -108,18 +108,34 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
-/// The cgroups of this supervisor that still stand: `capsule-`, then its pid in hexadecimal.
+/// The cgroups that a supervisor has left.
 pub fn cgroups_of(supervisor: u32) -> Vec<String> {
-    let is_theirs = |path: &Path| {
+    left_by(supervisor).iter().map(|path| format!("left behind: cgroup {}", path.display())).collect()
+}
+
+/// Removes them, which the kernel allows as soon as nobody is in them.
+pub fn remove_cgroups_of(supervisor: u32) -> Result<(), String> {
+    for path in left_by(supervisor) {
+        let deadline = Instant::now() + SETTLING;
+        while let Err(cause) = fs::remove_dir(&path) {
+            if Instant::now() >= deadline {
+                return Err(format!("cgroup {} is not empty: {cause}", path.display()));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(())
+}
+
+fn left_by(supervisor: u32) -> Vec<PathBuf> {
+    let is_theirs = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let pid = name.strip_prefix("capsule-").and_then(|rest| rest.split('-').next());
         pid.and_then(|pid| u32::from_str_radix(pid, 16).ok()) == Some(supervisor)
     };
-    let all = census::cgroups();
-    all.iter()
-        .filter(|path| is_theirs(path))
-        .map(|path| format!("left behind: cgroup {}", path.display()))
-        .collect()
+    let mut all = census::cgroups();
+    all.retain(is_theirs);
+    all
 }
 
 fn lines(kind: &str, path: &str) -> BTreeSet<String> {

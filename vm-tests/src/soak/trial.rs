@@ -93,7 +93,7 @@ impl Ended {
         // One that was struck on its last steps ends as if nothing had been.
         let ends: &[(End, &str)] = match fate {
             Fate::Undisturbed => &[(End::Code(0), "ok")],
-            Fate::Lost(Victim::Supervisor) => &[(End::Signal(9), ""), (End::Code(0), "ok")],
+            Fate::Lost(Victim::Supervisor | Victim::Both) => &[(End::Signal(9), ""), (End::Code(0), "ok")],
             Fate::Lost(Victim::Pid1) => &[(End::Code(125), "sandbox-error"), (End::Code(0), "ok")],
             Fate::Lost(Victim::Submission) => {
                 &[(End::Code(137), "signaled"), (End::Code(125), "sandbox-error"), (End::Code(0), "ok")]
