@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::INIT;
 use crate::error::Error;
+use crate::leftover;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,7 @@ const WEAKENS: &[(&str, &str)] = &[
 
 /// Examines this host.
 pub fn diagnose() -> Result<Diagnosis, Error> {
+    leftover::sweep();
     let mut report = trial(&[])?;
     let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
     let asked_for: [(&str, &[&str]); 3] = [

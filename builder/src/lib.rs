@@ -29,6 +29,7 @@ pub mod image_path;
 pub mod include;
 pub mod interrupt;
 pub mod language;
+mod leftover;
 pub mod loader;
 pub mod manifest;
 pub mod name_pattern;

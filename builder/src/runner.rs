@@ -10,6 +10,7 @@ use std::process::Command;
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
+use crate::leftover;
 use crate::manifest::Manifest;
 use crate::request::{Run, RunWhat};
 
@@ -26,6 +27,7 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
             return Err(Error::NotABundle { path: run.bundle.clone(), missing });
         }
     }
+    leftover::sweep();
     let error =
         Command::new(&init).args(arguments(&manifest, &digest, &root, run.what, env::var_os("TERM"))).exec();
     Err(Error::Start { path: init, error })
