@@ -130,9 +130,9 @@ fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     object.limit(b"memory_bytes", limits.memory, measures.memory_peak, memory);
     object.limit(b"pids", limits.pids, measures.pids_peak, pids);
     object.limit(b"output_bytes", limits.output, output, passed);
-    object.limit(b"stack_bytes", limits.stack, None, by_rlimit(b"RLIMIT_STACK"));
-    object.limit(b"open_files", limits.open_files, None, by_rlimit(b"RLIMIT_NOFILE"));
-    object.limit(b"tmp_bytes", Some(limits.tmp), None, b"tmpfs size");
+    object.limit(b"stack_bytes", limits.stack, None, by_rlimit(b"RLIMIT_STACK, not observed"));
+    object.limit(b"open_files", limits.open_files, None, by_rlimit(b"RLIMIT_NOFILE, not observed"));
+    object.limit(b"tmp_bytes", Some(limits.tmp), None, b"tmpfs size, not observed");
     object.close();
 }
 
@@ -240,7 +240,10 @@ mod tests {
     fn a_limit_whose_guard_was_taken_away_is_held_by_nothing() {
         let all = limits_of("--root /r -- /x ");
         assert!(all.contains(r#""memory_bytes":{"limit":268435456,"mechanism":"cgroup memory"}"#), "{all}");
-        assert!(all.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"RLIMIT_STACK"}"#), "{all}");
+        assert!(
+            all.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"RLIMIT_STACK, not observed"}"#),
+            "{all}"
+        );
         let fewer = limits_of("--root /r --without memory --without rlimits -- /x ");
         assert!(fewer.contains(r#""memory_bytes":{"limit":268435456,"mechanism":"none"}"#), "{fewer}");
         assert!(fewer.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"none"}"#), "{fewer}");

@@ -163,7 +163,7 @@ const ROWS: &[Row] = &[
     row(&["fork-until-refused"], PIDS, "ok", 0).needs_root().covers(&["PR-09", "PR-16"]),
     row(&["threads-until-refused"], PIDS, "ok", 0).needs_root().covers(&["PR-10"]),
     row(&["zombies"], PIDS, "ok", 0).needs_root().covers(&["PR-14"]),
-    row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms"], "cpu-time-limit", 124)
+    row(&["fork-bomb"], &["--pids", "8", "--cpu-time", "300ms", "--memory", "256M"], "cpu-time-limit", 124)
         .needs_root()
         .covers(&["PR-09"]),
     row(&["daemon"], &[], "ok", 0).prints("done\n").covers(&["PR-11", "PR-13", "JDG-15"]),
