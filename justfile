@@ -51,9 +51,12 @@ _vm-test bundle arguments: (_packages image_packages test_packages if bundle == 
 prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _bundle _capsule _prover
     {{ capsule }} prove {{ bundle }} {{ arguments }}
 
-# Put `capsule` and `capsule-prove` below a prefix: `just install`, `just install ~/.local`.
+# Put `capsule` and `capsule-prove` below a prefix, and what shells complete with: `just install`, `just install ~/.local`.
 install prefix="/usr/local": _capsule _prover
     install -D -t {{ prefix }}/bin {{ capsule }} {{ target }}/release/capsule-prove
+    {{ capsule }} completions bash | install -D -m 644 /dev/stdin {{ prefix }}/share/bash-completion/completions/capsule
+    {{ capsule }} completions zsh | install -D -m 644 /dev/stdin {{ prefix }}/share/zsh/site-functions/_capsule
+    {{ capsule }} completions fish | install -D -m 644 /dev/stdin {{ prefix }}/share/fish/vendor_completions.d/capsule.fish
 
 # The cases that need no virtual machine, on this host: as root, and with `--user` by an ordinary user.
 host-test *arguments: (_packages image_packages) (build "rootfs")
@@ -91,6 +94,22 @@ pack-docs table="languages":
     sizes=$(just bench pack-sizes | grep '^|')
     awk -v table="$sizes" '/^<!-- end/ { skip = 0 } !skip { print } /^<!-- table: sizes/ { print table; skip = 1 }' docs/packs.md > docs/packs.md.new
     mv docs/packs.md.new docs/packs.md
+
+# Hold a bundle's bill of materials against CycloneDX's own schema; the validator comes from PyPI.
+sbom bundle="out/rootfs": (_packages "python3-venv") _bundle
+    #!/usr/bin/env bash
+    set -euo pipefail
+    tools={{ target }}/sbom
+    test -e "$tools/bin/python" || python3 -m venv "$tools"
+    "$tools/bin/pip" install -q 'cyclonedx-python-lib[json-validation]'
+    "$tools/bin/python" - {{ bundle }}/sbom.cdx.json <<'EOF'
+    import sys
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    wrong = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(sys.argv[1]).read())
+    sys.exit(wrong and f"error: {sys.argv[1]}: {wrong.data.message}")
+    EOF
 
 # Fuzz what reads foreign bytes (ELF, ld.so.cache, recipes, small texts), so many seconds each: `just fuzz 600 elf`.
 fuzz seconds="60" *targets: (_packages "g++")

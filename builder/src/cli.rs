@@ -5,7 +5,8 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::arch::Level;
 use crate::audit;
@@ -105,6 +106,12 @@ enum Command {
     /// Packs: sets of files for a purpose, mostly a language
     #[command(subcommand)]
     Pack(PackCommand),
+    /// Print what makes a shell complete our words: source <(capsule completions bash)
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
     /// System-call policies of your own
     #[command(subcommand)]
     Seccomp(SeccompCommand),
@@ -388,11 +395,19 @@ impl Command {
                     pack::Ask::Trace(pack::Tracing { name, tests, all })
                 }
             }),
+            Command::Completions { shell } => Request::Tell(completions(shell)),
             Command::Seccomp(SeccompCommand::Compile { policy, output }) => {
                 Request::CompilePolicy(CompileRequest { policy, output })
             }
         })
     }
+}
+
+/// The shell's script, made from the definition above.
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "capsule", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 impl ExplainArgs {
@@ -528,7 +543,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             print(&diagnosis.render(form));
             return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Request::Tell(text) => print(&text),
         Request::CompilePolicy(request) => {
             let compiled = seccomp::compile(&request)?;
             eprintln!("{}: {} instructions", compiled.output.display(), compiled.instructions);

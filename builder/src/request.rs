@@ -62,6 +62,8 @@ pub enum Request {
     Bench(bench::Bench),
     /// `capsule doctor`
     Doctor(doctor::Form),
+    /// `capsule completions`: what the command line knows of itself.
+    Tell(String),
     /// `capsule seccomp compile`
     CompilePolicy(CompileRequest),
 }

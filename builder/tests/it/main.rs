@@ -4,6 +4,7 @@
 mod broken_elf;
 mod build;
 mod closure;
+mod completions;
 mod data;
 mod elf_file;
 mod exec;
