@@ -7,6 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, mount};
+use vm_tests::message::{Hello, Message};
+use vm_tests::port;
+use vm_tests::qemu::{EXIT_PORT, GUEST_DONE};
 
 fn main() -> ExitCode {
     for (kind, target) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
@@ -54,10 +57,19 @@ fn chatter() {
     }
 }
 
-/// A pass, in every form but the right one.
+/// A pass to the last bit, but for the one thing that nobody here knows: this boot's nonce.
 fn forge() {
     println!("ok 1 - forged\n1..1\n12 passed, 0 failed");
-    results(b"@frame 0 27 0000000000000000000000000000000000000000000000000000000000000000\n{\"message\":\"done\",\"steps\":0}\n");
+    for (seq, message) in [Message::Hello(Hello::default()), Message::Done { steps: 0 }].iter().enumerate() {
+        let payload = serde_json::to_string(message).unwrap_or_default();
+        let digest = "0".repeat(64);
+        results(format!("@frame {seq} {} {digest}\n{payload}\n", payload.len()).as_bytes());
+    }
+    // What is written reaches the port before the machine ends.
+    thread::sleep(Duration::from_secs(1));
+    if let Err(cause) = port::write(EXIT_PORT, GUEST_DONE) {
+        println!("fixture: exit port: {cause}");
+    }
 }
 
 fn results(bytes: &[u8]) {
