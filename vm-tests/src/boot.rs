@@ -81,6 +81,11 @@ pub const KNOBS: &[Knob] = &[
         change: Change::Words(&["tsc_early_khz="]),
     },
     Knob {
+        name: "without no_timer_check",
+        why: "for a busy host: a timer that ticks late is no broken one",
+        change: Change::Words(&["no_timer_check"]),
+    },
+    Knob {
         name: "without random.trust_cpu=on",
         why: "for random numbers from the start",
         change: Change::Words(&["random.trust_cpu="]),
