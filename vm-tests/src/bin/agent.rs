@@ -1,7 +1,7 @@
 //! The guest agent. In a VM: `agent` reads /vm-tests/plan and /vm-tests/nonce, writes to the second serial port, and
 //! ends the VM. On a host: `agent host DIRECTORY` takes plan and nonce from there and writes frames to stdout.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::Gid;
-use rustix::termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr};
+use rustix::termios::tcdrain;
 use rustix::thread::set_thread_groups;
 use vm_tests::frame::{FrameWriter, Nonce};
 use vm_tests::plan::Plan;
@@ -21,7 +21,6 @@ use vm_tests::soak::Soak;
 use vm_tests::{agent, canary, port, random, refusals};
 
 const DIRECTORY: &str = "/vm-tests";
-const RESULTS: &str = "/dev/ttyS1";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -77,7 +76,7 @@ fn run_in_vm() -> io::Result<()> {
     let directory = Path::new(DIRECTORY);
     let (plan, nonce) = read(directory)?;
     prepare_vm()?;
-    let mut out = FrameWriter::new(nonce, raw_port()?);
+    let mut out = FrameWriter::new(nonce, port::results()?);
     agent::run(&plan, directory, &directory.join("agent"), &mut out)?;
     tcdrain(out.get_ref())?;
     Ok(())
@@ -113,15 +112,6 @@ fn read(directory: &Path) -> io::Result<(Plan, Nonce)> {
     let nonce = Nonce::from_text(&fs::read_to_string(directory.join("nonce"))?);
     fs::remove_file(directory.join("nonce"))?;
     Ok((plan, nonce))
-}
-
-/// Raw: no newline translation and no echo, so that frames arrive byte for byte.
-fn raw_port() -> io::Result<File> {
-    let port = OpenOptions::new().read(true).write(true).open(RESULTS)?;
-    let mut settings = tcgetattr(&port)?;
-    settings.make_raw();
-    tcsetattr(&port, OptionalActions::Now, &settings)?;
-    Ok(port)
 }
 
 /// QEMU's isa-debug-exit device ends the VM with this code; there is nothing to return to after that.
