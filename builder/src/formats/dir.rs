@@ -120,13 +120,14 @@ fn copy(from: &File, to: &File, place: &Path, size: u64, work: &Work<'_>) -> Res
     let (mut to, mut left) = (to, size + 1);
     while left > 0 {
         work.interrupt.check()?;
-        let copied =
-            io::copy(&mut from.take(left.min(STEP)), &mut to).map_err(|error| Error::write(place, error))?;
-        if copied == 0 {
+        let step = left.min(STEP);
+        let copied = io::copy(&mut from.take(step), &mut to).map_err(|error| Error::write(place, error))?;
+        work.progress.advance(copied);
+        // Less than a step is the end: asking again would only be told so.
+        if copied < step {
             break;
         }
         left -= copied;
-        work.progress.advance(copied);
     }
     Ok(())
 }
