@@ -76,7 +76,13 @@ pub fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
     let now = below(supervisor);
     let handles = handles.filter(|_| targets.iter().all(|target| now.contains(target)))?;
     let killed = handles.iter().filter(|handle| pidfd_send_signal(handle, Signal::KILL).is_ok()).count();
-    (killed == handles.len()).then_some(Blow { victim, of: family.len() })
+    let victim = match killed {
+        0 => return None,
+        all if all == handles.len() => victim,
+        // PID 1 was gone already, for the supervisor had reaped it.
+        _ => Victim::Supervisor,
+    };
+    Some(Blow { victim, of: family.len() })
 }
 
 /// The living processes of a run, from the supervisor on.
