@@ -246,21 +246,9 @@ pub fn archive_of(bundle: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::End;
 
     fn seen(name: &str, report: &str) -> Observation {
-        Observation {
-            name: name.into(),
-            end: End::Code(0),
-            stdout: String::new(),
-            stderr: String::new(),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            report: report.into(),
-            wall_us: 1,
-            leftovers: vec![],
-            peeked: vec![],
-        }
+        Observation { report: report.into(), ..Observation::silent(name) }
     }
 
     #[test]

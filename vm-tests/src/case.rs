@@ -243,16 +243,11 @@ mod tests {
 
     fn seen(stdout: &str, report: &str, code: i32) -> Observation {
         Observation {
-            name: "case".into(),
             end: End::Code(code),
             stdout: stdout.into(),
-            stderr: String::new(),
             stdout_bytes: stdout.len() as u64,
-            stderr_bytes: 0,
             report: report.into(),
-            wall_us: 1,
-            leftovers: vec![],
-            peeked: vec![],
+            ..Observation::silent("case")
         }
     }
 

@@ -210,16 +210,9 @@ mod tests {
 
     fn row(world: &str, case: &str, status: &str, code: i32) -> Row {
         let seen = Observation {
-            name: case.into(),
             end: End::Code(code),
-            stdout: String::new(),
-            stderr: String::new(),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
             report: format!("{{\"status\":\"{status}\"}}\n"),
-            wall_us: 1,
-            peeked: vec![],
-            leftovers: vec![],
+            ..Observation::silent(case)
         };
         Row {
             world: world.into(),

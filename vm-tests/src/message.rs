@@ -71,6 +71,23 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// One that ended well without a word, for tests to begin with.
+    #[cfg(test)]
+    pub fn silent(name: &str) -> Self {
+        Observation {
+            name: name.into(),
+            end: End::Code(0),
+            stdout: String::new(),
+            stderr: String::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            report: String::new(),
+            wall_us: 1,
+            peeked: vec![],
+            leftovers: vec![],
+        }
+    }
+
     /// The report as JSON, when it is one object on one line.
     pub fn report(&self) -> Result<serde_json::Value, String> {
         let line = self.report.strip_suffix('\n').unwrap_or(&self.report);
@@ -123,18 +140,7 @@ mod tests {
     #[test]
     fn only_what_is_measured_is_taken_out_of_a_report() {
         let report = r#"{"cpu_us":12,"limits":{"cpu_us":{"limit":5,"observed":12}}}"#;
-        let seen = Observation {
-            name: "case".into(),
-            end: End::Code(0),
-            stdout: String::new(),
-            stderr: String::new(),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            report: report.into(),
-            wall_us: 1,
-            leftovers: vec![],
-            peeked: vec![],
-        };
+        let seen = Observation { report: report.into(), ..Observation::silent("case") };
         let without = r#"{"cpu_us":,"limits":{"cpu_us":{"limit":5,"observed":}}}"#;
         assert_eq!(seen.report_without_measures(), without);
     }

@@ -183,18 +183,7 @@ mod examples {
 
     /// One that ended with this exit code.
     pub fn answered(world: &str, case: &str, code: i32) -> Row {
-        let seen = Observation {
-            name: case.into(),
-            end: End::Code(code),
-            stdout: String::new(),
-            stderr: String::new(),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            report: String::new(),
-            wall_us: 1,
-            peeked: vec![],
-            leftovers: vec![],
-        };
+        let seen = Observation { end: End::Code(code), ..Observation::silent(case) };
         Row { seen: Some(seen), ..row(world, case, Verdict::Passed) }
     }
 

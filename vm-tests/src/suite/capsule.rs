@@ -161,21 +161,9 @@ fn report_fields(seen: &Observation) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::End;
 
     fn printed(stdout: &str) -> Observation {
-        Observation {
-            name: "look".into(),
-            end: End::Code(0),
-            stdout: stdout.into(),
-            stderr: String::new(),
-            stdout_bytes: 0,
-            stderr_bytes: 0,
-            report: String::new(),
-            wall_us: 0,
-            leftovers: vec![],
-            peeked: vec![],
-        }
+        Observation { stdout: stdout.into(), wall_us: 0, ..Observation::silent("look") }
     }
 
     const HEAD: &str = "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n";

@@ -134,16 +134,10 @@ mod tests {
 
     fn seen(report: &str, stdout_bytes: u64) -> Observation {
         Observation {
-            name: "streams".into(),
             end: End::Code(3),
-            stdout: String::new(),
-            stderr: String::new(),
             stdout_bytes,
-            stderr_bytes: 0,
             report: report.into(),
-            wall_us: 1,
-            leftovers: vec![],
-            peeked: vec![],
+            ..Observation::silent("streams")
         }
     }
 
