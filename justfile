@@ -125,7 +125,8 @@ lint:
 size: _capsule
     #!/usr/bin/env bash
     set -euo pipefail
-    RUSTFLAGS=-Crelocation-model=static cargo build -q -p init --profile init
+    export RUSTFLAGS="-Crelocation-model=static -Cllvm-args=-inline-threshold=15"
+    cargo build -q -p init --profile init
     bytes=$(stat -c %s {{ target }}/init/init)
     echo "init: $bytes bytes of 65536"
     test "$bytes" -le 65536

@@ -34,7 +34,8 @@ fn build_one(name: &str, workspace: &Path, target: &Path) -> Result<Mutant, Gues
     command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
     command.arg("--target-dir").arg(target);
     // As the init that ships is built (`just size`).
-    command.env("CAPSULE_MUTATION", name).env("RUSTFLAGS", "-Crelocation-model=static");
+    command.env("CAPSULE_MUTATION", name);
+    command.env("RUSTFLAGS", "-Crelocation-model=static -Cllvm-args=-inline-threshold=15");
     command.env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !command.status().is_ok_and(|status| status.success()) {
         return Err(GuestError::Build(format!("CAPSULE_MUTATION={name} {command:?}").replace('"', "")));
