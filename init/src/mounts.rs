@@ -135,12 +135,6 @@ pub fn enter(options: &Options<'_>, prepared: Option<Scratch>) -> Result<(), Err
     switch_root(&root)
 }
 
-/// Takes the tree apart, once nobody but PID 1 lives in it. Its end would do the same; but for that the supervisor
-/// waits, and for this it does not.
-pub fn leave() {
-    let _ = unmount(c"/", UnmountFlags::DETACH); // in a user namespace the root is locked: then it goes with PID 1
-}
-
 /// No mount made from here on reaches the host, and none of the host's reaches us.
 fn make_private(options: &Options<'_>) -> Result<(), Error> {
     if !options.guards.has(Guard::PrivateMounts) || cfg!(capsule_mutation = "shared-mounts") {

@@ -52,7 +52,6 @@ pub fn run(mut preparation: Preparation<'_>) -> ! {
             // The end of what the submission writes is where its last writer dies: that must not be this process.
             drop(preparation.streams.take());
             reap_until_end(&preparation.channel, submission);
-            mounts::leave();
         }
         Ok(None) => {} // the supervisor died meanwhile
         Err(error) => preparation.channel.send(Message::Failed(error)),
