@@ -41,6 +41,13 @@ impl Cpus {
         Some(())
     }
 
+    /// Takes one out that is in, and the other way round.
+    pub fn flip(&mut self, cpu: usize) {
+        if let Some(word) = self.words.get_mut(cpu / WORD) {
+            *word ^= 1 << (cpu % WORD);
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
@@ -64,6 +71,9 @@ mod tests {
     fn a_list_is_made_of_ranges() {
         let cpus = Cpus::parse(b"0-2,5,1023").unwrap();
         assert_eq!((cpus.words[0], cpus.words[15], cpus.count()), (0b10_0111, 1 << 63, 5));
+        let mut others = cpus;
+        [1, 3, 1024].into_iter().for_each(|cpu| others.flip(cpu));
+        assert_eq!((others.words[0], others.count()), (0b10_1101, 5));
         for bad in [&b""[..], b"2-1", b"x", b"0,,1", b"1024", b"-1"] {
             assert_eq!(Cpus::parse(bad), None, "{bad:?}");
         }

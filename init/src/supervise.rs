@@ -147,6 +147,7 @@ fn start(
     match sys::clone3(flags, None).map_err(at(Step::Clone, Call::Clone3, Subject::None))? {
         Forked::Parent { pid, pidfd } => {
             let sandbox = Sandbox::new(pidfd);
+            step_aside();
             if identity.privileged && options.guards.has(Guard::UserNamespace) {
                 let mut digits = [0; 20];
                 let mut name = Text::new(&mut digits);
@@ -173,6 +174,18 @@ fn start(
                 arguments,
             })
         }
+    }
+}
+
+/// Goes to another CPU, if there is one for us. A new process waits on its parent's until the parent sleeps, although
+/// another may be idle; and here both have work for a while.
+fn step_aside() {
+    let mut cpus = sys::affinity();
+    let here = sys::current_cpu();
+    // Without it, which moves us (EINVAL: there is no other), and with it again, which does not.
+    for _ in 0..2 {
+        cpus.flip(here);
+        let _ = sys::set_affinity(&cpus);
     }
 }
 

@@ -45,6 +45,7 @@ mod nr {
     pub const EVENTFD2: usize = 290;
     pub const PIPE2: usize = 293;
     pub const SETNS: usize = 308;
+    pub const GETCPU: usize = 309;
     pub const SECCOMP: usize = 317;
     pub const OPEN_TREE: usize = 428;
     pub const FSOPEN: usize = 430;
@@ -640,6 +641,15 @@ pub fn set_affinity(cpus: &Cpus) -> Result<(), Errno> {
     let (len, words) = (size_of::<Cpus>(), cpus.words.as_ptr() as usize);
     // SAFETY: the kernel reads at most `len` bytes, which is all of `cpus`.
     unsafe { syscall(nr::SCHED_SETAFFINITY, [0, len, words, 0, 0]) }.map(|_| ())
+}
+
+/// The number of the CPU that this runs on, getcpu(2).
+pub fn current_cpu() -> usize {
+    let mut cpu = 0u32;
+    // SAFETY: the kernel writes one 32-bit number to `cpu`; the node is not asked for.
+    let result = unsafe { syscall(nr::GETCPU, [(&raw mut cpu) as usize, 0, 0, 0, 0]) };
+    debug_assert!(result.is_ok(), "only a bad pointer can fail");
+    cpu as usize
 }
 
 /// What all reaped children of this process used, getrusage(2) RUSAGE_CHILDREN.
