@@ -13,7 +13,8 @@ use vm_tests::port;
 use vm_tests::qemu::{EXIT_PORT, GUEST_DONE};
 
 fn main() -> ExitCode {
-    for (kind, target) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
+    let places = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("cgroup2", "/sys/fs/cgroup")];
+    for (kind, target) in places {
         if let Err(cause) = mount(kind, target, kind, MountFlags::empty(), None::<&std::ffi::CStr>) {
             println!("fixture: mount {target}: {cause}");
         }

@@ -128,21 +128,29 @@ fn seize(pid: u32) -> Finding {
     })
 }
 
-/// One byte at an address that every static program has: where its ELF header is mapped.
+/// One byte of where its ELF header is mapped.
 fn read_memory_of_init(_: &Target) -> Finding {
+    let address = lowest_address(1);
     let Ok(memory) = fs::File::open("/proc/1/mem") else {
-        return vm_read(1);
+        return vm_read(1, address);
     };
     let mut byte = [0u8; 1];
-    let read = std::os::unix::fs::FileExt::read_at(&memory, &mut byte, 0x40_0000);
-    Finding::all([Finding::of_io("/proc/1/mem", read), vm_read(1)])
+    let read = std::os::unix::fs::FileExt::read_at(&memory, &mut byte, address);
+    Finding::all([Finding::of_io("/proc/1/mem", read), vm_read(1, address)])
 }
 
-fn vm_read(pid: u32) -> Finding {
+/// As its maps say; where they are shut, where programs without PIE are mapped, as our init is.
+fn lowest_address(pid: u32) -> u64 {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let lowest = maps.split('-').next().and_then(|lowest| u64::from_str_radix(lowest, 16).ok());
+    lowest.unwrap_or(0x40_0000)
+}
+
+fn vm_read(pid: u32, address: u64) -> Finding {
     let mut byte = [0u8; 1];
     let pair = |address: u64, length: u64| [address.to_ne_bytes(), length.to_ne_bytes()].concat();
     let local = pair(byte.as_mut_ptr() as u64, 1);
-    let remote = pair(0x40_0000, 1);
+    let remote = pair(address, 1);
     trial("process_vm_readv", || {
         let mut args = [number(pid), Arg::R(&local), Arg::N(1), Arg::R(&remote), Arg::N(1), Arg::N(0)];
         sys::call(libc::SYS_process_vm_readv, &mut args).map(drop)
