@@ -139,7 +139,7 @@ size: _capsule
     absent "init is not static" bash -c 'readelf -lW "$0" | grep -E "INTERP|DYNAMIC"' {{ target }}/init/init
 
 # All that CI runs, in the order of what fails first.
-ci: lint size test (fuzz "5") syscalls (soak "--runs 300 --kills 100") vm-test
+ci: lint size test (fuzz "5") syscalls host-test (host-test "--user") (soak "--runs 300 --kills 100") vm-test
 
 # Install the Debian packages that are missing; quick when none is.
 _packages +names:
