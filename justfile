@@ -125,8 +125,7 @@ lint:
 size: _capsule
     #!/usr/bin/env bash
     set -euo pipefail
-    export RUSTFLAGS="-Crelocation-model=static -Cllvm-args=-inline-threshold=15"
-    cargo build -q -p init --profile init
+    RUSTFLAGS=$(cat init/rustflags) cargo build -q -p init --profile init
     bytes=$(stat -c %s {{ target }}/init/init)
     echo "init: $bytes bytes of 65536"
     test "$bytes" -le 65536

@@ -75,8 +75,8 @@ fn build_init(workspace: &Path) -> PathBuf {
     }
     // init runs at a fixed address (init/link.ld): so code may name addresses outright, which is shorter than
     // relative to itself; half a kilobyte in all. And what a call costs is not what it costs to inline: of all
-    // thresholds this one makes init smallest, by 1.5 KiB. `just size` does the same.
-    let small = "-Crelocation-model=static -Cllvm-args=-inline-threshold=15";
+    // thresholds this one makes init smallest, by 1.5 KiB. `just size` and the mutants take the same file.
+    let small = include_str!("../init/rustflags").trim();
     cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building package `init` failed: {status}");

@@ -33,9 +33,8 @@ fn build_one(name: &str, workspace: &Path, target: &Path) -> Result<Mutant, Gues
     command.current_dir(workspace);
     command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
     command.arg("--target-dir").arg(target);
-    // As the init that ships is built (`just size`).
-    command.env("CAPSULE_MUTATION", name);
-    command.env("RUSTFLAGS", "-Crelocation-model=static -Cllvm-args=-inline-threshold=15");
+    // As the init that ships is built (builder/build.rs).
+    command.env("CAPSULE_MUTATION", name).env("RUSTFLAGS", include_str!("../../init/rustflags").trim());
     command.env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !command.status().is_ok_and(|status| status.success()) {
         return Err(GuestError::Build(format!("CAPSULE_MUTATION={name} {command:?}").replace('"', "")));
