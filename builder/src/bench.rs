@@ -243,7 +243,7 @@ fn report_of(mut command: Command) -> Result<Report, Error> {
 }
 
 /// The value below which `percent` of them lie.
-fn percentile(times: &[Duration], percent: usize) -> Duration {
+fn percentile<T: Copy + Default + Ord>(times: &[T], percent: usize) -> T {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);
@@ -263,7 +263,7 @@ mod tests {
         let times: Vec<_> = [5, 1, 3, 2, 4].map(Duration::from_millis).to_vec();
         assert_eq!(percentile(&times, 50), Duration::from_millis(3));
         assert_eq!(percentile(&times, 100), Duration::from_millis(5));
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
+        assert_eq!(percentile::<Duration>(&[], 50), Duration::ZERO);
     }
 
     #[test]

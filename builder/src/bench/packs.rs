@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
-use super::millis;
+use super::percentile;
 use crate::error::Error;
 use crate::exec::workbox::{self, Workbox};
 use crate::exec::{Exec, Plan, bare};
@@ -58,19 +58,23 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
         fs::write(&source, &test.source).map_err(|error| Error::write(&source, error))?;
         let pair = Pair { name, language: &language, text: &test.source, bundle: output, source };
         let turns = pair.turns(rounds, &interrupt)?;
-        let cost = median(turns.iter().map(|[bare, boxed]| boxed - bare));
+        let [bare, boxed, cost] = [
+            |[bare, _]: [i64; 2]| bare,
+            |[_, boxed]: [i64; 2]| boxed,
+            |[bare, boxed]: [i64; 2]| boxed - bare,
+        ]
+        .map(|of| percentile(&turns.iter().copied().map(of).collect::<Vec<_>>(), 50));
         costs.push(cost);
-        let [bare, boxed] = [0, 1].map(|which| median(turns.iter().map(|turn| turn[which])));
+        let [bare, boxed, cost] = [bare, boxed, cost].map(as_millis);
         let _infallible = writeln!(text, "| `{name}` | {bare:.1} | {boxed:.1} | {cost:.1} |");
     }
-    let _infallible = writeln!(text, "| median of all | | | {:.1} |", median(costs.into_iter()));
+    let _infallible = writeln!(text, "| median of all | | | {:.1} |", as_millis(percentile(&costs, 50)));
     Ok(text)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+/// What the sandbox costs can come out below nothing, which no `Duration` is.
+fn as_millis(micros: i64) -> f64 {
+    micros as f64 / 1000.0
 }
 
 struct Pair<'a> {
@@ -82,8 +86,8 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Milliseconds without and with the sandbox, a pair for each round.
-    fn turns(&self, rounds: usize, interrupt: &Interrupt) -> Result<Vec<[f64; 2]>, Error> {
+    /// Microseconds without and with the sandbox, a pair for each round.
+    fn turns(&self, rounds: usize, interrupt: &Interrupt) -> Result<Vec<[i64; 2]>, Error> {
         let root = self.bundle.join("rootfs");
         workbox::separate(&self.bundle)?;
         furnish(&root)?;
@@ -99,7 +103,7 @@ impl Pair<'_> {
                 [self.bare(&root)?, boxed]
             };
             if round > 0 {
-                turns.push([millis(bare), millis(boxed)]);
+                turns.push([bare, boxed].map(|time| time.as_micros() as i64));
             }
         }
         Ok(turns)
