@@ -252,17 +252,7 @@ mod tests {
     }
 
     fn case(expect: Vec<Expect>) -> Case {
-        Case {
-            step: Step::sandbox("case", &["/bin/true"]),
-            ids: vec![],
-            expect,
-            contained: true,
-            needs_root: None,
-            guard: None,
-            alone: false,
-            lacking: None,
-            like: None,
-        }
+        crate::suite::case(Step::sandbox("case", &["/bin/true"]), &[], expect)
     }
 
     const OK: &str = "{\"status\":\"ok\"}\n";

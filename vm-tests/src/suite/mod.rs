@@ -84,7 +84,7 @@ pub fn probe_bind(probes: &str) -> String {
     format!("{probes}:/tmp/probes")
 }
 
-fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
+pub(crate) fn case(step: Step, ids: &[&str], expect: Vec<Expect>) -> Case {
     let ids = ids.iter().map(|id| id.to_string()).collect();
     Case {
         step,
