@@ -9,10 +9,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::qemu::{Machine, PROGRAM};
+use crate::vm::forward;
 
 /// What init is told to do: it says one line, and powers off.
 const COMMAND: &str = "-- --version";
@@ -222,15 +222,7 @@ struct Guest {
 impl Guest {
     fn until(mut self, first: &str) -> Result<Took, String> {
         let (sender, chunks) = mpsc::channel();
-        let mut stdout = self.child.stdout.take().ok_or("QEMU has no standard output")?;
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
+        forward(self.child.stdout.take(), sender, |chunk| chunk, None);
         let mut console = Vec::new();
         loop {
             let left = DEADLINE.saturating_sub(self.begun.elapsed());

@@ -277,11 +277,11 @@ fn next_deadline(
     if phase.0 < total.0 { phase } else { total }
 }
 
-fn forward<R: Read + Send + 'static>(
+pub(crate) fn forward<R: Read + Send + 'static, T: Send + 'static>(
     source: Option<R>,
-    sender: Sender<Event>,
-    wrap: fn(Vec<u8>) -> Event,
-    last: Option<Event>,
+    sender: Sender<T>,
+    wrap: fn(Vec<u8>) -> T,
+    last: Option<T>,
 ) {
     let Some(mut source) = source else { return };
     thread::spawn(move || {
