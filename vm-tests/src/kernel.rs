@@ -116,14 +116,16 @@ fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {
 
 /// The digest is one of the bytes that the kernel is unpacked from.
 fn read(name: String, image: &Path) -> Result<Kernel, KernelError> {
-    let bytes = fs::read(image).map_err(|cause| file(image, cause))?;
-    let sha256 = to_hex(&Sha256::digest(&bytes));
-    Ok(Kernel { name, image: image.to_path_buf(), sha256, unpacked: Unpacked::of(&bytes) })
+    let bytes = contents(image)?;
+    Ok(Kernel { name, image: image.to_path_buf(), sha256: digest(&bytes), unpacked: Unpacked::of(&bytes) })
 }
 
-fn digest(path: &Path) -> Result<String, KernelError> {
-    let bytes = fs::read(path).map_err(|cause| file(path, cause))?;
-    Ok(to_hex(&Sha256::digest(bytes)))
+fn contents(path: &Path) -> Result<Vec<u8>, KernelError> {
+    fs::read(path).map_err(|cause| file(path, cause))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    to_hex(&Sha256::digest(bytes))
 }
 
 fn file(path: &Path, cause: io::Error) -> KernelError {
@@ -151,7 +153,7 @@ fn fetch(series: &str, directory: &Path) -> Result<(), KernelError> {
     let kept = work.path().join("kept");
     fs::create_dir(&kept).map_err(|cause| file(&kept, cause))?;
     fs::rename(&image, kept.join("vmlinuz")).map_err(|cause| file(&image, cause))?;
-    let record = Record { package, sha256: digest(&kept.join("vmlinuz"))? };
+    let record = Record { package, sha256: digest(&contents(&kept.join("vmlinuz"))?) };
     let text = serde_json::to_vec(&record).map_err(|cause| file(&kept, cause.into()))?;
     fs::write(kept.join("kernel.json"), text).map_err(|cause| file(&kept, cause))?;
     match fs::rename(&kept, directory) {
