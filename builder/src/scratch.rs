@@ -14,32 +14,30 @@ const PLACE: &str = "/var/tmp";
 /// The directory. It goes with this value, and what is mounted in it goes first: removing a tree through a mount would
 /// remove files of the host, the devices in /dev among them.
 #[derive(Debug)]
-pub struct Scratch(Option<TempDir>);
+pub struct Scratch(TempDir);
 
 impl Scratch {
     /// Makes one.
     pub fn new() -> Result<Scratch, Error> {
         let prefix = format!("capsule-{}-", std::process::id());
         let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(PLACE);
-        made.map(|directory| Scratch(Some(directory))).map_err(|error| Error::write(PLACE.as_ref(), error))
+        made.map(Scratch).map_err(|error| Error::write(PLACE.as_ref(), error))
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.as_ref().map_or(Path::new(PLACE), TempDir::path)
+        self.0.path()
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let Some(directory) = self.0.take() else { return };
-        for place in mounted_below(directory.path()).iter().rev() {
+        for place in mounted_below(self.path()).iter().rev() {
             // One that stays is seen below.
             let _looked_at_again = umount2(place, MntFlags::MNT_DETACH);
         }
-        if !mounted_below(directory.path()).is_empty() {
-            let _left_behind = directory.keep();
-        }
+        let is_mounted = !mounted_below(self.path()).is_empty();
+        self.0.disable_cleanup(is_mounted);
     }
 }
 
