@@ -177,7 +177,7 @@ impl Default for Tracer {
 
 impl Tracer {
     fn follow(&mut self) -> Result<(), Errno> {
-        while let Some((pid, stop)) = Stop::next().map_err(errno)? {
+        while let Some((pid, stop)) = Stop::next().map_err(|errno| Errno::from_raw(errno.raw_os_error()))? {
             let pid = Pid::from_raw(pid.as_raw_nonzero().get());
             match stop {
                 Stop::Ended(code) if pid == self.first => self.trace.exit_code = code,
@@ -272,10 +272,6 @@ fn resume(pid: Pid, signal: Option<i32>) -> Result<(), Errno> {
         Ok(_) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(errno),
     }
-}
-
-fn errno(error: io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// proc_pid_fdinfo(5): the access mode is the last octal digit of `flags`; 0 is O_RDONLY.

@@ -1,7 +1,5 @@
 //! Why a traced thread has stopped, or ended. Signals are numbers here: real-time ones have no names.
 
-use std::io;
-
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
@@ -27,17 +25,18 @@ pub enum Stop {
 
 impl Stop {
     /// Waits for the next one; none when nothing is left to wait for.
-    pub fn next() -> io::Result<Option<(Pid, Stop)>> {
+    pub fn next() -> Result<Option<(Pid, Stop)>, Errno> {
         let options = WaitOptions::from_bits_retain(WALL | WITHOUT_THREADS);
         loop {
             match wait(options) {
-                Ok(Some((pid, status))) => match Stop::of(status) {
-                    Some(stop) => return Ok(Some((pid, stop))),
-                    None => continue,
-                },
+                Ok(Some((pid, status))) => {
+                    if let Some(stop) = Stop::of(status) {
+                        return Ok(Some((pid, stop)));
+                    }
+                }
                 Ok(None) | Err(Errno::INTR) => {}
                 Err(Errno::CHILD) => return Ok(None),
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => return Err(errno),
             }
         }
     }
