@@ -71,7 +71,7 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, E
     }
     if options.guards.has(Guard::CgroupNamespace) {
         // Now that this process is in its cgroup, or stays in the caller's: what it sees as the root tells nothing.
-        sys::unshare_cgroup_namespace().map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
+        sys::unshare(sys::clone_flags::NEWCGROUP).map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
     }
     limits::apply(options)?;
     if let Some(cpus) = &options.cpus {

@@ -1,4 +1,4 @@
-//! Namespaces: which ones a run gets, and what is set up inside before anything is mounted.
+//! Namespaces: which ones a run gets, who makes them, and what is set up inside.
 
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -53,7 +53,7 @@ impl Network {
 /// Leaves the host's network for one of the sandbox's own, which PID 1 is to enter. The supervisor stays in it: it has
 /// no use for a network.
 pub fn make_network() -> Result<Fd, Error> {
-    sys::unshare_network_namespace().map_err(at(Step::Namespaces, Call::Unshare, Subject::None))?;
+    sys::unshare(clone_flags::NEWNET).map_err(at(Step::Namespaces, Call::Unshare, Subject::None))?;
     sys::fd::open(c"/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(at(
         Step::Namespaces,
         Call::Open,
@@ -113,8 +113,8 @@ pub fn map_ids(options: &Options<'_>, process: &[u8], from_outside: bool) -> Res
 }
 
 /// A new network namespace has `lo`, but down.
-pub fn raise_loopback(options: &Options<'_>) -> Result<(), Error> {
-    if options.net != Net::Loopback || !options.guards.has(Guard::NetworkNamespace) {
+pub fn raise_loopback(options: &Options<'_>, network: Network) -> Result<(), Error> {
+    if options.net != Net::Loopback || network == Network::Host {
         return Ok(());
     }
     let socket = sys::fd::socket(AddressFamily::INET, SocketType::DGRAM).map_err(at(

@@ -80,11 +80,12 @@ fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
     }
     namespaces::set_host_name(options)?;
     mounts::enter(options, scratch)?;
-    if Network::of(options, *identity) == Network::Supervisor {
+    let network = Network::of(options, *identity);
+    if network == Network::Supervisor {
         let Some(made) = channel.wait_for_go() else { return Ok(None) };
         namespaces::enter_network(made)?;
     }
-    namespaces::raise_loopback(options)?;
+    namespaces::raise_loopback(options, network)?;
     let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
     if channel.wait_for_go().is_none() {
         return Ok(None);

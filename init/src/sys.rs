@@ -81,7 +81,8 @@ pub fn errno(number: i32) -> Errno {
 
 /// What [`clone3`] asks for: clone3(2) flags, beside the pidfd that it always returns.
 pub mod clone_flags {
-    pub(super) const NEWCGROUP: u64 = 0x0200_0000;
+    /// New cgroup namespace: the current cgroup is the root of what is seen (cgroup_namespaces(7)).
+    pub const NEWCGROUP: u64 = 0x0200_0000;
     /// New mount namespace.
     pub const NEWNS: u64 = 0x0002_0000;
     /// New UTS namespace.
@@ -154,16 +155,10 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errn
     Ok(Forked::Parent { pid, pidfd: unsafe { Fd::new(pidfd as usize)? } })
 }
 
-/// Makes this process's current cgroup the root of what it sees of cgroups, cgroup_namespaces(7).
-pub fn unshare_cgroup_namespace() -> Result<(), Errno> {
-    // SAFETY: a number; no memory or descriptor table is unshared.
-    unsafe { syscall(nr::UNSHARE, [clone_flags::NEWCGROUP as usize, 0, 0, 0, 0]) }.map(|_| ())
-}
-
-/// Gives this process a network namespace of its own, network_namespaces(7).
-pub fn unshare_network_namespace() -> Result<(), Errno> {
-    // SAFETY: a number; no memory or descriptor table is unshared.
-    unsafe { syscall(nr::UNSHARE, [clone_flags::NEWNET as usize, 0, 0, 0, 0]) }.map(|_| ())
+/// Gives this process namespaces of its own, unshare(2): those of these [`clone_flags`].
+pub fn unshare(namespaces: u64) -> Result<(), Errno> {
+    // SAFETY: a number; no memory or descriptor table is unshared by any flag that we have.
+    unsafe { syscall(nr::UNSHARE, [namespaces as usize, 0, 0, 0, 0]) }.map(|_| ())
 }
 
 /// Takes this process into the network namespace that the descriptor stands for, setns(2).
