@@ -37,6 +37,8 @@ mod nr {
     pub const RT_SIGTIMEDWAIT: usize = 128;
     pub const SCHED_SETAFFINITY: usize = 203;
     pub const SCHED_GETAFFINITY: usize = 204;
+    pub const SCHED_SETATTR: usize = 314;
+    pub const SCHED_GETATTR: usize = 315;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
@@ -636,6 +638,36 @@ pub fn set_affinity(cpus: &Cpus) -> Result<(), Errno> {
     let (len, words) = (size_of::<Cpus>(), cpus.words.as_ptr() as usize);
     // SAFETY: the kernel reads at most `len` bytes, which is all of `cpus`.
     unsafe { syscall(nr::SCHED_SETAFFINITY, [0, len, words, 0, 0]) }.map(|_| ())
+}
+
+/// Asks for short turns on a CPU: with a shorter slice than what runs there a task does not wait for that one's slice to
+/// end (sched_setattr(2); `Documentation/scheduler/sched-eevdf.rst`). Before Linux 6.12 it changes nothing.
+pub fn shorten_slice() {
+    /// The shortest that the kernel takes, in nanoseconds.
+    const SHORTEST: u64 = 100_000;
+    let mut attributes = SchedulingAttributes::default();
+    let (place, size) = ((&raw mut attributes) as usize, size_of::<SchedulingAttributes>());
+    // SAFETY: the kernel writes at most `size` bytes, which is all of `attributes`.
+    if unsafe { syscall(nr::SCHED_GETATTR, [0, place, size, 0, 0]) }.is_ok() {
+        attributes.runtime = SHORTEST;
+        let place = (&raw const attributes) as usize;
+        // SAFETY: the kernel reads as many bytes as the first field says, which it wrote itself: at most all of them.
+        let _ = unsafe { syscall(nr::SCHED_SETATTR, [0, place, 0, 0, 0]) };
+    }
+}
+
+/// `struct sched_attr` as it was first, linux/sched/types.h.
+#[repr(C)]
+#[derive(Default)]
+struct SchedulingAttributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
 }
 
 /// The number of the CPU that this runs on, getcpu(2).

@@ -59,8 +59,12 @@ impl<'a> Watch<'a> {
             let _ = sys::set_affinity(&here); // as before
             reach
         });
+        let limits = &options.limits;
+        if limits.cpu_time.or(limits.wall_time).or(limits.idle_time).is_some() {
+            sys::shorten_slice(); // or on a busy machine a limit would be noticed a timer tick late
+        }
         Watch {
-            limits: &options.limits,
+            limits,
             oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),
             cgroup,
             cpus: NonZeroU64::new(reach.count()).unwrap_or(NonZeroU64::MIN),
@@ -127,27 +131,30 @@ impl<'a> Watch<'a> {
     fn cpu_used_now(&self, running: Running) -> u64 {
         let used = self.cpu_account(running);
         match self.limits.cpu_time {
-            Some(limit) if used + LONGEST_TICK * self.cpus.get() >= limit => {
-                self.settle_accounts();
-                self.cpu_account(running)
-            }
+            Some(limit) if used + LONGEST_TICK * self.cpus.get() >= limit => self.settle(running, limit),
             _ => used,
         }
+    }
+
+    /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
+    /// another task comes to a CPU, so this process visits each, until it has seen enough.
+    fn settle(&self, running: Running, enough: u64) -> u64 {
+        let mut used = 0;
+        for there in self.reach.each() {
+            let _ = sys::set_affinity(&there); // a CPU that is not there runs nothing
+            used = self.cpu_account(running);
+            if used >= enough {
+                break;
+            }
+        }
+        let _ = sys::set_affinity(&self.here); // as before
+        used
     }
 
     fn cpu_account(&self, running: Running) -> u64 {
         let in_cgroup = || Some(self.cgroup.as_ref()?.cpu_time()?.total);
         let of_process = || clock::cpu_time_of(running.process?);
         in_cgroup().or_else(of_process).unwrap_or(0).saturating_sub(running.setup_cpu)
-    }
-
-    /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
-    /// another task comes to a CPU, so this process visits each.
-    fn settle_accounts(&self) {
-        for there in self.reach.each() {
-            let _ = sys::set_affinity(&there); // a CPU that is not there runs nothing
-        }
-        let _ = sys::set_affinity(&self.here); // as before
     }
 
     /// CPU time since exec; without a cgroup it cannot be known from here.
