@@ -98,7 +98,7 @@ const WEAKENS: &[(&str, &str)] = &[
     ("unique-uid", "runs side by side are one user to the kernel, which counts some things by user"),
     (
         "uid",
-        "PID 1, the submission and runs side by side are one user; these see each other's record locks on the host's nodes in /dev",
+        "PID 1, the submission and runs side by side are one user; device nodes are the host's, so record locks are pretended",
     ),
     ("groups", "the submission keeps the caller's supplementary groups"),
 ];

@@ -56,7 +56,7 @@ const RET_ALLOW: u32 = 0x7fff_0000;
 /// Beyond the x32 numbers there is nothing, and -1 is what a tracer writes to skip a call.
 const BEYOND_X32: u32 = 0x8000_0000;
 
-/// The program of a policy for one `--net` mode (0 none, 1 loopback, 2 host).
+/// The program of a policy for one mode (0 to 2: `--net` none, loopback, host; with the host's devices 3 more).
 ///
 /// The programs of all modes are the same but for the operand of some jumps: lines for some modes only
 /// stand behind a gate, a jump to the next instruction where it is open and past the lines where not.

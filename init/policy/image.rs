@@ -3,18 +3,19 @@
 //! ```text
 //!  0  magic "capsule\xb5"          12  version u16        16  gates u16
 //!  8  audit architecture u32       14  instructions u16   18  bytes of names u16
-//! 20  the program for `--net none`: instructions, each 8 bytes as `struct sock_filter`
-//!     gates, each 8 bytes: index of an instruction u16, mode u16 (1 loopback, 2 host), its operand then u32
+//! 20  the program for mode 0: instructions, each 8 bytes as `struct sock_filter`
+//!     gates, each 8 bytes: index of an instruction u16, modes u16 (bit n for mode n), its operand then u32
 //!     names of the calls that the policy kills, for the report: number u16, length u8, text
 //! ```
 //!
+//! A mode is 0 to 2 for `--net` none, loopback and host, and 3 more where the device nodes are the host's.
 //! All numbers are little-endian. This file is part of two programs, one of them without std or heap: it only
 //! splits bytes.
 
 /// First bytes of every compiled policy; the last one is no UTF-8, so no text file starts so.
 pub const MAGIC: [u8; 8] = *b"capsule\xb5";
 /// Changes whenever a byte of the layout changes its meaning.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes before the first instruction.
 pub const HEADER: usize = 20;
 /// One `struct sock_filter`: code u16, jt u8, jf u8, k u32.
@@ -23,9 +24,9 @@ pub const INSTRUCTION: usize = 8;
 pub const GATE: usize = 8;
 /// Longest program: init patches a copy of it on its stack (8 KiB). The kernel would take 4096.
 pub const MAX_INSTRUCTIONS: usize = 1024;
-/// Longest image that a reader has to have room for: such a program, a gate at every third instruction in two
-/// modes, and the names of all calls.
-pub const MAX_IMAGE: usize = 24 << 10;
+/// Longest image that a reader has to have room for: such a program, a gate at every third instruction, and the names
+/// of all calls.
+pub const MAX_IMAGE: usize = 20 << 10;
 
 /// A compiled policy whose layout was checked; borrowed, never copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl<'a> Image<'a> {
         if image.is_consistent() { Ok(image) } else { Err(Defect::Content) }
     }
 
-    /// Copies the program of a `--net` mode (0 none, 1 loopback, 2 host) to the front of `buffer`, and returns it.
+    /// Copies the program of a mode to the front of `buffer`, and returns it.
     pub fn program<'b>(
         &self,
         mode: u16,
@@ -90,7 +91,8 @@ impl<'a> Image<'a> {
         }
         for [i0, i1, m0, m1, operand @ ..] in self.gates {
             let gate = program.get_mut(usize::from(u16::from_le_bytes([*i0, *i1])));
-            if let (Some([_, _, _, _, place @ ..]), true) = (gate, u16::from_le_bytes([*m0, *m1]) == mode) {
+            let is_for_mode = u16::from_le_bytes([*m0, *m1]) >> mode & 1 == 1;
+            if let (Some([_, _, _, _, place @ ..]), true) = (gate, is_for_mode) {
                 *place = *operand;
             }
         }

@@ -9,6 +9,8 @@ pub mod image;
 pub mod names;
 pub mod parse;
 
+use std::collections::BTreeMap;
+
 pub use parse::{Cause, Error, Policy};
 
 use emit::Instruction;
@@ -30,18 +32,22 @@ pub fn compile(text: &str) -> Result<Vec<u8>, Error> {
     Ok(write_image(program, &gates(&programs), &killed_names(&policy)))
 }
 
-/// Where the programs of the other modes differ from the first.
+/// Where the programs of the other modes differ from the first, and in which modes.
 fn gates(programs: &[Vec<Instruction>; MODES]) -> Vec<u8> {
-    let [first, others @ ..] = programs;
-    let mut bytes = Vec::new();
-    for (mode, other) in others.iter().enumerate().map(|(index, other)| (index + 1, other)) {
+    let [first, ..] = programs;
+    let mut gates = BTreeMap::<(usize, u32), u16>::new();
+    for (mode, other) in programs.iter().enumerate() {
         assert_eq!(first.len(), other.len(), "modes differ in operands only");
         for (index, (one, other)) in first.iter().zip(other).enumerate().filter(|(_, (a, b))| a != b) {
             assert_eq!(Instruction { k: other.k, ..*one }, *other, "modes differ in operands only");
-            bytes.extend_from_slice(&as_u16(index).to_le_bytes());
-            bytes.extend_from_slice(&as_u16(mode).to_le_bytes());
-            bytes.extend_from_slice(&other.k.to_le_bytes());
+            *gates.entry((index, other.k)).or_default() |= 1 << mode;
         }
+    }
+    let mut bytes = Vec::new();
+    for ((index, operand), modes) in gates {
+        bytes.extend_from_slice(&as_u16(index).to_le_bytes());
+        bytes.extend_from_slice(&modes.to_le_bytes());
+        bytes.extend_from_slice(&operand.to_le_bytes());
     }
     bytes
 }

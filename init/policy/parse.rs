@@ -5,8 +5,23 @@ use std::fmt;
 
 use super::names;
 
-/// How many `--net` modes there are: none, loopback, host, in this order.
-pub const MODES: usize = 3;
+/// Something that is the same for all of a run, and that a line can be for.
+struct Circumstance {
+    name: &'static str,
+    values: &'static [&'static str],
+    /// What its values count in a mode, the number that says all circumstances at once.
+    weight: usize,
+}
+
+const CIRCUMSTANCES: [Circumstance; 2] = [
+    // `--net`.
+    Circumstance { name: "net", values: &["none", "loopback", "host"], weight: 1 },
+    // Whose the device nodes in /dev are.
+    Circumstance { name: "devices", values: &["own", "host"], weight: 3 },
+];
+
+/// How many modes there are.
+pub const MODES: usize = 6;
 
 /// What init does between the filter and the program: it hands the listener over, says that the clocks
 /// start, and executes, or says why not. A policy that forbids one of these could start nothing.
@@ -39,7 +54,7 @@ pub struct Rule {
     pub line: usize,
     /// All of them have to hold.
     pub tests: Vec<Test>,
-    /// The `--net` modes it is for: none, loopback, host.
+    /// The modes that it is for.
     pub modes: [bool; MODES],
     /// What happens then.
     pub action: Action,
@@ -97,12 +112,12 @@ pub enum Cause {
     UnknownCall(String),
     /// Neither a number nor a constant.
     UnknownNumber(String),
-    /// After `when` or `and` stands neither `argN` nor `net`.
+    /// After `when` or `and` stands neither `argN` nor a circumstance.
     UnknownSubject(String),
     /// Not one of the comparisons.
     UnknownOperator(String),
-    /// Not a `--net` mode.
-    UnknownMode(String),
+    /// Not a value of the circumstance.
+    UnknownValue(String, &'static [&'static str]),
     /// The line ends where this should follow.
     Missing(&'static str),
     /// A word too many.
@@ -159,9 +174,9 @@ impl fmt::Display for Cause {
             }
             Cause::UnknownCall(word) => write!(f, "`{word}` is no system call of x86-64"),
             Cause::UnknownNumber(word) => write!(f, "`{word}` is neither a number nor a constant"),
-            Cause::UnknownSubject(word) => write!(f, "`{word}` is neither arg0 to arg5 nor net"),
+            Cause::UnknownSubject(word) => write!(f, "`{word}` is neither arg0 to arg5 nor net nor devices"),
             Cause::UnknownOperator(word) => write!(f, "`{word}` is no comparison that fits here"),
-            Cause::UnknownMode(word) => write!(f, "`{word}` is no mode of --net"),
+            Cause::UnknownValue(word, known) => write!(f, "`{word}` is none of {}", known.join(", ")),
             Cause::Missing(what) => write!(f, "{what} is missing"),
             Cause::Unexpected(word) => write!(f, "`{word}` is a word too many"),
             Cause::NoReason => write!(f, "the line gives no reason: end it with `# why`"),
@@ -315,10 +330,9 @@ fn action(word: &Word<'_>) -> Result<Action, Error> {
 fn conditions(words: &mut Words<'_>, tests: &mut Vec<Test>, modes: &mut [bool; MODES]) -> Result<(), Error> {
     loop {
         let subject = words.expect("a test")?;
-        if subject.text == "net" {
-            narrow_modes(words, modes)?;
-        } else {
-            tests.push(test(&subject, words)?);
+        match CIRCUMSTANCES.iter().find(|known| known.name == subject.text) {
+            Some(circumstance) => narrow_modes(words, modes, circumstance)?,
+            None => tests.push(test(&subject, words)?),
         }
         match words.next() {
             None => return Ok(()),
@@ -328,21 +342,27 @@ fn conditions(words: &mut Words<'_>, tests: &mut Vec<Test>, modes: &mut [bool; M
     }
 }
 
-fn narrow_modes(words: &mut Words<'_>, modes: &mut [bool; MODES]) -> Result<(), Error> {
+/// Leaves the modes in which the circumstance has, or has not, a value.
+fn narrow_modes(
+    words: &mut Words<'_>,
+    modes: &mut [bool; MODES],
+    circumstance: &Circumstance,
+) -> Result<(), Error> {
+    let Circumstance { values, weight, .. } = circumstance;
     let operator = words.expect("`==` or `!=`")?;
     let equal = match operator.text {
         "==" => true,
         "!=" => false,
         other => return Err(operator.error(Cause::UnknownOperator(other.to_owned()))),
     };
-    let mode = words.expect("a mode of --net")?;
-    let named = ["none", "loopback", "host"].iter().position(|known| *known == mode.text);
-    let named = named.ok_or_else(|| mode.error(Cause::UnknownMode(mode.text.to_owned())))?;
-    for (index, holds) in modes.iter_mut().enumerate() {
-        *holds &= (index == named) == equal;
+    let value = words.expect("a value")?;
+    let named = values.iter().position(|known| *known == value.text);
+    let named = named.ok_or_else(|| value.error(Cause::UnknownValue(value.text.to_owned(), values)))?;
+    for (mode, holds) in modes.iter_mut().enumerate() {
+        *holds &= (mode / weight % values.len() == named) == equal;
     }
     if *modes == [false; MODES] {
-        return Err(mode.error(Cause::NeverHolds));
+        return Err(value.error(Cause::NeverHolds));
     }
     Ok(())
 }

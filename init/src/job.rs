@@ -95,7 +95,9 @@ fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, E
 fn filter(preparation: &Preparation<'_>) -> Result<(), Error> {
     let Some(policy) = &preparation.policy else { return Ok(()) };
     let fail = |call| at(Step::Seccomp, call, Subject::None);
-    match seccomp::install(policy, preparation.options.net).map_err(fail(Call::Seccomp))? {
+    match seccomp::install(policy, preparation.options.net, preparation.devices)
+        .map_err(fail(Call::Seccomp))?
+    {
         Some(listener) => {
             let sent = preparation.channel.send_with(Message::Listening, listener.as_fd());
             sent.map_err(fail(Call::Write))

@@ -108,8 +108,19 @@ pub fn prepare(options: &Options<'_>, identity: Identity) -> Result<Option<Scrat
     scratch.map(Some)
 }
 
-/// Builds the tree and makes it this process's root. Afterwards nothing of the host's tree is reachable.
-pub fn enter(options: &Options<'_>, prepared: Option<Scratch>) -> Result<(), Error> {
+/// Whose the device nodes in /dev are. The host's are one file for all runs, and one that can be opened for writing: what
+/// is done to the file itself, a record lock (fcntl(2)) or new times (utimensat(2)), would be seen by every other run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Devices {
+    /// The run's.
+    Own,
+    /// The host's.
+    Host,
+}
+
+/// Builds the tree and makes it this process's root. Afterwards nothing of the host's tree is reachable, but for the
+/// device nodes, if they are its.
+pub fn enter(options: &Options<'_>, prepared: Option<Scratch>) -> Result<Devices, Error> {
     make_private(options)?;
     // The modes below are meant as written; the submission starts with the usual mask, whatever our caller's is.
     rustix::process::umask(Mode::empty());
@@ -132,7 +143,8 @@ pub fn enter(options: &Options<'_>, prepared: Option<Scratch>) -> Result<(), Err
         attach_bind(&root, bind, index as u8)?;
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    switch_root(&root)
+    switch_root(&root)?;
+    Ok(scratch.devices)
 }
 
 /// No mount made from here on reaches the host, and none of the host's reaches us.
@@ -199,11 +211,13 @@ fn attach_dev(options: &Options<'_>, root: &Fd, scratch: &Scratch) -> Result<(),
     let dev = scratch.tree(c"dev", shut, options, DEV)?;
     attach(&dev, root, c"dev", DEV)?;
     for (subject, (name, major, minor)) in (FIRST_DEVICE..).map(Subject::Target).zip(DEVICES) {
-        if scratch.has_devices {
+        if scratch.devices == Devices::Own {
             break;
         }
         let node = open_device(name, *major, *minor).map_err(at(Step::Devices, Call::Open, subject))?;
         let node = clone_tree(node.as_fd(), c"").map_err(at(Step::Devices, Call::OpenTree, subject))?;
+        // The device can be written to all the same, the file's times cannot.
+        restrict(&node, shut, options, subject)?;
         mount_on(&node, dev.as_fd(), name).map_err(at(Step::Devices, Call::MoveMount, subject))?;
     }
     let no_exec = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::NO_EXEC);
@@ -287,9 +301,8 @@ fn is_on_top(root: &Fd) -> Result<bool, Error> {
 /// One tmpfs for all that a submission can write, so that one size holds for it all. It is memory, and counts as such.
 pub struct Scratch {
     mount: Fd,
-    /// Whether it holds device nodes of its own. The host's are one file for all runs, and one that can be opened for
-    /// writing: a record lock on /dev/null (fcntl(2)) would be seen by every other run.
-    has_devices: bool,
+    /// Whose the nodes in its `dev` are, or will be.
+    devices: Devices,
 }
 
 impl Scratch {
@@ -303,7 +316,7 @@ impl Scratch {
         let inodes = decimal(inodes, &mut digits);
         fsconfig_set_string(context.as_fd(), c"nr_inodes", inodes).map_err(&fail)?;
         let mount = create(&context, MountAttrFlags::MOUNT_ATTR_NOSUID, TMP)?;
-        let mut scratch = Scratch { mount, has_devices: true };
+        let mut scratch = Scratch { mount, devices: Devices::Own };
         scratch.furnish(judge)?;
         Ok(scratch)
     }
@@ -331,7 +344,7 @@ impl Scratch {
             let number = rustix::fs::makedev(*major, *minor);
             if rustix::fs::mknodat(&dev, *name, kind, mode, number).is_err() {
                 // EPERM in an ordinary user's namespace, or in a container: a place for the host's node.
-                self.has_devices = false;
+                self.devices = Devices::Host;
                 empty_file(dev.as_fd(), name).map_err(at(Step::Devices, Call::Open, DEV))?;
             }
         }

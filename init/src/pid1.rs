@@ -13,6 +13,7 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::job::{self, JobStreams};
 use crate::message::Message;
+use crate::mounts::Devices;
 use crate::namespaces::Network;
 use crate::options::Options;
 use crate::seccomp::Image;
@@ -34,6 +35,8 @@ pub struct Preparation<'a> {
     pub channel: Inside,
     /// The scratch space, where PID 1 could not make it whole.
     pub scratch: Option<mounts::Scratch>,
+    /// Whose the device nodes of the sandbox are, once it has some.
+    pub devices: Devices,
     /// The submission's ends of its streams; none with a terminal, which is made inside.
     pub streams: Option<JobStreams>,
     /// This process's argument strings, to be wiped: they name host paths, and /proc/1/cmdline shows them.
@@ -65,7 +68,7 @@ pub fn run(mut preparation: Preparation<'_>) -> ! {
 /// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
 fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
     let scratch = preparation.scratch.take();
-    let Preparation { options, identity, place, channel, .. } = preparation;
+    let Preparation { options, identity, place, channel, devices, .. } = preparation;
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(at(
         Step::Start,
         Call::Prctl,
@@ -79,7 +82,7 @@ fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
         }
     }
     namespaces::set_host_name(options)?;
-    mounts::enter(options, scratch)?;
+    *devices = mounts::enter(options, scratch)?;
     let network = Network::of(options, *identity);
     if network == Network::Supervisor {
         let Some(made) = channel.wait_for_go() else { return Ok(None) };

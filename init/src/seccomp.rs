@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::{Guard, Guards};
+use crate::mounts::Devices;
 use crate::options::{Net, SeccompChoice};
 use crate::sys::fd::Fd;
 use crate::sys::{self, Instruction};
@@ -86,9 +87,9 @@ fn read(path: &CStr) -> Result<&'static [u8], Error> {
 ///
 /// # Errors
 /// As seccomp(2): EINVAL for a program that the kernel's checker refuses, EACCES without no_new_privs.
-pub fn install(policy: &Image<'_>, net: Net) -> Result<Option<Fd>, Errno> {
+pub fn install(policy: &Image<'_>, net: Net, devices: Devices) -> Result<Option<Fd>, Errno> {
     let mut buffer = [[0; size_of::<Instruction>()]; MAX_INSTRUCTIONS];
-    let program = policy.program(net as u16, &mut buffer);
+    let program = policy.program(mode(net, devices), &mut buffer);
     replace(program, KILL, TELL);
     if cfg!(capsule_mutation = "no-arch-check")
         && let Some([_, _, equal, other, ..]) = program.get_mut(1)
@@ -103,6 +104,11 @@ pub fn install(policy: &Image<'_>, net: Net) -> Result<Option<Fd>, Errno> {
         }
         Err(errno) => Err(errno),
     }
+}
+
+/// Which of a policy's programs (policy/image.rs).
+fn mode(net: Net, devices: Devices) -> u16 {
+    net as u16 + 3 * devices as u16
 }
 
 /// `ret SECCOMP_RET_KILL_PROCESS`, linux/seccomp.h: the only way in which a compiled policy forbids a call.
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn telling_replaces_every_kill_and_nothing_else() {
         let mut buffer = [[0; 8]; MAX_INSTRUCTIONS];
-        let program = default_policy().program(Net::Loopback as u16, &mut buffer);
+        let program = default_policy().program(mode(Net::Loopback, Devices::Own), &mut buffer);
         let before = program.to_vec();
         let kills = count(program, KILL);
         assert!(kills > 0 && count(program, TELL) == 0);
@@ -175,10 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn none_differs_from_loopback_and_loopback_is_host() {
-        let program = |net| default_policy().program(net as u16, &mut [[0; 8]; MAX_INSTRUCTIONS]).to_vec();
-        assert_ne!(program(Net::None), program(Net::Loopback));
-        assert_eq!(program(Net::Host), program(Net::Loopback));
+    fn none_differs_from_loopback_and_loopback_is_host_and_the_hosts_devices_make_a_difference() {
+        let program = |net, devices| {
+            default_policy().program(mode(net, devices), &mut [[0; 8]; MAX_INSTRUCTIONS]).to_vec()
+        };
+        for devices in [Devices::Own, Devices::Host] {
+            assert_ne!(program(Net::None, devices), program(Net::Loopback, devices));
+            assert_eq!(program(Net::Host, devices), program(Net::Loopback, devices));
+        }
+        assert_ne!(program(Net::Host, Devices::Own), program(Net::Host, Devices::Host));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::identity::Identity;
 use crate::ids;
 use crate::message::{Message, Usage};
-use crate::mounts;
+use crate::mounts::{self, Devices};
 use crate::namespaces::{self, Network};
 use crate::options::{Destination, Options};
 use crate::outcome::{Cause, Facts, Outcome, Status, WaitStatus, judge};
@@ -170,6 +170,7 @@ fn start(
                 policy,
                 channel: theirs,
                 scratch,
+                devices: Devices::Host,
                 streams: their_pipes,
                 arguments,
             })

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use builder::seccomp::policy::emit::{Instruction, program};
 use builder::seccomp::policy::names;
-use builder::seccomp::policy::parse::{Action, Policy};
+use builder::seccomp::policy::parse::{Action, MODES, Policy};
 
 /// The default policy's text.
 pub const DEFAULT: &str = include_str!("../../../init/policy/default.policy");
@@ -13,14 +13,16 @@ pub const DEFAULT: &str = include_str!("../../../init/policy/default.policy");
 /// `AUDIT_ARCH_I386`: what an `int 0x80` reports.
 pub const I386: u32 = 0x4000_0003;
 
-/// `--net` modes in the order of the image.
+/// `--net` modes in the order of the image, with device nodes of the run's own.
 pub const NONE: usize = 0;
 pub const LOOPBACK: usize = 1;
 pub const HOST: usize = 2;
+/// What a mode is more where the device nodes are the host's.
+pub const HOST_DEVICES: usize = 3;
 
 /// Programs of one policy for all modes, ready to be asked.
 pub struct Filter {
-    programs: [Vec<Instruction>; 3],
+    programs: [Vec<Instruction>; MODES],
 }
 
 impl Filter {
@@ -30,7 +32,7 @@ impl Filter {
 
     /// The same program for every mode.
     pub fn of_program(program: Vec<Instruction>) -> Self {
-        Filter { programs: [program.clone(), program.clone(), program] }
+        Filter { programs: std::array::from_fn(|_| program.clone()) }
     }
 
     pub fn default() -> Self {

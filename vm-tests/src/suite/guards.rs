@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::streams::report_is_ours;
-use super::{PROBE, attacks, case};
+use super::{PROBE, attacks, case, neighbours};
 use crate::case::{Case, Expect, Rule};
 use crate::message::Observation;
 use crate::plan::{Peek, Place, Stdin, Step};
@@ -27,6 +27,8 @@ struct Row {
 pub(super) enum Shown {
     /// This attack escapes.
     Attack(&'static str),
+    /// This channel from a run beside it, with the same options, carries.
+    Channel(&'static str),
     /// This verdict program ends with another status.
     Status(&'static [&'static str], &'static str),
     /// This verdict program no longer follows this rule.
@@ -74,6 +76,7 @@ const ROWS: &[Row] = &[
     attack("cgroup-namespace", "files/cgroup-path"),
     attack("read-only-root", "files/write-outside-of-scratch").beside(ROOT),
     attack("read-only-root", "files/reopen-for-writing").beside(ROOT),
+    row("read-only-root", Shown::Channel("device-times")).by_user(),
     attack("nosuid", "files/mount-flags"),
     attack("nodev", "files/mount-flags"),
     attack("proc-read-only", "files/kernel-settings").beside(ROOT),
@@ -97,6 +100,8 @@ const ROWS: &[Row] = &[
     attack("seccomp", "kernel/keyctl"),
     attack("seccomp", "kernel/io-uring"),
     attack("seccomp", "kernel/i386-entry"),
+    row("seccomp", Shown::Channel("device-lock")).by_user(),
+    row("seccomp", Shown::Channel("device-descriptor-lock")).by_user(),
     attack("rlimits", "process/core-dump"),
     row("output-cap", Shown::Status(&["flood-stdout"], "output-limit")).with(&[
         "--output",
@@ -172,6 +177,7 @@ impl Row {
 pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(Step) -> Step) -> Case {
     let (argv, name): (Vec<&str>, String) = match what {
         Shown::Attack(name) => (attacks::arguments(PROBE, name).to_vec(), name.to_string()),
+        Shown::Channel(name) => (neighbours::side(PROBE, name, "look").to_vec(), name.to_string()),
         Shown::Status(words, _) | Shown::Rule(words, _) => {
             ([PROBE, "verdict"].iter().chain(*words).copied().collect(), words.join(" "))
         }
@@ -179,8 +185,8 @@ pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(S
         Shown::Peek(_) => (vec![PROBE, "verdict", "sleep"], "the cgroup from outside".to_string()),
     };
     let expect = match (what, broken) {
-        (Shown::Attack(_), false) => Expect::Attack(Outcome::Blocked),
-        (Shown::Attack(_), true) => Expect::Attack(Outcome::Escaped),
+        (Shown::Attack(_) | Shown::Channel(_), false) => Expect::Attack(Outcome::Blocked),
+        (Shown::Attack(_) | Shown::Channel(_), true) => Expect::Attack(Outcome::Escaped),
         (Shown::Status(_, status), false) => Expect::Status((*status).into()),
         (Shown::Status(_, status), true) => Expect::StatusIsNot(status),
         (Shown::Rule(_, rule) | Shown::Outside(rule) | Shown::Peek(rule), false) => Expect::Rule(*rule),
@@ -190,6 +196,9 @@ pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(S
     if let Shown::Peek(_) = what {
         step = step.with(&["--wall-time", "1s", "--memory", "32M"]);
         step.peek = Some(Peek { after_ms: 700, files: PEEKED.iter().map(|file| file.to_string()).collect() });
+    }
+    if let Shown::Channel(name) = what {
+        step.neighbour = Some(neighbours::side(PROBE, name, "plant").map(str::to_string).into());
     }
     let alone = broken && matches!(what, Shown::Outside(_));
     Case { contained: !broken, alone, ..case(step, &[], vec![expect]) }

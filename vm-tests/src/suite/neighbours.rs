@@ -12,7 +12,7 @@ pub fn cases() -> Vec<Case> {
     plain.chain(channels().filter(|channel| is_of_devices(channel)).map(in_user_namespaces)).collect()
 }
 
-/// The same in user namespaces, in which nobody can make device nodes.
+/// The same with `--userns`: inside, nobody can make device nodes.
 fn in_user_namespaces(channel: &Channel) -> Case {
     let case = pair("neighbour", channel, Step::sandbox, PROBE, Outcome::Blocked);
     let mut step = case.step.with(&["--userns"]);
@@ -28,9 +28,6 @@ pub fn controls() -> Vec<Case> {
         .collect()
 }
 
-const SHARED_DEVICES: &str =
-    "an ordinary user cannot make device nodes: the sandbox has the host's, one file for all runs";
-
 fn pair(
     suite: &str,
     channel: &Channel,
@@ -38,11 +35,15 @@ fn pair(
     probe: &str,
     expected: Outcome,
 ) -> Case {
-    let side = |side| [probe, "channel", channel.name, side, "{token}"];
+    let side = |of| side(probe, channel.name, of);
     let mut step = place(format!("{suite}/{}", channel.name), &side("look"));
     step.neighbour = Some(side("plant").map(str::to_string).into());
-    let needs_root = is_of_devices(channel).then_some(SHARED_DEVICES);
-    Case { needs_root, ..case(step, channel.ids, vec![Expect::Attack(expected)]) }
+    case(step, channel.ids, vec![Expect::Attack(expected)])
+}
+
+/// What one of the two runs.
+pub(super) fn side<'a>(probe: &'a str, channel: &'a str, side: &'a str) -> [&'a str; 5] {
+    [probe, "channel", channel, side, "{token}"]
 }
 
 fn is_of_devices(channel: &Channel) -> bool {

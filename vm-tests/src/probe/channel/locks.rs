@@ -1,8 +1,12 @@
-//! Locks: bits passed over a file that both can only read, or a device that both can write.
+//! Locks and times: bits passed over a file that both can only read, or a device that both can write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use super::files::shared_file;
 use super::{Channel, Planted, Token, nothing, seen};
@@ -42,6 +46,7 @@ pub const CHANNELS: &[Channel] = &[
         plant: |_| hold(null()?, |file| lock(file, libc::F_OFD_SETLK, libc::F_WRLCK)),
         look: |_| contend(null(), libc::F_OFD_SETLK),
     },
+    Channel { name: "device-times", ids: &["FS-34"], plant: touch, look: |_| watch_times() },
     Channel { name: "lease", ids: &["FS-34"], plant: keep_open, look: |_| lease() },
     Channel {
         name: "lock-table",
@@ -117,6 +122,38 @@ fn ask(file: io::Result<File>, command: i32) -> Finding {
         Err(errno) => nothing(format!("asking: {errno}")),
         Ok(_) if record[..2] == (libc::F_UNLCK as i16).to_ne_bytes() => nothing("no lock"),
         Ok(_) => seen("a lock of somebody else"),
+    }
+}
+
+/// Whoever may write to a file may set its times to the present; so does this one, again and again.
+fn touch(_: &Token) -> io::Result<Planted> {
+    let once = || {
+        let here = Arg::N(libc::AT_FDCWD.into());
+        sys::call(libc::SYS_utimensat, &mut [here, Arg::S(c"/dev/null"), Arg::N(0), Arg::N(0)])
+    };
+    once().map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&ended);
+    let toucher = thread::spawn(move || {
+        while !until.load(Ordering::Relaxed) && once().is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    Ok(Box::new(move || {
+        ended.store(true, Ordering::Relaxed);
+        let _ = toucher.join(); // it does nothing that could panic
+    }))
+}
+
+/// Whether somebody else touches it.
+fn watch_times() -> Finding {
+    let time = || fs::metadata("/dev/null").and_then(|metadata| metadata.modified());
+    let before = time();
+    thread::sleep(Duration::from_millis(200));
+    match (before, time()) {
+        (Ok(before), Ok(after)) if before != after => seen("/dev/null was touched"),
+        (Ok(_), Ok(_)) => nothing("/dev/null was not touched"),
+        (before, after) => nothing(format!("the times of /dev/null: {before:?}, {after:?}")),
     }
 }
 
