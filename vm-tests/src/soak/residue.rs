@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,11 +114,15 @@ pub fn cgroups_of(supervisor: u32) -> Vec<String> {
     left_by(supervisor).iter().map(|path| format!("left behind: cgroup {}", path.display())).collect()
 }
 
-/// Removes them, which the kernel allows as soon as nobody is in them.
+/// Removes them, which the kernel allows as soon as nobody is in them. One that is gone was just removed by a process
+/// that was killed while it did so.
 pub fn remove_cgroups_of(supervisor: u32) -> Result<(), String> {
     for path in left_by(supervisor) {
         let deadline = Instant::now() + SETTLING;
         while let Err(cause) = fs::remove_dir(&path) {
+            if cause.kind() == io::ErrorKind::NotFound {
+                break;
+            }
             if Instant::now() >= deadline {
                 return Err(format!("cgroup {} is not empty: {cause}", path.display()));
             }
