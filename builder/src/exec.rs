@@ -26,7 +26,7 @@ use workbox::Workbox;
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::language::{BOX as INSIDE, Language, Names};
-use crate::manifest::Head;
+use crate::manifest::{self, Head};
 use crate::quantity::Kind;
 
 /// The bundle's empty directory on which the box is mounted.
@@ -82,7 +82,8 @@ pub fn exec(request: &Exec) -> Result<u8, Error> {
 
 fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
     words::check(request)?;
-    let (manifest, digest) = Head::load(&request.bundle)?;
+    let manifest = Head::load(&request.bundle)?;
+    let digest = wants_report.then(|| manifest::digest(&request.bundle)).transpose()?;
     let (name, language) = choose(&manifest.languages, request)?;
     let text = read_source(&request.source)?;
     let names = language.names(&String::from_utf8_lossy(&text));
@@ -90,7 +91,7 @@ fn attempt(request: &Exec, wants_report: bool) -> Result<Answer, Error> {
     let plan = Plan {
         request,
         root: &root,
-        digest: Some(&digest),
+        digest: digest.as_ref(),
         limits: &manifest.limits,
         language,
         names: &names,
@@ -161,7 +162,7 @@ pub(crate) struct Plan<'a> {
     pub request: &'a Exec,
     /// The tree that becomes `/`.
     pub root: &'a Path,
-    /// Of its manifest, if it has one.
+    /// Of its manifest, if somebody will read it.
     pub digest: Option<&'a Sha>,
     /// The bundle's own limits.
     pub limits: &'a BTreeMap<String, String>,

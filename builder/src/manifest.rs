@@ -3,9 +3,11 @@
 //! It depends on the image's content only: neither the directory, the clock nor the user who built it shows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::{Because, Cause};
@@ -102,13 +104,8 @@ impl Manifest {
 
     /// Reads the manifest of a bundle.
     pub fn load(bundle: &Path) -> Result<Manifest, Error> {
-        Manifest::load_with_digest(bundle).map(|(manifest, _)| manifest)
-    }
-
-    /// The same, with the file's SHA-256: what a run reports as its `rootfs`.
-    pub fn load_with_digest(bundle: &Path) -> Result<(Manifest, Sha), Error> {
         let (path, bytes) = read(bundle)?;
-        Manifest::parse(&bytes, &path).map(|manifest| (manifest, Sha::of(&bytes)))
+        Manifest::parse(&bytes, &path)
     }
 
     /// Parses a manifest; `path` is only named in errors.
@@ -173,7 +170,7 @@ impl Manifest {
     }
 }
 
-/// What a run needs of a manifest: all but the entries, which are many.
+/// What a run needs of a manifest: what it says of the whole. The entries are many.
 #[derive(Debug, Deserialize)]
 pub struct Head {
     version: u32,
@@ -185,26 +182,55 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads it, and the SHA-256 of the whole manifest.
-    pub fn load(bundle: &Path) -> Result<(Head, Sha), Error> {
-        let (path, bytes) = read(bundle)?;
+    /// Reads it, and little more of the file than that.
+    pub fn load(bundle: &Path) -> Result<Head, Error> {
+        let (path, file) = open(bundle)?;
+        let bytes = beginning(file).map_err(|error| Error::read(&path, error))?;
         let wrong = |what: String| Error::Manifest { path: path.clone(), what };
         let head: Head = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
         if head.version != VERSION {
             return Err(wrong(format!("its version is {}, not {VERSION}", head.version)));
         }
-        Ok((head, Sha::of(&bytes)))
+        Ok(head)
     }
+}
+
+/// What stands behind the head in a manifest that [`Manifest::to_json`] wrote. No string in JSON has a bare line end.
+const BEHIND_HEAD: &[u8] = b",\n\"packages\": [";
+
+/// The head as a JSON object of its own; a manifest that was laid out by somebody else, as a whole.
+fn beginning(mut file: impl Read) -> io::Result<Vec<u8>> {
+    /// Languages take a few hundred bytes each.
+    const PART: u64 = 32 << 10;
+    let mut bytes = Vec::new();
+    while file.by_ref().take(PART).read_to_end(&mut bytes)? > 0 {
+        if let Some(end) = memmem::find(&bytes, BEHIND_HEAD) {
+            bytes.truncate(end);
+            bytes.push(b'}');
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// SHA-256 of a bundle's manifest: by it a report names the image.
+pub fn digest(bundle: &Path) -> Result<Sha, Error> {
+    Ok(Sha::of(&read(bundle)?.1))
 }
 
 /// The manifest's path and bytes.
 fn read(bundle: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
+    let (path, mut file) = open(bundle)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| Error::read(&path, error))?;
+    Ok((path, bytes))
+}
+
+fn open(bundle: &Path) -> Result<(PathBuf, File), Error> {
     let path = bundle.join(FILE_NAME);
-    match fs::read(&path) {
-        Ok(bytes) => Ok((path, bytes)),
-        Err(e)
-            if e.kind() == std::io::ErrorKind::NotFound || e.kind() == std::io::ErrorKind::NotADirectory =>
-        {
+    match File::open(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(Error::NotABundle { path: bundle.to_path_buf(), missing: FILE_NAME })
         }
         Err(error) => Err(Error::read(&path, error)),
@@ -274,4 +300,26 @@ fn comes_from_host(entry: &Entry) -> bool {
 
 fn lines(items: &[String]) -> String {
     if items.is_empty() { "[]".to_owned() } else { format!("[\n{}\n]", items.join(",\n")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAID_OUT: &str = "{\n\"version\": 1,\n\"limits\": {\"memory\":\"1M\"},\n\"languages\": {\"b\": {},\n\"packages\": {}},\n";
+
+    #[test]
+    fn of_a_manifest_of_ours_only_the_head_is_read() {
+        // What follows would be no JSON, and is not looked at.
+        let text = format!("{LAID_OUT}\"packages\": [\n{}", "x".repeat(100_000));
+        let head = String::from_utf8(beginning(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(head, format!("{}}}", LAID_OUT.strip_suffix(",\n").unwrap()));
+        assert!(serde_json::from_str::<serde_json::Value>(&head).is_ok());
+    }
+
+    #[test]
+    fn a_manifest_that_somebody_laid_out_anew_is_read_as_a_whole() {
+        let text = format!("{}\"packages\":[]}}", LAID_OUT.replace('\n', ""));
+        assert_eq!(beginning(text.as_bytes()).unwrap(), text.as_bytes());
+    }
 }

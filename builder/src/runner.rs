@@ -1,8 +1,10 @@
 //! `capsule run`, `shell` and `doctor`: become the bundle's init. Its options pass unread, its exit code is ours.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +13,7 @@ use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::leftover;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Head, Manifest};
 use crate::request::{Run, RunWhat};
 
 /// Shells in the order in which `capsule shell` tries them.
@@ -19,7 +21,7 @@ const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 
 /// Does not return unless init cannot be started.
 pub fn run(run: Run) -> Result<Infallible, Error> {
-    let (manifest, digest) = Manifest::load_with_digest(&run.bundle)?;
+    let limits = Head::load(&run.bundle)?.limits;
     let init = run.bundle.join("init");
     let root = run.bundle.join("rootfs");
     for (part, missing) in [(&init, "init"), (&root, "rootfs")] {
@@ -27,42 +29,57 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
             return Err(Error::NotABundle { path: run.bundle.clone(), missing });
         }
     }
+    let (options, command) = match run.what {
+        RunWhat::Command { options, command } => (options, command),
+        RunWhat::Shell { options } => {
+            let shell = shell(&Manifest::load(&run.bundle)?);
+            (on_terminal(options, env::var_os("TERM")), vec![shell.into()])
+        }
+    };
+    // It takes as long to make as a short run does.
+    let digest = wants_report(&options).then(|| manifest::digest(&run.bundle)).transpose()?;
     leftover::sweep();
-    let error =
-        Command::new(&init).args(arguments(&manifest, &digest, &root, run.what, env::var_os("TERM"))).exec();
+    let error = Command::new(&init).args(arguments(&root, digest.as_ref(), &limits, options, command)).exec();
     Err(Error::Start { path: init, error })
+}
+
+/// Whether somebody will read the digest.
+fn wants_report(options: &[OsString]) -> bool {
+    options.iter().any(|option| option.as_bytes().starts_with(b"--report"))
 }
 
 /// The bundle's own limits come before the given options, so that these win.
 fn arguments(
-    manifest: &Manifest,
-    digest: &Sha,
     root: &Path,
-    what: RunWhat,
-    terminal: Option<OsString>,
+    digest: Option<&Sha>,
+    limits: &BTreeMap<String, String>,
+    options: Vec<OsString>,
+    command: Vec<OsString>,
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = ["run", "--root"].map(OsString::from).to_vec();
-    arguments.extend([root.into(), "--rootfs-digest".into(), digest.as_str().into()]);
-    for (name, amount) in &manifest.limits {
+    arguments.push(root.into());
+    if let Some(digest) = digest {
+        arguments.extend(["--rootfs-digest".into(), digest.as_str().into()]);
+    }
+    for (name, amount) in limits {
         arguments.extend([format!("--{name}").into(), amount.into()]);
     }
-    let (options, command) = match what {
-        RunWhat::Command { options, command } => (options, command),
-        RunWhat::Shell { mut options } => {
-            options.insert(0, "--tty".into());
-            if let Some(terminal) = terminal {
-                // The one thing that programs inside must know of the terminal outside.
-                let mut term = OsString::from("TERM=");
-                term.push(terminal);
-                options.splice(1..1, ["--env".into(), term]);
-            }
-            (options, vec![shell(manifest).into()])
-        }
-    };
     arguments.extend(options);
     arguments.push("--".into());
     arguments.extend(command);
     arguments
+}
+
+/// The options of a shell: `--tty`, and the one thing that programs inside must know of the terminal outside.
+fn on_terminal(options: Vec<OsString>, terminal: Option<OsString>) -> Vec<OsString> {
+    let mut all = vec![OsString::from("--tty")];
+    if let Some(terminal) = terminal {
+        let mut term = OsString::from("TERM=");
+        term.push(terminal);
+        all.extend(["--env".into(), term]);
+    }
+    all.extend(options);
+    all
 }
 
 fn shell(manifest: &Manifest) -> &'static str {
@@ -78,46 +95,38 @@ fn shell(manifest: &Manifest) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha;
-    use std::collections::BTreeMap;
 
-    fn manifest() -> Manifest {
+    fn line(digest: Option<&Sha>, options: Vec<OsString>, command: &[&str]) -> String {
         let limits = BTreeMap::from([("cpu-time".to_owned(), "1s".to_owned())]);
-        Manifest {
-            version: 1,
-            time: 0,
-            init: Sha::of(b""),
-            limits,
-            languages: BTreeMap::new(),
-            packages: vec![],
-            entries: vec![],
-        }
-    }
-
-    fn line(what: RunWhat) -> String {
-        let digest = Sha::of(b"manifest");
-        let words = arguments(&manifest(), &digest, Path::new("B/rootfs"), what, Some("vt100".into()));
-        let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        line.replace(digest.as_str(), "DIGEST")
+        let command = command.iter().map(OsString::from).collect();
+        let words = arguments(Path::new("B/rootfs"), digest, &limits, options, command);
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn given_options_come_after_the_bundles_own() {
-        let what = RunWhat::Command {
-            options: vec!["--cpu-time".into(), "2s".into()],
-            command: vec!["/bin/ls".into(), "--".into()],
-        };
+        let options = vec!["--cpu-time".into(), "2s".into()];
         assert_eq!(
-            line(what),
-            "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --cpu-time 2s -- /bin/ls --"
+            line(None, options, &["/bin/ls", "--"]),
+            "run --root B/rootfs --cpu-time 1s --cpu-time 2s -- /bin/ls --"
         );
     }
 
     #[test]
+    fn a_report_names_the_image() {
+        let options = vec!["--report".into(), "-".into()];
+        assert!(wants_report(&options) && !wants_report(&["--require".into()]));
+        let digest = Sha::of(b"manifest");
+        let line = line(Some(&digest), options, &["x"]).replace(digest.as_str(), "DIGEST");
+        assert_eq!(line, "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --report - -- x");
+    }
+
+    #[test]
     fn a_shell_gets_a_terminal_and_its_name() {
+        let options = on_terminal(vec!["--memory".into(), "1G".into()], Some("vt100".into()));
         assert_eq!(
-            line(RunWhat::Shell { options: vec![] }),
-            "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --tty --env TERM=vt100 -- /bin/sh"
+            line(None, options, &["/bin/sh"]),
+            "run --root B/rootfs --cpu-time 1s --tty --env TERM=vt100 --memory 1G -- /bin/sh"
         );
     }
 }
