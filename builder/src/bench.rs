@@ -235,29 +235,21 @@ struct Case {
     is_busy: bool,
 }
 
-const CASES: [Case; 3] = [
-    Case {
-        option: "--cpu-time",
-        submission: "/spin",
-        status: "cpu-time-limit",
-        used: |report| report.cpu_us,
-        is_busy: false,
-    },
-    Case {
-        option: "--wall-time",
-        submission: "/pause",
-        status: "wall-time-limit",
-        used: |report| report.wall_us,
-        is_busy: false,
-    },
-    Case {
-        option: "--cpu-time",
-        submission: "/spin",
-        status: "cpu-time-limit",
-        used: |report| report.cpu_us,
-        is_busy: true,
-    },
-];
+const CPU_TIME: Case = Case {
+    option: "--cpu-time",
+    submission: "/spin",
+    status: "cpu-time-limit",
+    used: |report| report.cpu_us,
+    is_busy: false,
+};
+const WALL_TIME: Case = Case {
+    option: "--wall-time",
+    submission: "/pause",
+    status: "wall-time-limit",
+    used: |report| report.wall_us,
+    is_busy: false,
+};
+const CASES: [Case; 3] = [CPU_TIME, WALL_TIME, Case { is_busy: true, ..CPU_TIME }];
 
 fn overshoot(stage: &Stage, rounds: usize) -> Result<String, Error> {
     let mut over = CASES.map(|_| Vec::new());
