@@ -33,20 +33,28 @@ pub enum What {
 }
 
 /// A measurement to make.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Bench {
     /// What is measured.
     pub what: What,
     /// How many times each.
     pub rounds: Option<usize>,
+    /// Of the packs only these, or all if none.
+    pub packs: Vec<String>,
 }
 
 /// Measures, and says what came out.
-pub fn bench(bench: Bench) -> Result<String, Error> {
+pub fn bench(bench: &Bench) -> Result<String, Error> {
+    if bench.what != What::Packs && !bench.packs.is_empty() {
+        return Err(Error::Usage {
+            what: "`--pack` is for `packs` only".to_owned(),
+            hint: "as in `capsule bench packs --pack cpp`",
+        });
+    }
     let stage = Stage::new()?;
     match bench.what {
         What::Run => cost_of_a_run(&stage, bench.rounds.unwrap_or(200)),
-        What::Packs => packs::cost(bench.rounds.unwrap_or(20)),
+        What::Packs => packs::cost(bench.rounds.unwrap_or(20), &bench.packs),
         What::Limits => overshoot(&stage, bench.rounds.unwrap_or(50)),
     }
 }

@@ -99,9 +99,12 @@ enum Command {
         /// What to measure
         #[arg(value_enum, default_value = "run")]
         what: bench::What,
-        /// How many times each; 200 for `run`, 50 for `limits` unless given
+        /// How many times each; 200 for `run`, 50 for `limits`, 20 for `packs` unless given
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
+        /// Of `packs` only this one; may be given more than once
+        #[arg(long = "pack", value_name = "NAME")]
+        packs: Vec<String>,
     },
     /// Packs: sets of files for a purpose, mostly a language
     #[command(subcommand)]
@@ -373,7 +376,7 @@ impl Command {
                 Request::Trace(Trace { image: args.into_image()?, command })
             }
             Command::Prove { words } => Request::Prove(words),
-            Command::Bench { what, rounds } => Request::Bench(bench::Bench { what, rounds }),
+            Command::Bench { what, rounds, packs } => Request::Bench(bench::Bench { what, rounds, packs }),
             Command::Doctor { json } => {
                 Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })
             }

@@ -62,7 +62,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             return Ok(told(&answer.text, answer.is_well));
         }
         Request::Prove(words) => match prove::prove(&words)? {},
-        Request::Bench(request) => print(&bench::bench(request)?),
+        Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;
             print(&diagnosis.render(form));

@@ -1,8 +1,10 @@
 //! What `capsule exec` costs for each pack's hello world, beside the same steps without the sandbox.
 //!
-//! Both compile and run in the same box with the same words and environment, and with the pack's image as their root;
-//! the bare one only changes its root. They take turns, each as often first; what the sandbox costs is the median of the
-//! differences between neighbours, as a machine changes its speed by more than that while a table is made.
+//! Both compile and run in the same box with the same words and environment, with the pack's image as their root, and
+//! with pipes as their streams (some runtimes take milliseconds longer to set up a pipe than /dev/null); the bare one only
+//! changes its root. They take turns, each as often first; what the sandbox costs is the median of the differences between
+//! neighbours, as a machine changes its speed by more than that while a table is made. How far chance moves that median
+//! stands beside it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,15 +30,15 @@ use crate::{build, packs};
 /// The test that is timed.
 const TEST: &str = "hello";
 
-/// A row for each pack that this machine can build.
-pub fn cost(rounds: usize) -> Result<String, Error> {
+/// A row for each pack that this machine can build, or for those of `only` if there are any.
+pub fn cost(rounds: usize, only: &[String]) -> Result<String, Error> {
     let interrupt = Interrupt::install().map_err(|error| Error::read("signal handlers".as_ref(), error))?;
     let mut text = format!(
         "{rounds} rounds each, taking turns; medians in milliseconds, compile and run together\n\
-         | pack | bare | `capsule exec` | the sandbox costs |\n|---|---|---|---|\n"
+         | pack | bare | `capsule exec` | the sandbox costs | 95 % sure |\n|---|---|---|---|---|\n"
     );
     let mut costs = Vec::new();
-    for name in packs::names() {
+    for name in chosen(only)? {
         let recipe = packs::whole(name)?;
         let Some(language) = recipe.languages.get(name).map(|language| language.value.clone()) else {
             continue;
@@ -44,7 +46,7 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
         let Some(test) = language.tests.iter().find(|test| test.name == TEST) else { continue };
         let image = Image::of(recipe);
         if build::measure(&image).is_err() {
-            let _infallible = writeln!(text, "| `{name}` | not installed here | | |");
+            let _infallible = writeln!(text, "| `{name}` | not installed here | | | |");
             continue;
         }
         let scratch = Scratch::new()?;
@@ -58,18 +60,46 @@ pub fn cost(rounds: usize) -> Result<String, Error> {
         fs::write(&source, &test.source).map_err(|error| Error::write(&source, error))?;
         let pair = Pair { name, language: &language, text: &test.source, bundle: output, source };
         let turns = pair.turns(rounds, &interrupt)?;
-        let [bare, boxed, cost] = [
-            |[bare, _]: [i64; 2]| bare,
-            |[_, boxed]: [i64; 2]| boxed,
-            |[bare, boxed]: [i64; 2]| boxed - bare,
-        ]
-        .map(|of| percentile(&turns.iter().copied().map(of).collect::<Vec<_>>(), 50));
+        let [bare, boxed] = [0, 1].map(|side| median(turns.iter().map(|turn| turn[side]).collect()));
+        let differences: Vec<i64> = turns.iter().map(|[bare, boxed]| boxed - bare).collect();
+        let [low, high] = confidence(&differences).map(as_millis);
+        let cost = median(differences);
         costs.push(cost);
         let [bare, boxed, cost] = [bare, boxed, cost].map(as_millis);
-        let _infallible = writeln!(text, "| `{name}` | {bare:.1} | {boxed:.1} | {cost:.1} |");
+        let _infallible =
+            writeln!(text, "| `{name}` | {bare:.1} | {boxed:.1} | {cost:.1} | {low:.1} to {high:.1} |");
     }
-    let _infallible = writeln!(text, "| median of all | | | {:.1} |", as_millis(percentile(&costs, 50)));
+    let _infallible = writeln!(text, "| median of all | | | {:.1} | |", as_millis(median(costs)));
     Ok(text)
+}
+
+fn chosen(only: &[String]) -> Result<Vec<&'static str>, Error> {
+    if only.is_empty() {
+        return Ok(packs::names().collect());
+    }
+    let find = |name: &String| {
+        let found = packs::names().find(|known| known == name);
+        found.ok_or_else(|| Error::Usage {
+            what: format!("`{name}` is no pack"),
+            hint: "`capsule pack list` has their names",
+        })
+    };
+    only.iter().map(find).collect()
+}
+
+fn median(times: Vec<i64>) -> i64 {
+    percentile(&times, 50)
+}
+
+/// Between which two the median of all possible rounds lies, 95 % sure: the order statistics at the half of n, give or take
+/// 0.98 √n (the sign test's interval; it asks nothing of how the times are spread).
+fn confidence(times: &[i64]) -> [i64; 2] {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let (half, reach) = (sorted.len() as f64 / 2.0, 0.98 * (sorted.len() as f64).sqrt());
+    let last = sorted.len().saturating_sub(1);
+    let at = |place: f64| sorted.get((place.max(0.0) as usize).min(last)).copied().unwrap_or_default();
+    [at((half - reach).floor()), at((half + reach).ceil())]
 }
 
 /// What the sandbox costs can come out below nothing, which no `Duration` is.
@@ -115,7 +145,7 @@ impl Pair<'_> {
         let mut command = Command::new(&program);
         command.arg("exec").arg(&self.bundle).args(["--lang", self.name]).arg(&self.source);
         let start = Instant::now();
-        ended_well(command.stdin(Stdio::null()).stdout(Stdio::null()), &program)?;
+        ended_well(command.stdin(Stdio::null()), &program)?;
         Ok(start.elapsed())
     }
 
@@ -147,7 +177,7 @@ impl Pair<'_> {
         for step in [self.language.compile.as_ref(), Some(&self.language.run)].into_iter().flatten() {
             let (words, environment) = plan.bare(step);
             let mut command = bare(root, &words, &environment);
-            ended_well(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()), root)?;
+            ended_well(command.stdin(Stdio::piped()), root)?;
         }
         let time = start.elapsed();
         workbox.close()?;
@@ -169,12 +199,32 @@ fn furnish(root: &Path) -> Result<(), Error> {
     fs::create_dir(&place).map_err(|error| Error::write(&place, error))
 }
 
+/// Runs it, and takes what it writes.
 fn ended_well(command: &mut Command, path: &Path) -> Result<(), Error> {
     let fail = |error| Error::Start { path: path.to_path_buf(), error };
-    let status = command.status().map_err(fail)?;
-    if status.success() {
+    let output = command.output().map_err(fail)?;
+    if output.status.success() {
         Ok(())
     } else {
-        Err(fail(std::io::Error::other(format!("it ended with {status}"))))
+        Err(fail(std::io::Error::other(format!("it ended with {}", output.status))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_many_is_surer_than_that_of_few() {
+        let all: Vec<i64> = (0..100).collect();
+        assert_eq!(confidence(&all), [40, 60]);
+        assert_eq!(confidence(&all[..4]), [0, 3]);
+        assert_eq!(confidence(&[]), [0, 0]);
+    }
+
+    #[test]
+    fn an_unknown_pack_is_named() {
+        assert_eq!(chosen(&["c".to_owned()]).expect("known"), ["c"]);
+        assert!(chosen(&["cobol".to_owned()]).expect_err("unknown").to_string().contains("`cobol`"));
     }
 }
