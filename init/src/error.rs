@@ -128,6 +128,8 @@ pub enum Subject {
     Stream(u8),
     /// `--report`.
     Report,
+    /// `--start-on`.
+    StartOn,
     /// `--seccomp`.
     Policy,
     /// The source of the `--bind` with this index.
@@ -164,6 +166,7 @@ impl Subject {
             Subject::Guard(index) => [11, index],
             Subject::Uid => [12, 0],
             Subject::Uids => [13, 0],
+            Subject::StartOn => [14, 0],
         }
     }
 
@@ -183,6 +186,7 @@ impl Subject {
             11 => Subject::Guard(index),
             12 => Subject::Uid,
             13 => Subject::Uids,
+            14 => Subject::StartOn,
             _ => Subject::None,
         }
     }
@@ -196,6 +200,7 @@ impl Subject {
             Subject::Cwd => options.cwd.map(core::ffi::CStr::to_bytes),
             Subject::Command => options.command.get(0).map(core::ffi::CStr::to_bytes),
             Subject::Report => Some(b"--report"),
+            Subject::StartOn => Some(b"--start-on"),
             Subject::Policy => Some(b"--seccomp"),
             Subject::Uid if options.uid_range.is_some() => Some(b"--uid-range"),
             Subject::Uid => Some(b"--uid"),
@@ -326,6 +331,7 @@ errnos! {
     NOSYS = "ENOSYS (not in this kernel)",
     LOOP = "ELOOP (a symbolic link where none may be)",
     TIMEDOUT = "ETIMEDOUT",
+    CANCELED = "ECANCELED (closed before a byte came)",
     OPNOTSUPP = "EOPNOTSUPP",
 }
 
@@ -350,6 +356,7 @@ mod tests {
             Subject::Guard(5),
             Subject::Uid,
             Subject::Uids,
+            Subject::StartOn,
         ];
         for subject in subjects {
             assert_eq!(Subject::decode(subject.encode()), subject);

@@ -31,6 +31,8 @@ pub struct Options<'a> {
     pub streams: [Option<&'a CStr>; 3],
     /// Where the report goes; without one there is none.
     pub report: Option<Destination<'a>>,
+    /// A descriptor that the caller opened: the submission waits for a byte from it.
+    pub start_on: Option<i32>,
     /// Files and directories of the host to show inside.
     pub binds: List<Bind<'a>, MAX_BINDS>,
     /// `K=V` strings of the submission's environment, beside the defaults.
@@ -224,6 +226,7 @@ pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
         limits: Limits::DEFAULT,
         streams: [None; 3],
         report: None,
+        start_on: None,
         binds: List::new(Bind { source: b"", target: b"", writable: false }),
         env: List::new(c""),
         cwd: None,
@@ -291,6 +294,7 @@ named! {
         Bytes = "a size in bytes such as `64M`",
         File = "a path",
         Destination = "a path, `-`, or `fd:N`",
+        Descriptor = "`fd:N`",
         Bind = "`SRC:/DST` or `SRC:/DST:rw`",
         Variable = "`NAME=VALUE`",
         Absolute = "an absolute path",
@@ -335,6 +339,7 @@ options! {
     "--stdout", File: |o, v| set(&mut o.streams[1], some_path(v).map(Some));
     "--stderr", File: |o, v| set(&mut o.streams[2], some_path(v).map(Some));
     "--report", Destination: |o, v| set(&mut o.report, destination(v).map(Some));
+    "--start-on", Descriptor: |o, v| set(&mut o.start_on, descriptor(v.to_bytes()).map(Some));
     "--bind", Bind: |o, v| add(&mut o.binds, bind(v.to_bytes()));
     "--env", Variable: |o, v| add(&mut o.env, environment(v));
     "--cwd", Absolute: |o, v| set(&mut o.cwd, absolute(v).map(Some));
@@ -427,11 +432,16 @@ fn absolute(value: &CStr) -> Option<&CStr> {
 fn destination(value: &CStr) -> Option<Destination<'_>> {
     match value.to_bytes() {
         b"-" => Some(Destination::Stdout),
-        bytes => match behind(bytes, b"fd:") {
-            Some(number) => parse_number(number).and_then(|fd| i32::try_from(fd).ok()).map(Destination::Fd),
-            None => some_path(value).map(Destination::Path),
-        },
+        bytes if bytes.starts_with(FD) => descriptor(bytes).map(Destination::Fd),
+        _ => some_path(value).map(Destination::Path),
     }
+}
+
+/// What a descriptor's number stands behind.
+const FD: &[u8] = b"fd:";
+
+fn descriptor(text: &[u8]) -> Option<i32> {
+    parse_number(behind(text, FD)?).and_then(|fd| i32::try_from(fd).ok())
 }
 
 fn bind(text: &[u8]) -> Option<Bind<'_>> {
@@ -590,6 +600,14 @@ mod tests {
             assert_eq!(with(&["--report", text]).ok().unwrap().report, Some(destination));
         }
         assert!(with(&["--report", "fd:x"]).is_err());
+    }
+
+    #[test]
+    fn a_start_is_awaited_on_a_descriptor() {
+        assert_eq!(with(&["--start-on", "fd:3"]).ok().unwrap().start_on, Some(3));
+        for bad in ["3", "fd:", "fd:-1", "fd:99999999999", "-", "/tmp/f"] {
+            assert!(with(&["--start-on", bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -167,6 +167,14 @@ fn exceeded(facts: &Facts, limits: &Limits) -> Option<Status> {
 }
 
 impl Outcome {
+    /// Whether the caller needs no word about it: a program that ended by itself, or a run that it called off.
+    pub fn is_expected(&self) -> bool {
+        match self.status {
+            Status::SandboxError => self.error.is_some_and(|error| error.errno() == Errno::CANCELED),
+            status => matches!(status, Status::Ok | Status::NonzeroExit),
+        }
+    }
+
     /// The exit code of the supervisor, as timeout(1), env(1) and docker have it.
     pub fn supervisor_code(&self) -> u8 {
         match self.status {

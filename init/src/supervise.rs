@@ -4,7 +4,7 @@
 //! a limit could be reached. It never opens, changes or follows a path that a submission can write.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -90,6 +90,8 @@ fn attempt(
     // Held until the end.
     let _uid = ids::settle(options, identity)?;
     let world = World::open(options)?;
+    let start_on = options.start_on.map(|number| sys::fd::inherited(number).map(Fd::for_good)).transpose();
+    let start_on = start_on.map_err(at(Step::Start, Call::Dup, Subject::StartOn))?;
     let policy = seccomp::load(options.seccomp, &mut options.guards)?;
     let (sandbox, channel, pipes) = start(options, identity, place.as_ref(), policy, arguments)?;
     // From here on there is a sandbox: whatever happens, it ends with what follows, and then its cgroup goes.
@@ -97,7 +99,7 @@ fn attempt(
     let cgroup = cgroup.and_then(|cgroup| options.guards.require().map(|()| cgroup));
     let mut standing = place;
     let result = cgroup.and_then(|cgroup| {
-        let mut run = Run::new(options, sandbox, channel, cgroup, started);
+        let mut run = Run::new(options, sandbox, channel, cgroup, started, start_on);
         let result = run.go(world, pipes);
         run.tell(facts, measures);
         // While PID 1 lives, which would do it in our place. (Only a run that failed has none any more.)
@@ -196,7 +198,10 @@ struct Run<'a, 'o> {
     sandbox: Sandbox,
     channel: Supervisor,
     watch: Watch<'a>,
+    /// When somebody began to wait for the submission.
     started: u64,
+    /// Where the caller says when the submission may start; until then.
+    start_on: Option<BorrowedFd<'static>>,
     pumps: [Option<Pump<'static>>; 3],
     master: Option<Fd>,
     error: Option<Error>,
@@ -221,6 +226,7 @@ impl<'a, 'o> Run<'a, 'o> {
         channel: Supervisor,
         cgroup: Option<Cgroup>,
         started: u64,
+        start_on: Option<BorrowedFd<'static>>,
     ) -> Self {
         Run {
             options,
@@ -228,6 +234,7 @@ impl<'a, 'o> Run<'a, 'o> {
             channel,
             watch: Watch::new(options, cgroup),
             started,
+            start_on,
             pumps: [const { None }; 3],
             master: None,
             error: None,
@@ -251,8 +258,10 @@ impl<'a, 'o> Run<'a, 'o> {
             None => {} // `--without streams`: the submission has ours
         }
         let mut caller = self.master.as_ref().map(|master| Caller::take_over(sys::stdio(0), master.as_fd()));
-        // A sandbox that is dead already says why in a message that waits for us.
-        let _ = self.channel.send_go();
+        if self.start_on.is_none() {
+            // A sandbox that is dead already says why in a message that waits for us.
+            let _ = self.channel.send_go();
+        }
         let result = self.watch_until_end(&signals);
         // Whatever ended the watch, nothing may live that could write when the last output is collected. PID 1 says so
         // with the submission's end.
@@ -307,12 +316,16 @@ impl<'a, 'o> Run<'a, 'o> {
                 }
             };
             let wake = match self.overdue_at {
+                None if self.start_on.is_some() => None,
                 None if !self.watch.is_running() => Some(self.set_up_by(now)?),
                 overdue_at => overdue_at.or(wake),
             };
             let ready = self.wait(signals, wake.map(|wake| wake.saturating_sub(now)))?;
             if ready.signal {
                 self.take_signals(signals)?;
+            }
+            if ready.start {
+                self.take_start()?;
             }
             self.receive_all();
             self.sandbox_is_deaf |= ready.hung_up;
@@ -360,9 +373,12 @@ impl<'a, 'o> Run<'a, 'o> {
                 .as_ref()
                 .filter(|_| !self.listener_is_done)
                 .map_or_else(idle, |listener| PollFd::new(listener, PollFlags::IN)),
+            self.start_on.map_or_else(idle, |start_on| PollFd::from_borrowed_fd(start_on, PollFlags::IN)),
         ];
         for (fd, pump) in fds[4..7].iter_mut().zip(&self.pumps) {
-            if let Some(wanted) = pump.as_ref().and_then(|pump| pump.wants()) {
+            // What is for the submission stays where it is until there is one.
+            let pump = pump.as_ref().filter(|_| self.start_on.is_none());
+            if let Some(wanted) = pump.and_then(|pump| pump.wants()) {
                 *fd = wanted;
             }
         }
@@ -379,6 +395,7 @@ impl<'a, 'o> Run<'a, 'o> {
             oom: ready[3],
             pumps: [ready[4], ready[5], ready[6]],
             forbidden: ready[7],
+            start: ready[8],
         })
     }
 
@@ -391,6 +408,17 @@ impl<'a, 'o> Run<'a, 'o> {
                 terminal::follow_size(sys::stdio(0), master.as_fd());
             }
         }
+        Ok(())
+    }
+
+    /// The word that the caller has kept back comes now, or not at all.
+    fn take_start(&mut self) -> Result<(), Error> {
+        let Some(start_on) = self.start_on.take() else { return Ok(()) };
+        if rustix::io::read(start_on, &mut [0]) != Ok(1) {
+            return Err(at(Step::Start, Call::Read, Subject::StartOn)(Errno::CANCELED));
+        }
+        self.started = clock::now();
+        let _ = self.channel.send_go(); // as above
         Ok(())
     }
 
@@ -493,6 +521,7 @@ struct Ready {
     oom: bool,
     pumps: [bool; 3],
     forbidden: bool,
+    start: bool,
 }
 
 /// Writes the report, or, when none is wanted, one line for people if there is something to say.
@@ -506,7 +535,7 @@ fn finish(options: &Options<'_>, report: Option<&End>, outcome: &Outcome, measur
             report::render(options, outcome, &measures, &mut text);
             write_all(report, text.as_bytes());
         }
-        None if !matches!(outcome.status, Status::Ok | Status::NonzeroExit) => {
+        None if !outcome.is_expected() => {
             match &outcome.error {
                 Some(error) => error.render(options, &mut text),
                 None => drop(text.push(b"init: ").push(outcome.status.name())),

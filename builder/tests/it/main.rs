@@ -24,6 +24,7 @@ mod rules;
 mod scene;
 mod script;
 mod shell;
+mod starts;
 mod sysroot;
 mod trace;
 mod uids;

@@ -31,6 +31,11 @@ impl Fd {
     pub fn duplicate(&self) -> Result<Fd, Errno> {
         inherited(self.0.as_raw_fd())
     }
+
+    /// The descriptor, which stays open until this process ends.
+    pub fn for_good(self) -> BorrowedFd<'static> {
+        core::mem::ManuallyDrop::new(self).0
+    }
 }
 
 impl AsFd for Fd {

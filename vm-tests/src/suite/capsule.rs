@@ -6,7 +6,7 @@ use std::path::Path;
 use super::case;
 use crate::case::{Case, Expect};
 use crate::message::Observation;
-use crate::plan::Step;
+use crate::plan::{Stdin, Step};
 
 /// One look around: name, command line of bash, expectations.
 type Look = (&'static str, &'static str, fn() -> Vec<Expect>);
@@ -81,7 +81,14 @@ pub fn cases() -> Vec<Case> {
         let step = Step::sandbox(format!("capsule/{name}"), &["/bin/bash", "-c", command]);
         case(step, &[], expect())
     });
-    bash.chain([missing_program(), report_has_what_it_promises()]).collect()
+    let rest = [
+        missing_program(),
+        report_has_what_it_promises(),
+        start_on_a_byte(),
+        called_off(),
+        start_on_nothing(),
+    ];
+    bash.chain(rest).collect()
 }
 
 fn missing_program() -> Case {
@@ -92,6 +99,44 @@ fn missing_program() -> Case {
 fn report_has_what_it_promises() -> Case {
     let step = Step::sandbox("capsule/the report is complete", &["/bin/bash", "-c", "exit 0"]);
     case(step, &["JDG-03"], vec![ok(), Expect::Status("ok".into()), Expect::Rule(report_fields)])
+}
+
+/// `--start-on`: the submission gets what comes behind the byte, when it has come.
+fn start_on_a_byte() -> Case {
+    let command = ["/bin/bash", "-c", "read -r line; echo $line"];
+    let mut step = Step::sandbox("capsule/a start that is waited for", &command).with(&START_ON_STDIN);
+    step.stdin = Stdin::Text("!after the byte\n".into());
+    case(step, &[], vec![ok(), Expect::Status("ok".into()), Expect::Stdout("after the byte\n".into())])
+}
+
+fn called_off() -> Case {
+    let step = Step::sandbox("capsule/a start that is called off", &["/bin/bash", "-c", "echo started"]);
+    let expect = vec![
+        Expect::Exit(125),
+        Expect::Status("sandbox-error".into()),
+        Expect::Stdout(String::new()),
+        Expect::Rule(|seen| error_says(seen, "ECANCELED")),
+    ];
+    case(step.with(&START_ON_STDIN), &[], expect)
+}
+
+fn start_on_nothing() -> Case {
+    let step = Step::sandbox("capsule/a start on no descriptor", &["/bin/bash", "-c", "echo started"]);
+    let expect = vec![
+        Expect::Exit(125),
+        Expect::Status("sandbox-error".into()),
+        Expect::Stdout(String::new()),
+        Expect::Rule(|seen| error_says(seen, "EBADF")),
+    ];
+    case(step.with(&["--start-on", "fd:77"]), &[], expect)
+}
+
+const START_ON_STDIN: [&str; 2] = ["--start-on", "fd:0"];
+
+fn error_says(seen: &Observation, errno: &str) -> Result<(), String> {
+    let report = seen.report()?;
+    let error = report.get("error").map(ToString::to_string).unwrap_or_default();
+    if error.contains(errno) { Ok(()) } else { Err(format!("the error is {error:?}, not {errno}")) }
 }
 
 fn ok() -> Expect {
