@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes this bundle's rootfs once more, from the same host, with nothing but mkdir, cp, ln, chmod and printf.
+# Makes this bundle's rootfs once more, from the same host, with nothing but mkdir, cp, ln, chmod, printf and dd.
 #
 #   sh build.sh DIR [SYSROOT]
 #
@@ -48,9 +48,12 @@ chmod 0755 .
 # {{ why|safe }}
 mkdir {{ path }}
 chmod {{ mode|safe }} {{ path }}
-{% when Step::Copy { from, path, mode, why } %}
+{% when Step::Copy { from, patch, path, mode, why } %}
 # {{ why|safe }}
 cp "$sysroot"{{ from }} {{ path }}
+{%- if let Some((offset, bytes)) = patch %}
+printf %b {{ bytes }} | dd of={{ path }} bs=1 seek={{ offset }} conv=notrunc status=none
+{%- endif %}
 chmod {{ mode|safe }} {{ path }}
 {% when Step::CopyOwn { from, path, mode, why } %}
 # {{ why|safe }}

@@ -27,7 +27,7 @@ use crate::resolve::{self, Root};
 use crate::staging::Staging;
 use crate::wanted::Wanted;
 use crate::write::{self, FileDigests, Work};
-use crate::{budget, guards, sbom, skeleton};
+use crate::{budget, bytecode, guards, sbom, skeleton};
 
 /// The static init that every bundle gets, built together with this program.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
@@ -352,6 +352,7 @@ fn plan_included(
 fn host_file(origin: &ImagePath, probe: &Probe, causes: Vec<Cause>) -> Result<Entry, Error> {
     let path = probe.on_host(origin);
     let facts = probe.facts(origin).map_err(|error| Error::read(&path, error))?;
-    let source = Source::Host { origin: origin.clone(), path, size: facts.size };
+    let patch = bytecode::patch(origin, probe).map_err(|error| Error::read(&path, error))?;
+    let source = Source::Host { origin: origin.clone(), path, size: facts.size, patch };
     Ok(Entry { kind: Kind::File(source), mode: fixed_mode(facts.mode), causes })
 }

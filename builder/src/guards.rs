@@ -11,8 +11,8 @@ use std::path::Path;
 use crate::data;
 use crate::error::Error;
 use crate::image_path::ImagePath;
-use crate::packages::Owners;
-use crate::plan::{Plan, Source};
+use crate::packages::{self, Owners};
+use crate::plan::{Kind, Plan, Source};
 use crate::recipe::{Allowance, Asked, Guard};
 use crate::write::FileDigests;
 
@@ -73,9 +73,15 @@ pub fn check_contents(
     digests: &FileDigests,
     allowed: &[Asked<Allowance>],
 ) -> Result<(), Error> {
+    let patched = |path: &ImagePath| match &plan.get(path)?.kind {
+        Kind::File(source) => source.patch(),
+        _ => None,
+    };
+    let as_on_host =
+        |path: &ImagePath| patched(path).map(|patch| &patch.original).or_else(|| digests.get(path));
     let differs = |path: &ImagePath, origin: &ImagePath| {
         let shipped = owners.and_then(|owners| owners.get(origin)).and_then(|owner| owner.md5.as_ref());
-        let found = digests.get(path).and_then(|digests| digests.md5.as_ref());
+        let found = as_on_host(path).and_then(|digests| digests.md5.as_ref());
         matches!((shipped, found), (Some(shipped), Some(found)) if shipped != found)
     };
     let modified = host_files(plan)
@@ -105,7 +111,7 @@ fn suspicions(origin: &ImagePath, file: &Path, owners: Option<&Owners>) -> Resul
             Guard::Unowned,
             !is_shim
                 && !data::is_bundle(origin.as_path())
-                && owners.is_some_and(|owners| !owners.contains_key(origin)),
+                && owners.is_some_and(|owners| packages::owner(owners, origin).is_none()),
         ),
         (Guard::Setuid, mode & 0o6000 != 0),
         (Guard::Capabilities, has_capabilities(file)?),

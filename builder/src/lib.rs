@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bench;
 pub mod budget;
 pub mod build;
+mod bytecode;
 pub mod cause;
 pub mod cli;
 pub mod closure;

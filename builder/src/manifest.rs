@@ -15,7 +15,7 @@ use crate::digest::Sha;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::language::Language;
-use crate::packages::{Owners, Package};
+use crate::packages::{self, Owners, Package};
 use crate::plan::{Entry, Kind, Plan, Source};
 use crate::write::FileDigests;
 
@@ -85,7 +85,7 @@ pub enum RecordKind {
 impl Manifest {
     /// Of a plan that was written with these digests.
     pub fn new(plan: &Plan, digests: &FileDigests, owners: Option<&Owners>, settings: Settings) -> Manifest {
-        let owner = |path: &ImagePath| owners.and_then(|owners| owners.get(path)).map(|owner| &owner.package);
+        let owner = |path: &ImagePath| packages::owner(owners?, path);
         let entries: Vec<Record> = plan
             .entries()
             .map(|(path, entry)| {

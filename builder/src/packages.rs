@@ -12,6 +12,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bytecode;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::sysroot::Sysroot;
@@ -48,6 +49,12 @@ pub struct Ownership {
 
 /// The owners of the files that were asked about.
 pub type Owners = BTreeMap<ImagePath, Ownership>;
+
+/// Who owns a file. What no package lists and Python made of a package's module counts as the module does.
+pub fn owner<'a>(owners: &'a Owners, path: &ImagePath) -> Option<&'a Package> {
+    let owned = owners.get(path).or_else(|| owners.get(&bytecode::module_of(path)?));
+    owned.map(|owned| &owned.package)
+}
 
 /// Where dpkg keeps its database.
 const DIRECTORY: &str = "/var/lib/dpkg";

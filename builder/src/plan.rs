@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cause::{Because, Cause};
+use crate::digest::Digests;
 use crate::image_path::ImagePath;
 use crate::skeleton;
 
@@ -49,6 +50,8 @@ pub enum Source {
         path: PathBuf,
         /// Its length when the plan was made.
         size: u64,
+        /// What of it is another in the image.
+        patch: Option<Patch>,
     },
     /// A file that lies beside the recipe.
     Own {
@@ -59,6 +62,17 @@ pub enum Source {
     },
     /// Bytes that the plan carries.
     Inline(Vec<u8>),
+}
+
+/// Bytes of a file that are others in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// Where they are.
+    pub offset: u64,
+    /// What stands there in the image.
+    pub bytes: &'static [u8],
+    /// Of the file as it is on the build host.
+    pub original: Digests,
 }
 
 /// Two wishes that cannot both be.
@@ -133,6 +147,14 @@ impl Source {
         match self {
             Source::Host { size, .. } | Source::Own { size, .. } => *size,
             Source::Inline(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// What of it is another in the image.
+    pub fn patch(&self) -> Option<&Patch> {
+        match self {
+            Source::Host { patch, .. } => patch.as_ref(),
+            Source::Own { .. } | Source::Inline(_) => None,
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Facts {
     pub size: u64,
     /// Last change of content or attributes, in seconds.
     pub changed: i64,
+    /// Last change of content, in seconds.
+    pub modified: i64,
 }
 
 /// The types that can be in an image; devices, sockets and pipes cannot.
@@ -97,7 +99,13 @@ impl Probe {
         } else {
             FileKind::Special
         };
-        Ok(Facts { kind, mode: stat.permissions().mode() & 0o7777, size: stat.len(), changed: stat.ctime() })
+        Ok(Facts {
+            kind,
+            mode: stat.permissions().mode() & 0o7777,
+            size: stat.len(),
+            changed: stat.ctime(),
+            modified: stat.mtime(),
+        })
     }
 
     /// Follows `path` to its end as the kernel would in a chroot of the sysroot.

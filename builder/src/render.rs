@@ -16,7 +16,8 @@ use crate::write::FileDigests;
 pub fn build_script(plan: &Plan, digests: &FileDigests, sysroot: &Path) -> Result<String, Error> {
     let sysroot = utf8(sysroot)?;
     let sources = plan.files().filter_map(|(path, _, source)| {
-        Some(source_line(digests[path].sha.as_str(), source)?.map_err(unfit(source)))
+        let digests = source.patch().map_or(&digests[path], |patch| &patch.original);
+        Some(source_line(digests.sha.as_str(), source)?.map_err(unfit(source)))
     });
     let steps = plan.entries().filter(|(path, _)| !path.is_root()).map(|(path, entry)| step(path, entry));
     let script = BuildScript {
@@ -61,7 +62,7 @@ struct RunScript<'a> {
 /// One entry as commands. Paths start with `./`, so that none can be taken for an option.
 enum Step<'a> {
     Directory { path: String, mode: String, why: String },
-    Copy { from: &'a str, path: String, mode: String, why: String },
+    Copy { from: &'a str, patch: Option<(u64, String)>, path: String, mode: String, why: String },
     CopyOwn { from: &'a str, path: String, mode: String, why: String },
     Write { content: &'a str, path: String, mode: String, why: String },
     WriteBytes { octal: String, path: String, mode: String, why: String },
@@ -75,8 +76,9 @@ fn step<'a>(path: &ImagePath, entry: &'a Entry) -> Result<Step<'a>, Error> {
     Ok(match &entry.kind {
         Kind::Directory => Step::Directory { path: place, mode, why },
         Kind::Symlink(target) => Step::Link { target, path: place, why },
-        Kind::File(Source::Host { origin, .. }) => {
-            Step::Copy { from: origin.as_str(), path: place, mode, why }
+        Kind::File(Source::Host { origin, patch, .. }) => {
+            let patch = patch.as_ref().map(|patch| (patch.offset, octal(patch.bytes)));
+            Step::Copy { from: origin.as_str(), patch, path: place, mode, why }
         }
         Kind::File(Source::Own { path: from, .. }) => {
             Step::CopyOwn { from: utf8(from)?, path: place, mode, why }

@@ -1,13 +1,15 @@
 //! Slices: the files of an installed Debian package, less what a pack leaves out.
 //!
 //! What a package documents itself with is never wanted. Which files a package has is dpkg's to say, so a slice
-//! outlives the next version of the package: only its name is written down, with `*` where that has a version.
+//! outlives the next version of the package: only its name is written down, with `*` where that has a version. With a
+//! module of Python comes its bytecode, which dpkg does not know of.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use globset::{Glob, GlobMatcher};
 
+use crate::bytecode;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::include::{self, Inclusion};
@@ -59,7 +61,21 @@ impl Slice {
         let documents = DOCUMENTATION.iter().any(|tree| path.as_str().starts_with(tree));
         let included =
             self.include.is_empty() || above_and_itself(path).any(|place| any(&self.include, &place));
-        !documents && included && !self.exclude.iter().any(|exclusion| exclusion.leaves_out(path))
+        !documents && included && !self.leaves_out(path)
+    }
+
+    fn leaves_out(&self, path: &ImagePath) -> bool {
+        self.exclude.iter().any(|exclusion| exclusion.leaves_out(path))
+    }
+
+    /// What Python made of these files on the build host.
+    fn bytecode(&self, files: &[&ImagePath], probe: &Probe) -> io::Result<Vec<ImagePath>> {
+        let mut found = Vec::new();
+        for file in files {
+            let beside = bytecode::of_module(file, probe)?;
+            found.extend(beside.into_iter().filter(|path| !self.leaves_out(path)));
+        }
+        Ok(found)
     }
 }
 
@@ -100,8 +116,9 @@ pub fn expand(
             return Err(Error::NoPackage { package: slice.package.clone(), at: at.clone() });
         }
         for (name, files) in packages {
-            let wanted = files.iter().filter(|path| slice.wants(path));
-            include::listed(wanted, &format!("package {name}"), &probe, into)
+            let wanted: Vec<&ImagePath> = files.iter().filter(|path| slice.wants(path)).collect();
+            let bytecode = slice.bytecode(&wanted, &probe).map_err(|error| failed(name, at, error))?;
+            include::listed(wanted.into_iter().chain(&bytecode), &format!("package {name}"), &probe, into)
                 .map_err(|error| failed(name, at, error))?;
         }
     }

@@ -24,6 +24,7 @@ use nix::sys::ptrace::{self, Event, Options};
 use nix::unistd::Pid;
 
 use crate::arch;
+use crate::bytecode;
 use crate::sysroot::Sysroot;
 use pasted::Pasted;
 use stop::Stop;
@@ -127,28 +128,19 @@ impl Trace {
         let Ok(host) = Sysroot::new(Path::new("/")) else { return BTreeSet::new() };
         let mut lacking = BTreeSet::new();
         for path in &self.read {
-            // A file that is gone was temporary.
-            let source = compiled_from(path).and_then(|source| host.trail(&source).ok());
-            let Some(trail) = source.or_else(|| host.trail(path).ok()) else { continue };
-            if self.written.contains(&trail.file) || !is_ordinary(&host, &trail.file) {
-                continue;
+            // Where both are there, Python opens the bytecode alone, and would not use it without its module.
+            for path in bytecode::module(path).iter().chain([path]) {
+                // A file that is gone was temporary.
+                let Ok(trail) = host.trail(path) else { continue };
+                if self.written.contains(&trail.file) || !is_ordinary(&host, &trail.file) {
+                    continue;
+                }
+                let places = trail.links.into_iter().map(|link| link.path).chain([trail.file]);
+                lacking.extend(places.filter(|place| !is_planned(place)));
             }
-            let places = trail.links.into_iter().map(|link| link.path).chain([trail.file]);
-            lacking.extend(places.filter(|place| !is_planned(place)));
         }
         lacking
     }
-}
-
-/// The module that Python keeps this compiled form of: `x.py` for `__pycache__/x.cpython-311.pyc` (PEP 3147).
-///
-/// Python opens the compiled form alone where both are there. No package has that: the build host made it, and the
-/// sandbox can do so again.
-fn compiled_from(path: &Path) -> Option<PathBuf> {
-    let cache = path.parent().filter(|cache| cache.ends_with("__pycache__"))?;
-    let stem = path.file_name()?.to_str()?.strip_suffix(".pyc")?;
-    let (module, _version) = stem.split_once(".cpython-")?;
-    Some(cache.with_file_name(format!("{module}.py")))
 }
 
 fn is_ordinary(host: &Sysroot, file: &Path) -> bool {
@@ -322,14 +314,6 @@ fn absolute(base: &str, path: &OsStr) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_compiled_module_stands_for_its_source() {
-        let source = |path: &str| compiled_from(path.as_ref());
-        assert_eq!(source("/l/json/__pycache__/decoder.cpython-311.pyc"), Some("/l/json/decoder.py".into()));
-        assert_eq!(source("/l/__pycache__/m.cpython-311.opt-1.pyc"), Some("/l/m.py".into()));
-        assert_eq!(source("/l/legacy.pyc"), None);
-    }
 
     #[test]
     fn dots_go_and_parents_stay() {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -159,6 +159,12 @@ impl<'a> Content<'a> {
         let (from, place): (Box<dyn Read + 'a>, PathBuf) = match (source, in_tree) {
             (Source::Inline(bytes), _) => (Box::new(bytes.as_slice()), path.as_path().to_path_buf()),
             (_, Some(copy)) => (Box::new(open(&copy)?), copy),
+            (Source::Host { path, patch: Some(patch), .. }, None) => {
+                let rest = open(path)?;
+                let end = patch.offset + patch.bytes.len() as u64;
+                (&rest).seek(SeekFrom::Start(end)).map_err(|error| Error::read(path, error))?;
+                (Box::new(open(path)?.take(patch.offset).chain(patch.bytes).chain(rest)), path.clone())
+            }
             (Source::Host { path, .. } | Source::Own { path, .. }, None) => {
                 (Box::new(open(path)?), path.clone())
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -99,6 +99,9 @@ fn make_file(
                 return Err(Error::SourceChanged { path: path.clone() });
             }
         }
+    }
+    if let Some(patch) = source.patch() {
+        to.write_all_at(patch.bytes, patch.offset).map_err(write)?;
     }
     fchown(&to, Some(0), Some(0)).map_err(write)?;
     to.set_permissions(Permissions::from_mode(mode)).map_err(write)?;

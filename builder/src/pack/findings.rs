@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::bytecode;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::manifest::{Manifest, Record, RecordKind};
@@ -82,7 +83,10 @@ impl Findings {
         let mut elsewhere: BTreeSet<PathBuf> =
             places(&host, &outside.read).filter(lacks).filter(|path| is_file(&host, path)).collect();
         elsewhere.retain(|path| !missed.contains(path) && !outside.written.contains(path));
-        let opened: BTreeSet<PathBuf> = places(&tree, &inside.read).collect();
+        let mut opened: BTreeSet<PathBuf> = places(&tree, &inside.read).collect();
+        // A module whose bytecode is read is used, though not opened.
+        let modules: Vec<PathBuf> = opened.iter().filter_map(|path| bytecode::module(path)).collect();
+        opened.extend(modules);
         let files: Vec<&Record> = image
             .manifest
             .entries

@@ -3,7 +3,7 @@
 //! The build host here is a small tree of its own, with a dpkg database that the test writes.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use crate::scene::{Scene, needs_root};
@@ -103,6 +103,30 @@ fn a_file_that_is_not_as_shipped_is_refused() {
     host.add_owned("usr/bin/tool");
     host.add("usr/bin/tool", "#!/bin/bash\necho changed\n");
     host.refuses("/usr/bin/tool", "modified", "differs from what its package shipped");
+}
+
+/// Its head is another in the image: what is compared is the file of the build host.
+#[test]
+fn bytecode_that_a_package_shipped_is_as_shipped() {
+    needs_root!();
+    let host = Host::new();
+    host.add_owned("usr/lib/m.py");
+    let mut head = *b"\xa7\x0d\r\n\0\0\0\0\0\0\0\0\x0c\0\0\0";
+    let time = fs::metadata(host.path("usr/lib/m.py")).expect("there").mtime();
+    head[8..12].copy_from_slice(&(time as u32).to_le_bytes());
+    let bytecode = host.path("usr/lib/__pycache__/m.cpython-311.pyc");
+    fs::create_dir(bytecode.parent().expect("below")).expect("made");
+    fs::write(&bytecode, head).expect("written");
+    let files = ["/usr/lib/m.py", "/usr/lib/__pycache__/m.cpython-311.pyc"].map(str::to_owned);
+    host.own(&host.files().into_iter().chain(files).collect::<Vec<_>>());
+    // Newer than dpkg's list, so that its content is compared.
+    fs::write(&bytecode, head).expect("written");
+    host.scene.succeeds(
+        "build bash --include /usr/lib/m.py --include /usr/lib/__pycache__ --sysroot H/rootfs -o B",
+    );
+    fs::write(&bytecode, [head.as_slice(), b"x"].concat()).expect("written");
+    let said = host.scene.fails("build bash --include /usr/lib/__pycache__ --sysroot H/rootfs -o C");
+    assert!(said.contains("differs from what its package shipped"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod broken_elf;
 mod build;
+mod bytecode;
 mod closure;
 mod completions;
 mod data;

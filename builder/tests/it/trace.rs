@@ -111,6 +111,7 @@ fn what_is_printed_builds_as_pasted() {
     scene.succeeds("build -r pasted.toml -o B --format dir");
     let holds = |path: &str| scene.path("B/rootfs").join(&path[1..]).symlink_metadata().is_ok();
     assert!(holds("/usr/lib/python3.11/json/decoder.py") && holds("/usr/bin/["), "{text}");
+    assert!(holds("/usr/lib/python3.11/json/__pycache__/decoder.cpython-311.pyc"), "{text}");
     for left_out in [&unowned, &link, &own_home, &hidden, "/usr/bin/su"] {
         assert!(text.contains(&format!("    # \"{left_out}\",\n")) && !holds(left_out), "{left_out}: {text}");
     }
