@@ -152,23 +152,20 @@ impl Contender {
     fn turn(&mut self) -> io::Result<Duration> {
         if !self.is_prepared {
             let start = Instant::now();
-            let status = self.command.stdin(Stdio::null()).status()?;
-            return well_ended(status, start);
+            well_ended(self.command.stdin(Stdio::null()).status()?)?;
+            return Ok(start.elapsed());
         }
         let mut child = self.command.stdin(Stdio::piped()).spawn()?;
         thread::sleep(SETUP);
         let start = Instant::now();
         child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?.write_all(b"!")?;
-        well_ended(child.wait()?, start)
+        well_ended(child.wait()?)?;
+        Ok(start.elapsed())
     }
 }
 
-fn well_ended(status: ExitStatus, start: Instant) -> io::Result<Duration> {
-    if status.success() {
-        Ok(start.elapsed())
-    } else {
-        Err(io::Error::other(format!("it ended with {status}")))
-    }
+fn well_ended(status: ExitStatus) -> io::Result<()> {
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
 }
 
 /// Sandboxes of the field, each with its own options for the same isolation.
@@ -325,10 +322,15 @@ fn report_of(mut command: Command) -> Result<Report, Error> {
 
 /// The value below which `percent` of them lie.
 fn percentile<T: Copy + Default + Ord>(times: &[T], percent: usize) -> T {
+    ranked(times, |last| last * percent / 100)
+}
+
+/// The one at a place in their order, which counts from 0 to `last`.
+fn ranked<T: Copy + Default + Ord>(times: &[T], place: impl Fn(usize) -> usize) -> T {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);
-    sorted.get(last * percent / 100).copied().unwrap_or_default()
+    sorted.get(place(last)).copied().unwrap_or_default()
 }
 
 fn millis(time: Duration) -> f64 {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
-use super::percentile;
+use super::{percentile, ranked, well_ended};
 use crate::error::Error;
 use crate::exec::workbox::{self, Workbox};
 use crate::exec::{Exec, Plan, bare};
@@ -94,12 +94,9 @@ fn median(times: Vec<i64>) -> i64 {
 /// Between which two the median of all possible rounds lies, 95 % sure: the order statistics at the half of n, give or take
 /// 0.98 √n (the sign test's interval; it asks nothing of how the times are spread).
 fn confidence(times: &[i64]) -> [i64; 2] {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let (half, reach) = (sorted.len() as f64 / 2.0, 0.98 * (sorted.len() as f64).sqrt());
-    let last = sorted.len().saturating_sub(1);
-    let at = |place: f64| sorted.get((place.max(0.0) as usize).min(last)).copied().unwrap_or_default();
-    [at((half - reach).floor()), at((half + reach).ceil())]
+    let (half, reach) = (times.len() as f64 / 2.0, 0.98 * (times.len() as f64).sqrt());
+    // A cast takes what is below 0 for 0.
+    [(half - reach).floor(), (half + reach).ceil()].map(|at| ranked(times, |last| (at as usize).min(last)))
 }
 
 /// What the sandbox costs can come out below nothing, which no `Duration` is.
@@ -145,7 +142,7 @@ impl Pair<'_> {
         let mut command = Command::new(&program);
         command.arg("exec").arg(&self.bundle).args(["--lang", self.name]).arg(&self.source);
         let start = Instant::now();
-        ended_well(command.stdin(Stdio::null()), &program)?;
+        run(command.stdin(Stdio::null()), &program)?;
         Ok(start.elapsed())
     }
 
@@ -177,7 +174,7 @@ impl Pair<'_> {
         for step in [self.language.compile.as_ref(), Some(&self.language.run)].into_iter().flatten() {
             let (words, environment) = plan.bare(step);
             let mut command = bare(root, &words, &environment);
-            ended_well(command.stdin(Stdio::piped()), root)?;
+            run(command.stdin(Stdio::piped()), root)?;
         }
         let time = start.elapsed();
         workbox.close()?;
@@ -200,14 +197,9 @@ fn furnish(root: &Path) -> Result<(), Error> {
 }
 
 /// Runs it, and takes what it writes.
-fn ended_well(command: &mut Command, path: &Path) -> Result<(), Error> {
-    let fail = |error| Error::Start { path: path.to_path_buf(), error };
-    let output = command.output().map_err(fail)?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(fail(std::io::Error::other(format!("it ended with {}", output.status))))
-    }
+fn run(command: &mut Command, path: &Path) -> Result<(), Error> {
+    let ended = command.output().and_then(|output| well_ended(output.status));
+    ended.map_err(|error| Error::Start { path: path.to_path_buf(), error })
 }
 
 #[cfg(test)]

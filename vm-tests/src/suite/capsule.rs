@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::case;
-use crate::case::{Case, Expect};
+use crate::case::{Case, Expect, Rule};
 use crate::message::Observation;
 use crate::plan::{Stdin, Step};
 
@@ -110,25 +110,24 @@ fn start_on_a_byte() -> Case {
 }
 
 fn called_off() -> Case {
-    let step = Step::sandbox("capsule/a start that is called off", &["/bin/bash", "-c", "echo started"]);
-    let expect = vec![
-        Expect::Exit(125),
-        Expect::Status("sandbox-error".into()),
-        Expect::Stdout(String::new()),
-        Expect::Rule(|seen| error_says(seen, "ECANCELED")),
-    ];
-    case(step.with(&START_ON_STDIN), &[], expect)
+    never_started("capsule/a start that is called off", &START_ON_STDIN, |seen| error_says(seen, "ECANCELED"))
 }
 
 fn start_on_nothing() -> Case {
-    let step = Step::sandbox("capsule/a start on no descriptor", &["/bin/bash", "-c", "echo started"]);
+    let nothing = ["--start-on", "fd:77"];
+    never_started("capsule/a start on no descriptor", &nothing, |seen| error_says(seen, "EBADF"))
+}
+
+/// Nothing of the submission runs, and the report says why.
+fn never_started(name: &str, options: &[&str], rule: Rule) -> Case {
+    let step = Step::sandbox(name, &["/bin/bash", "-c", "echo started"]).with(options);
     let expect = vec![
         Expect::Exit(125),
         Expect::Status("sandbox-error".into()),
         Expect::Stdout(String::new()),
-        Expect::Rule(|seen| error_says(seen, "EBADF")),
+        Expect::Rule(rule),
     ];
-    case(step.with(&["--start-on", "fd:77"]), &[], expect)
+    case(step, &[], expect)
 }
 
 const START_ON_STDIN: [&str; 2] = ["--start-on", "fd:0"];
