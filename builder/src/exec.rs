@@ -7,6 +7,7 @@
 //! nothing of the first one lives: that is what a runner's end means.
 
 mod answer;
+mod child;
 mod start;
 mod words;
 pub(crate) mod workbox;
@@ -19,7 +20,6 @@ use std::path::{Path, PathBuf};
 
 pub use answer::Destination;
 use answer::{Answer, Sink, Status};
-pub(crate) use start::bare;
 pub use words::parse;
 use workbox::Workbox;
 

@@ -1,17 +1,16 @@
 //! Starts init for one step, and reads what it says.
-#![allow(unsafe_code)] // `Command::pre_exec` is unsafe; the parent-death signal must be set in the child.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 
 use rustix::io::FdFlags;
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
 use super::Start;
+use super::child::Child;
 use crate::error::Error;
 
 /// What came of a compile step.
@@ -25,13 +24,13 @@ pub struct Compiled {
 /// Compiles: no input, stdout and stderr are the compiler's text.
 pub fn compile(start: &Start, longest_text: usize) -> Result<Compiled, Error> {
     let fail = |error| Error::Start { path: start.init.clone(), error };
+    let nothing = File::open("/dev/null").map_err(fail)?;
     let (mut said, says) = io::pipe().map_err(fail)?;
     let (mut reports, reporter) = inherited_pipe().map_err(fail)?;
-    let mut command = reporting(start, &reporter);
-    command.stdin(Stdio::null()).stdout(says.try_clone().map_err(fail)?).stderr(says);
-    let mut child = command.spawn().map_err(fail)?;
+    let streams = [nothing.as_fd(), says.as_fd(), says.as_fd()].map(Some);
+    let child = reporting(start, &reporter, streams).map_err(fail)?;
     // Our ends of what only init shall write to.
-    drop((command, reporter));
+    drop((says, reporter));
     let text = beginning(&mut said, longest_text).map_err(fail)?;
     let mut report = String::new();
     reports.read_to_string(&mut report).map_err(fail)?;
@@ -43,7 +42,7 @@ pub fn compile(start: &Start, longest_text: usize) -> Result<Compiled, Error> {
 pub fn run(start: &Start) -> Result<(u8, String), Error> {
     let fail = |error| Error::Start { path: start.init.clone(), error };
     let (mut reports, reporter) = inherited_pipe().map_err(fail)?;
-    let mut child = reporting(start, &reporter).spawn().map_err(fail)?;
+    let child = reporting(start, &reporter, [None; 3]).map_err(fail)?;
     drop(reporter);
     let mut report = String::new();
     reports.read_to_string(&mut report).map_err(fail)?;
@@ -52,51 +51,20 @@ pub fn run(start: &Start) -> Result<(u8, String), Error> {
 
 /// Runs in our stead: init, which has the last word anyway, becomes this process. Comes back only with an error.
 pub fn become_run(start: &Start) -> Error {
-    Error::Start { path: start.init.clone(), error: command(start, []).exec() }
-}
-
-fn command(start: &Start, more: impl IntoIterator<Item = OsString>) -> Command {
-    let mut command = Command::new(&start.init);
-    command.arg("run").args(more).args(&start.words);
-    command
+    let error = Command::new(&start.init).arg("run").args(&start.words).exec();
+    Error::Start { path: start.init.clone(), error }
 }
 
 /// A child that reports to us, and does not outlive us.
-fn reporting(start: &Start, reporter: &PipeWriter) -> Command {
-    let report = [OsString::from("--report"), format!("fd:{}", reporter.as_raw_fd()).into()];
-    let mut command = command(start, report);
-    let parent = getpid();
-    let die_with_us = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have died before that.
-        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
-    };
-    // SAFETY: `pre_exec` requires that the closure does only what is safe between fork and exec in a program with
-    // threads: it makes two system calls and allocates nothing.
-    unsafe { command.pre_exec(die_with_us) };
-    command
-}
-
-/// The same step without init: only its root is another one.
-pub fn bare(root: &Path, words: &[String], environment: &[String]) -> Command {
-    let Some((program, arguments)) = words.split_first() else { return Command::new("") };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/home/judge")
-        .env("LANG", "C.UTF-8");
-    command.envs(environment.iter().filter_map(|variable| variable.split_once('=')));
-    let root = root.to_path_buf();
-    let enter = move || {
-        rustix::process::chroot(&root)?;
-        Ok(rustix::process::chdir("/home/judge/box")?)
-    };
-    // SAFETY: `pre_exec` requires that the closure does only what is safe between fork and exec in a program with
-    // threads: it makes two system calls, whose paths are short enough to need no memory from the heap.
-    unsafe { command.pre_exec(enter) };
-    command
+fn reporting(
+    start: &Start,
+    reporter: &PipeWriter,
+    streams: [Option<BorrowedFd<'_>>; 3],
+) -> io::Result<Child> {
+    let report = ["run".into(), "--report".into(), format!("fd:{}", reporter.as_raw_fd()).into()];
+    let init = start.init.clone().into_os_string();
+    let words: Vec<OsString> = [init].into_iter().chain(report).chain(start.words.iter().cloned()).collect();
+    Child::start(words, streams)
 }
 
 /// A pipe whose writing end the child keeps.
