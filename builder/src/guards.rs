@@ -12,7 +12,7 @@ use crate::data;
 use crate::error::Error;
 use crate::image_path::ImagePath;
 use crate::packages::{self, Owners};
-use crate::plan::{Kind, Plan, Source};
+use crate::plan::{Plan, Source};
 use crate::recipe::{Allowance, Asked, Guard};
 use crate::write::FileDigests;
 
@@ -73,19 +73,15 @@ pub fn check_contents(
     digests: &FileDigests,
     allowed: &[Asked<Allowance>],
 ) -> Result<(), Error> {
-    let patched = |path: &ImagePath| match &plan.get(path)?.kind {
-        Kind::File(source) => source.patch(),
-        _ => None,
-    };
-    let as_on_host =
-        |path: &ImagePath| patched(path).map(|patch| &patch.original).or_else(|| digests.get(path));
-    let differs = |path: &ImagePath, origin: &ImagePath| {
+    let differs = |path: &ImagePath, source: &Source| {
+        let Source::Host { origin, .. } = source else { return false };
         let shipped = owners.and_then(|owners| owners.get(origin)).and_then(|owner| owner.md5.as_ref());
-        let found = as_on_host(path).and_then(|digests| digests.md5.as_ref());
+        let found = digests.get(path).and_then(|written| source.original(written).md5.as_ref());
         matches!((shipped, found), (Some(shipped), Some(found)) if shipped != found)
     };
-    let modified = host_files(plan)
-        .filter(|(path, origin, _)| differs(path, origin) && !is_allowed(Guard::Modified, path, allowed));
+    let modified = plan
+        .files()
+        .filter(|(path, _, source)| differs(path, source) && !is_allowed(Guard::Modified, path, allowed));
     refuse(modified.map(|(path, _, _)| (path.clone(), Guard::Modified)).collect())
 }
 

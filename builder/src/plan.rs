@@ -158,6 +158,11 @@ impl Source {
         }
     }
 
+    /// Of the file on the build host, where `written` are of what stands in the image.
+    pub fn original<'a>(&'a self, written: &'a Digests) -> &'a Digests {
+        self.patch().map_or(written, |patch| &patch.original)
+    }
+
     /// The file that is read for it; `None` when the plan carries the bytes.
     pub fn file(&self) -> Option<&Path> {
         match self {

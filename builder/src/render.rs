@@ -16,8 +16,8 @@ use crate::write::FileDigests;
 pub fn build_script(plan: &Plan, digests: &FileDigests, sysroot: &Path) -> Result<String, Error> {
     let sysroot = utf8(sysroot)?;
     let sources = plan.files().filter_map(|(path, _, source)| {
-        let digests = source.patch().map_or(&digests[path], |patch| &patch.original);
-        Some(source_line(digests.sha.as_str(), source)?.map_err(unfit(source)))
+        let original = source.original(&digests[path]);
+        Some(source_line(original.sha.as_str(), source)?.map_err(unfit(source)))
     });
     let steps = plan.entries().filter(|(path, _)| !path.is_root()).map(|(path, entry)| step(path, entry));
     let script = BuildScript {
