@@ -4,6 +4,7 @@
 //! the length of its source, and one whose source has another time is passed over. In an image everything has one time, so
 //! the head is changed into one that Python does not compare with the source (PEP 552, unchecked).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use crate::image_path::ImagePath;
 use crate::plan::Patch;
 use crate::probe::{self, FileKind, Probe};
 
+/// The directory's name, the same for every Python (PEP 3147).
+const CACHE: &str = "__pycache__";
 /// Magic number, flags, and what the flags say: time and length of the source here, each a little-endian word (PEP 552).
 const HEAD: usize = 16;
 /// The flags of bytecode that is compared with its source's time and length.
@@ -23,7 +26,7 @@ const UNCHECKED: (u64, &[u8]) = (4, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 /// The module that this is the bytecode of, by its name: `x.py` for `__pycache__/x.cpython-311.pyc`.
 pub fn module(path: &Path) -> Option<PathBuf> {
-    let cache = path.parent().filter(|cache| cache.ends_with("__pycache__"))?;
+    let cache = path.parent().filter(|cache| cache.ends_with(CACHE))?;
     let (module, _version) = path.file_name()?.to_str()?.strip_suffix(".pyc")?.split_once('.')?;
     Some(cache.with_file_name(format!("{module}.py")))
 }
@@ -33,26 +36,37 @@ pub fn module_of(path: &ImagePath) -> Option<ImagePath> {
     ImagePath::new(&module(path.as_path())?).ok()
 }
 
-/// The bytecode that the build host keeps of a module and would itself use, without that of `python -O`.
-pub fn of_module(module: &ImagePath, probe: &Probe) -> io::Result<Vec<ImagePath>> {
-    let Some(stem) = module.name().strip_suffix(".py") else { return Ok(Vec::new()) };
-    let cache = probe::join(&module.parent().unwrap_or_else(ImagePath::root), "__pycache__")?;
-    let names = match probe.facts(&cache) {
-        Ok(facts) if facts.kind == FileKind::Directory => probe.list(&cache)?,
-        _ => return Ok(Vec::new()),
-    };
-    let is_its = |name: &String| {
-        let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
-        rest.and_then(|rest| rest.strip_suffix(".pyc")).is_some_and(|version| !version.contains('.'))
-    };
+/// The bytecode that the build host keeps of these files and would itself use, without that of `python -O`.
+pub fn of_modules(files: &[&ImagePath], probe: &Probe) -> io::Result<Vec<ImagePath>> {
+    let modules: BTreeSet<&ImagePath> =
+        files.iter().copied().filter(|file| file.name().ends_with(".py")).collect();
+    let directories: BTreeSet<ImagePath> = modules.iter().filter_map(|module| module.parent()).collect();
     let mut found = Vec::new();
-    for name in names.iter().filter(|name| is_its(name)) {
-        let path = probe::join(&cache, name)?;
-        if is_current(&path, probe)? {
-            found.push(path);
+    for directory in directories {
+        for path in cached(&directory, probe)? {
+            let is_theirs = module_of(&path).is_some_and(|module| modules.contains(&module));
+            if is_theirs && !is_optimized(&path) && is_current(&path, probe)? {
+                found.push(path);
+            }
         }
     }
     Ok(found)
+}
+
+/// What lies in the cache of a directory.
+fn cached(directory: &ImagePath, probe: &Probe) -> io::Result<Vec<ImagePath>> {
+    let cache = probe::join(directory, CACHE)?;
+    match probe.facts(&cache) {
+        Ok(facts) if facts.kind == FileKind::Directory => {
+            probe.list(&cache)?.iter().map(|name| probe::join(&cache, name)).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// `x.cpython-311.opt-1.pyc`, which only `python -O` reads.
+fn is_optimized(path: &ImagePath) -> bool {
+    path.name().split('.').any(|part| part.starts_with("opt-"))
 }
 
 /// What of `path` is to be another in an image: nothing, unless it is bytecode that the build host would itself use.
@@ -121,9 +135,10 @@ mod tests {
     #[test]
     fn a_module_brings_its_own_bytecode_only() {
         let root = tree();
-        let found = of_module(&path("/x.py"), &Probe::new(root.path())).expect("read");
+        let (module, text) = (path("/x.py"), path("/x.txt"));
+        let found = of_modules(&[&module, &text], &Probe::new(root.path())).expect("read");
         assert_eq!(found, [path("/__pycache__/x.cpython-311.pyc")]);
-        assert_eq!(of_module(&path("/x.txt"), &Probe::new(root.path())).expect("read"), []);
+        assert_eq!(of_modules(&[&text], &Probe::new(root.path())).expect("read"), []);
     }
 
     #[test]
@@ -131,7 +146,7 @@ mod tests {
         let root = tree();
         fs::rename(root.path().join("x.py"), root.path().join("elsewhere.py")).expect("moved");
         std::os::unix::fs::symlink("elsewhere.py", root.path().join("x.py")).expect("linked");
-        assert_eq!(of_module(&path("/x.py"), &Probe::new(root.path())).expect("read").len(), 1);
+        assert_eq!(of_modules(&[&path("/x.py")], &Probe::new(root.path())).expect("read").len(), 1);
     }
 
     #[test]
@@ -149,7 +164,7 @@ mod tests {
         let bytecode = path("/__pycache__/x.cpython-311.pyc");
         fs::write(root.path().join("x.py"), "a = 12\n").expect("written");
         assert_eq!(patch(&bytecode, &probe).expect("read"), None, "its module has another length");
-        assert_eq!(of_module(&path("/x.py"), &probe).expect("read"), []);
+        assert_eq!(of_modules(&[&path("/x.py")], &probe).expect("read"), []);
         fs::write(root.path().join("__pycache__/x.cpython-311.pyc"), "short").expect("written");
         assert_eq!(patch(&bytecode, &probe).expect("read"), None, "it has no whole head");
         assert_eq!(patch(&path("/x.py"), &probe).expect("read"), None, "it is no bytecode");

@@ -70,11 +70,8 @@ impl Slice {
 
     /// What Python made of these files on the build host.
     fn bytecode(&self, files: &[&ImagePath], probe: &Probe) -> io::Result<Vec<ImagePath>> {
-        let mut found = Vec::new();
-        for file in files {
-            let beside = bytecode::of_module(file, probe)?;
-            found.extend(beside.into_iter().filter(|path| !self.leaves_out(path)));
-        }
+        let mut found = bytecode::of_modules(files, probe)?;
+        found.retain(|path| !self.leaves_out(path));
         Ok(found)
     }
 }
