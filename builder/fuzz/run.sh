@@ -12,7 +12,7 @@ seconds=${1:-60}
 # takes them; address sanitizer needs a nightly one, and there is next to no unsafe code in these readers.
 level="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
 counters="-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
-export RUSTFLAGS="--cfg fuzzing $level $counters -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
+export RUSTFLAGS="--cfg fuzzing $level $counters -Cllvm-args=-sanitizer-coverage-trace-compares"
 # The library carries init; here any file will do for it.
 export CAPSULE_INIT=/bin/true
 # With a target named, build scripts and macros are built without these flags.
