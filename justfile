@@ -123,7 +123,7 @@ fuzz seconds="60" *targets: (_packages "g++")
 # Formatting and lints. init has no std, and is built apart from what has.
 lint:
     cargo fmt --all --check
-    cargo clippy -q -p init --all-targets -- -D warnings
+    cargo clippy -q -p init --profile init --all-targets -- -D warnings
     cargo clippy -q --workspace --exclude init --all-targets -- -D warnings
 
 # The runner's size, against its limit of 64 KiB.
