@@ -3,7 +3,7 @@
 use rustix::thread::CapabilitySet;
 
 use crate::guard::Guard;
-use crate::options::Options;
+use crate::options::{Net, Options};
 
 /// The supervisor's own user and what it may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +39,7 @@ impl Identity {
         }
         let asked_for = [
             (Guard::UserNamespace, options.userns || !self.privileged),
+            (Guard::NetworkNamespace, options.net != Net::Host),
             (Guard::UniqueUid, options.uid.is_some() || options.uid_range.is_some()),
             (Guard::Cpuset, options.cpus.is_some()),
         ];

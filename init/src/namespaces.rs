@@ -40,7 +40,7 @@ pub enum Network {
 impl Network {
     /// For this run.
     pub fn of(options: &Options<'_>, identity: Identity) -> Network {
-        if options.net == Net::Host || !options.guards.has(Guard::NetworkNamespace) {
+        if !options.guards.has(Guard::NetworkNamespace) {
             Network::Host
         } else if identity.privileged && !options.guards.has(Guard::UserNamespace) {
             Network::Supervisor

@@ -9,7 +9,7 @@ use crate::plan::{Place, Step};
 use crate::probe::{Finding, Outcome};
 
 /// The suites whose cases every world answers alike, whoever makes the sandbox.
-pub const SUITES: [&str; 5] = ["capsule/", "attack/", "neighbour/", "verdict/", "streams/"];
+pub const SUITES: [&str; 6] = ["capsule/", "net/", "attack/", "neighbour/", "verdict/", "streams/"];
 
 /// One step and its expectations.
 #[derive(Clone)]
@@ -94,7 +94,7 @@ impl Case {
     pub fn is_for_hosts(&self) -> bool {
         let name = &self.step.name;
         matches!(self.step.place, Place::Sandbox | Place::User)
-            && !["guard/", "mutant/"].iter().any(|suite| name.starts_with(suite))
+            && !["guard/", "mutant/", "net/host"].iter().any(|suite| name.starts_with(suite))
     }
 
     /// Judges what was seen. `secret` is what no sandbox may print.

@@ -93,6 +93,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "Languages",
         "Programs in the bundle's languages, compiled and run, and what must come of them.",
     ),
+    ("net/", "What network a submission has", "By `--net`; what is the host's, the report says is no guard."),
     ("identity/", "Who a submission is", "Its user inside and outside of the sandbox."),
     ("delegated/", "An ordinary user with a cgroup", "Limits that are held without root."),
     (

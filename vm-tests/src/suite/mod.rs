@@ -8,6 +8,7 @@ pub mod identity;
 pub mod languages;
 pub mod mutants;
 pub mod neighbours;
+pub mod network;
 pub mod refusals;
 pub mod soak;
 pub mod streams;
@@ -49,6 +50,7 @@ const SUITES: &[Suite] = {
         (|_| capsule::cases(), &[Subset, All, Bundle, Capsule]),
         (|_| identity::cases(), &[Subset, All, Bundle, Capsule]),
         (|_| identity::delegated(), &[Subset, All, Bundle, Capsule]),
+        (|_| network::cases(), &[Subset, All, Bundle, Capsule]),
         (verdicts::cases, &[Subset, All, Bundle, Verdicts]),
         (|_| streams::cases(), &[Subset, All, Bundle, Verdicts]),
         (|_| attacks::cases(), &[Subset, All, Bundle, Attacks]),

@@ -1,0 +1,71 @@
+//! What network a submission has, by `--net`.
+
+use super::{PROBE, attacks, case};
+use crate::case::{Case, Expect};
+use crate::message::Observation;
+use crate::plan::Step;
+use crate::probe::Outcome;
+
+/// The suite. What has the host's network is for VMs: it talks to services.
+pub fn cases() -> Vec<Case> {
+    let step = |name: &str, argv: &[&str], options: &[&str]| {
+        Step::sandbox(format!("net/{name}"), argv).with(options)
+    };
+    let loopback = [PROBE, "verdict", "loopback"];
+    let service = attacks::arguments(PROBE, "network/loopback-service");
+    let refused = vec![Expect::Exit(125), Expect::Status("sandbox-error".into()), Expect::Rule(is_named)];
+    vec![
+        case(
+            step("none has no internet sockets", &loopback, &["--net", "none"]),
+            &["NET-15"],
+            vec![Expect::Exit(libc::EAFNOSUPPORT), Expect::Rule(is_its_own)],
+        ),
+        case(
+            step("loopback talks to itself", &loopback, &["--net", "loopback"]),
+            &["NET-15"],
+            vec![Expect::Exit(0), Expect::Stdout("hello\n".into()), Expect::Rule(is_its_own)],
+        ),
+        Case {
+            contained: false,
+            ..case(
+                step("host reaches the host's services, and says so", &service, &["--net", "host"]),
+                &[],
+                vec![Expect::Attack(Outcome::Escaped), Expect::Rule(is_the_hosts)],
+            )
+        },
+        case(
+            step(
+                "host is none for who insists",
+                &service,
+                &["--net", "host", "--require", "network-namespace"],
+            ),
+            &[],
+            refused,
+        ),
+    ]
+}
+
+/// As what the run does not start for.
+fn is_named(seen: &Observation) -> Result<(), String> {
+    let report = seen.report()?;
+    match report["error"]["subject"].as_str() {
+        Some("network-namespace") => Ok(()),
+        other => Err(format!("it does not start for {other:?}")),
+    }
+}
+
+fn is_its_own(seen: &Observation) -> Result<(), String> {
+    guard(seen, "on")
+}
+
+fn is_the_hosts(seen: &Observation) -> Result<(), String> {
+    guard(seen, "off")
+}
+
+fn guard(seen: &Observation, wanted: &str) -> Result<(), String> {
+    let report = seen.report()?;
+    match report["guards"]["network-namespace"].as_str() {
+        Some(state) if state == wanted => Ok(()),
+        other => Err(format!("the network namespace is {other:?}, not {wanted:?}")),
+    }
+}
