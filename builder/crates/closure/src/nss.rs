@@ -1,13 +1,14 @@
-//! Name service modules: which of them nsswitch.conf(5) asks for.
+//! Name service modules: which of them nsswitch.conf(5) names.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-/// Services that are inside libc.so.6 (nss/nss_module.c); the others are libraries.
+/// Services that are part of libc.so.6 (glibc nss/nss_module.c); the others are libraries.
 const BUILT_IN: [&str; 2] = ["files", "dns"];
+/// The first glibc version in which they are (NEWS of glibc 2.34).
 const BUILT_IN_SINCE: (u32, u32) = (2, 34);
 
-/// Where libc reads which services to ask.
+/// The file from which libc reads its services (nsswitch.conf(5)).
 pub const CONF: &str = "/etc/nsswitch.conf";
 
 /// The services that a file names, each once, for any of its databases.
@@ -18,7 +19,7 @@ pub fn services(conf: &str) -> BTreeSet<String> {
 fn services_of_line(line: &str) -> Vec<&str> {
     let line = line.split('#').next().unwrap_or_default();
     let Some((_database, list)) = line.split_once(':') else { return Vec::new() };
-    // `[NOTFOUND=return]` tells what to do next; it may contain blanks.
+    // `[NOTFOUND=return]` is an action, not a service; it may contain blanks.
     let mut services = Vec::new();
     let mut rest = list;
     while let Some(open) = rest.find('[') {
@@ -29,7 +30,7 @@ fn services_of_line(line: &str) -> Vec<&str> {
     services
 }
 
-/// The library of a service; `None` where a libc of that version has it inside.
+/// The library of a service; `None` when it is part of a libc of that version. An unknown version counts as new.
 pub fn module(service: &str, glibc: Option<(u32, u32)>) -> Option<OsString> {
     let is_inside = BUILT_IN.contains(&service) && glibc.is_none_or(|version| version >= BUILT_IN_SINCE);
     (!is_inside).then(|| format!("libnss_{service}.so.2").into())
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_comments_and_databases_are_no_services() {
+    fn actions_comments_and_databases_are_not_services() {
         let conf = "# passwd: nis\npasswd:\tfiles systemd # db\n\nhosts: files [!UNAVAIL = return] dns[NOTFOUND=return]wins\nbroken\n";
         let expected = ["dns", "files", "systemd", "wins"];
         assert_eq!(services(conf).into_iter().collect::<Vec<_>>(), expected);

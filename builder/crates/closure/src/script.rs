@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shebang {
     /// The interpreter's path.
-    pub interpreter: PathBuf,
+    pub(crate) interpreter: PathBuf,
     /// The rest of the line, which the kernel passes as one argument.
-    pub argument: Option<OsString>,
+    pub(crate) argument: Option<OsString>,
 }
 
-/// How many interpreters of interpreters the kernel follows before it says ELOOP (fs/exec.c).
-pub const MAX_NESTING: usize = 5;
+/// How many interpreters of interpreters the kernel follows; one more is ELOOP (fs/exec.c, `exec_binprm`).
+pub(crate) const MAX_NESTING: usize = 5;
 
-/// Reads the `#!` line at the start of `head`; `None` where there is none that the kernel would take.
+/// Reads the `#!` line at the start of `head`; `None` when the kernel would not execute such a file.
 ///
-/// `head` is the first 256 bytes of the file: a longer line is cut there by the kernel as well.
+/// `head` is the first 256 bytes of the file (BINPRM_BUF_SIZE): the kernel reads no more of a line (execve(2)).
 pub fn parse(head: &[u8]) -> Option<Shebang> {
     let rest = head.strip_prefix(b"#!")?;
     let line = rest.split(|&b| b == b'\n').next()?;
@@ -33,22 +33,22 @@ pub fn parse(head: &[u8]) -> Option<Shebang> {
 }
 
 impl Shebang {
-    /// The program that env(1) would start, when the interpreter is env: a name for PATH, or a path.
+    /// The program that env(1) would start, when the interpreter is env: a name to look up on PATH, or a path.
     pub fn env_program(&self) -> Option<OsString> {
         if self.interpreter.file_name() != Some(OsStr::new("env")) {
             return None;
         }
         let argument = self.argument.as_deref()?.as_bytes();
-        // Without -S the kernel's one argument is one word: `env -i python` would look for an option.
-        let words = match split_string_option(argument) {
-            Some(text) => split_words(text),
+        // The kernel passes one argument, which only -S splits: `env -i python` is an unknown option of env.
+        let arguments = match split_string_option(argument) {
+            Some(text) => split_arguments(text),
             None => vec![argument.to_vec()],
         };
-        program_of(&words)
+        program_of(&arguments)
     }
 }
 
-/// What follows `-S`, `-vS` or `--split-string=`.
+/// The text after `-S`, `-vS` or `--split-string=`.
 fn split_string_option(argument: &[u8]) -> Option<&[u8]> {
     if let Some(text) = argument.strip_prefix(b"--split-string") {
         return Some(text.strip_prefix(b"=").unwrap_or(text));
@@ -58,14 +58,14 @@ fn split_string_option(argument: &[u8]) -> Option<&[u8]> {
     letters[..at].iter().all(|b| matches!(b, b'v' | b'i' | b'0')).then(|| &letters[at + 1..])
 }
 
-/// The first word that is neither an option of env(1) nor a `NAME=value`.
-fn program_of(words: &[Vec<u8>]) -> Option<OsString> {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_slice() {
+/// The first argument that is neither an option of env(1) nor a `NAME=value`.
+fn program_of(arguments: &[Vec<u8>]) -> Option<OsString> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_slice() {
             b"--" => {}
             b"-u" | b"--unset" | b"-C" | b"--chdir" => {
-                words.next();
+                arguments.next();
             }
             option if option.starts_with(b"-") => {}
             assignment if assignment.contains(&b'=') => {}
@@ -75,8 +75,8 @@ fn program_of(words: &[Vec<u8>]) -> Option<OsString> {
     None
 }
 
-/// Words as `env -S` splits them: blanks, quotes, and a backslash before a character. `#` starts a comment.
-fn split_words(text: &[u8]) -> Vec<Vec<u8>> {
+/// Arguments as `env -S` splits them: blanks, quotes, and a backslash before a character. `#` starts a comment.
+fn split_arguments(text: &[u8]) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_interpreter_is_none() {
+    fn a_line_without_an_interpreter_is_ignored() {
         assert_eq!(parse(b"#!\n/bin/sh"), None);
         assert_eq!(parse(b"#!   "), None);
         assert_eq!(parse(b" #!/bin/sh"), None);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn env_without_a_program_names_none() {
+    fn env_without_a_program_does_not_name_one() {
         assert_eq!(env("#!/usr/bin/env\n"), None);
         assert_eq!(env("#!/usr/bin/env -S A=1\n"), None);
         assert_eq!(line("#!/bin/sh env").env_program(), None);

@@ -1,4 +1,5 @@
-//! A hash map in pieces, so that threads rarely wait for each other. Entries are added and never changed.
+//! A hash map in pieces, each with a lock of its own, so that threads rarely wait for each other. Entries are added and
+//! never changed.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -21,22 +22,21 @@ impl<K, V> Default for Shards<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Shards<K, V> {
-    /// What is known of a key.
-    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
         self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Adds what `make` says, unless the key is known; says what is known then. `make` is called under a lock.
-    pub fn get_or_insert(&self, key: K, make: impl FnOnce() -> V) -> V {
+    /// The value of the key, which is that of `make` when the key is new. `make` is called under a lock.
+    pub(crate) fn get_or_insert(&self, key: K, make: impl FnOnce() -> V) -> V {
         let mut map = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
         map.entry(key).or_insert_with(make).clone()
     }
 
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V, RandomState>> {
-        // The highest bits choose the place inside a map.
+        // hashbrown uses the lowest and the highest bits itself: these are neither.
         let hash = self.hasher.hash_one(key);
         &self.maps[(hash >> 28 & 15) as usize]
     }

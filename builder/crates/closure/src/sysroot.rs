@@ -1,28 +1,27 @@
-//! The tree that is read: the build host itself, or another root. No path ever leads out of it.
+//! The tree that is read: the build host itself, or another root. No path leads out of it.
 //!
 //! Every open goes through openat2(2) with `RESOLVE_IN_ROOT`: absolute symlinks and `..` mean the same as after a
-//! chroot(2) into the tree, whatever the tree holds. Nothing here looks at what a file contains.
+//! chroot(2) into the tree, whatever the tree contains. No code here looks at what a file contains.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::shards::Shards;
+use crate::symlink::{self, ResolvedPath};
 
-/// The kernel's limit for symlinks in one lookup (path_resolution(7)); beyond it lookups fail with ELOOP.
-const MAX_LINKS: usize = 40;
-
-/// The kernel's limit for a path, with the NUL at its end (PATH_MAX). What a path leads to may be longer.
+/// The kernel's limit for a path, with the NUL at its end (PATH_MAX; path_resolution(7)). The path at the end of a
+/// lookup may be longer.
 const MAX_PATH: usize = 4096;
 
-/// How often a lookup that raced with a rename is tried.
+/// How often a lookup is tried that races with a rename.
 const RACES: usize = 128;
 
 /// A directory that is treated as `/`.
@@ -30,39 +29,19 @@ const RACES: usize = 128;
 pub struct Sysroot {
     fd: OwnedFd,
     path: PathBuf,
-    /// What stands at a path, by the path's text: the text of a link, or `None` for anything else.
+    /// The text of the link at a path, `None` for anything else; by the path's text.
     links: Shards<OsString, Option<OsString>>,
-    /// How the directory parts of paths lead to directories, by their text.
-    directories: Shards<OsString, Result<Arc<Trail>, Errno>>,
-}
-
-/// One symbolic link that a lookup went through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Where the link stands; no parent of it is a link.
-    pub path: PathBuf,
-    /// The link's text.
-    pub target: OsString,
-    /// Whether it stands for the whole path asked for, not for a directory on the way.
-    pub is_last: bool,
+    /// Where the directory parts of paths lead, by their text.
+    directories: Shards<OsString, Result<Arc<ResolvedPath>, Errno>>,
 }
 
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirEntry {
     /// The name.
     pub name: OsString,
-    /// What it is, links not followed; some file systems do not tell (getdents64(2), DT_UNKNOWN).
+    /// Its type, links not followed; DT_UNKNOWN on file systems that do not record it (getdents64(2)).
     pub kind: FileType,
-}
-
-/// How a path leads to a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trail {
-    /// Every link on the way, in the order of the lookup.
-    pub links: Vec<Link>,
-    /// The file at the end; no component of this path is a link.
-    pub file: PathBuf,
 }
 
 impl Sysroot {
@@ -73,12 +52,19 @@ impl Sysroot {
     }
 
     /// The root's own path, for messages.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Whether it is the root directory of this process, by device and inode: `/..` is too.
+    pub(crate) fn is_whole_machine(&self) -> bool {
+        let id = |stat: fs::Stat| (stat.st_dev, stat.st_ino);
+        let own = fs::stat("/").map(id);
+        own.is_ok() && own == fs::fstat(&self.fd).map(id)
+    }
+
     /// A descriptor of the root itself, for chroot(2).
-    pub fn root(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn root(&self) -> io::Result<OwnedFd> {
         Ok(self.openat(Path::new("/"), OFlags::PATH | OFlags::DIRECTORY)?)
     }
 
@@ -87,64 +73,64 @@ impl Sysroot {
         Ok(self.openat(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())
     }
 
-    /// Opens a file for reading and tells how the path led to it.
-    pub fn open_with_trail(&self, path: &Path) -> io::Result<(File, Trail)> {
+    /// Opens a file for reading, and records how the path leads to it.
+    pub(crate) fn open_resolved(&self, path: &Path) -> io::Result<(File, ResolvedPath)> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         if path.as_os_str().len() >= MAX_PATH {
             return Err(Errno::NAMETOOLONG.into());
         }
-        // Most paths differ in their last component only, and most of these are no links: then what is known
-        // of the directory and one call, which proves that there is no link, do.
+        // Most paths share their directory with others, and most files are not links: then the remembered directory and
+        // one call are enough. RESOLVE_NO_SYMLINKS proves that no component is a link (openat2(2)).
         if let Some((directory, name)) = split(path) {
             let above = self.directory(directory)?;
             let file = above.file.join(name);
             match self.openat_with(&file, flags, ResolveFlags::NO_SYMLINKS) {
-                Ok(fd) => return Ok((fd.into(), Trail { links: above.links.clone(), file })),
+                Ok(fd) => return Ok((fd.into(), ResolvedPath { links: above.links.clone(), file })),
                 Err(Errno::LOOP) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
-        let trail = self.trail(path)?;
-        Ok((self.openat(&trail.file, flags)?.into(), trail))
+        let resolved = self.resolve_path(path)?;
+        Ok((self.openat(&resolved.file, flags)?.into(), resolved))
     }
 
-    /// How the directory part of a path leads to a directory. Remembered.
-    fn directory(&self, path: &OsStr) -> Result<Arc<Trail>, Errno> {
+    /// Where the directory part of a path leads. Remembered.
+    fn directory(&self, path: &OsStr) -> Result<Arc<ResolvedPath>, Errno> {
         self.directories.get(path).unwrap_or_else(|| {
-            let mut trail = self.trail(Path::new(path)).map_err(|error| errno(&error));
-            if let Ok(trail) = &mut trail {
-                trail.links.iter_mut().for_each(|link| link.is_last = false);
+            let mut resolved = self.resolve_path(Path::new(path)).map_err(|error| errno(&error));
+            if let Ok(resolved) = &mut resolved {
+                resolved.links.iter_mut().for_each(|link| link.is_last = false);
             }
-            self.directories.get_or_insert(path.to_owned(), || trail.map(Arc::new))
+            self.directories.get_or_insert(path.to_owned(), || resolved.map(Arc::new))
         })
     }
 
-    /// What stands at `path`, with all links followed inside the root.
+    /// fstat(2) of the file at `path`, with all links followed inside the root.
     pub fn stat(&self, path: &Path) -> io::Result<fs::Stat> {
         Ok(fs::fstat(self.openat(path, OFlags::PATH)?)?)
     }
 
-    /// Whether a directory stands at `path`.
+    /// Whether `path` leads to a directory.
     pub fn is_dir(&self, path: &Path) -> bool {
         self.openat(path, OFlags::PATH | OFlags::DIRECTORY).is_ok()
     }
 
-    /// Whether `path` is a regular file that somebody may execute.
-    pub fn is_executable(&self, path: &Path) -> bool {
+    /// Whether `path` leads to a regular file with an execute permission for any user.
+    pub(crate) fn is_executable(&self, path: &Path) -> bool {
         self.stat(path).is_ok_and(|stat| {
             FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_mode & 0o111 != 0
         })
     }
 
-    /// What is in a directory, sorted by name, without `.` and `..`.
-    pub fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+    /// The entries of a directory, sorted by name, without `.` and `..`.
+    pub fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let fd = self.openat(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut entries = Vec::new();
         for entry in fs::Dir::read_from(&fd)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
             if name != "." && name != ".." {
-                entries.push(Entry { name, kind: entry.file_type() });
+                entries.push(DirEntry { name, kind: entry.file_type() });
             }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -152,37 +138,11 @@ impl Sysroot {
     }
 
     /// Follows `path` as the kernel does and records every link. The last component must exist.
-    pub fn trail(&self, path: &Path) -> io::Result<Trail> {
-        let mut links = Vec::new();
-        let mut done = PathBuf::from("/");
-        let mut ahead = reversed_components(path);
-        while let Some(step) = ahead.pop() {
-            match step {
-                Step::Up => {
-                    done.pop();
-                }
-                Step::Down(name) => {
-                    let here = done.join(&name);
-                    let Some(target) = self.link_at(&here)? else {
-                        done = here;
-                        continue;
-                    };
-                    let is_last = ahead.is_empty();
-                    if Path::new(&target).is_absolute() {
-                        done = PathBuf::from("/");
-                    }
-                    ahead.extend(reversed_components(Path::new(&target)));
-                    links.push(Link { path: here, target, is_last });
-                    if links.len() > MAX_LINKS {
-                        return Err(Errno::LOOP.into());
-                    }
-                }
-            }
-        }
-        Ok(Trail { links, file: done })
+    pub fn resolve_path(&self, path: &Path) -> io::Result<ResolvedPath> {
+        symlink::resolve_path(path, |link| self.link_at(link))
     }
 
-    /// The text of the link at `path`, or `None` when something else stands there. Remembered.
+    /// The text of the link at `path`, or `None` for anything else. Remembered.
     fn link_at(&self, path: &Path) -> io::Result<Option<OsString>> {
         if let Some(known) = self.links.get(path.as_os_str()) {
             return Ok(known);
@@ -204,7 +164,8 @@ impl Sysroot {
 
     fn openat_with(&self, path: &Path, flags: OFlags, more: ResolveFlags) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | more;
-        // A rename elsewhere can race with a `..` of ours (openat2(2)): ask again, but not for ever.
+        // EAGAIN: a rename anywhere on the machine raced with a `..` in this path (openat2(2)). Try again, but not
+        // for ever.
         for _ in 0..RACES {
             match fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
                 Err(Errno::AGAIN) => {}
@@ -215,7 +176,7 @@ impl Sysroot {
     }
 }
 
-/// A path's directory part and its last component, where that is a name.
+/// A path's directory part and its last component, if that is a name.
 fn split(path: &Path) -> Option<(&OsStr, &OsStr)> {
     let bytes = path.as_os_str().as_bytes();
     let slash = memchr::memrchr(b'/', bytes)?;
@@ -224,22 +185,7 @@ fn split(path: &Path) -> Option<(&OsStr, &OsStr)> {
     is_name.then(|| (OsStr::from_bytes(directory), OsStr::from_bytes(name)))
 }
 
-/// The errno of an error that a system call gave.
+/// The errno of a failed system call.
 pub(crate) fn errno(error: &io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
-}
-
-enum Step {
-    Up,
-    Down(OsString),
-}
-
-/// The components as a stack: the first one is popped first.
-fn reversed_components(path: &Path) -> Vec<Step> {
-    let step = |component| match component {
-        Component::ParentDir => Some(Step::Up),
-        Component::Normal(name) => Some(Step::Down(name.to_owned())),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    };
-    path.components().rev().filter_map(step).collect()
 }

@@ -1,4 +1,4 @@
-//! Things that a loader accepts today and that a person should know about a root.
+//! Files that a loader accepts, and that the administrator of a root should know about.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,13 +7,19 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Error, Options, open_root};
-use crate::arch::Cpu;
+use super::{Options, open_root};
+use crate::arch::cpu::Cpu;
 use crate::dlopen;
 use crate::elf::{self, ElfFacts};
-use crate::loader::objects::{Content, Objects, Place};
+use crate::error::Error;
+use crate::loader::attempt::Rule;
+use crate::loader::loaded::PROGRAM;
+use crate::loader::mapped;
+use crate::loader::objects::{Content, Objects, OpenedPath};
+use crate::loader::process::Edge;
+use crate::loader::setting::{Preload, Setting};
+use crate::loader::tree::Tree;
 use crate::loader::walk::dynamic_files;
-use crate::loader::{Preload, Rule, Setting, Tree, mapped};
 
 /// One remark about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,20 +33,21 @@ pub struct Lint {
 /// The kinds of [`Lint`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LintKind {
-    /// It imports dlopen, and neither a note nor a rule of ours says what for.
+    /// It imports dlopen, and neither a note nor the built-in table names what it opens.
     UnexplainedDlopen,
-    /// A library in a directory of ld.so.conf, which the loader finds through a cache only; the root has none.
+    /// It needs a library in a directory of ld.so.conf, which the loader finds through ld.so.cache only, and the root
+    /// does not have a cache.
     NoCache {
         /// The library's name.
         soname: OsString,
-        /// Where it stands.
+        /// Its path.
         path: PathBuf,
     },
     /// An empty or relative element in a run path: the working directory decides what is loaded.
     WorkingDirectory,
     /// `$PLATFORM` in a run path: the CPU decides what is loaded.
     Platform,
-    /// A run path in a setuid or setgid program.
+    /// A setuid or setgid program with a run path.
     Privileged,
 }
 
@@ -48,10 +55,12 @@ impl fmt::Display for Lint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "`{}` ", self.file.display())?;
         match &self.kind {
-            LintKind::UnexplainedDlopen => f.write_str("imports dlopen, and no note or rule says what for"),
+            LintKind::UnexplainedDlopen => {
+                f.write_str("imports dlopen, and no note or rule names what it opens")
+            }
             LintKind::NoCache { soname, path } => write!(
                 f,
-                "needs `{}` of `{}`, which is found through ld.so.cache only; there is none",
+                "needs `{}` of `{}`, which is found through ld.so.cache only, and that does not exist",
                 soname.display(),
                 path.display()
             ),
@@ -64,7 +73,10 @@ impl fmt::Display for Lint {
     }
 }
 
-/// Everything there is to remark about the dynamic ELF files of a root, in the order of the files.
+/// All remarks about the dynamic ELF files of a root, in the order of the files.
+///
+/// # Errors
+/// The root cannot be opened.
 pub fn lint(options: &Options) -> Result<Vec<Lint>, Error> {
     let sysroot = open_root(options)?;
     let objects = Objects::new(&sysroot);
@@ -76,17 +88,17 @@ pub fn lint(options: &Options) -> Result<Vec<Lint>, Error> {
     };
     let tree = Tree::new(&objects, setting);
     let files = dynamic_files(&objects, &options.directories);
-    Ok(files.par_iter().flat_map_iter(|place| remarks(&tree, place)).collect())
+    Ok(files.par_iter().flat_map_iter(|file| remarks(&tree, file)).collect())
 }
 
-fn remarks(tree: &Tree, place: &Place) -> Vec<Lint> {
-    let Content::Elf(facts) = &place.object.content else { return Vec::new() };
-    let mut kinds = run_path_remarks(facts, place.object.mode);
-    if !dlopen::is_explained(facts) && imports_dlopen(tree, &place.path) {
+fn remarks(tree: &Tree, file: &OpenedPath) -> Vec<Lint> {
+    let Content::Elf(facts) = &file.object.content else { return Vec::new() };
+    let mut kinds = run_path_remarks(facts, file.object.mode);
+    if !dlopen::is_explained(facts) && imports_dlopen(tree, &file.path) {
         kinds.push(LintKind::UnexplainedDlopen);
     }
-    kinds.extend(uncached(tree, place));
-    kinds.into_iter().map(|kind| Lint { file: place.path.clone(), kind }).collect()
+    kinds.extend(uncached(tree, file));
+    kinds.into_iter().map(|kind| Lint { file: file.path.clone(), kind }).collect()
 }
 
 fn run_path_remarks(facts: &ElfFacts, mode: u32) -> Vec<LintKind> {
@@ -116,14 +128,14 @@ fn imports_dlopen(tree: &Tree, path: &Path) -> bool {
 }
 
 /// The libraries that only ld.so.conf leads to.
-fn uncached(tree: &Tree, place: &Place) -> Vec<LintKind> {
-    let Ok(mut process) = tree.process(place) else { return Vec::new() };
-    // A search that ends early has found what it has found.
+fn uncached(tree: &Tree, file: &OpenedPath) -> Vec<LintKind> {
+    let Ok(mut process) = tree.process(file) else { return Vec::new() };
+    // A file that ends the program does not change the edges that were found before.
     let _ = process.load_all();
-    let by_conf = process.edges.iter().filter(|edge| edge.by == 0 && edge.rule == Rule::Conf);
-    let kind = |edge: &crate::loader::Edge| LintKind::NoCache {
+    let by_conf = process.edges.iter().filter(|edge| edge.by == PROGRAM && edge.rule == Rule::Conf);
+    let kind = |edge: &Edge| LintKind::NoCache {
         soname: process.name(edge.name).to_owned(),
-        path: process.loaded[edge.to].path().to_owned(),
+        path: process.loaded()[edge.to].path().to_owned(),
     };
     by_conf.map(kind).collect()
 }

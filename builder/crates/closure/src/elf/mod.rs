@@ -1,4 +1,4 @@
-//! What the resolver needs to know about an ELF file, and the ways in which a file can fail to be one.
+//! What the resolver needs to know about an ELF file, and the ways in which a file can be damaged.
 //!
 //! Only the header, the program headers, the dynamic section and the notes are looked at (elf(5)): a stripped file
 //! has nothing else that the loader reads before it searches for libraries.
@@ -9,9 +9,10 @@ mod read;
 mod source;
 
 pub use read::{identify, imports, parse};
-pub use source::{Head, Source};
+pub(crate) use source::FileSource;
+pub use source::Source;
 
-/// The part of the header that decides whether a loader takes the file at all.
+/// The part of the header that decides whether a loader considers the file at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Abi {
     /// 32 or 64 bit.
@@ -29,14 +30,14 @@ pub enum Class {
     Elf64,
 }
 
-/// Everything that an ELF file says to the kernel and to the dynamic loader about other files.
+/// Everything in an ELF file that decides which other files the kernel and the dynamic loader open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElfFacts {
-    /// Class and machine.
+    /// Its class and machine.
     pub abi: Abi,
     /// ET_EXEC or ET_DYN; nothing else can be loaded.
     pub kind: ElfKind,
-    /// `PT_INTERP` as written; `None` for static programs and for libraries.
+    /// `PT_INTERP` as written; static programs and most libraries do not have one.
     pub interpreter: Option<OsString>,
     /// Whether there is a `PT_DYNAMIC` segment.
     pub has_dynamic_section: bool,
@@ -44,9 +45,9 @@ pub struct ElfFacts {
     pub soname: Option<OsString>,
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in the order of the dynamic section.
     pub needed: Vec<Needed>,
-    /// `DT_AUDIT` and `DT_DEPAUDIT`, split at colons: what the loader itself opens for a program (rtld-audit(7)).
+    /// `DT_AUDIT` and `DT_DEPAUDIT`, split at colons: libraries that the loader opens for a program (rtld-audit(7)).
     pub audits: Vec<OsString>,
-    /// `DT_RPATH`; `None` where there is a `DT_RUNPATH`, because the loader then drops it.
+    /// `DT_RPATH`; `None` next to a `DT_RUNPATH`, because the loader then ignores it (ld.so(8)).
     pub rpath: Option<OsString>,
     /// `DT_RUNPATH`
     pub runpath: Option<OsString>,
@@ -54,8 +55,8 @@ pub struct ElfFacts {
     pub no_default_lib: bool,
     /// `DF_1_PIE` is set: a program; the loader refuses it as a library.
     pub is_pie: bool,
-    /// The JSON texts of the `.note.dlopen` notes (UAPI.12), in file order.
-    pub dlopen_notes: Vec<Vec<u8>>,
+    /// The texts of the `.note.dlopen` notes, which are JSON (UAPI.12), in file order.
+    pub dlopen_texts: Vec<Vec<u8>>,
 }
 
 /// `e_type`
@@ -81,20 +82,20 @@ pub struct Needed {
 pub enum NeededTag {
     /// DT_NEEDED: required.
     Needed,
-    /// DT_FILTER: required, and searched before the object itself.
+    /// DT_FILTER: required; its symbols come before those of the object itself.
     Filter,
     /// DT_AUXILIARY: like a filter, but optional.
     Auxiliary,
 }
 
 impl ElfFacts {
-    /// A program or library that the dynamic loader has nothing to do for.
+    /// Whether the dynamic loader has nothing to do for it.
     pub fn is_static(&self) -> bool {
         self.interpreter.is_none() && self.needed.is_empty()
     }
 }
 
-/// Why bytes are not an ELF file that a loader could take. The texts follow the loader's own.
+/// Why bytes are not an ELF file that a loader would load. The texts follow the loader's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// Fewer bytes than an ELF header has.
@@ -106,27 +107,27 @@ pub enum ElfError {
     /// A field of the header that no loader accepts.
     #[error("{0}")]
     Header(&'static str),
-    /// ET_REL, ET_CORE, …: `e_type` as it stands.
+    /// ET_REL, ET_CORE, …: any other `e_type`.
     #[error("only ET_DYN and ET_EXEC can be loaded, e_type is {0}")]
     NotLoadable(u16),
     /// A table or string lies outside the file.
     #[error("{what} lies outside the file")]
     OutOfBounds {
-        /// The thing that was to be read.
+        /// The part of the file.
         what: &'static str,
     },
-    /// The file system could not give the bytes.
+    /// The file could not be read.
     #[error("{what} cannot be read: {}", crate::errno::name(*.errno))]
     Unreadable {
-        /// The thing that was to be read.
+        /// The part of the file.
         what: &'static str,
-        /// What pread(2) said.
+        /// Why pread(2) failed.
         errno: rustix::io::Errno,
     },
-    /// A size that no real file has.
+    /// A size beyond that of any real file.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge {
-        /// The thing that was to be read.
+        /// The part of the file.
         what: &'static str,
         /// The limit in bytes.
         limit: usize,

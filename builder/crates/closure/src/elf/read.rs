@@ -1,8 +1,8 @@
 //! Bytes to `ElfFacts`: the only file that uses goblin.
 //!
 //! goblin's `Elf::parse` would also read symbols and relocations (five times the work) and fails a whole file for one
-//! string that is not UTF-8, so only its header, program header and dynamic section readers are used; strings are
-//! read here, as bytes.
+//! string that is not UTF-8. So only its readers of the header, the program headers and the dynamic section are used,
+//! and strings are read here, as bytes.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -18,9 +18,9 @@ use goblin::elf::sym::{Sym, Symtab};
 
 use super::{Abi, Class, ElfError, ElfFacts, ElfKind, Needed, NeededTag, Source};
 
-/// `DT_AUXILIARY` (glibc elf.h); goblin has no name for it.
+/// `DT_AUXILIARY` (glibc elf.h); goblin does not define it.
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
-/// `DT_AUDIT` and `DT_DEPAUDIT` (glibc elf.h): of the main program, the loader obeys both.
+/// `DT_AUDIT` and `DT_DEPAUDIT` (glibc elf.h): the loader obeys both of the main program (rtld-audit(7)).
 const DT_AUDIT: u64 = 0x6fff_fefc;
 const DT_DEPAUDIT: u64 = 0x6fff_fefb;
 /// `DT_FILTER` (glibc elf.h)
@@ -40,7 +40,7 @@ const INTERPRETER_LIMIT: usize = 4096;
 const STRING_LIMIT: usize = 1 << 16;
 /// Longer than most strings: how much is read for one at first.
 const STRING_LENGTH: usize = 256;
-/// Strings that stand within so many bytes are read together.
+/// Strings within so many bytes are read together.
 const NEAR: usize = 8 << 10;
 /// The longest name of a library that we read (PATH_MAX).
 const NAME_LIMIT: usize = 4096;
@@ -51,7 +51,8 @@ const NOTES_LIMIT: usize = 1 << 16;
 /// The most note segments we read; real files have one or two.
 const NOTE_SEGMENTS_LIMIT: usize = 16;
 
-/// Class and machine, checked as far as the loader checks before it decides to skip a file of another machine.
+/// Class and machine, checked as far as the loader checks before it skips a file of another machine (glibc
+/// elf/dl-load.c, `open_verify`).
 pub fn identify<S: Source + ?Sized>(source: &S) -> Result<Abi, ElfError> {
     header(source).map(|(header, class)| Abi { class, machine: header.e_machine })
 }
@@ -64,11 +65,11 @@ pub fn parse<S: Source + ?Sized>(source: &S) -> Result<ElfFacts, ElfError> {
         header::ET_DYN => ElfKind::Shared,
         other => return Err(ElfError::NotLoadable(other)),
     };
-    let image = Image::new(source, &header, class)?;
+    let reader = Reader::new(source, &header, class)?;
     let mut facts = ElfFacts {
         abi: Abi { class, machine: header.e_machine },
         kind,
-        interpreter: image.interpreter()?,
+        interpreter: reader.interpreter()?,
         has_dynamic_section: false,
         soname: None,
         needed: Vec::new(),
@@ -77,26 +78,26 @@ pub fn parse<S: Source + ?Sized>(source: &S) -> Result<ElfFacts, ElfError> {
         runpath: None,
         no_default_lib: false,
         is_pie: false,
-        dlopen_notes: image.dlopen_notes()?,
+        dlopen_texts: reader.dlopen_texts()?,
     };
-    if let Some(dynamic) = image.dynamic()? {
+    if let Some(dynamic) = reader.dynamic()? {
         facts.has_dynamic_section = true;
-        image.read_dynamic(&dynamic, &mut facts)?;
+        reader.read_dynamic(&dynamic, &mut facts)?;
     }
     Ok(facts)
 }
 
 /// Whether the file imports a symbol: it is in the dynamic symbol table, and not defined there.
 ///
-/// False where the table cannot be read. Its length stands nowhere; linkers put the string table behind it.
+/// False when the table cannot be read. No field has its length; linkers put the string table directly after it.
 pub fn imports(bytes: &[u8], name: &[u8]) -> bool {
     let read = || {
         let (header, class) = header(bytes).ok()?;
-        let image = Image::new(bytes, &header, class).ok()?;
-        let info = image.dynamic().ok()??.info;
-        let size = Sym::size(image.ctx.container);
+        let reader = Reader::new(bytes, &header, class).ok()?;
+        let info = reader.dynamic().ok()??.info;
+        let size = Sym::size(reader.ctx.container);
         let count = info.strtab.checked_sub(info.symtab)? / size;
-        let symbols = Symtab::parse(bytes, info.symtab, count.min(bytes.len() / size), image.ctx).ok()?;
+        let symbols = Symtab::parse(bytes, info.symtab, count.min(bytes.len() / size), reader.ctx).ok()?;
         let is_named = |symbol: &Sym| {
             let text = info.strtab.checked_add(symbol.st_name).and_then(|at| bytes.get(at..));
             text.is_some_and(|text| text.starts_with(name) && text.get(name.len()) == Some(&0))
@@ -131,14 +132,14 @@ fn header<S: Source + ?Sized>(source: &S) -> Result<(Header, Class), ElfError> {
     Ok((header, class))
 }
 
-/// A file together with what is needed to find one's way in it.
-struct Image<'a, S: ?Sized> {
+/// A file together with its program headers.
+struct Reader<'a, S: ?Sized> {
     source: &'a S,
     segments: Vec<ProgramHeader>,
     ctx: Ctx,
 }
 
-impl<'a, S: Source + ?Sized> Image<'a, S> {
+impl<'a, S: Source + ?Sized> Reader<'a, S> {
     fn new(source: &'a S, header: &Header, class: Class) -> Result<Self, ElfError> {
         const WHAT: &str = "program header table";
         let container = match class {
@@ -164,11 +165,11 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
     }
 
     fn dynamic(&self) -> Result<Option<Dynamic>, ElfError> {
-        // Detached debug information has an empty one, which the loader passes over.
+        // Detached debug information has an empty one, which the loader ignores.
         let is_dynamic = |s: &ProgramHeader| s.p_type == PT_DYNAMIC && s.p_filesz > 0;
         let Some(at) = self.segments.iter().position(is_dynamic) else { return Ok(None) };
         let bytes = self.segment_bytes(&self.segments[at], "dynamic section", DYNAMIC_LIMIT)?;
-        // goblin looks for the section in the whole file: it is shown one that has nothing else.
+        // goblin searches the whole file for the section: it gets a file that contains the section only.
         let mut segments = self.segments.clone();
         segments.retain(|segment| segment.p_type != PT_DYNAMIC);
         segments.push(ProgramHeader { p_offset: 0, ..self.segments[at].clone() });
@@ -177,7 +178,7 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
     }
 
     fn read_dynamic(&self, dynamic: &Dynamic, facts: &mut ElfFacts) -> Result<(), ElfError> {
-        // Each may be the same long string: the file's size limits nothing.
+        // All of them may be the same long string, so the file's size does not limit their sum.
         if dynamic.dyns.iter().filter(|entry| NAMING.contains(&entry.d_tag)).count() > STRINGS_LIMIT {
             return Err(ElfError::Header("more than 1024 strings in the dynamic section"));
         }
@@ -211,10 +212,10 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
         Ok(())
     }
 
-    fn dlopen_notes(&self) -> Result<Vec<Vec<u8>>, ElfError> {
+    fn dlopen_texts(&self) -> Result<Vec<Vec<u8>>, ElfError> {
         let mut found = Vec::new();
         for segment in self.segments.iter().filter(|s| s.p_type == PT_NOTE).take(NOTE_SEGMENTS_LIMIT) {
-            // A note segment that lies is not the loader's business: it would load the file.
+            // The loader does not read notes: it loads a file whose note segments are damaged.
             let Ok(bytes) = self.segment_bytes(segment, "note segment", NOTES_LIMIT) else { continue };
             let mut rest = &*bytes;
             let align = if segment.p_align == 8 { 8 } else { 4 };
@@ -246,15 +247,15 @@ impl<'a, S: Source + ?Sized> Image<'a, S> {
     }
 }
 
-/// The string table of the dynamic section, from its start to the end of the file; `DT_STRSZ` is not trusted
-/// because the loader ignores it.
+/// The string table of the dynamic section, from its start to the end of the file: the loader ignores `DT_STRSZ`, so a
+/// file in which it is wrong can be loaded.
 struct Strings<'a, S: ?Sized> {
     source: &'a S,
-    /// goblin says 0 where no segment maps its address: no string can be read then.
+    /// 0 when no segment maps its address (goblin): then no string can be read.
     start: usize,
-    /// Where `near` stands in the file.
+    /// The offset of `near` in the file.
     near_start: usize,
-    /// The part of the table in which the wanted strings stand, where that is small: one read instead of many.
+    /// The part of the table that has the wanted strings, if it is small: one read instead of many.
     near: Cow<'a, [u8]>,
 }
 
@@ -266,8 +267,8 @@ impl<'a, S: Source + ?Sized> Strings<'a, S> {
         let wanted = || dynamic.dyns.iter().filter(|entry| NAMING.contains(&entry.d_tag));
         let first = wanted().map(|entry| entry.d_val).min().unwrap_or_default();
         let last = wanted().map(|entry| entry.d_val).max().unwrap_or_default();
-        let place = |offset: u64| usize::try_from(offset).ok()?.checked_add(start);
-        let (near_start, near) = match (place(first), place(last)) {
+        let position = |offset: u64| usize::try_from(offset).ok()?.checked_add(start);
+        let (near_start, near) = match (position(first), position(last)) {
             (Some(from), Some(to)) if to - from <= NEAR && to < source.length() => {
                 let end = source.length().min(to + STRING_LENGTH);
                 (from, source.bytes(from..end, STRINGS)?)
@@ -322,7 +323,7 @@ struct Note<'a> {
     desc: &'a [u8],
 }
 
-/// Takes the first note off `bytes`; `None` at the end or where the sizes lie.
+/// Splits off the first note (elf(5)); `None` at the end, and when a size is beyond the end.
 fn split_note(bytes: &[u8], align: usize, endian: goblin::container::Endian) -> Option<(Note<'_>, &[u8])> {
     let word = |at: usize| -> Option<u32> {
         let raw = bytes.get(at..at + 4)?.try_into().ok()?;

@@ -12,11 +12,14 @@ use rustix::io::Errno;
 
 use super::ElfError;
 
-/// Something that has a file's bytes.
+/// The bytes of a file.
 pub trait Source {
-    /// How many there are.
+    /// How many bytes the file has.
     fn length(&self) -> usize;
-    /// Some of them; `what` names the thing in errors.
+    /// The bytes of a range; `what` names it in errors.
+    ///
+    /// # Errors
+    /// The range is not in the file, or cannot be read.
     fn bytes(&self, range: Range<usize>, what: &'static str) -> Result<Cow<'_, [u8]>, ElfError>;
 }
 
@@ -30,8 +33,9 @@ impl<B: AsRef<[u8]> + ?Sized> Source for B {
     }
 }
 
-/// A regular file, its first page read: header, program headers, interpreter and notes are there.
-pub struct Head<'f> {
+/// A regular file whose first page is read: it has the header, and in most files the program headers, the interpreter
+/// and the notes.
+pub(crate) struct FileSource<'f> {
     file: &'f File,
     length: usize,
     page: [u8; PAGE],
@@ -40,22 +44,22 @@ pub struct Head<'f> {
 
 const PAGE: usize = 4096;
 
-impl<'f> Head<'f> {
+impl<'f> FileSource<'f> {
     /// Reads the first page of a file of `length` bytes.
-    pub fn read(file: &'f File, length: u64) -> Result<Self, Errno> {
+    pub(crate) fn read(file: &'f File, length: u64) -> Result<Self, Errno> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut head = Self { file, length, page: [0; PAGE], filled: 0 };
         head.filled = read_at(file, &mut head.page[..length.min(PAGE)], 0)?;
         Ok(head)
     }
 
-    /// What was read.
-    pub fn page(&self) -> &[u8] {
+    /// The first page, or less when the file is shorter.
+    pub(crate) fn page(&self) -> &[u8] {
         &self.page[..self.filled]
     }
 }
 
-impl Source for Head<'_> {
+impl Source for FileSource<'_> {
     fn length(&self) -> usize {
         self.length
     }
@@ -64,7 +68,7 @@ impl Source for Head<'_> {
         if let Some(bytes) = self.page().get(range.clone()) {
             return Ok(Cow::Borrowed(bytes));
         }
-        // Nothing is allocated by a number that the file gives, unless the file is as large as that.
+        // A number in the file must not make us allocate more than the size of the file.
         if range.start > range.end || range.end > self.length {
             return Err(ElfError::OutOfBounds { what });
         }

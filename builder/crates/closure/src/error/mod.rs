@@ -1,14 +1,35 @@
-//! Why there is no closure: one enum, one message for each case.
+//! Why a closure or an audit is not possible: one enum, one message for each case.
+
+mod grouped;
+mod missing;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::arch;
 use crate::elf::{Abi, ElfError};
-use crate::loader::{Attempt, Outcome, Unusable};
-use crate::script;
+use crate::loader::attempt::Unusable;
+use crate::{arch, script};
 
-/// Why there is no closure.
+pub use grouped::grouped;
+pub use missing::{MissingLibrary, Search};
+
+/// Why a closure is not possible, and which of the requested programs is the cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failure {
+    /// The index in the caller's list of the root that failed; `None` when the failure is not about one of them.
+    pub root: Option<usize>,
+    /// Why it failed.
+    pub error: Error,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { root: None, error }
+    }
+}
+
+/// Why a closure or an audit is not possible.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The sysroot cannot be opened.
@@ -16,46 +37,60 @@ pub enum Error {
     Sysroot {
         /// The sysroot as given.
         path: PathBuf,
-        /// What open(2) said.
+        /// Why open(2) failed.
         errno: rustix::io::Errno,
     },
+    /// Another root was to be audited by a user who is not root.
+    #[error("`{}` cannot be entered\n  hint: another root is entered with chroot(2), which needs root", .root.display())]
+    NeedsRoot {
+        /// The tree.
+        root: PathBuf,
+    },
+    /// A loader could not be run for an audit.
+    #[error("`{}` cannot be run: {cause}", .loader.display())]
+    RunLoader {
+        /// The loader's path inside the root.
+        loader: PathBuf,
+        /// Why it could not.
+        cause: std::io::Error,
+    },
     /// A requested path that cannot be opened.
-    #[error("`{}` {}{}", .path.display(), cannot_open(*.errno), for_whom(.needed_by))]
+    #[error("`{}` {}{}", .path.display(), cannot_open(*.errno), chain_text(.needed_by))]
     Open {
         /// The path inside the sysroot.
         path: PathBuf,
-        /// Who named it, nearest first; empty when a person did.
+        /// The files that name it, nearest first; empty when the caller did.
         needed_by: Vec<PathBuf>,
-        /// What open(2) said.
+        /// Why open(2) failed.
         errno: rustix::io::Errno,
     },
-    /// A bare name that no directory has.
-    #[error("`{}` not found on PATH{}\n  searched: {}", .name.display(), for_whom(.needed_by), list(.searched))]
+    /// A name without a slash that no directory has.
+    #[error("`{}` not found on PATH{}\n  searched: {}", .name.display(), chain_text(.needed_by), list(.searched))]
     NotOnPath {
         /// The name.
         name: OsString,
-        /// Who named it; empty when a person did.
+        /// The files that name it, nearest first; empty when the caller did.
         needed_by: Vec<PathBuf>,
-        /// The directories that were looked in.
+        /// The directories that were searched.
         searched: Vec<PathBuf>,
     },
     /// A directory where a program was expected.
-    #[error("`{}` is a directory, not a program{}", .path.display(), for_whom(.needed_by))]
+    #[error("`{}` is a directory, not a program{}", .path.display(), chain_text(.needed_by))]
     Directory {
         /// The path inside the sysroot.
         path: PathBuf,
-        /// Who named it; empty when a person did.
+        /// The files that name it, nearest first; empty when the caller did.
         needed_by: Vec<PathBuf>,
     },
     /// Neither ELF nor a script.
     #[error(
         "`{}` is neither an ELF file nor a script with a `#!` line{}\n  hint: a data file goes under `include` of a recipe",
-        .path.display(), for_whom(.needed_by)
+        .path.display(), chain_text(.needed_by)
     )]
     NotExecutable {
         /// The path inside the sysroot.
         path: PathBuf,
-        /// Who named it; empty when a person did.
+        /// The files that name it, nearest first; empty when the caller did.
         needed_by: Vec<PathBuf>,
     },
     /// Scripts that interpret each other.
@@ -65,18 +100,18 @@ pub enum Error {
         path: PathBuf,
     },
     /// A damaged ELF file.
-    #[error("`{}` is a damaged ELF file: {cause}{}", .path.display(), for_whom(.needed_by))]
+    #[error("`{}` is a damaged ELF file: {cause}{}", .path.display(), chain_text(.needed_by))]
     BadElf {
         /// The path inside the sysroot.
         path: PathBuf,
-        /// Who named it; empty when a person did.
+        /// The files that name it, nearest first; empty when the caller did.
         needed_by: Vec<PathBuf>,
-        /// What is wrong.
+        /// What is wrong with it.
         cause: ElfError,
     },
-    /// A program for other machines than the sysroot's.
+    /// A program for another machine than the sysroot's.
     #[error(
-        "`{}` is for {}, but {} is {}\n  hint: name a tree of that machine with `--sysroot`",
+        "`{}` is for {}, but {} is {}{OTHER_MACHINE_HINT}",
         .path.display(), arch::describe(*.abi), whose(.sysroot), arch::describe(*.expected)
     )]
     OtherMachine {
@@ -89,32 +124,24 @@ pub enum Error {
         /// The sysroot's machine.
         expected: Abi,
     },
-    /// A library that no rule finds.
-    #[error(
-        "`{}` not found, needed by `{}`{}\n  searched: {}\n  hint: {}",
-        .name.display(), .needed_by[0].display(), above(&.needed_by[1..]), list(&searched_dirs(.attempts)), hint(.attempts)
-    )]
-    LibraryNotFound {
-        /// The name as the dynamic section has it.
-        name: OsString,
-        /// Who asked, and who brought that in, up to the program; never empty.
-        needed_by: Vec<PathBuf>,
-        /// Every path that was tried, in order.
-        attempts: Vec<Attempt>,
-    },
-    /// A file of the library's name at which the loader gives up.
+    /// Libraries that no rule finds, in the order of the search.
+    #[error("{}", missing::text(.0))]
+    LibrariesNotFound(Vec<MissingLibrary>),
+    /// A file with the library's name that ends the program.
     #[error("`{}` cannot be loaded as `{}`, needed by `{}`: {unusable}", .path.display(), .name.display(), .by.display())]
     BadLibrary {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The name that was searched for.
         name: OsString,
-        /// Who asked.
+        /// The object that needs it.
         by: PathBuf,
         /// What is wrong with the file.
         unusable: Unusable,
     },
 }
+
+const OTHER_MACHINE_HINT: &str = "\n  hint: name a tree of that machine with `--sysroot`";
 
 fn cannot_open(errno: rustix::io::Errno) -> String {
     match errno {
@@ -123,7 +150,7 @@ fn cannot_open(errno: rustix::io::Errno) -> String {
     }
 }
 
-fn for_whom(chain: &[PathBuf]) -> String {
+fn chain_text(chain: &[PathBuf]) -> String {
     chain.first().map_or(String::new(), |by| format!(", needed by `{}`{}", by.display(), above(&chain[1..])))
 }
 
@@ -136,28 +163,6 @@ fn list(paths: &[PathBuf]) -> String {
         return "nowhere".to_owned();
     }
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// The directories of a search, each once, in order.
-fn searched_dirs(attempts: &[Attempt]) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = Vec::new();
-    for attempt in attempts {
-        let dir = attempt.path.parent().unwrap_or(Path::new("/")).to_owned();
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
-    dirs
-}
-
-fn hint(attempts: &[Attempt]) -> String {
-    let other = attempts.iter().find_map(|attempt| match &attempt.outcome {
-        Outcome::OtherAbi(abi) => {
-            Some(format!("`{}` is for {}", attempt.path.display(), arch::describe(*abi)))
-        }
-        _ => None,
-    });
-    other.unwrap_or_else(|| "add its directory with `--library-path`".to_owned())
 }
 
 fn whose(sysroot: &Path) -> String {

@@ -1,36 +1,36 @@
-//! /etc/ld.so.cache in glibc's "new" format, also where it follows a table of the old one (elf/cache.c).
+//! /etc/ld.so.cache in glibc's "new" format, alone or after a table of the old one (glibc elf/cache.c).
 //!
-//! Nothing in the file is trusted: every offset is checked, nothing is allocated by a number that the file gives.
+//! Nothing in the file is trusted: every offset is checked, and no number in it decides how much is allocated.
 
 use std::cmp::Ordering;
 
-use crate::arch::Level;
+use crate::arch::cpu::Level;
 
 mod write;
 
-pub use write::{Library, render};
+pub(super) use write::{Library, render};
 
-/// The libraries that ldconfig(8) knew. Looked up in place: nothing is copied out of the file.
+/// The libraries that ldconfig(8) found. Lookups work on the file's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cache {
     /// The part in the new format; offsets in it count from its start.
     bytes: Vec<u8>,
-    /// How many entries there are; they are sorted by name, backwards.
+    /// The number of entries; they are sorted by name, backwards.
     count: usize,
-    /// Where the names of the `glibc-hwcaps` directories stand.
+    /// The offsets of the names of the `glibc-hwcaps` directories.
     hwcap_names: Vec<u32>,
 }
 
-/// Why bytes are no cache.
+/// Why bytes are not a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CacheError {
-    /// Neither format's magic.
+    /// It starts with the magic of neither format.
     #[error("not an ld.so.cache of glibc")]
     NoMagic,
-    /// For a machine of the other byte order.
+    /// It is for a machine of the other byte order.
     #[error("ld.so.cache of a big-endian machine")]
     BigEndian,
-    /// A table that goes beyond the file.
+    /// A table is longer than the file.
     #[error("ld.so.cache is truncated")]
     Truncated,
 }
@@ -47,12 +47,12 @@ const SECTION_HWCAPS: u32 = 1;
 const HWCAPS_LIMIT: usize = 64;
 /// Bit 62 of `hwcap`: the low half is an index into the names of section 1 (elf/dl-cache.h).
 const NAMED: u64 = 1 << 62;
-/// Bits 32 to 41 may carry an ISA level beside it.
+/// Bits 32 to 41 may have an ISA level next to it.
 const NAMED_MASK: u64 = !0x3ff << 32;
 /// `FLAG_ELF`: an entry without a library type; loaders take it.
 const FLAG_ANY: u32 = 1;
 
-struct Entry<'a> {
+struct CacheEntry<'a> {
     flags: u32,
     name: &'a [u8],
     path: &'a [u8],
@@ -61,6 +61,9 @@ struct Entry<'a> {
 
 impl Cache {
     /// Reads the file's bytes.
+    ///
+    /// # Errors
+    /// They are not a cache, or not one that this machine can use.
     pub fn parse(bytes: &[u8]) -> Result<Self, CacheError> {
         let bytes = new_part(bytes)?;
         // Byte 28: 0 unset, 2 little, 3 big (elf/dl-cache.h, cache_file_new_flags_endian).
@@ -93,23 +96,13 @@ impl Cache {
         best.map(|(_, path)| path)
     }
 
-    /// How many entries the cache has.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    fn entries_named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = Entry<'a>> {
+    fn entries_named<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = CacheEntry<'a>> {
         let first = self.first_not_above(name);
         let entries = (first..self.count).map(|index| self.entry(index));
         entries.map_while(|entry| entry).take_while(move |entry| compare(entry.name, name).is_eq())
     }
 
-    /// Binary search in a table that is sorted backwards; a damaged entry counts as a name that is below all.
+    /// Binary search in a table that is sorted backwards; a damaged entry counts as smaller than all names.
     fn first_not_above(&self, name: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.count);
         while low < high {
@@ -120,9 +113,9 @@ impl Cache {
         low
     }
 
-    fn entry(&self, index: usize) -> Option<Entry<'_>> {
+    fn entry(&self, index: usize) -> Option<CacheEntry<'_>> {
         let raw = self.bytes.get(NEW_HEADER + index * NEW_ENTRY..)?;
-        Some(Entry {
+        Some(CacheEntry {
             flags: word(raw, 0)?,
             name: text(&self.bytes, word(raw, 4)?)?,
             path: text(&self.bytes, word(raw, 8)?)?,
@@ -139,7 +132,7 @@ impl Cache {
     }
 }
 
-/// The part in the new format: the whole file, or what follows the old table.
+/// The part in the new format: the whole file, or the part after the old table.
 fn new_part(bytes: &[u8]) -> Result<&[u8], CacheError> {
     if bytes.starts_with(NEW_MAGIC) {
         return Ok(bytes);
@@ -185,7 +178,7 @@ fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
             (None, None) => return Ordering::Equal,
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
                 let (left, right) = (digits(a), digits(b));
-                let order = value(&a[..left]).cmp(&value(&b[..right]));
+                let order = comparable(&a[..left]).cmp(&comparable(&b[..right]));
                 if order.is_ne() {
                     return order;
                 }
@@ -203,8 +196,8 @@ fn digits(bytes: &[u8]) -> usize {
     bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len())
 }
 
-/// A number of any length as something that compares: how many digits it has without leading zeros, and these.
-fn value(digits: &[u8]) -> (usize, &[u8]) {
+/// A number of any length as a value to compare: how many digits it has without leading zeros, and these.
+fn comparable(digits: &[u8]) -> (usize, &[u8]) {
     let start = digits.iter().position(|&b| b != b'0').unwrap_or(digits.len());
     (digits.len() - start, &digits[start..])
 }
@@ -282,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_behind_an_old_table_is_found() {
+    fn a_cache_after_an_old_table_is_found() {
         let mut bytes = b"ld.so-1.7.0\0\x01\0\0\0".to_vec();
         bytes.extend([0; 12 + 4]);
         bytes.extend(cache(&[("libx.so.1", "/x", 0)]));
@@ -290,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told() {
+    fn damage_is_an_error() {
         let good = cache(&[("libx.so.1", "/x", 0)]);
         assert_eq!(Cache::parse(b"nonsense"), Err(CacheError::NoMagic));
         assert_eq!(Cache::parse(&good[..30]), Err(CacheError::Truncated));

@@ -1,4 +1,4 @@
-//! /etc/ld.so.conf as ldconfig(8) reads it: the directories that a cache would be made from.
+//! /etc/ld.so.conf as ldconfig(8) reads it: the directories whose libraries it puts into the cache.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -9,47 +9,47 @@ use globset::GlobBuilder;
 
 use crate::sysroot::Sysroot;
 
-/// How deep files may include files: ldconfig has no limit, a cycle has none either.
+/// How deep files may include files. ldconfig does not have a limit, so a file that includes itself would never end.
 const MAX_DEPTH: usize = 10;
 
 /// The directories in the order of the files.
-pub fn directories(sysroot: &Sysroot) -> Vec<PathBuf> {
+pub(super) fn directories(sysroot: &Sysroot) -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     read_file(sysroot, Path::new("/etc/ld.so.conf"), 0, &mut dirs);
     dirs
 }
 
-/// One meaningful line.
+/// One line that is neither empty nor a comment.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ConfLine {
     /// A directory whose libraries go into the cache.
     Directory(PathBuf),
     /// `include PATTERN`
     Include(PathBuf),
 }
 
-/// Splits a file into its meaningful lines (glibc elf/ldconfig.c, `parse_conf`).
-pub fn parse(text: &[u8]) -> Vec<Line> {
+/// Splits a file into these lines (glibc elf/ldconfig.c, `parse_conf`).
+pub fn parse(text: &[u8]) -> Vec<ConfLine> {
     text.split(|&b| b == b'\n').flat_map(parse_line).collect()
 }
 
-fn parse_line(line: &[u8]) -> Vec<Line> {
+fn parse_line(line: &[u8]) -> Vec<ConfLine> {
     let line = line.split(|&b| b == b'#').next().unwrap_or_default().trim_ascii();
     if let Some(patterns) = line.strip_prefix(b"include").filter(|rest| rest.first().is_some_and(is_blank)) {
         let words = patterns.split(is_blank).filter(|word| !word.is_empty());
-        return words.map(|word| Line::Include(path(word))).collect();
+        return words.map(|word| ConfLine::Include(path(word))).collect();
     }
-    // `hwcap 0 nosegneg` lines are ignored since glibc 2.33.
+    // glibc ignores `hwcap 0 nosegneg` lines since 2.33.
     if line.is_empty() || line.starts_with(b"hwcap ") {
         return Vec::new();
     }
-    // `DIR=TYPE` was for libc5.
+    // `DIR=TYPE` is from the time of libc5 (ldconfig.c, `add_dir_1`).
     let dir = line.split(|&b| b == b'=').next().unwrap_or_default().trim_ascii();
     let mut dir = dir.to_vec();
     while dir.len() > 1 && dir.ends_with(b"/") {
         dir.pop();
     }
-    vec![Line::Directory(path(&dir))]
+    vec![ConfLine::Directory(path(&dir))]
 }
 
 fn read_file(sysroot: &Sysroot, file: &Path, depth: usize, dirs: &mut Vec<PathBuf>) {
@@ -60,9 +60,9 @@ fn read_file(sysroot: &Sysroot, file: &Path, depth: usize, dirs: &mut Vec<PathBu
     }
     for line in parse(&text) {
         match line {
-            Line::Directory(dir) if dir.is_absolute() && !dirs.contains(&dir) => dirs.push(dir),
-            Line::Directory(_) => {}
-            Line::Include(pattern) => {
+            ConfLine::Directory(dir) if dir.is_absolute() && !dirs.contains(&dir) => dirs.push(dir),
+            ConfLine::Directory(_) => {}
+            ConfLine::Include(pattern) => {
                 let base = file.parent().unwrap_or(Path::new("/"));
                 for included in matches(sysroot, &base.join(pattern)) {
                     read_file(sysroot, &included, depth + 1, dirs);
@@ -101,11 +101,11 @@ mod tests {
         let lines =
             parse(b"# all\n\n  /opt/lib/ # mine\n\t/usr/local/lib\ninclude a.conf\tb/*.conf\n/x=libc5\n");
         let expected = [
-            Line::Directory("/opt/lib".into()),
-            Line::Directory("/usr/local/lib".into()),
-            Line::Include("a.conf".into()),
-            Line::Include("b/*.conf".into()),
-            Line::Directory("/x".into()),
+            ConfLine::Directory("/opt/lib".into()),
+            ConfLine::Directory("/usr/local/lib".into()),
+            ConfLine::Include("a.conf".into()),
+            ConfLine::Include("b/*.conf".into()),
+            ConfLine::Directory("/x".into()),
         ];
         assert_eq!(lines, expected);
     }

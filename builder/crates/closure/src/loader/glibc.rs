@@ -6,41 +6,45 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
+use super::attempt::{Found, Journal, Outcome, Rule, SearchResult, Unusable};
 use super::cache::Cache;
-use super::process::{Loaded, Process, Tried, directory, try_glibc};
-use super::tokens::{self, Values};
-use super::{
-    Flavour, Found, Journal, Loader, Outcome, PRELOAD_FILE, Preload, Rule, Setting, Unusable, conf, rodata,
-};
-use crate::arch::{Arch, Cpu};
+use super::loaded::{AddressSpace, Loaded, PROGRAM};
+use super::objects::Content;
+use super::setting::{PRELOAD_FILE, Preload, Setting};
+use super::tokens::{self, TokenValues};
+use super::{conf, rodata};
+use crate::arch::Arch;
+use crate::arch::cpu::Cpu;
+use crate::elf::Abi;
 use crate::shards::Shards;
 use crate::sysroot::Sysroot;
 
-/// What a glibc loader knows about the tree it stands in.
+/// What a glibc loader knows about its tree.
 #[derive(Debug)]
-pub struct Glibc {
+pub(super) struct Glibc {
     /// Its path, as `PT_INTERP` of the programs names it.
-    pub path: PathBuf,
-    /// Major and minor.
-    pub version: Option<(u32, u32)>,
+    pub(super) path: PathBuf,
+    /// Major and minor; `None` when the loader does not contain it.
+    pub(super) version: Option<(u32, u32)>,
     /// `$LIB`
     lib: Vec<u8>,
     /// The directories that are built into it.
     system_dirs: Vec<PathBuf>,
-    /// What stands below each directory of a search, best first; the last one is the directory itself.
+    /// The hardware directories that are searched below each directory, best first; the last one is the directory
+    /// itself.
     subdirectories: Vec<Vec<u8>>,
-    /// The first component of each of them: where that is not, none of them is.
+    /// The first component of each of them: when it is missing, so are all hardware directories that start with it.
     top_directories: Vec<Vec<u8>>,
-    /// Which of them each directory has.
-    directories: Shards<OsString, Arc<[PathBuf]>>,
+    /// What exists of them, for each directory that was searched.
+    existing: Shards<OsString, Arc<[PathBuf]>>,
     cache: Option<Cache>,
-    /// Directories of ld.so.conf, used where there is no cache.
+    /// Directories of ld.so.conf, for a tree without a cache.
     conf_dirs: Vec<PathBuf>,
-    preloads: Vec<OsString>,
+    pub(super) preloads: Vec<OsString>,
     arch: &'static Arch,
 }
-
-type End = (PathBuf, Unusable);
 
 impl Glibc {
     pub(super) fn read(path: &Path, arch: &'static Arch, sysroot: &Sysroot, setting: &Setting) -> Self {
@@ -65,7 +69,7 @@ impl Glibc {
             system_dirs: system_dirs.into_iter().map(|dir| OsString::from_vec(dir).into()).collect(),
             top_directories: tops(&subdirectories),
             subdirectories,
-            directories: Shards::default(),
+            existing: Shards::default(),
             cache,
             conf_dirs,
             preloads: preload_names(&preloads),
@@ -75,36 +79,38 @@ impl Glibc {
 
     pub(super) fn search(
         &self,
-        process: &Process,
+        space: &AddressSpace,
         by: usize,
         name: &OsStr,
         journal: &mut Journal,
-    ) -> Result<Option<Found>, End> {
+    ) -> SearchResult {
         if name.as_bytes().contains(&b'/') {
-            let tried = try_glibc(process, Path::new(name), Rule::Path, journal)?;
+            let tried = try_path(space, Path::new(name), Rule::Path, journal)?;
             return Ok(found(tried));
         }
-        let asker = &process.loaded[by];
-        if asker.facts().runpath.is_none() {
-            for above in self.rpath_askers(process, by) {
-                let list = &process.loaded[above].rpath;
-                if let Some(found) = self.try_list(process, list, name, Rule::Rpath, journal)? {
+        let object = &space.loaded[by];
+        // DT_RPATH does not count for an object that has a DT_RUNPATH, not even that of the objects above it
+        // (ld.so(8)).
+        if object.facts().runpath.is_none() {
+            for above in self.rpath_chain(space, by) {
+                let list = &space.loaded[above].rpath;
+                if let Some(found) = self.try_list(space, list, name, Rule::Rpath, journal)? {
                     return Ok(Some(found));
                 }
             }
         }
-        let library_path = &process.setting.library_path;
-        if let Some(found) = self.try_list(process, library_path, name, Rule::LibraryPath, journal)? {
+        let library_path = &space.setting.library_path;
+        if let Some(found) = self.try_list(space, library_path, name, Rule::LibraryPath, journal)? {
             return Ok(Some(found));
         }
-        if let Some(found) = self.try_list(process, &asker.runpath, name, Rule::Runpath, journal)? {
+        if let Some(found) = self.try_list(space, &object.runpath, name, Rule::Runpath, journal)? {
             return Ok(Some(found));
         }
-        let no_default_lib = asker.facts().no_default_lib;
-        if let Some(found) = self.try_cache(process, name, no_default_lib, journal)? {
+        let no_default_lib = object.facts().no_default_lib;
+        if let Some(found) = self.try_cache(space, name, no_default_lib, journal)? {
             return Ok(Some(found));
         }
-        if let Some(found) = self.try_list(process, &self.conf_dirs, name, Rule::Conf, journal)? {
+        if let Some(found) = self.try_list(space, &self.conf_dirs, name, Rule::Conf, journal)? {
             return Ok(Some(found));
         }
         if no_default_lib {
@@ -113,34 +119,35 @@ impl Glibc {
             }
             return Ok(None);
         }
-        self.try_list(process, &self.system_dirs, name, Rule::SystemDirectory, journal)
+        self.try_list(space, &self.system_dirs, name, Rule::SystemDirectory, journal)
     }
 
-    /// The asker, who loaded it, and so on up; the program last, once.
-    fn rpath_askers(&self, process: &Process, by: usize) -> Vec<usize> {
-        let mut askers: Vec<usize> = process.chain(by).collect();
-        if !askers.contains(&0) {
-            askers.push(0);
+    /// The objects whose DT_RPATH counts: the one that needs the library, the one that loaded it, and so on up; the
+    /// program last, once.
+    fn rpath_chain(&self, space: &AddressSpace, by: usize) -> Vec<usize> {
+        let mut chain: Vec<usize> = space.chain(by).collect();
+        if !chain.contains(&PROGRAM) {
+            chain.push(PROGRAM);
         }
-        askers
+        chain
     }
 
-    /// glibc's `open_path`: the hardware directories of a directory come before the directory itself.
+    /// The hardware directories of a directory come before the directory itself (elf/dl-load.c, `open_path`).
     fn try_list(
         &self,
-        process: &Process,
+        space: &AddressSpace,
         list: &[PathBuf],
         name: &OsStr,
         rule: Rule,
         journal: &mut Journal,
-    ) -> Result<Option<Found>, End> {
+    ) -> SearchResult {
         for dir in list {
-            let places = self.places(process, dir);
-            if places.is_empty() {
+            let existing = self.existing_directories(space, dir);
+            if existing.is_empty() {
                 journal.note(&dir.join(name), rule, || Outcome::NoDirectory);
             }
-            for place in &*places {
-                match try_glibc(process, &join(place, name.as_bytes()), rule, journal)? {
+            for directory in &*existing {
+                match try_path(space, &join(directory, name.as_bytes()), rule, journal)? {
                     Tried::Found(found) => return Ok(Some(found)),
                     Tried::Next => {}
                     Tried::EndOfList => return Ok(None),
@@ -150,9 +157,10 @@ impl Glibc {
         Ok(None)
     }
 
-    /// The hardware directories that a directory has, and itself; nothing where it is none. Asked once.
-    fn places(&self, process: &Process, dir: &Path) -> Arc<[PathBuf]> {
-        let is_dir = |path: &Path| process.objects.sysroot().is_dir(path);
+    /// The hardware directories that exist below a directory, then the directory; empty when it is not a directory.
+    /// Remembered.
+    fn existing_directories(&self, space: &AddressSpace, dir: &Path) -> Arc<[PathBuf]> {
+        let is_dir = |path: &Path| space.objects.sysroot().is_dir(path);
         let look = || -> Arc<[PathBuf]> {
             if !is_dir(dir) {
                 return Arc::new([]);
@@ -161,74 +169,111 @@ impl Glibc {
             let tops: Vec<&[u8]> = self.top_directories.iter().map(Vec::as_slice).filter(has).collect();
             let may_be = |below: &&Vec<u8>| below.is_empty() || tops.iter().any(|top| below.starts_with(top));
             let all = self.subdirectories.iter().filter(may_be).map(|below| (below, join(dir, below)));
-            all.filter(|(below, place)| below.is_empty() || is_dir(place)).map(|(_, place)| place).collect()
+            all.filter(|(below, path)| below.is_empty() || is_dir(path)).map(|(_, path)| path).collect()
         };
-        let known = self.directories.get(dir.as_os_str());
-        known.unwrap_or_else(|| self.directories.get_or_insert(dir.into(), look))
+        let known = self.existing.get(dir.as_os_str());
+        known.unwrap_or_else(|| self.existing.get_or_insert(dir.into(), look))
     }
 
     fn try_cache(
         &self,
-        process: &Process,
+        space: &AddressSpace,
         name: &OsStr,
         no_default_lib: bool,
         journal: &mut Journal,
-    ) -> Result<Option<Found>, End> {
+    ) -> SearchResult {
         let Some(cache) = &self.cache else { return Ok(None) };
-        let Some(path) = cache.lookup(name.as_bytes(), self.arch.cache_flags, process.setting.cpu.level)
-        else {
+        let Some(path) = cache.lookup(name.as_bytes(), self.arch.cache_flags, space.setting.cpu.level) else {
             return Ok(None);
         };
         let path = Path::new(OsStr::from_bytes(path));
+        // With DF_1_NODEFLIB a cached path counts only when its text does not start with a system directory.
         let in_system_dir =
             |dir: &PathBuf| path.as_os_str().as_bytes().starts_with(dir.as_os_str().as_bytes());
         if no_default_lib && self.system_dirs.iter().any(in_system_dir) {
             journal.note(path, Rule::Cache, || Outcome::NoDefaultLib);
             return Ok(None);
         }
-        Ok(found(try_glibc(process, path, Rule::Cache, journal)?))
+        Ok(found(try_path(space, path, Rule::Cache, journal)?))
     }
 
-    fn values<'a>(&'a self, cpu: &'a Cpu, object: &'a Loaded) -> Values<'a> {
-        Values { origin: directory(object.path()), lib: &self.lib, platform: cpu.platform.as_bytes() }
+    pub(super) fn expand_name(&self, cpu: &Cpu, object: &Loaded, name: &OsStr) -> OsString {
+        OsString::from_vec(tokens::expand(name.as_bytes(), &self.token_values(cpu, object)))
+    }
+
+    /// `fillin_rpath`: tokens are replaced, an empty element is the current directory, slashes at the end and
+    /// directories that the list has already are dropped. `decompose_rpath`: an empty run path does not count.
+    pub(super) fn run_path(&self, cpu: &Cpu, object: &Loaded, text: &[u8]) -> Vec<PathBuf> {
+        let mut dirs: Vec<OsString> = Vec::new();
+        if text.is_empty() {
+            return Vec::new();
+        }
+        let values = self.token_values(cpu, object);
+        for element in text.split(|&b| b == b':') {
+            let mut dir = tokens::expand(element, &values);
+            while dir.len() > 1 && dir.ends_with(b"/") {
+                dir.pop();
+            }
+            if dir.is_empty() {
+                dir.push(b'.');
+            }
+            let dir = OsString::from_vec(dir);
+            if !dirs.contains(&dir) {
+                dirs.push(dir);
+            }
+        }
+        dirs.into_iter().map(PathBuf::from).collect()
+    }
+
+    fn token_values<'a>(&'a self, cpu: &'a Cpu, object: &'a Loaded) -> TokenValues<'a> {
+        TokenValues { origin: object.origin(), lib: &self.lib, platform: cpu.platform.as_bytes() }
     }
 }
 
-impl Loader {
-    /// A name of the dynamic section with its tokens replaced; musl replaces none here.
-    pub(super) fn expand_name(&self, process: &Process, by: usize, name: &OsStr) -> OsString {
-        match &self.flavour {
-            Flavour::Glibc(glibc) => {
-                let values = glibc.values(&process.setting.cpu, &process.loaded[by]);
-                OsString::from_vec(tokens::expand(name.as_bytes(), &values))
-            }
-            Flavour::Musl(_) => name.to_owned(),
-        }
-    }
+/// How a search continues after one path of a list.
+enum Tried {
+    Found(Found),
+    /// With the next path.
+    Next,
+    /// With the next rule.
+    EndOfList,
+}
 
-    /// A run path as directories.
-    pub(super) fn run_path(&self, setting: &Setting, object: &Loaded, text: Option<&OsStr>) -> Vec<PathBuf> {
-        let Some(text) = text else { return Vec::new() };
-        match &self.flavour {
-            Flavour::Glibc(glibc) => split_run_path(text.as_bytes(), &glibc.values(&setting.cpu, object)),
-            Flavour::Musl(_) => super::musl::split_run_path(text.as_bytes(), directory(object.path())),
-        }
+/// Opens one path and checks the file as glibc does (elf/dl-load.c, `open_verify` and `_dl_map_object_from_fd`).
+///
+/// ENOENT and EACCES continue with the next path, any other errno ends the list (`open_path`).
+fn try_path(
+    space: &AddressSpace,
+    path: &Path,
+    rule: Rule,
+    journal: &mut Journal,
+) -> Result<Tried, (PathBuf, Unusable)> {
+    let opened = space.objects.open(path);
+    let outcome = match &opened {
+        Err(errno) => Outcome::Errno(*errno),
+        Ok(opened) => judge(&opened.object.content, space.abi()),
+    };
+    journal.note(path, rule, || outcome.clone());
+    match (outcome, opened) {
+        (Outcome::Found, Ok(opened)) => Ok(Tried::Found(Found { path: opened.id, rule })),
+        (Outcome::Fatal(unusable), _) => Err((path.to_owned(), unusable)),
+        (Outcome::Errno(Errno::NOENT | Errno::ACCESS), _) => Ok(Tried::Next),
+        (Outcome::Errno(_), _) => Ok(Tried::EndOfList),
+        _ => Ok(Tried::Next),
     }
+}
 
-    /// glibc's major and minor version; `None` for another libc, or when the loader does not tell.
-    pub(super) fn glibc_version(&self) -> Option<(u32, u32)> {
-        match &self.flavour {
-            Flavour::Glibc(glibc) => glibc.version,
-            Flavour::Musl(_) => None,
-        }
-    }
-
-    /// The names in /etc/ld.so.preload.
-    pub(super) fn preloads(&self) -> &[OsString] {
-        match &self.flavour {
-            Flavour::Glibc(glibc) => &glibc.preloads,
-            Flavour::Musl(_) => &[],
-        }
+/// Whether a file can be loaded as a library into a process of `abi`.
+fn judge(content: &Content, abi: Abi) -> Outcome {
+    match content {
+        Content::Elf(facts) if facts.abi != abi => Outcome::OtherAbi(facts.abi),
+        Content::BadElf(other, _) if *other != abi => Outcome::OtherAbi(*other),
+        Content::Elf(facts) if !facts.has_dynamic_section => Outcome::Fatal(Unusable::NoDynamicSection),
+        Content::Elf(facts) if facts.is_pie => Outcome::Fatal(Unusable::Program),
+        Content::Elf(_) => Outcome::Found,
+        Content::BadElf(_, error) | Content::NotElf { error, .. } => Outcome::Fatal(error.clone().into()),
+        Content::Directory => Outcome::Fatal(Unusable::Directory),
+        Content::Special => Outcome::Fatal(Unusable::Special),
     }
 }
 
@@ -245,30 +290,7 @@ fn read(sysroot: &Sysroot, path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// `fillin_rpath`: an empty element is the current directory, trailing slashes go, what was there before goes.
-fn split_run_path(text: &[u8], values: &Values) -> Vec<PathBuf> {
-    let mut dirs: Vec<OsString> = Vec::new();
-    // `decompose_rpath`: a run path that is empty as a whole is none.
-    if text.is_empty() {
-        return Vec::new();
-    }
-    for element in text.split(|&b| b == b':') {
-        let mut dir = tokens::expand(element, values);
-        while dir.len() > 1 && dir.ends_with(b"/") {
-            dir.pop();
-        }
-        if dir.is_empty() {
-            dir.push(b'.');
-        }
-        let dir = OsString::from_vec(dir);
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
-    dirs.into_iter().map(PathBuf::from).collect()
-}
-
-/// Joins as the loader does: textually, with one slash.
+/// Joins texts with one slash, as the loader does.
 fn join(dir: &Path, name: &[u8]) -> PathBuf {
     let mut path = dir.as_os_str().as_bytes().to_vec();
     if !path.ends_with(b"/") {
@@ -278,7 +300,8 @@ fn join(dir: &Path, name: &[u8]) -> PathBuf {
     OsString::from_vec(path).into()
 }
 
-/// `_dl_important_hwcaps`: glibc-hwcaps, then (glibc ≤ 2.36) every subset of the old hardware names, then nothing.
+/// The subdirectories glibc-hwcaps/*, then (glibc ≤ 2.36) every subset of the old hardware names, and at the end the
+/// empty one (elf/dl-hwcaps.c, `_dl_important_hwcaps`).
 fn subdirectories(arch: &Arch, cpu: &Cpu, has_legacy_directories: bool) -> Vec<Vec<u8>> {
     if arch.name != "x86-64" {
         return vec![Vec::new()];
@@ -299,7 +322,7 @@ fn subdirectories(arch: &Arch, cpu: &Cpu, has_legacy_directories: bool) -> Vec<V
     list
 }
 
-/// The first components, with their slash, each once.
+/// The first components, each with its slash and once.
 fn tops(subdirectories: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let first = |below: &Vec<u8>| Some(below[..=memchr::memchr(b'/', below)?].to_vec());
     let mut tops: Vec<Vec<u8>> = subdirectories.iter().filter_map(first).collect();
@@ -308,7 +331,7 @@ fn tops(subdirectories: &[Vec<u8>]) -> Vec<Vec<u8>> {
     tops
 }
 
-/// ld.so(8): names separated by white space or colons; `#` starts a comment.
+/// Names separated by white space or colons; `#` starts a comment (ld.so(8); elf/rtld.c, `dl_main`).
 fn preload_names(text: &[u8]) -> Vec<OsString> {
     let lines = text.split(|&b| b == b'\n').map(|line| line.split(|&b| b == b'#').next().unwrap_or_default());
     lines

@@ -1,4 +1,4 @@
-//! A file's bytes by mmap(2): only the pages that are looked at are read.
+//! A file's bytes by mmap(2): only the pages that are used are read.
 #![allow(unsafe_code)] // memmap2's constructor is unsafe: another process may change the file while it is mapped.
 
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::io;
 ///
 /// The file must not be truncated meanwhile: the process would be killed by SIGBUS, as any program would be whose
 /// libraries are truncated while it runs. Packages replace files by rename(2), which is safe.
-pub fn with_bytes<T>(file: &File, read: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+pub(crate) fn with_bytes<T>(file: &File, read: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
     // mmap(2) refuses a length of zero.
     if file.metadata()?.len() == 0 {
         return Ok(read(&[]));

@@ -1,15 +1,15 @@
-//! Library names as small numbers: a search asks for the same few hundred names again and again.
+//! Names as small numbers: a closure has a few hundred names of libraries, and each is searched many times.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::shards::Shards;
 
-/// A name that has been seen; equal ids are equal names.
+/// A name that was seen before; equal ids are equal names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NameId(u32);
+pub(crate) struct NameId(u32);
 
-/// What a search asks first about a name, kept in its number: nobody has to look at the text.
+/// The properties of a name that a search needs first, kept in its number to save a look at the text.
 const HAS_SLASH: u32 = 1 << 31;
 const HAS_TOKEN: u32 = 1 << 30;
 
@@ -19,19 +19,19 @@ impl NameId {
         (self.0 & !(HAS_SLASH | HAS_TOKEN)) as usize
     }
 
-    /// It is a path.
+    /// Whether it is a path.
     pub(super) fn has_slash(self) -> bool {
         self.0 & HAS_SLASH != 0
     }
 
-    /// It has a `$`.
+    /// Whether it has a `$`.
     pub(super) fn has_token(self) -> bool {
         self.0 & HAS_TOKEN != 0
     }
 }
 
-/// All names that were seen. Shared by all threads.
-pub struct Names {
+/// All names that were seen. All threads share them.
+pub(crate) struct Names {
     ids: Shards<Box<OsStr>, NameId>,
     texts: boxcar::Vec<Box<OsStr>>,
 }
@@ -48,13 +48,13 @@ impl Names {
     /// The empty name.
     pub(super) const EMPTY: NameId = NameId(0);
 
-    /// The id of a name, a new one when it has not been seen.
-    pub fn id(&self, text: &OsStr) -> NameId {
+    /// The id of a name; a new one when it was not seen before.
+    pub(crate) fn id(&self, text: &OsStr) -> NameId {
         self.ids.get(text).unwrap_or_else(|| self.ids.get_or_insert(text.into(), || self.add(text)))
     }
 
-    /// The name.
-    pub fn text(&self, id: NameId) -> &OsStr {
+    /// The text of a name.
+    pub(crate) fn text(&self, id: NameId) -> &OsStr {
         &self.texts[id.index()]
     }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_tells_what_is_in_the_name() {
+    fn an_id_knows_slashes_and_tokens_of_its_name() {
         let names = Names::default();
         let facts = |text: &str| {
             let id = names.id(text.as_ref());

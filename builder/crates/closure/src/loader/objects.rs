@@ -1,4 +1,4 @@
-//! Files as the loader sees them: opened once, parsed once, told apart by device and inode.
+//! Files as the loader sees them: opened once, parsed once, identified by device and inode.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,61 +9,61 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use super::names::{NameId, Names};
-use crate::dlopen::{self, Wish};
-use crate::elf::{self, Abi, ElfError, ElfFacts, Head, Source};
+use crate::dlopen::{self, DlopenNote};
+use crate::elf::{self, Abi, ElfError, ElfFacts, FileSource, Source};
 use crate::shards::Shards;
-use crate::sysroot::{self, Sysroot, Trail};
+use crate::symlink::ResolvedPath;
+use crate::sysroot::{self, Sysroot};
 
-/// A path that leads to a file.
+/// A path that was opened, and the file that it leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Place {
-    pub(crate) id: PlaceId,
-    /// The path as asked for.
+pub struct OpenedPath {
+    pub(crate) id: PathId,
+    /// The path as it was opened.
     pub path: PathBuf,
-    /// The links on the way, and where the file stands.
-    pub trail: Trail,
-    /// `trail.file` by number: many paths can lead to one.
+    /// The links on the way, and the path of the file.
+    pub(crate) resolved: ResolvedPath,
+    /// `resolved.file` by number: many paths can lead to one.
     pub(crate) file: NameId,
-    /// The file.
-    pub object: Arc<Object>,
+    pub(crate) object: Arc<Object>,
 }
 
-/// A place by number: no two places of the same [`Objects`] have the same.
+/// The number of an opened path: no two paths of the same [`Objects`] have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PlaceId(u32);
+pub(crate) struct PathId(u32);
 
-/// A file that could be opened. Whether it is usable depends on who asks.
+/// A file that could be opened. Whether it can be loaded depends on the program.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Object {
-    /// Device and inode: two paths with the same pair are one object to the loader.
-    pub id: FileId,
+pub(crate) struct Object {
+    /// Two paths with the same device and inode are one object to the loader (glibc elf/dl-load.c,
+    /// `_dl_map_object_from_fd`).
+    pub(crate) id: FileId,
     /// Permission bits, with setuid and setgid.
-    pub mode: u32,
-    /// What is in the file.
-    pub content: Content,
+    pub(crate) mode: u32,
+    pub(crate) content: Content,
     /// The names of `ElfFacts::needed`, in the same order.
     pub(super) needed: Vec<NameId>,
     /// `ElfFacts::soname`
     pub(super) soname: Option<NameId>,
-    /// What its notes, and our rules, say that it opens at run time.
-    pub wishes: Vec<Wish>,
+    /// The libraries that it opens at run time, by its notes and the built-in table.
+    pub(crate) dlopen_notes: Vec<DlopenNote>,
 }
 
 /// Device and inode number.
-pub type FileId = (u64, u64);
+pub(crate) type FileId = (u64, u64);
 
-/// What an opened file holds.
+/// The content of a file that was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Content {
     /// An ELF file that can be loaded.
     Elf(ElfFacts),
-    /// An ELF file that is damaged, or of a kind that cannot be loaded, behind a good header.
+    /// An ELF file with a good header that is damaged, or of a type that cannot be loaded.
     BadElf(Abi, ElfError),
-    /// No ELF file at all; the first bytes tell what it is instead.
+    /// Not an ELF file; the first bytes show what it is instead.
     NotElf {
-        /// What the loader would say.
+        /// Why the loader would refuse it.
         error: ElfError,
-        /// The first bytes of the file, at most [`HEAD_BYTES`].
+        /// The first bytes of the file, at most 256.
         head: Vec<u8>,
     },
     /// A directory.
@@ -73,96 +73,103 @@ pub enum Content {
 }
 
 /// How much of a file that is not ELF is kept: the kernel's limit for a `#!` line (BINPRM_BUF_SIZE, execve(2)).
-pub const HEAD_BYTES: usize = 256;
+pub(crate) const HEAD_BYTES: usize = 256;
 
-/// Remembers what was opened. Shared by all threads.
+/// Remembers which files were opened. All threads share it.
 pub struct Objects<'a> {
     sysroot: &'a Sysroot,
     names: Names,
     files: Names,
-    places: boxcar::Vec<Place>,
-    /// By the path's text: paths compare by components, which takes longer.
-    by_path: Shards<OsString, Result<PlaceId, Errno>>,
+    paths: boxcar::Vec<OpenedPath>,
+    /// By the path's text: to compare paths by components takes longer.
+    by_path: Shards<OsString, Result<PathId, Errno>>,
     by_id: Shards<FileId, Arc<Object>>,
 }
 
 impl<'a> Objects<'a> {
-    /// An empty memory for one tree.
+    /// No file of `sysroot` is opened yet.
     pub fn new(sysroot: &'a Sysroot) -> Self {
         Self {
             sysroot,
             names: Names::default(),
             files: Names::default(),
-            places: boxcar::Vec::new(),
+            paths: boxcar::Vec::new(),
             by_path: Shards::default(),
             by_id: Shards::default(),
         }
     }
 
-    /// The tree.
-    pub fn sysroot(&self) -> &'a Sysroot {
+    pub(crate) fn sysroot(&self) -> &'a Sysroot {
         self.sysroot
     }
 
-    /// The names that the objects ask for.
+    /// The names that are used in dynamic sections.
     pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
-    /// A place that was opened.
-    pub(crate) fn place(&self, id: PlaceId) -> &Place {
-        &self.places[id.0 as usize]
+    /// A path that was opened.
+    pub(crate) fn opened(&self, id: PathId) -> &OpenedPath {
+        &self.paths[id.0 as usize]
     }
 
-    /// Opens and reads the file at `path`, once; the errno is that of open(2).
-    pub fn open(&self, path: &Path) -> Result<&Place, Errno> {
+    /// Opens and reads the file at `path`, once.
+    ///
+    /// # Errors
+    /// The errno of openat2(2) or of a read.
+    pub fn open(&self, path: &Path) -> Result<&OpenedPath, Errno> {
         let known = self.by_path.get(path.as_os_str());
-        known.unwrap_or_else(|| self.read(path)).map(|id| self.place(id))
+        known.unwrap_or_else(|| self.read(path)).map(|id| self.opened(id))
     }
 
-    fn read(&self, path: &Path) -> Result<PlaceId, Errno> {
+    fn read(&self, path: &Path) -> Result<PathId, Errno> {
         let found = self.look(path);
-        // Another thread may have been faster: all must use the same place.
+        // Another thread may have been faster: all must use the same number.
         self.by_path.get_or_insert(path.into(), || {
-            let (trail, object) = found?;
-            let file = self.files.id(trail.file.as_os_str());
-            let make =
-                |index| Place { id: PlaceId(index as u32), path: path.to_owned(), trail, file, object };
-            Ok(PlaceId(self.places.push_with(make) as u32))
+            let (resolved, object) = found?;
+            let file = self.files.id(resolved.file.as_os_str());
+            let make = |index| OpenedPath {
+                id: PathId(index as u32),
+                path: path.to_owned(),
+                resolved,
+                file,
+                object,
+            };
+            Ok(PathId(self.paths.push_with(make) as u32))
         })
     }
 
-    fn look(&self, path: &Path) -> Result<(Trail, Arc<Object>), Errno> {
-        let (file, trail) = self.sysroot.open_with_trail(path).map_err(|error| sysroot::errno(&error))?;
+    fn look(&self, path: &Path) -> Result<(ResolvedPath, Arc<Object>), Errno> {
+        let (file, resolved) = self.sysroot.open_resolved(path).map_err(|error| sysroot::errno(&error))?;
         let stat = rustix::fs::fstat(&file)?;
         let known = self.by_id.get(&(stat.st_dev, stat.st_ino));
-        Ok((trail, known.map_or_else(|| self.read_object(&file, &stat), Ok)?))
+        Ok((resolved, known.map_or_else(|| self.read_object(&file, &stat), Ok)?))
     }
 
     fn read_object(&self, file: &File, stat: &Stat) -> Result<Arc<Object>, Errno> {
         let content = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
-                let head = Head::read(file, stat.st_size as u64)?;
+                let head = FileSource::read(file, stat.st_size as u64)?;
                 classify(&head, head.page())
             }
             FileType::Directory => Content::Directory,
             _ => Content::Special,
         };
-        let (mut needed, mut soname, mut wishes) = (Vec::new(), None, Vec::new());
+        let (mut needed, mut soname, mut dlopen_notes) = (Vec::new(), None, Vec::new());
         if let Content::Elf(facts) = &content {
             needed = facts.needed.iter().map(|needed| self.names.id(&needed.name)).collect();
             soname = facts.soname.as_ref().map(|name| self.names.id(name));
-            wishes = dlopen::wishes(facts);
+            dlopen_notes = dlopen::dlopen_notes(facts);
         }
         let id = (stat.st_dev, stat.st_ino);
         let mode = stat.st_mode & 0o7777;
-        let object = Arc::new(Object { id, mode, content, needed, soname, wishes });
+        let object = Arc::new(Object { id, mode, content, needed, soname, dlopen_notes });
         // Another thread may have been faster: all must use the same object.
         Ok(self.by_id.get_or_insert(id, || object))
     }
 }
 
-/// What a regular file holds; `head` is its start.
+/// The content of a regular file; `head` is its start.
 pub fn classify<S: Source + ?Sized>(source: &S, head: &[u8]) -> Content {
     match (elf::identify(source), elf::parse(source)) {
         (_, Ok(facts)) => Content::Elf(facts),

@@ -1,28 +1,29 @@
-//! Facts that glibc's loader carries as plain strings: its system directories, its `$LIB` and its version.
+//! Values that glibc's loader contains as plain strings: its system directories, its `$LIB` and its version.
 //!
 //! Distributions change them (Debian: `lib/x86_64-linux-gnu`; Fedora: `lib64`; Gentoo Prefix: anything), so they are
-//! read out of the very loader that will run. What cannot be found is `None`; the table in `arch` then stands in.
+//! read out of the very loader that will run. Callers replace a value that is not found by the one in [`crate::arch`].
 
-/// What the loader's read-only data says.
+/// The values in a loader's read-only data; `None` for one that is not found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(super) struct BuiltIn {
     /// Directories with a trailing slash, in the order of the search.
-    pub system_dirs: Option<Vec<Vec<u8>>>,
-    /// The text that stands for `$LIB`.
-    pub lib: Option<Vec<u8>>,
+    pub(super) system_dirs: Option<Vec<Vec<u8>>>,
+    /// The value of `$LIB`.
+    pub(super) lib: Option<Vec<u8>>,
     /// glibc's major and minor version.
-    pub version: Option<(u32, u32)>,
+    pub(super) version: Option<(u32, u32)>,
 }
 
 /// Searches the bytes of a loader.
-pub fn parse(bytes: &[u8]) -> Facts {
-    Facts { system_dirs: system_dirs(bytes), lib: lib(bytes), version: version(bytes) }
+pub(super) fn parse(bytes: &[u8]) -> BuiltIn {
+    BuiltIn { system_dirs: system_dirs(bytes), lib: lib(bytes), version: version(bytes) }
 }
 
 /// `system_dirs` of dl-load.c is one array of NUL-terminated strings: at least two absolute directories in a row,
-/// each with a slash at its end.
+/// each with a slash at its end. Any byte may stand in front of it that does not make it the end of a longer path: arm's
+/// loader has code there.
 fn system_dirs(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let starts = find_all(bytes, b"/lib").filter(|&at| at == 0 || bytes[at - 1] == 0);
+    let starts = find_all(bytes, b"/lib").filter(|&at| at == 0 || !bytes[at - 1].is_ascii_graphic());
     starts.map(|at| directories(&bytes[at..])).find(|dirs| dirs.len() >= 2)
 }
 
@@ -31,7 +32,7 @@ fn directories(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split(|&b| b == 0).take_while(is_directory).map(<[u8]>::to_vec).collect()
 }
 
-/// The value of `$LIB` follows the names of the tokens.
+/// The value of `$LIB` follows the names of the tokens (elf/dl-load.c, `_dl_dst_substitute`).
 fn lib(bytes: &[u8]) -> Option<Vec<u8>> {
     let at = find_all(bytes, b"\0LIB\0lib").next()?;
     let text = bytes[at + 5..].split(|&b| b == 0).next()?;
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_debian_loader_tells_all_three() {
+    fn a_debian_loader_contains_all_three() {
         let bytes =
             b"x\0ORIGIN\0PLATFORM\0LIB\0lib/x86_64-linux-gnu\0y\0/lib/x86_64-linux-gnu/\0/usr/lib/\0\0\
             ld.so (Debian GLIBC 2.36-9) stable release version 2.36.\n\0";
@@ -67,7 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_say_nothing_give_nothing() {
-        assert_eq!(parse(b"\0/lib/only-one/\0no\0"), Facts::default());
+    fn the_directories_may_follow_code() {
+        let bytes = b"\x98\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/arm-linux-gnueabihf/\0/lib/\0/usr/lib/\0\x19";
+        assert_eq!(parse(bytes).system_dirs.unwrap().len(), 4);
+        assert_eq!(parse(b"/usr/lib/\0/lib\0").system_dirs, None);
+    }
+
+    #[test]
+    fn unrelated_bytes_contain_no_value() {
+        assert_eq!(parse(b"\0/lib/only-one/\0no\0"), BuiltIn::default());
     }
 }

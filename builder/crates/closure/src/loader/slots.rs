@@ -1,8 +1,8 @@
-//! A place for each small number, filled once: a table that grows while other threads read it, without a lock.
+//! A slot for each small number, filled once: a table that grows while other threads read it, without a lock.
 
 use std::sync::OnceLock;
 
-/// Bucket N holds the 2^N numbers from 2^N - 1 on, and is made when the first of them is asked for.
+/// Bucket N has the 2^N numbers from 2^N - 1 on, and is made when the first of them is used.
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     buckets: [OnceLock<Box<[OnceLock<T>]>>; BUCKETS],
@@ -18,8 +18,8 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// The place of a number.
-    pub fn slot(&self, number: usize) -> &OnceLock<T> {
+    /// The slot of a number.
+    pub(super) fn slot(&self, number: usize) -> &OnceLock<T> {
         let bucket = (number + 1).ilog2();
         let empty = || (0..1_usize << bucket).map(|_| OnceLock::new()).collect();
         &self.buckets[bucket as usize].get_or_init(empty)[number + 1 - (1 << bucket)]
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_its_own_place() {
+    fn every_number_has_its_own_slot() {
         let slots = Slots::default();
         for number in 0..100 {
             assert_eq!(slots.slot(number).set(number), Ok(()));

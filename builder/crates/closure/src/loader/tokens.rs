@@ -1,18 +1,18 @@
 //! Dynamic string tokens: `$ORIGIN`, `$LIB`, `$PLATFORM` and their `${…}` spellings (ld.so(8)).
 
-/// What the tokens stand for, for one object.
+/// The values of the tokens for one object.
 #[derive(Debug, Clone, Copy)]
-pub struct Values<'a> {
+pub(super) struct TokenValues<'a> {
     /// The directory that the object was opened in.
-    pub origin: &'a [u8],
+    pub(super) origin: &'a [u8],
     /// `lib64`, or on Debian `lib/x86_64-linux-gnu`.
-    pub lib: &'a [u8],
+    pub(super) lib: &'a [u8],
     /// `x86_64`, `haswell`, …
-    pub platform: &'a [u8],
+    pub(super) platform: &'a [u8],
 }
 
 /// Replaces every token; anything else after a `$` stays as it is.
-pub fn expand(text: &[u8], values: &Values) -> Vec<u8> {
+pub(super) fn expand(text: &[u8], values: &TokenValues) -> Vec<u8> {
     let names: [(&[u8], &[u8]); 3] =
         [(b"ORIGIN", values.origin), (b"PLATFORM", values.platform), (b"LIB", values.lib)];
     let mut out = Vec::with_capacity(text.len());
@@ -32,13 +32,14 @@ pub fn expand(text: &[u8], values: &Values) -> Vec<u8> {
     out
 }
 
-/// The length of `NAME` or `{NAME}` at the start of `text`. `$ORIGINAL` is no `$ORIGIN` (glibc dl-load.c, `is_dst`).
+/// The length of `NAME` or `{NAME}` at the start of `text`. `$ORIGINAL` is not `$ORIGIN` (glibc elf/dl-load.c,
+/// `is_dst`).
 fn token_length(text: &[u8], name: &[u8]) -> Option<usize> {
     if let Some(inner) = text.strip_prefix(b"{") {
         return (inner.starts_with(name) && inner.get(name.len()) == Some(&b'}')).then_some(name.len() + 2);
     }
-    let goes_on = text.get(name.len()).is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
-    (text.starts_with(name) && !goes_on).then_some(name.len())
+    let is_longer = text.get(name.len()).is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
+    (text.starts_with(name) && !is_longer).then_some(name.len())
 }
 
 #[cfg(test)]
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     fn expanded(text: &str) -> String {
-        let values = Values { origin: b"/opt/bin", lib: b"lib64", platform: b"haswell" };
+        let values = TokenValues { origin: b"/opt/bin", lib: b"lib64", platform: b"haswell" };
         String::from_utf8(expand(text.as_bytes(), &values)).unwrap()
     }
 
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_identifier_is_no_token() {
+    fn a_longer_identifier_is_not_a_token() {
         assert_eq!(expanded("$ORIGINAL/$LIB_DIR/$LIB64"), "$ORIGINAL/$LIB_DIR/$LIB64");
     }
 

@@ -6,38 +6,38 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::objects::{Content, Objects, Place, PlaceId};
-use super::{Loader, Process, Setting};
+use super::flavour::Loader;
+use super::objects::{Content, Objects, OpenedPath, PathId};
+use super::process::Process;
+use super::setting::Setting;
 use crate::arch::Arch;
 use crate::elf::{ElfFacts, ElfKind};
 use crate::shards::Shards;
 
-/// Starts processes. Shared by all threads.
+/// Starts processes. All threads share it.
 pub struct Tree<'a> {
-    /// The files of the tree.
-    pub objects: &'a Objects<'a>,
-    /// What the searches depend on.
-    pub setting: Setting,
-    loaders: Shards<PlaceId, Arc<Loader>>,
+    pub(crate) objects: &'a Objects<'a>,
+    setting: Setting,
+    loaders: Shards<PathId, Arc<Loader>>,
 }
 
 /// Why a program has no process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoProcess {
-    /// The kernel starts it alone, or it is no program.
+    /// The kernel starts it without a loader, or it is not an ELF file.
     NotDynamic,
-    /// We do not know the loaders of its machine.
+    /// The loaders of its machine are not known.
     UnknownMachine,
     /// Its loader cannot be opened.
     NoLoader {
-        /// `PT_INTERP`, or where the loader of a library would be.
+        /// `PT_INTERP`, or the usual path for a library.
         path: PathBuf,
-        /// What open(2) said.
+        /// Why open(2) failed.
         errno: Errno,
     },
-    /// What stands at its loader's path is none.
+    /// The file at its loader's path is not an ELF file.
     BadLoader {
-        /// `PT_INTERP`, or where the loader of a library would be.
+        /// `PT_INTERP`, or the usual path for a library.
         path: PathBuf,
     },
 }
@@ -48,10 +48,13 @@ impl<'a> Tree<'a> {
         Self { objects, setting, loaders: Shards::default() }
     }
 
-    /// The process of the program at a place; nothing but the program and its loader is loaded.
+    /// The process of a program in which only the program and its loader are loaded.
     ///
-    /// A library has a process too: that of a program which does nothing but load it.
-    pub fn process(&self, program: &Place) -> Result<Process<'_>, NoProcess> {
+    /// A library has a process too: that of a program that only loads it.
+    ///
+    /// # Errors
+    /// The program does not have a loader, or not one that can be read.
+    pub fn process(&self, program: &OpenedPath) -> Result<Process<'_>, NoProcess> {
         let Content::Elf(facts) = &program.object.content else { return Err(NoProcess::NotDynamic) };
         if !facts.has_dynamic_section || is_static(facts) {
             return Err(NoProcess::NotDynamic);
@@ -64,24 +67,25 @@ impl<'a> Tree<'a> {
             return Err(NoProcess::BadLoader { path: interpreter });
         }
         let loader = self.loader(itself, arch);
-        // /proc/self/exe tells where the program stands with all links followed.
-        let program = self.objects.open(&program.trail.file).map_err(no_loader)?;
+        // The loader takes $ORIGIN of the program from AT_EXECFN or /proc/self/exe, which has all links followed
+        // (glibc, sysdeps/unix/sysv/linux/dl-origin.c).
+        let program = self.objects.open(&program.resolved.file).map_err(no_loader)?;
         Ok(Process::start(self.objects, loader, &self.setting, program, itself))
     }
 
-    fn loader(&self, itself: &Place, arch: &'static Arch) -> Arc<Loader> {
+    fn loader(&self, itself: &OpenedPath, arch: &'static Arch) -> Arc<Loader> {
         let read = || Arc::new(Loader::read(&itself.path, arch, self.objects, &self.setting));
         self.loaders.get(&itself.id).unwrap_or_else(|| self.loaders.get_or_insert(itself.id, read))
     }
 }
 
-/// static-pie: a program with a dynamic section, which asks for nothing.
+/// A static-pie program has a dynamic section, but does not need anything.
 fn is_static(facts: &ElfFacts) -> bool {
     facts.is_static() && (facts.is_pie || facts.kind == ElfKind::Executable)
 }
 
-/// `PT_INTERP`, or for a library the loader that its C library belongs to.
-pub fn interpreter(facts: &ElfFacts, arch: &Arch) -> PathBuf {
+/// `PT_INTERP`, or for a library the loader of its C library.
+fn interpreter(facts: &ElfFacts, arch: &Arch) -> PathBuf {
     if let Some(interpreter) = &facts.interpreter {
         return PathBuf::from(interpreter);
     }

@@ -1,32 +1,37 @@
-//! Whole directories: every file of a tree that a dynamic loader has something to do with.
+//! Whole directories: every file of a tree that a dynamic loader can load.
 
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use rustix::fs::FileType;
 
-use super::objects::{Content, Object, Objects, Place};
+use super::objects::{Content, Object, Objects, OpenedPath};
 use crate::sysroot::Sysroot;
 
-/// Every regular file below `directories` that is a dynamic ELF file, sorted by directory and name.
+/// Every dynamic ELF file among `directories` and below them, sorted by directory and name.
 ///
-/// Links are not followed, and other file systems than the one a directory stands on are not entered.
-pub fn dynamic_files<'o>(objects: &'o Objects, directories: &[PathBuf]) -> Vec<&'o Place> {
+/// Links are not followed, and other file systems than that of the directory are not entered. A file may stand for a
+/// directory.
+pub fn dynamic_files<'o>(objects: &'o Objects, directories: &[PathBuf]) -> Vec<&'o OpenedPath> {
     let mut paths = Vec::new();
     for directory in directories {
         let start = Path::new("/").join(directory);
-        let device = objects.sysroot().stat(&start).map(|stat| stat.st_dev).ok();
-        walk(objects.sysroot(), &start, device, &mut paths);
+        if objects.sysroot().is_dir(&start) {
+            let device = objects.sysroot().stat(&start).map(|stat| stat.st_dev).ok();
+            walk(objects.sysroot(), &start, device, &mut paths);
+        } else {
+            paths.push(start);
+        }
     }
     let open = |path: PathBuf| {
-        let place = objects.open(&path).ok()?;
-        is_dynamic(&place.object).then_some(place)
+        let opened = objects.open(&path).ok()?;
+        is_dynamic(&opened.object).then_some(opened)
     };
     paths.into_par_iter().filter_map(open).collect()
 }
 
 fn walk(sysroot: &Sysroot, directory: &Path, device: Option<u64>, files: &mut Vec<PathBuf>) {
-    // A directory that cannot be read holds nothing that we could compare.
+    // A directory that cannot be read does not have any file that can be loaded.
     for entry in sysroot.list(directory).unwrap_or_default() {
         let path = directory.join(&entry.name);
         match entry.kind {

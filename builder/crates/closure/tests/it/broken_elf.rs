@@ -1,10 +1,10 @@
-//! ELF files that lie: none may cost more than a moment, none may bring the process down, each gets one clear line.
+//! Damaged ELF files: none takes long, none makes the process panic, each is an error of one clear line.
 
 use std::path::Path;
 
-use builder::elf::{ElfError, identify, parse};
-use builder::loader::cache::Cache;
-use builder::resolve::{Options, Root, resolve};
+use closure::elf::{ElfError, identify, parse};
+use closure::loader::cache::Cache;
+use closure::resolve::{ImageFacts, Options, Root, resolve};
 use proptest::prelude::*;
 
 use crate::elf_file::ElfFile;
@@ -24,7 +24,7 @@ fn with(at: usize, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The place of a field of the program header of a type.
+/// The offset of a field of the program header of a type.
 fn segment(kind: u32, field: usize) -> usize {
     let bytes = sound();
     let headers = (0..8).map(|index| PROGRAM_HEADERS + index * PROGRAM_HEADER);
@@ -32,7 +32,7 @@ fn segment(kind: u32, field: usize) -> usize {
     of_kind.next().unwrap() + field
 }
 
-/// The place of the value of the first dynamic entry with a tag.
+/// The offset of the value of the first dynamic entry with a tag.
 fn dynamic(tag: u64) -> usize {
     let bytes = sound();
     let start = u64::from_le_bytes(bytes[segment(2, 8)..segment(2, 16)].try_into().unwrap()) as usize;
@@ -49,7 +49,7 @@ fn a_sound_file_is_read() {
     assert_eq!(facts.needed.len(), 2);
     assert_eq!(facts.runpath.unwrap(), "/a:/b");
     assert_eq!(facts.soname.unwrap(), "p");
-    assert_eq!(facts.dlopen_notes, [br#"[{"soname":["libx"]}]"#.to_vec()]);
+    assert_eq!(facts.dlopen_texts, [br#"[{"soname":["libx"]}]"#.to_vec()]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_file_without_a_whole_header_is_too_short() {
 }
 
 #[test]
-fn header_fields_that_no_loader_takes() {
+fn header_fields_that_no_loader_accepts() {
     assert_eq!(message(&with(4, &[9])), "neither a 32-bit nor a 64-bit ELF file");
     assert_eq!(message(&with(5, &[7])), "ELF file data encoding is neither little-endian nor big-endian");
     assert_eq!(message(&with(6, &[0])), "ELF file version ident does not match current one");
@@ -80,7 +80,7 @@ fn header_fields_that_no_loader_takes() {
 }
 
 #[test]
-fn an_empty_dynamic_section_is_none() {
+fn an_empty_dynamic_section_does_not_count() {
     // Detached debug information looks like this.
     let facts = parse(&with(segment(2, 32), &0u64.to_le_bytes())).unwrap();
     assert!(!facts.has_dynamic_section && facts.needed.is_empty());
@@ -106,13 +106,13 @@ fn segments_outside_the_file() {
 }
 
 #[test]
-fn notes_that_lie_are_passed_over() {
+fn damaged_notes_are_ignored() {
     for lie in [u64::MAX, 1 << 40] {
-        assert!(parse(&with(segment(4, 8), &lie.to_le_bytes())).unwrap().dlopen_notes.is_empty());
+        assert!(parse(&with(segment(4, 8), &lie.to_le_bytes())).unwrap().dlopen_texts.is_empty());
     }
     let notes = u64::from_le_bytes(sound()[segment(4, 8)..segment(4, 16)].try_into().unwrap()) as usize;
     for field in [0, 4] {
-        assert!(parse(&with(notes + field, &u32::MAX.to_le_bytes())).unwrap().dlopen_notes.is_empty());
+        assert!(parse(&with(notes + field, &u32::MAX.to_le_bytes())).unwrap().dlopen_texts.is_empty());
     }
 }
 
@@ -135,7 +135,7 @@ fn a_string_table_outside_the_file() {
 }
 
 #[test]
-fn a_string_without_end_and_a_huge_table_are_refused() {
+fn a_string_without_an_end_and_a_huge_table_are_refused() {
     let mut bytes = sound();
     let end = (bytes.len() as u64).to_le_bytes();
     bytes[dynamic(1)..dynamic(1) + 8].copy_from_slice(&(u64::from_le_bytes(end) / 2).to_le_bytes());
@@ -148,7 +148,7 @@ fn a_string_without_end_and_a_huge_table_are_refused() {
 }
 
 #[test]
-fn every_broken_program_is_one_line_that_names_it() {
+fn every_broken_program_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = sound();
     for (index, length) in (0..bytes.len()).step_by(37).enumerate() {
@@ -160,7 +160,8 @@ fn every_broken_program_is_one_line_that_names_it() {
 }
 
 fn one_error(path: &Path) -> String {
-    let error = resolve(&Options::default(), &[Root::Path(path.to_owned())]).unwrap_err().to_string();
+    let roots = [Root::Path(path.to_owned())];
+    let error = resolve(&Options::default(), &ImageFacts::default(), &roots).unwrap_err().to_string();
     assert!(error.lines().skip(1).all(|line| line.starts_with("  ")), "{error}");
     error.lines().next().unwrap().to_owned()
 }
@@ -169,13 +170,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn no_bytes_bring_the_reader_down(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let _ = identify(&bytes);
         let _ = parse(&bytes);
     }
 
     #[test]
-    fn no_change_of_a_sound_file_brings_the_reader_down(
+    fn no_change_of_a_sound_file_makes_the_reader_panic(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)
     ) {
         let mut bytes = sound();
@@ -187,10 +188,10 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_bring_the_cache_down(tail in prop::collection::vec(any::<u8>(), 0..400), name in "lib[a-z0-9.]{0,8}") {
+    fn no_bytes_make_the_cache_panic(tail in prop::collection::vec(any::<u8>(), 0..400), name in "lib[a-z0-9.]{0,8}") {
         let bytes = [b"glibc-ld.so.cache1.1".as_slice(), &tail].concat();
         if let Ok(cache) = Cache::parse(&bytes) {
-            let _ = cache.lookup(name.as_bytes(), 0x0303, builder::arch::Level::V4);
+            let _ = cache.lookup(name.as_bytes(), 0x0303, closure::arch::Level::V4);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! ELF files made to measure: just enough for a real loader to map them, with any dynamic section one can think of.
+//! ELF files for tests: small, but a real loader maps them, with any dynamic section.
 
 use std::path::Path;
 
-/// A file to be written. Its only segment holds everything; it has no code.
+/// A file to be written. Its only segment has everything; it does not have any code.
 #[derive(Debug, Clone)]
 pub struct ElfFile {
     class: u8,
@@ -97,7 +97,7 @@ impl ElfFile {
         self
     }
 
-    /// Puts a directory in the place of every `@`.
+    /// Replaces every `@` by a directory.
     pub fn with_directory(mut self, directory: &Path) -> Self {
         for (_, text) in &mut self.strings {
             *text = text.replace('@', directory.to_str().unwrap());

@@ -1,11 +1,11 @@
-//! Remarks about files that every loader accepts, and name services.
+//! Remarks about files that every loader accepts, and modules of name services.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use builder::audit::{LintKind, Options, lint};
-use builder::closure::Why;
-use builder::resolve::{self, Root, resolve};
+use closure::Why;
+use closure::audit::{LintKind, Options, lint};
+use closure::resolve::{self, ImageFacts, Root, resolve};
 
 use crate::elf_file::ElfFile;
 
@@ -41,13 +41,13 @@ fn dlopen_without_a_note() {
     let library = dir.path().join("a.so");
     let gcc = std::process::Command::new("gcc").args(["-shared", "-o"]).arg(&library).arg(&source).status();
     assert!(gcc.unwrap().success());
-    assert_eq!(remarks(dir.path()), ["`@/a.so` imports dlopen, and no note or rule says what for"]);
+    assert_eq!(remarks(dir.path()), ["`@/a.so` imports dlopen, and no note or rule names what it opens"]);
     std::fs::copy("/bin/true", &library).unwrap();
     assert_eq!(remarks(dir.path()), Vec::<String>::new());
 }
 
 #[test]
-fn a_library_that_only_a_cache_leads_to() {
+fn a_library_that_is_found_through_a_cache_only() {
     let dir = tempfile::tempdir().unwrap();
     let root = |inside: &str| dir.path().join(inside);
     std::fs::create_dir_all(root("etc")).unwrap();
@@ -66,7 +66,7 @@ fn a_library_that_only_a_cache_leads_to() {
 }
 
 #[test]
-fn name_service_modules_come_with_glibc() {
+fn glibc_brings_the_name_service_modules() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().to_str().unwrap();
     ElfFile::program().needs("libc.so.6").write(&dir.path().join("p"));
@@ -74,12 +74,12 @@ fn name_service_modules_come_with_glibc() {
         .needs("libc.so.6")
         .soname("libnss_ours.so.2")
         .write(&dir.path().join("libnss_ours.so.2"));
-    let options = resolve::Options {
-        library_path: vec![base.into()],
+    let options = resolve::Options { library_path: vec![base.into()], ..resolve::Options::default() };
+    let image = ImageFacts {
         name_services: BTreeSet::from(["files", "ours", "nowhere"].map(str::to_owned)),
-        ..resolve::Options::default()
+        ..ImageFacts::default()
     };
-    let closure = resolve(&options, &[Root::Path(dir.path().join("p"))]).unwrap();
+    let closure = resolve(&options, &image, &[Root::Path(dir.path().join("p"))]).unwrap();
     let module = closure.members.iter().find(|m| m.path.ends_with("libnss_ours.so.2")).unwrap();
     assert_eq!(module.reasons[0].why, Why::NssModule { service: "ours".into() });
     assert!(module.reasons[0].by.as_ref().unwrap().ends_with("libc.so.6"));

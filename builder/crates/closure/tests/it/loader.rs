@@ -1,14 +1,15 @@
-//! Each rule of the dynamic loaders as one small world, in which the real loader must say the same.
+//! Each rule of the dynamic loaders as one small world, in which the real loader must do the same.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use builder::arch::Cpu;
-use builder::audit::{self, audit};
-use builder::loader::objects::Objects;
-use builder::loader::{Preload, Setting, Tree};
-use builder::sysroot::Sysroot;
+use closure::arch::Cpu;
+use closure::audit::{self, audit};
+use closure::loader::objects::Objects;
+use closure::loader::setting::{Preload, Setting};
+use closure::loader::tree::Tree;
+use closure::sysroot::Sysroot;
 
 use crate::elf_file::ElfFile;
 
@@ -26,7 +27,7 @@ impl World {
         self.dir.path().join(below)
     }
 
-    /// Writes a file; `@` in its strings stands for the world's directory.
+    /// Writes a file; `@` in its strings is replaced by the world's directory.
     fn put(self, below: &str, file: ElfFile) -> Self {
         file.with_directory(self.dir.path()).write(&self.path(below));
         self
@@ -48,8 +49,8 @@ impl World {
         self
     }
 
-    /// What is loaded for `program`, in order: paths below the world's directory, `!NAME` for what is missing,
-    /// and `?PATH` alone where the loader gives up. The real loader must agree for every file of the world.
+    /// What is loaded for `program`, in order: paths below the world's directory, `!NAME` for a missing library,
+    /// and `?PATH` alone for a file that ends the program. The real loader must agree for every file of the world.
     #[track_caller]
     fn loads(&self, program: &str, expected: &[&str]) {
         assert_eq!(self.load_order(program), expected);
@@ -76,10 +77,8 @@ impl World {
         if let Err(fatal) = process.load_all() {
             return vec![format!("?{}", relative(&fatal.path))];
         }
-        let loaded = process.loaded[2..].iter().map(|loaded| relative(loaded.path()));
-        let missing =
-            process.missing.iter().map(|missing| format!("!{}", process.name(missing.name).display()));
-        loaded.chain(missing).collect()
+        let missing = process.missing_names().map(|name| format!("!{}", name.display()));
+        process.libraries().map(relative).chain(missing).collect()
     }
 }
 
@@ -128,7 +127,7 @@ fn the_nearest_rpath_comes_first() {
 }
 
 #[test]
-fn rpath_beside_runpath_does_not_count() {
+fn rpath_next_to_runpath_does_not_count() {
     let world = World::new()
         .put("p", program().rpath("@/one").runpath("@/two").needs("a"))
         .put("one/a", library())
@@ -137,7 +136,7 @@ fn rpath_beside_runpath_does_not_count() {
 }
 
 #[test]
-fn an_asker_with_runpath_does_not_use_rpaths_above_it() {
+fn an_object_with_runpath_does_not_use_the_rpath_of_its_loader() {
     let world = World::new()
         .put("p", program().rpath("@/one").needs("a"))
         .put("one/a", library().runpath("@/empty").needs("b"))
@@ -146,7 +145,7 @@ fn an_asker_with_runpath_does_not_use_rpaths_above_it() {
 }
 
 #[test]
-fn an_object_with_runpath_gives_no_rpath_to_those_below() {
+fn an_object_with_runpath_does_not_pass_its_rpath_on() {
     let world = World::new()
         .put("p", program().rpath("@/one").runpath("@/one").needs("a"))
         .put("one/a", library().needs("b"))
@@ -165,9 +164,9 @@ fn the_library_path_comes_after_rpath_and_before_runpath() {
         let path = world.path("path");
         assert_eq!(world.load_order_with(program, vec![path.clone()]), [found]);
         let mut loader = std::process::Command::new("/lib64/ld-linux-x86-64.so.2");
-        let said = loader.arg("--library-path").arg(&path).arg("--list").arg(world.path(program)).output();
-        let said = String::from_utf8(said.unwrap().stdout).unwrap();
-        assert!(said.contains(&format!("{} (", world.path(found).display())), "{program}: {said}");
+        let output = loader.arg("--library-path").arg(&path).arg("--list").arg(world.path(program)).output();
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(output.contains(&format!("{} (", world.path(found).display())), "{program}: {output}");
     }
 }
 
@@ -184,14 +183,14 @@ fn origin_is_the_directory_of_the_object_as_opened() {
 }
 
 #[test]
-fn a_longer_word_than_origin_is_no_token() {
+fn a_longer_name_than_origin_is_not_a_token() {
     let world =
         World::new().put("p", program().runpath("@/$ORIGINAL").needs("a")).put("$ORIGINAL/a", library());
     world.loads("p", &["$ORIGINAL/a"]);
 }
 
 #[test]
-fn lib_is_what_the_loader_says() {
+fn lib_has_the_value_that_is_in_the_loader() {
     let world = World::new()
         .put("p", program().runpath("@/$LIB:@/x/${LIB}").needs("a").needs("b"))
         .put("lib/x86_64-linux-gnu/a", library())
@@ -200,8 +199,8 @@ fn lib_is_what_the_loader_says() {
 }
 
 #[test]
-fn platform_is_that_of_the_cpu() {
-    // Not the bare name: glibc ≤ 2.36 searches a directory of that name anyhow.
+fn platform_is_the_one_of_the_cpu() {
+    // Not the bare name: glibc ≤ 2.36 searches a hardware directory of that name.
     let place = format!("for-{}/a", Cpu::host().platform);
     let world = World::new().put("p", program().runpath("@/for-$PLATFORM").needs("a")).put(&place, library());
     world.loads("p", &[&place]);
@@ -214,14 +213,14 @@ fn a_needed_name_with_a_slash_is_a_path() {
 }
 
 #[test]
-fn a_path_that_is_not_there_is_not_searched() {
+fn a_missing_path_is_not_searched_elsewhere() {
     let world = World::new().put("p", program().needs("@/x/a").runpath("@/lib")).put("lib/a", library());
     let name = format!("!{}", world.path("x/a").display());
     world.loads("p", &[&name]);
 }
 
 #[test]
-fn a_soname_answers_for_its_file() {
+fn a_loaded_object_is_found_by_its_soname() {
     let world = World::new()
         .put("p", program().runpath("@/lib").needs("a").needs("b"))
         .put("lib/a", library().soname("b"))
@@ -230,7 +229,7 @@ fn a_soname_answers_for_its_file() {
 }
 
 #[test]
-fn the_first_in_load_order_answers_breadth_first() {
+fn the_first_object_of_a_name_in_breadth_first_order_is_used() {
     let world = World::new()
         .put("p", program().runpath("@/lib").needs("a").needs("b"))
         .put("lib/a", library().runpath("@/near").needs("x"))
@@ -242,7 +241,7 @@ fn the_first_in_load_order_answers_breadth_first() {
 }
 
 #[test]
-fn a_name_that_was_missing_once_is_searched_again_for_the_next() {
+fn a_missing_name_is_searched_again_for_the_next_object() {
     let world = World::new()
         .put("p", program().runpath("@/lib").needs("a").needs("b"))
         .put("lib/a", library().needs("x"))
@@ -262,7 +261,7 @@ fn two_names_of_one_file_are_one_object() {
 }
 
 #[test]
-fn a_library_of_another_class_or_machine_is_passed_over() {
+fn a_library_of_another_class_or_machine_is_skipped() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two:@/three").needs("a"))
         .put("one/a", library().machine(1, 3))
@@ -272,7 +271,7 @@ fn a_library_of_another_class_or_machine_is_passed_over() {
 }
 
 #[test]
-fn a_file_that_is_not_elf_ends_everything() {
+fn a_file_that_is_not_elf_ends_the_program() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two").needs("a"))
         .bytes("one/a", &[b'#'; 100])
@@ -281,7 +280,7 @@ fn a_file_that_is_not_elf_ends_everything() {
 }
 
 #[test]
-fn a_file_that_is_too_short_ends_everything() {
+fn a_file_that_is_too_short_ends_the_program() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two").needs("a"))
         .bytes("one/a", b"")
@@ -290,7 +289,7 @@ fn a_file_that_is_too_short_ends_everything() {
 }
 
 #[test]
-fn a_directory_of_the_name_ends_everything() {
+fn a_directory_of_that_name_ends_the_program() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two").needs("a"))
         .directory("one/a")
@@ -299,7 +298,7 @@ fn a_directory_of_the_name_ends_everything() {
 }
 
 #[test]
-fn a_program_is_no_library() {
+fn a_program_is_not_a_library() {
     const DF_1_PIE: u64 = 0x0800_0000;
     let world = World::new()
         .put("p", program().runpath("@/one").needs("a"))
@@ -318,7 +317,7 @@ fn a_loop_of_links_ends_the_list_but_not_the_search() {
 }
 
 #[test]
-fn a_dangling_link_is_passed_over() {
+fn a_dangling_link_is_skipped() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two").needs("a"))
         .directory("one")
@@ -328,7 +327,7 @@ fn a_dangling_link_is_passed_over() {
 }
 
 #[test]
-fn a_file_in_place_of_a_directory_is_passed_over() {
+fn a_file_in_place_of_a_directory_is_skipped() {
     let world = World::new()
         .put("p", program().runpath("@/one:@/two").needs("a"))
         .bytes("one", b"file")
@@ -337,7 +336,7 @@ fn a_file_in_place_of_a_directory_is_passed_over() {
 }
 
 #[test]
-fn nodeflib_keeps_out_of_the_system_directories() {
+fn nodeflib_forbids_the_system_directories() {
     const DF_1_NODEFLIB: u64 = 0x0800;
     let world = World::new().put("p", program().flags_1(DF_1_NODEFLIB).needs("libm.so.6"));
     world.loads("p", &["!libm.so.6"]);
@@ -362,7 +361,7 @@ fn the_best_hwcaps_directory_that_the_cpu_allows_comes_first() {
 }
 
 #[test]
-fn the_old_hardware_directories_count_up_to_glibc_2_36() {
+fn the_old_hardware_directories_are_searched_up_to_glibc_2_36() {
     let place = if glibc_version() <= (2, 36) { "lib/tls/x86_64/a" } else { "lib/a" };
     let world = World::new()
         .put("p", program().runpath("@/lib").needs("a"))
@@ -393,7 +392,7 @@ fn a_filter_is_needed_and_an_auxiliary_is_not() {
 }
 
 #[test]
-fn what_filters_need_comes_before_what_else_their_object_needs() {
+fn dependencies_of_filters_come_before_those_of_other_objects() {
     let world = World::new()
         .put("p", program().runpath("@/lib").needs("a"))
         .put("lib/a", library().runpath("@/lib").needs("b").filter("f").auxiliary("g"))
@@ -430,7 +429,7 @@ fn the_empty_name_is_the_program() {
 #[test]
 fn a_32_bit_program_has_its_own_loader_and_libraries() {
     let loader = "/lib/ld-linux.so.2";
-    if !crate::have(Path::new(loader), "libc6-i386") {
+    if !crate::have::have(Path::new(loader), "libc6-i386") {
         return;
     }
     let world = World::new()
@@ -450,7 +449,7 @@ fn musl_program() -> ElfFile {
 
 #[test]
 fn musl_inherits_runpath_too() {
-    if !crate::have(Path::new(MUSL), "musl") {
+    if !crate::have::have(Path::new(MUSL), "musl") {
         return;
     }
     let world = World::new()
@@ -461,8 +460,8 @@ fn musl_inherits_runpath_too() {
 }
 
 #[test]
-fn musl_knows_no_sonames_and_answers_for_libc_itself() {
-    if !crate::have(Path::new(MUSL), "musl") {
+fn musl_ignores_sonames_and_is_libc_itself() {
+    if !crate::have::have(Path::new(MUSL), "musl") {
         return;
     }
     let world = World::new()
@@ -484,7 +483,7 @@ fn musl_knows_no_sonames_and_answers_for_libc_itself() {
 
 #[test]
 fn musl_ignores_a_run_path_with_another_token() {
-    if !crate::have(Path::new(MUSL), "musl") {
+    if !crate::have::have(Path::new(MUSL), "musl") {
         return;
     }
     let world =

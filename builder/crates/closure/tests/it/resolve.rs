@@ -1,9 +1,10 @@
-//! The closure of real programs of the build host, and one clear line for every way it can fail.
+//! The closure of real programs of the build host, and the error for every way in which it can fail.
 
 use std::path::{Path, PathBuf};
 
-use builder::closure::{Closure, MemberKind, Why};
-use builder::resolve::{self, DlopenLevel, Options, Root, resolve};
+use closure::dlopen::DlopenLevel;
+use closure::resolve::{self, ImageFacts, Options, Root};
+use closure::{Closure, Failure, MemberKind, Why};
 
 use crate::elf_file::ElfFile;
 
@@ -12,25 +13,29 @@ fn closure_of(names: &[&str]) -> Closure {
     resolve(&Options::default(), &roots).unwrap()
 }
 
+fn resolve(options: &Options, roots: &[Root]) -> Result<Closure, Failure> {
+    resolve::resolve(options, &ImageFacts::default(), roots)
+}
+
 fn error_of(path: &Path) -> String {
     resolve(&Options::default(), &[Root::Path(path.to_owned())]).unwrap_err().to_string()
 }
 
 #[test]
-fn bash_comes_with_its_loader_and_libraries_and_each_says_why() {
+fn bash_brings_its_loader_and_libraries_each_with_a_reason() {
     let closure = closure_of(&["bash"]);
     let names = |why: &dyn Fn(&Why) -> bool| -> Vec<PathBuf> {
-        let asked = |m: &&builder::closure::Member| m.reasons.iter().any(|r| why(&r.why));
-        closure.members.iter().filter(asked).map(|m| m.path.clone()).collect()
+        let is_needed = |m: &&closure::Member| m.reasons.iter().any(|r| why(&r.why));
+        closure.members.iter().filter(is_needed).map(|m| m.path.clone()).collect()
     };
-    assert!(names(&|why| *why == Why::Requested).contains(&"/usr/bin/bash".into()));
+    assert!(names(&|why| matches!(why, Why::Requested { root: 0 })).contains(&"/usr/bin/bash".into()));
     assert!(!names(&|why| *why == Why::ElfInterpreter).is_empty());
     let needed = names(&|why| matches!(why, Why::Needed { soname, .. } if soname == "libc.so.6"));
     assert!(needed.iter().any(|path| path.ends_with("libc.so.6")), "{needed:?}");
 }
 
 #[test]
-fn no_member_stands_below_a_symlink_member() {
+fn no_member_is_below_a_symlink_member() {
     let closure = closure_of(&["bash", "python3", "vim"]);
     let links: Vec<&PathBuf> =
         closure.members.iter().filter(|m| m.kind != MemberKind::File).map(|m| &m.path).collect();
@@ -52,7 +57,7 @@ fn a_binary_that_does_not_exist() {
 }
 
 #[test]
-fn a_name_that_path_does_not_have() {
+fn a_name_that_is_not_on_path() {
     let error = resolve(&Options::default(), &[Root::Name("no-such-name".into())]).unwrap_err().to_string();
     let expected = "`no-such-name` not found on PATH\n  searched: /usr/local/sbin, /usr/local/bin, /usr/sbin, \
          /usr/bin, /sbin, /bin";
@@ -110,7 +115,7 @@ fn a_program_for_another_machine() {
     assert_eq!(error_of(&path), expected);
 }
 
-/// The members that `dlopen` brings into the closure of a program, as file name and priority.
+/// The members that notes bring into the closure of a program, as file name and priority.
 fn opened(dir: &Path, dlopen: DlopenLevel) -> Vec<String> {
     let options = Options { dlopen, ..Options::default() };
     let closure = resolve(&options, &[Root::Path(dir.join("p"))]).unwrap();
@@ -143,7 +148,7 @@ fn notes_are_followed_down_to_the_priority_asked_for() {
 }
 
 #[test]
-fn a_note_that_requires_what_is_not_there_is_an_error() {
+fn a_required_note_without_a_library_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let note = r#"[{"soname":["nowhere"],"priority":"required"}]"#;
     ElfFile::program().dlopen_note(note).needs("libc.so.6").write(&dir.path().join("p"));
@@ -155,7 +160,7 @@ fn a_note_that_requires_what_is_not_there_is_an_error() {
 }
 
 #[test]
-fn glibc_brings_what_pthread_exit_needs() {
+fn glibc_brings_the_library_that_pthread_exit_needs() {
     let closure = closure_of(&["true"]);
     let libgcc = closure.members.iter().find(|m| m.path.ends_with("libgcc_s.so.1")).unwrap();
     assert!(matches!(&libgcc.reasons[0].why, Why::Dlopen { priority, .. } if priority.contains("glibc")));
@@ -176,6 +181,58 @@ fn a_missing_library_names_the_chain_and_every_directory() {
 }
 
 #[test]
+fn every_missing_library_is_named_with_the_file_that_needs_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    let program = ElfFile::program().runpath(&base.to_string()).needs("liba").needs("libgone.so.1");
+    program.needs("libaway.so.2").write(&dir.path().join("p"));
+    ElfFile::library()
+        .runpath("/nowhere")
+        .needs("libgone.so.1")
+        .needs("libc.so.6")
+        .write(&dir.path().join("liba"));
+    let default = "/lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib";
+    let hint = "hint: add its directory with `--library-path`";
+    let expected = format!(
+        "3 libraries not found\n  \
+         `libgone.so.1` not found, needed by `{base}/p`\n  \
+         `libaway.so.2` not found, needed by `{base}/p`\n    searched: {base}, {default}\n    {hint}\n  \
+         `libgone.so.1` not found, needed by `{base}/liba` ← `{base}/p`\n    searched: /nowhere, {default}\n    {hint}"
+    );
+    assert_eq!(error_of(&dir.path().join("p")), expected);
+}
+
+#[test]
+fn a_survey_has_what_was_found_of_a_program_that_lacks_libraries() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("p");
+    ElfFile::program().needs("libgone.so.1").needs("libc.so.6").write(&program);
+    let survey = resolve::survey(&Options::default(), &[Root::Path(program.clone())]).unwrap();
+    let paths: Vec<&PathBuf> = survey.closure.members.iter().map(|member| &member.path).collect();
+    assert!(paths.contains(&&program) && paths.iter().any(|path| path.ends_with("libc.so.6")), "{paths:?}");
+    assert_eq!(survey.failures.len(), 1);
+}
+
+#[test]
+fn equal_errors_are_one_message_that_names_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().display();
+    for number in 10..22 {
+        ElfFile::program().needs("libgone.so.1").write(&dir.path().join(format!("p{number}")));
+    }
+    ElfFile::library().machine(1, 3).interpreter("/no/ld.so").write(&dir.path().join("q"));
+    let survey = resolve::survey(&Options::default(), &[Root::Path(dir.path().to_owned())]).unwrap();
+    let names: String = (10..20).map(|number| format!("\n  `{base}/p{number}`")).collect();
+    let missing = format!(
+        "`libgone.so.1` not found, needed by 12 files{names}\n  and 2 more\n  \
+         searched: /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib\n  \
+         hint: add its directory with `--library-path`"
+    );
+    let loader = format!("`/no/ld.so` does not exist, needed by `{base}/q`");
+    assert_eq!(closure::grouped(&survey.failures), [missing, loader]);
+}
+
+#[test]
 fn a_library_for_another_machine_is_the_hint() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().display();
@@ -186,7 +243,7 @@ fn a_library_for_another_machine_is_the_hint() {
 }
 
 #[test]
-fn a_file_that_is_no_library() {
+fn a_file_that_is_not_a_library() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().display();
     ElfFile::program().runpath(&base.to_string()).needs("liba").write(&dir.path().join("p"));
@@ -205,7 +262,7 @@ fn a_missing_program_interpreter_names_its_program() {
 }
 
 #[test]
-fn scripts_that_interpret_each_other_end() {
+fn scripts_that_interpret_each_other_are_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p");
     std::fs::write(&path, format!("#!{}\n", path.display())).unwrap();

@@ -1,24 +1,24 @@
-//! A cache in the new format, as ldconfig(8) would write it for a handful of libraries: no hardware directories.
+//! A cache in the new format, as ldconfig(8) would write it for libraries outside hardware directories.
 
 use super::{NEW_ENTRY, NEW_HEADER, NEW_MAGIC, compare};
 
-/// One library: under which name the loader finds it, and where it stands.
+/// One library: the name under which the loader finds it, and its path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Library {
-    /// The architecture's flags.
-    pub flags: u32,
-    /// The name that is asked for.
-    pub name: Vec<u8>,
-    /// The path that is opened.
-    pub path: Vec<u8>,
+pub(in crate::loader) struct Library {
+    /// [`Arch::cache_flags`](crate::arch::Arch::cache_flags) of its architecture.
+    pub(in crate::loader) flags: u32,
+    /// The name that a loader searches for.
+    pub(in crate::loader) name: Vec<u8>,
+    /// The path that it opens then.
+    pub(in crate::loader) path: Vec<u8>,
 }
 
 /// Byte 28: the file is little-endian (elf/dl-cache.h, cache_file_new_flags_endian_little).
 const LITTLE_ENDIAN: u8 = 2;
 
-/// The file's bytes: the same for the same libraries, in whatever order.
-pub fn render(mut libraries: Vec<Library>) -> Vec<u8> {
-    // Backwards by name, as the loader's binary search wants it; the rest makes the order definite.
+/// The file's bytes; the order of the libraries does not matter.
+pub(in crate::loader) fn render(mut libraries: Vec<Library>) -> Vec<u8> {
+    // Backwards by name, for the loader's binary search; the rest of the fields makes the order definite.
     libraries.sort_by(|a, b| compare(&b.name, &a.name).then_with(|| a.cmp(b)));
     libraries.dedup();
     let start = NEW_HEADER + libraries.len() * NEW_ENTRY;
@@ -47,10 +47,10 @@ pub fn render(mut libraries: Vec<Library>) -> Vec<u8> {
 mod tests {
     use super::super::Cache;
     use super::*;
-    use crate::arch::Level;
+    use crate::arch::cpu::Level;
 
     #[test]
-    fn what_is_written_is_found_whatever_the_order() {
+    fn every_library_is_found_and_their_order_does_not_matter() {
         let library = |name: &str, path: &str, flags| Library { flags, name: name.into(), path: path.into() };
         let some = [
             library("libx.so.9", "/opt/x9", 0x0303),
