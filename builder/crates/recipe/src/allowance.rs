@@ -24,19 +24,22 @@ pub enum Guard {
     Setuid,
     /// File capabilities (capabilities(7)).
     Capabilities,
-    /// A file that everybody may write.
+    /// A file that every user may write.
     WorldWritable,
+    /// A file or directory that not every user of the build host may read. It is not refused: the image has its mode.
+    Private,
 }
 
 impl Guard {
     /// All guards, in the order in which they are reported.
-    pub const ALL: [Guard; 6] = [
+    pub const ALL: [Guard; 7] = [
         Guard::Unowned,
         Guard::Modified,
         Guard::Shim,
         Guard::Setuid,
         Guard::Capabilities,
         Guard::WorldWritable,
+        Guard::Private,
     ];
 
     /// The key under `[allow]`, and the word before `=` in `--allow`.
@@ -48,6 +51,7 @@ impl Guard {
             Guard::Setuid => "setuid",
             Guard::Capabilities => "capabilities",
             Guard::WorldWritable => "world_writable",
+            Guard::Private => "private",
         }
     }
 

@@ -3,19 +3,19 @@
 use std::ops::Range;
 use std::path::Path;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::read::KEYS;
-use super::{Asked, Mistake, Place};
+use crate::error::RecipeError;
+use crate::keys::KEYS;
+use crate::span::{Span, Spanned};
 
-pub(super) type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type Key<'a> = toml::Spanned<std::borrow::Cow<'a, str>>;
+pub(crate) type Value<'a> = toml::Spanned<DeValue<'a>>;
 
 /// A parsed document; knows the text, so that every answer has a line and a column.
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     text: &'a str,
-    pub(super) file: &'a Path,
+    pub(crate) file: &'a Path,
     /// Bytes into the text, with their lines and columns: the start of each line, and some places in long ones.
     /// A recipe may have many values, and counting from the start for each would take its time squared.
     marks: Vec<(usize, usize, usize)>,
@@ -25,7 +25,7 @@ pub(super) struct Document<'a> {
 const STRIDE: usize = 1024;
 
 impl<'a> Document<'a> {
-    pub(super) fn new(text: &'a str, file: &'a Path) -> Document<'a> {
+    pub(crate) fn new(text: &'a str, file: &'a Path) -> Document<'a> {
         let mut marks = vec![(0, 1, 1)];
         let (mut line, mut column) = (1, 1);
         for (at, letter) in text.char_indices() {
@@ -39,11 +39,11 @@ impl<'a> Document<'a> {
 }
 
 impl Document<'_> {
-    pub(super) fn strings<'v, 'i>(
+    pub(crate) fn strings<'v, 'i>(
         &self,
         key: &Key<'_>,
         value: &'v Value<'i>,
-    ) -> Result<std::slice::Iter<'v, Value<'i>>, Mistake> {
+    ) -> Result<std::slice::Iter<'v, Value<'i>>, RecipeError> {
         match value.get_ref() {
             DeValue::Array(items) => Ok(items.iter()),
             DeValue::String(text) => Err(self.mistake(
@@ -59,9 +59,9 @@ impl Document<'_> {
         }
     }
 
-    pub(super) fn asked(&self, value: &Value<'_>) -> Result<Asked<String>, Mistake> {
+    pub(crate) fn spanned(&self, value: &Value<'_>) -> Result<Spanned<String>, RecipeError> {
         match value.get_ref() {
-            DeValue::String(text) => Ok(Asked { value: text.to_string(), at: self.place(value.span()) }),
+            DeValue::String(text) => Ok(Spanned { value: text.to_string(), span: self.span(value.span()) }),
             other => Err(self.mistake(
                 value.span(),
                 &format!("a string is wanted here, not {}", a_kind(other)),
@@ -70,7 +70,7 @@ impl Document<'_> {
         }
     }
 
-    pub(super) fn string(&self, key: &Key<'_>, value: &Value<'_>) -> Result<String, Mistake> {
+    pub(crate) fn string(&self, key: &Key<'_>, value: &Value<'_>) -> Result<String, RecipeError> {
         match value.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
             other => Err(self.mistake(
@@ -81,7 +81,7 @@ impl Document<'_> {
         }
     }
 
-    pub(super) fn boolean(&self, key: &Key<'_>, value: &Value<'_>) -> Result<bool, Mistake> {
+    pub(crate) fn boolean(&self, key: &Key<'_>, value: &Value<'_>) -> Result<bool, RecipeError> {
         match value.get_ref() {
             DeValue::Boolean(yes) => Ok(*yes),
             other => Err(self.mistake(
@@ -93,13 +93,13 @@ impl Document<'_> {
     }
 
     /// One of a few levels, by its word.
-    pub(super) fn one_of<T: Copy>(
+    pub(crate) fn one_of<T: Copy>(
         &self,
         key: &Key<'_>,
         value: &Value<'_>,
         all: &[T],
         word: fn(T) -> &'static str,
-    ) -> Result<T, Mistake> {
+    ) -> Result<T, RecipeError> {
         let text = self.string(key, value)?;
         let known = || all.iter().map(|one| format!("\"{}\"", word(*one))).collect::<Vec<_>>().join(", ");
         let found = all.iter().copied().find(|one| word(*one) == text);
@@ -110,11 +110,32 @@ impl Document<'_> {
         })
     }
 
-    pub(super) fn table<'v, 'i>(
+    /// The tables of `[[key]]`.
+    pub(crate) fn tables<'v, 'i>(
         &self,
         key: &Key<'_>,
         value: &'v Value<'i>,
-    ) -> Result<&'v DeTable<'i>, Mistake> {
+    ) -> Result<Vec<(&'v Value<'i>, &'v DeTable<'i>)>, RecipeError> {
+        let hint = format!("write [[{}]] and its entries below it", key.get_ref());
+        let wrong = |value: &Value<'_>| {
+            let what = format!("`{}` is a list of tables, not {}", key.get_ref(), a_kind(value.get_ref()));
+            self.mistake(value.span(), &what, &hint)
+        };
+        let DeValue::Array(items) = value.get_ref() else { return Err(wrong(value)) };
+        items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::Table(table) => Ok((item, table)),
+                _ => Err(wrong(item)),
+            })
+            .collect()
+    }
+
+    pub(crate) fn table<'v, 'i>(
+        &self,
+        key: &Key<'_>,
+        value: &'v Value<'i>,
+    ) -> Result<&'v DeTable<'i>, RecipeError> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(table),
             other => Err(self.mistake(
@@ -125,7 +146,7 @@ impl Document<'_> {
         }
     }
 
-    pub(super) fn unknown(&self, span: Range<usize>, what: &str, name: &str, known: &[&str]) -> Mistake {
+    pub(crate) fn unknown(&self, span: Range<usize>, what: &str, name: &str, known: &[&str]) -> RecipeError {
         let nearest =
             known.iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate)).min();
         let hint = match nearest {
@@ -141,38 +162,42 @@ impl Document<'_> {
         self.mistake(span, &format!("unknown {what} `{name}`"), &hint)
     }
 
-    pub(super) fn syntax(&self, error: &toml::de::Error) -> Mistake {
+    pub(crate) fn syntax(&self, error: &toml::de::Error) -> RecipeError {
         let span = error.span().unwrap_or(0..0);
-        let at = self.place(span.clone());
+        let at = self.span(span.clone());
         match (error.message(), self.text.get(span)) {
             ("duplicate key", Some(key)) => {
                 let hint = Some("a key is given once: put all its values there".to_owned());
-                Mistake { at, what: format!("`{}` is given a second time", key.escape_debug()), hint }
+                RecipeError {
+                    span: at,
+                    what: format!("`{}` is given a second time", key.escape_debug()),
+                    hint,
+                }
             }
-            (message, _) => Mistake { at, what: message.replace('\n', ", "), hint: None },
+            (message, _) => RecipeError { span: at, what: message.replace('\n', ", "), hint: None },
         }
     }
 
-    pub(super) fn mistake(&self, span: Range<usize>, what: &str, hint: &str) -> Mistake {
-        Mistake { at: self.place(span), what: what.to_owned(), hint: Some(hint.to_owned()) }
+    pub(crate) fn mistake(&self, span: Range<usize>, what: &str, hint: &str) -> RecipeError {
+        RecipeError { span: self.span(span), what: what.to_owned(), hint: Some(hint.to_owned()) }
     }
 
-    pub(super) fn place(&self, span: Range<usize>) -> Place {
+    pub(crate) fn span(&self, span: Range<usize>) -> Span {
         let start = self.text.floor_char_boundary(span.start);
         let after = self.marks.partition_point(|(at, ..)| *at <= start);
         let (at, line, column) = self.marks[after - 1];
-        Place::file(self.file, line, column + self.text[at..start].chars().count())
+        Span::file(self.file, line, column + self.text[at..start].chars().count())
     }
 }
 
-/// A table's entries as they stand in the text, so that the first mistake of a file is told first.
-pub(super) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
+/// A table's entries as they stand in the text, so that the first mistake of a file is reported first.
+pub(crate) fn in_order<'v, 'i>(table: &'v DeTable<'i>) -> Vec<(&'v Key<'i>, &'v Value<'i>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
-pub(super) fn a_kind(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn a_kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

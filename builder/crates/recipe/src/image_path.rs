@@ -1,12 +1,16 @@
-//! A path inside the image: absolute, normal, UTF-8, one spelling for each place.
+//! A path inside the image: absolute, normal, one spelling for each place.
 //!
 //! Everything that is printed, stored or handed to a shell later goes through this type, so a path that
-//! could lie about itself (control characters, `..`, bytes that are no text) is refused once, here.
+//! could lie about itself (control characters, `..`) is refused once, here. Names that are not UTF-8 have a text, too
+//! ([`crate::byte_text`]).
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::byte_text;
 
 /// Longest path in bytes: PATH_MAX of Linux without its terminating NUL.
 const LONGEST: usize = 4095;
@@ -14,7 +18,11 @@ const LONGEST: usize = 4095;
 /// An absolute path of the image. `/` itself is the empty-named root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ImagePath(String);
+pub struct ImagePath {
+    text: String,
+    /// The path as the kernel takes it, where that differs from the text. Boxed, because hardly any path has it.
+    raw: Option<Box<OsString>>,
+}
 
 /// Why a path cannot be in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,9 +33,6 @@ pub enum Unfit {
     /// It has a `.` or `..` in it, a doubled or trailing slash.
     #[error("has `.`, `..` or an empty name in it")]
     NotNormal,
-    /// Its bytes are no UTF-8 text.
-    #[error("is not UTF-8")]
-    NotText,
     /// It has a control character in it, which no report could show faithfully.
     #[error("has a control character in it")]
     Control,
@@ -39,18 +44,26 @@ pub enum Unfit {
 impl ImagePath {
     /// Takes `path` as it stands; nothing is looked up or normalised.
     pub fn new(path: &Path) -> Result<Self, Unfit> {
-        Self::parse(path.to_str().ok_or(Unfit::NotText)?)
+        Self::checked(&byte_text::from_os(path.as_os_str()))
     }
 
-    /// As [`ImagePath::new`], from text.
+    /// As [`ImagePath::new`], from text, in which characters may stand for bytes.
     pub fn parse(text: &str) -> Result<Self, Unfit> {
+        if byte_text::has_bytes(text) {
+            return Self::new(Path::new(&byte_text::to_os(text)));
+        }
+        Self::checked(text)
+    }
+
+    fn checked(text: &str) -> Result<Self, Unfit> {
         if !text.starts_with('/') {
             return Err(Unfit::Relative);
         }
         if text.chars().any(char::is_control) {
             return Err(Unfit::Control);
         }
-        if text.len() > LONGEST {
+        let path = ImagePath::of(text);
+        if path.as_path().as_os_str().len() > LONGEST {
             return Err(Unfit::TooLong);
         }
         let normal = Path::new(text)
@@ -58,37 +71,43 @@ impl ImagePath {
             .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
         let tidy = text == "/"
             || !(text.ends_with('/') || text.contains("//") || text.contains("/./") || text.ends_with("/."));
-        if normal && tidy { Ok(ImagePath(text.to_owned())) } else { Err(Unfit::NotNormal) }
+        if normal && tidy { Ok(path) } else { Err(Unfit::NotNormal) }
+    }
+
+    /// The path of a text that is known to be one.
+    fn of(text: &str) -> Self {
+        let raw = byte_text::has_bytes(text).then(|| Box::new(byte_text::to_os(text)));
+        ImagePath { text: text.to_owned(), raw }
     }
 
     /// The image's root.
     pub fn root() -> Self {
-        ImagePath("/".to_owned())
+        ImagePath::of("/")
     }
 
     /// True for `/`.
     pub fn is_root(&self) -> bool {
-        self.0 == "/"
+        self.text == "/"
     }
 
-    /// The text, with its leading slash.
+    /// The text, with its leading slash; characters may stand for bytes.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The text without its leading slash: empty for the root.
     pub fn relative(&self) -> &str {
-        &self.0[1..]
+        &self.text[1..]
     }
 
-    /// As a path of the standard library.
+    /// As the kernel takes it.
     pub fn as_path(&self) -> &Path {
-        Path::new(&self.0)
+        self.raw.as_ref().map_or(Path::new(&self.text), |raw| Path::new(raw.as_os_str()))
     }
 
     /// Its last name; empty for the root.
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
     /// The directory it lies in; `None` for the root.
@@ -96,13 +115,13 @@ impl ImagePath {
         if self.is_root() {
             return None;
         }
-        let slash = self.0.rfind('/').unwrap_or(0);
-        Some(ImagePath(self.0[..slash.max(1)].to_owned()))
+        let slash = self.text.rfind('/').unwrap_or(0);
+        Some(ImagePath::of(&self.text[..slash.max(1)]))
     }
 
-    /// The text up to and with its last slash: what a name beside it starts with.
+    /// The text up to and with its last slash: the start of every name in the same directory.
     pub fn parent_prefix(&self) -> &str {
-        &self.0[..=self.0.rfind('/').unwrap_or(0)]
+        &self.text[..=self.text.rfind('/').unwrap_or(0)]
     }
 
     /// All directories above it, the root last.
@@ -111,8 +130,9 @@ impl ImagePath {
     }
 
     /// Where this path lies below `root` on the build host.
-    pub fn below(&self, root: &Path) -> std::path::PathBuf {
-        root.join(self.relative())
+    pub fn below(&self, root: &Path) -> PathBuf {
+        let path = self.as_path();
+        root.join(path.strip_prefix("/").unwrap_or(path))
     }
 }
 
@@ -125,13 +145,14 @@ impl TryFrom<String> for ImagePath {
 
 impl From<ImagePath> for String {
     fn from(path: ImagePath) -> String {
-        path.0
+        path.text
     }
 }
 
+/// For messages: a byte that is not text is a number.
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&byte_text::shown(&self.text))
     }
 }
 
@@ -162,6 +183,24 @@ mod tests {
         for (text, why) in refused {
             assert_eq!(ImagePath::parse(text), Err(why), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf_8_is_taken_and_stored_as_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let kernel = Path::new(std::ffi::OsStr::from_bytes(b"/d\xff/caf\xe9"));
+        let path = ImagePath::new(kernel).expect("normal");
+        assert_eq!((path.as_path(), path.to_string().as_str()), (kernel, "/d\\xff/caf\\xe9"));
+        assert_eq!(ImagePath::parse(path.as_str()), Ok(path.clone()));
+        assert_eq!(
+            path.below(Path::new("/r")),
+            Path::new("/r").join(kernel.strip_prefix("/").expect("absolute"))
+        );
+        let above = path.parent().expect("a directory");
+        assert_eq!(above.as_path(), kernel.parent().expect("a directory"));
+        assert_eq!(path.ancestors().last(), Some(ImagePath::root()));
+        // The bytes of U+0085, a control character, one by one.
+        assert_eq!(ImagePath::parse("/\u{10FFC2}\u{10FF85}"), Err(Unfit::Control));
     }
 
     #[test]

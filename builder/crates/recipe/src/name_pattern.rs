@@ -28,14 +28,14 @@ impl NamePattern {
     pub fn new(text: &str, case: Case) -> Result<NamePattern, String> {
         let shown = text.escape_debug();
         if text.is_empty() || text.len() > LONGEST || text.contains(char::is_control) {
-            return Err(format!("`{shown}` is no name"));
+            return Err(format!("`{shown}` is not a name"));
         }
         if text.starts_with('/') || text.split('/').any(|part| part.is_empty() || part == "." || part == "..")
         {
             return Err(format!("`{shown}` is a path, and a name is wanted"));
         }
         let glob = GlobBuilder::new(text).case_insensitive(case == Case::Ignored).build();
-        let glob = glob.map_err(|error| format!("`{shown}` is no glob: {}", error.kind()))?;
+        let glob = glob.map_err(|error| format!("`{shown}` is not a glob: {}", error.kind()))?;
         Ok(NamePattern { text: text.to_owned(), glob: glob.compile_matcher() })
     }
 
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn what_is_no_name_says_why() {
         for (text, why) in [
-            ("", "is no name"),
-            ("a\nb", "is no name"),
+            ("", "is not a name"),
+            ("a\nb", "is not a name"),
             ("/etc", "is a path"),
             ("a/../b", "is a path"),
-            ("[", "is no glob"),
+            ("[", "is not a glob"),
         ] {
             let message = NamePattern::new(text, Case::Told).expect_err(text);
             assert!(message.contains(why), "{message}");

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::image_path::ImagePath;
 
-/// More alternatives than this are a mistake, not a wish.
+/// More alternatives than this are a mistake, not intended.
 const MOST_ALTERNATIVES: usize = 1024;
 
 /// An absolute path, or a glob that matches absolute paths.
@@ -46,16 +46,16 @@ impl Pattern {
         let trimmed = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
         if !has_wildcard(trimmed) {
             let path = ImagePath::parse(trimmed).map_err(|e| format!("`{text}` {e}"))?;
-            return Ok(Pattern { text: path.to_string(), glob: None });
+            return Ok(Pattern { text: path.as_str().to_owned(), glob: None });
         }
-        let glob = Glob::new(trimmed).map_err(|why| format!("`{text}` is no glob: {why}"))?;
+        let glob = Glob::new(trimmed).map_err(|why| format!("`{text}` is not a glob: {why}"))?;
         Ok(Pattern { text: trimmed.to_owned(), glob: Some(glob) })
     }
 
     /// Whether `path` is the plain path or matches the glob.
     pub fn matches(&self, path: &ImagePath) -> bool {
         match &self.glob {
-            Some(glob) => glob.whole.is_match(path.as_path()),
+            Some(glob) => glob.whole.is_match(path.as_str()),
             None => path.as_str() == self.text,
         }
     }
@@ -114,7 +114,7 @@ pub fn literally(text: &str) -> String {
     text.chars()
         .map(|letter| match letter {
             '*' | '?' | '[' => format!("[{letter}]"),
-            // Of these no class can be made; one letter more than meant may match.
+            // A class cannot hold these: `?` stands for them, and may match another letter, too.
             '{' | '}' | '\\' => "?".to_owned(),
             letter => letter.to_string(),
         })
@@ -188,7 +188,7 @@ mod tests {
         for (text, why) in [
             ("opt", "is not an absolute path"),
             ("/a/../b", "has `.`, `..` or an empty name"),
-            ("/a/[", "is no glob: unclosed character class"),
+            ("/a/[", "is not a glob: unclosed character class"),
             ("/*/../b", "`..` cannot be matched"),
         ] {
             let message = Pattern::new(text).expect_err(text);

@@ -2,33 +2,36 @@
 
 use std::path::PathBuf;
 
-use super::{Asked, Place};
-use crate::arch::Level;
-use crate::dlopen::DlopenLevel;
-use crate::name_pattern::NamePattern;
-use crate::resolve::{Hwcaps, Options};
+use closure::arch::Level;
+use closure::dlopen::DlopenLevel;
+use closure::resolve::{Hwcaps, Options};
 
-/// Data that programs read by convention (see [`crate::data`]). Lists of several recipes add up.
+use crate::name_pattern::NamePattern;
+use crate::span::{Span, Spanned};
+
+/// Data that programs read by convention (see [`image::gather::data`]). Lists of several recipes add up.
 #[derive(Debug, Default, Clone)]
 pub struct Data {
-    /// Terminal descriptions; the usual ones when nothing is said, none for an empty list.
-    pub terminfo: Option<Vec<Asked<NamePattern>>>,
-    /// Locales; C.UTF-8 when nothing is said, none for an empty list.
-    pub locales: Option<Vec<Asked<NamePattern>>>,
+    /// Terminal descriptions; the usual ones by default, none for an empty list.
+    pub terminfo: Option<Vec<Spanned<NamePattern>>>,
+    /// Locales; C.UTF-8 by default, none for an empty list.
+    pub locales: Option<Vec<Spanned<NamePattern>>>,
     /// Zones of the time zone database.
-    pub timezones: Vec<Asked<NamePattern>>,
+    pub timezones: Vec<Spanned<NamePattern>>,
     /// Character sets of iconv(3).
-    pub charsets: Vec<Asked<NamePattern>>,
+    pub charsets: Vec<Spanned<NamePattern>>,
     /// Where the certificates of public authorities were asked for.
-    pub certificates: Option<Place>,
+    pub certificates: Option<Span>,
+    /// Where the files by which scanners find packages were asked for.
+    pub scan: Option<Span>,
 }
 
 /// How libraries are chosen. What is said later wins, but directories add up.
 #[derive(Debug, Default, Clone)]
-pub struct Loading {
+pub struct LoaderPrefs {
     /// The most capable CPU that the image is for.
     pub cpu: Option<Level>,
-    /// How much of what programs open at run time comes along.
+    /// How many of the libraries that programs open at run time are included.
     pub dlopen: Option<DlopenLevel>,
     /// Directories inside the sysroot that are searched first.
     pub library_path: Vec<PathBuf>,
@@ -37,24 +40,28 @@ pub struct Loading {
 impl Data {
     /// Adds what `other` asks for.
     pub fn merge(&mut self, other: Data) {
-        add(&mut self.terminfo, other.terminfo);
-        add(&mut self.locales, other.locales);
-        self.timezones.extend(other.timezones);
-        self.charsets.extend(other.charsets);
-        self.certificates = other.certificates.or(self.certificates.take());
+        // Taken apart, so that the compiler asks for a line when a field is added.
+        let Data { terminfo, locales, timezones, charsets, certificates, scan } = other;
+        add(&mut self.terminfo, terminfo);
+        add(&mut self.locales, locales);
+        self.timezones.extend(timezones);
+        self.charsets.extend(charsets);
+        self.certificates = certificates.or(self.certificates.take());
+        self.scan = scan.or(self.scan.take());
     }
 }
 
-impl Loading {
+impl LoaderPrefs {
     /// Adds what `other` says.
-    pub fn merge(&mut self, other: Loading) {
-        self.cpu = other.cpu.or(self.cpu);
-        self.dlopen = other.dlopen.or(self.dlopen);
-        self.library_path.extend(other.library_path);
+    pub fn merge(&mut self, other: LoaderPrefs) {
+        let LoaderPrefs { cpu, dlopen, library_path } = other;
+        self.cpu = cpu.or(self.cpu);
+        self.dlopen = dlopen.or(self.dlopen);
+        self.library_path.extend(library_path);
     }
 }
 
-impl Loading {
+impl LoaderPrefs {
     /// For the resolver.
     pub fn options(&self, sysroot: PathBuf) -> Options {
         Options {
@@ -67,7 +74,7 @@ impl Loading {
     }
 }
 
-/// Nothing said, and an empty list, are two things.
+/// No list and an empty list are two things.
 fn add<T>(into: &mut Option<Vec<T>>, more: Option<Vec<T>>) {
     if let Some(more) = more {
         into.get_or_insert_default().extend(more);

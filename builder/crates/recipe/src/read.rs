@@ -3,51 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use closure::arch::Level;
+use closure::dlopen::DlopenLevel;
 use toml::de::{DeTable, DeValue};
 
-use super::document::{Document, Key, Value, a_kind, in_order};
-use super::{Allowance, Asked, Budget, Guard, Mistake, OwnContent, OwnFile, Recipe, language};
-use crate::arch::Level;
-use crate::dlopen::DlopenLevel;
+use crate::allowance::{Allowance, Guard};
+use crate::amount::{self, Unit};
+use crate::document::{Document, Key, Value, a_kind, in_order};
+use crate::error::RecipeError;
 use crate::image_path::ImagePath;
+use crate::keys::KEYS;
 use crate::name_pattern::{Case, NamePattern};
 use crate::pattern::Pattern;
-use crate::quantity::{self, Kind};
+use crate::read_language::Parts;
+use crate::recipe::{Budget, OwnContent, OwnFile, Recipe};
+use crate::span::Spanned;
 
-/// The keys of a recipe itself.
-pub(super) const KEYS: [&str; 23] = [
-    "binaries",
-    "packs",
-    "include",
-    "terminfo",
-    "locales",
-    "timezones",
-    "charsets",
-    "certificates",
-    "cpu",
-    "dlopen",
-    "library_path",
-    "files",
-    "symlinks",
-    "limits",
-    "budget",
-    "allow",
-    "apt",
-    "absent",
-    "slice",
-    "language",
-    "compile",
-    "run",
-    "test",
-];
 const BUDGET_KEYS: [&str; 3] = ["max_files", "max_bytes", "no_shell"];
 const FILE_KEYS: [&str; 3] = ["content", "from", "mode"];
-
 impl Document<'_> {
     /// The whole recipe.
-    pub(super) fn recipe(&self, table: &DeTable<'_>) -> Result<Recipe, Mistake> {
+    pub(crate) fn recipe(&self, table: &DeTable<'_>) -> Result<Recipe, RecipeError> {
         let mut recipe = Recipe::default();
-        let mut parts = language::Parts::default();
+        let mut parts = Parts::default();
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
                 "apt" => recipe.apt = self.packages(key, value)?,
@@ -58,6 +36,8 @@ impl Document<'_> {
                         .collect::<Result<_, _>>()?
                 }
                 "slice" => recipe.slices = self.slices(key, value)?,
+                "extends" => parts.extends = Some((key, value)),
+                "variants" => parts.variants = Some((key, value)),
                 "language" => parts.language = Some((key, value)),
                 "compile" => parts.compile = Some((key, value)),
                 "run" => parts.run = Some((key, value)),
@@ -68,19 +48,24 @@ impl Document<'_> {
                 }
                 "packs" => {
                     recipe.packs =
-                        self.strings(key, value)?.map(|name| self.asked(name)).collect::<Result<_, _>>()?
+                        self.strings(key, value)?.map(|name| self.spanned(name)).collect::<Result<_, _>>()?
                 }
                 "include" => {
                     recipe.include =
-                        self.strings(key, value)?.map(|text| self.pattern(text)).collect::<Result<_, _>>()?
+                        self.strings(key, value)?.map(|one| self.include(one)).collect::<Result<_, _>>()?
+                }
+                "applets" => {
+                    let value = Spanned { value: self.boolean(key, value)?, span: self.span(key.span()) };
+                    recipe.applets = Some(value);
                 }
                 "terminfo" => recipe.data.terminfo = Some(self.names(key, value, Case::Told)?),
                 "locales" => recipe.data.locales = Some(self.names(key, value, Case::Told)?),
                 "timezones" => recipe.data.timezones = self.names(key, value, Case::Told)?,
                 "charsets" => recipe.data.charsets = self.names(key, value, Case::Ignored)?,
                 "certificates" => {
-                    recipe.data.certificates = self.boolean(key, value)?.then(|| self.place(key.span()))
+                    recipe.data.certificates = self.boolean(key, value)?.then(|| self.span(key.span()))
                 }
+                "scan" => recipe.data.scan = self.boolean(key, value)?.then(|| self.span(key.span())),
                 "cpu" => recipe.loading.cpu = Some(self.one_of(key, value, &Level::ALL, Level::word)?),
                 "dlopen" => {
                     recipe.loading.dlopen =
@@ -96,41 +81,14 @@ impl Document<'_> {
             }
         }
         self.no_double_source(&recipe)?;
-        recipe.languages.extend(self.language(&parts)?);
+        self.language(&parts, &mut recipe)?;
         Ok(recipe)
     }
 
-    fn binary(&self, name: &Value<'_>) -> Result<Asked<String>, Mistake> {
-        let asked = self.asked(name)?;
-        let text = &asked.value;
-        if text.is_empty() {
-            return Err(self.mistake(
-                name.span(),
-                "an empty name cannot be looked up",
-                "write a name such as \"bash\", or an absolute path",
-            ));
-        }
-        if text.contains('/') && !text.starts_with('/') {
-            return Err(self.mistake(
-                name.span(),
-                &format!("`{text}` is neither a bare name nor an absolute path"),
-                "a bare name is looked up on PATH inside the sysroot; a path starts with `/`",
-            ));
-        }
-        if text.contains(char::is_whitespace) {
-            return Err(self.mistake(
-                name.span(),
-                &format!("`{text}` has white space in it"),
-                "one binary for each string: [\"bash\", \"ls\"]; arguments are given when it is run",
-            ));
-        }
-        Ok(asked)
-    }
-
-    pub(super) fn pattern(&self, value: &Value<'_>) -> Result<Asked<Pattern>, Mistake> {
-        let text = self.asked(value)?;
+    pub(crate) fn pattern(&self, value: &Value<'_>) -> Result<Spanned<Pattern>, RecipeError> {
+        let text = self.spanned(value)?;
         match Pattern::new(&text.value) {
-            Ok(pattern) => Ok(Asked { value: pattern, at: text.at }),
+            Ok(pattern) => Ok(Spanned { value: pattern, span: text.span }),
             Err(what) => Err(self.mistake(value.span(), &what, "write the path as it is on the build host, with `*`, `?`, `[…]`, `{a,b}` or `**` where wanted")),
         }
     }
@@ -140,11 +98,11 @@ impl Document<'_> {
         key: &Key<'_>,
         value: &Value<'_>,
         case: Case,
-    ) -> Result<Vec<Asked<NamePattern>>, Mistake> {
+    ) -> Result<Vec<Spanned<NamePattern>>, RecipeError> {
         let name = |value: &Value<'_>| {
-            let text = self.asked(value)?;
+            let text = self.spanned(value)?;
             match NamePattern::new(&text.value, case) {
-                Ok(name) => Ok(Asked { value: name, at: text.at }),
+                Ok(name) => Ok(Spanned { value: name, span: text.span }),
                 Err(what) => Err(self.mistake(
                     value.span(),
                     &what,
@@ -159,9 +117,9 @@ impl Document<'_> {
         self.strings(key, value)?.map(name).collect()
     }
 
-    fn directories(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<PathBuf>, Mistake> {
+    fn directories(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<PathBuf>, RecipeError> {
         let directory = |value: &Value<'_>| {
-            let text = self.asked(value)?.value;
+            let text = self.spanned(value)?.value;
             match ImagePath::parse(&text) {
                 Ok(path) => Ok(path.as_path().to_owned()),
                 Err(unfit) => Err(self.mistake(
@@ -178,16 +136,16 @@ impl Document<'_> {
         &self,
         key: &Key<'_>,
         value: &Value<'_>,
-    ) -> Result<BTreeMap<ImagePath, Asked<OwnFile>>, Mistake> {
+    ) -> Result<BTreeMap<ImagePath, Spanned<OwnFile>>, RecipeError> {
         let mut files = BTreeMap::new();
         for (path, content) in in_order(self.table(key, value)?) {
             let file = self.own_file(path, content)?;
-            files.insert(self.image_path(path)?, Asked { value: file, at: self.place(path.span()) });
+            files.insert(self.image_path(path)?, Spanned { value: file, span: self.span(path.span()) });
         }
         Ok(files)
     }
 
-    fn own_file(&self, path: &Key<'_>, value: &Value<'_>) -> Result<OwnFile, Mistake> {
+    fn own_file(&self, path: &Key<'_>, value: &Value<'_>) -> Result<OwnFile, RecipeError> {
         match value.get_ref() {
             DeValue::String(text) => Ok(OwnFile { content: self.inline(value, text)?, mode: 0o644 }),
             DeValue::Table(table) => self.own_file_table(path, table),
@@ -199,7 +157,7 @@ impl Document<'_> {
         }
     }
 
-    fn own_file_table(&self, path: &Key<'_>, table: &DeTable<'_>) -> Result<OwnFile, Mistake> {
+    fn own_file_table(&self, path: &Key<'_>, table: &DeTable<'_>) -> Result<OwnFile, RecipeError> {
         let (mut content, mut mode) = (None, 0o644);
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
@@ -211,7 +169,7 @@ impl Document<'_> {
                     ));
                 }
                 "content" => content = Some(self.inline(value, &self.string(key, value)?)?),
-                "from" => content = Some(OwnContent::From(self.beside(&self.string(key, value)?))),
+                "from" => content = Some(OwnContent::From(self.next_to_recipe(&self.string(key, value)?))),
                 "mode" => mode = self.mode(key, value)?,
                 unknown => return Err(self.unknown(key.span(), "key", unknown, &FILE_KEYS)),
             }
@@ -226,7 +184,7 @@ impl Document<'_> {
         }
     }
 
-    fn inline(&self, value: &Value<'_>, text: &str) -> Result<OwnContent, Mistake> {
+    fn inline(&self, value: &Value<'_>, text: &str) -> Result<OwnContent, RecipeError> {
         if text.contains('\0') {
             return Err(self.mistake(
                 value.span(),
@@ -237,11 +195,11 @@ impl Document<'_> {
         Ok(OwnContent::Inline(text.to_owned()))
     }
 
-    fn beside(&self, from: &str) -> PathBuf {
+    fn next_to_recipe(&self, from: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(from)
     }
 
-    fn mode(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u32, Mistake> {
+    fn mode(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u32, RecipeError> {
         let hint = "write it in quotes and octal, such as mode = \"0755\"";
         let DeValue::String(text) = value.get_ref() else {
             return Err(self.mistake(
@@ -267,7 +225,7 @@ impl Document<'_> {
         &self,
         key: &Key<'_>,
         value: &Value<'_>,
-    ) -> Result<BTreeMap<ImagePath, Asked<String>>, Mistake> {
+    ) -> Result<BTreeMap<ImagePath, Spanned<String>>, RecipeError> {
         let mut links = BTreeMap::new();
         for (path, target) in in_order(self.table(key, value)?) {
             let DeValue::String(target_text) = target.get_ref() else {
@@ -285,62 +243,76 @@ impl Document<'_> {
                     "write what the link shall lead to, such as \"/usr/bin/sh\" = \"dash\"",
                 ));
             }
-            links.insert(self.image_path(path)?, Asked { value: target_text, at: self.place(path.span()) });
+            links
+                .insert(self.image_path(path)?, Spanned { value: target_text, span: self.span(path.span()) });
         }
         Ok(links)
     }
 
-    pub(super) fn limits(
+    pub(crate) fn limits(
         &self,
         key: &Key<'_>,
         value: &Value<'_>,
-    ) -> Result<BTreeMap<&'static str, String>, Mistake> {
+    ) -> Result<BTreeMap<&'static str, String>, RecipeError> {
         let mut limits = BTreeMap::new();
-        let names: Vec<&str> = quantity::LIMITS.iter().map(|limit| limit.name).collect();
+        let names: Vec<&str> = amount::limits().map(|limit| limit.name).collect();
         for (name, amount) in in_order(self.table(key, value)?) {
-            let Some(limit) = quantity::LIMITS.iter().find(|limit| limit.name == name.get_ref()) else {
+            let Some(limit) = amount::limits().find(|limit| limit.name == name.get_ref()) else {
                 return Err(self.unknown(name.span(), "limit", name.get_ref(), &names));
             };
-            limits.insert(limit.name, self.amount(name, amount, limit.kind)?);
+            limits.insert(limit.name, self.amount(name, amount, limit.unit, |text| limit.accepts(text))?);
         }
         Ok(limits)
     }
 
-    pub(super) fn amount(&self, name: &Key<'_>, value: &Value<'_>, kind: Kind) -> Result<String, Mistake> {
+    /// The text of an amount that `accepts` takes; an integer is one where the unit needs no suffix.
+    fn amount(
+        &self,
+        name: &Key<'_>,
+        value: &Value<'_>,
+        unit: Unit,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Result<String, RecipeError> {
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
-            DeValue::Integer(number) if kind != Kind::Time => number.to_string(),
+            DeValue::Integer(number) if unit != Unit::Duration => number.to_string(),
             other => {
-                return Err(self.mistake(
-                    value.span(),
-                    &format!("`{}` is {}, not {}", name.get_ref(), kind.noun(), a_kind(other)),
-                    kind.example(),
-                ));
+                let what =
+                    format!("`{}`: expected a {}, found {}", name.get_ref(), unit.name(), a_kind(other));
+                return Err(self.mistake(value.span(), &what, unit.example()));
             }
         };
-        match kind.read(&text) {
-            Some(_) => Ok(text),
-            None => Err(self.mistake(
-                value.span(),
-                &format!("`{}` is {}, and `{text}` is none", name.get_ref(), kind.noun()),
-                kind.example(),
-            )),
+        if accepts(&text) {
+            return Ok(text);
         }
+        let what = format!("invalid {} `{}` for `{}`", unit.name(), text.escape_debug(), name.get_ref());
+        Err(self.mistake(value.span(), &what, unit.example()))
     }
 
-    fn most(&self, name: &Key<'_>, value: &Value<'_>, kind: Kind) -> Result<Option<Asked<u64>>, Mistake> {
-        let amount = kind.read(&self.amount(name, value, kind)?);
-        Ok(amount.map(|value| Asked { value, at: self.place(name.span()) }))
+    /// An amount as a number.
+    pub(crate) fn number(&self, name: &Key<'_>, value: &Value<'_>, unit: Unit) -> Result<u64, RecipeError> {
+        let text = self.amount(name, value, unit, |text| unit.parse(text).is_some())?;
+        Ok(unit.parse(&text).expect("an amount that was accepted"))
     }
 
-    fn budget(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Budget, Mistake> {
+    fn most(
+        &self,
+        name: &Key<'_>,
+        value: &Value<'_>,
+        unit: Unit,
+    ) -> Result<Option<Spanned<u64>>, RecipeError> {
+        let value = self.number(name, value, unit)?;
+        Ok(Some(Spanned { value, span: self.span(name.span()) }))
+    }
+
+    fn budget(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Budget, RecipeError> {
         let mut budget = Budget::default();
         for (name, value) in in_order(self.table(key, value)?) {
             match name.get_ref().as_ref() {
-                "max_files" => budget.max_files = self.most(name, value, Kind::Count)?,
-                "max_bytes" => budget.max_bytes = self.most(name, value, Kind::Size)?,
+                "max_files" => budget.max_files = self.most(name, value, Unit::Count)?,
+                "max_bytes" => budget.max_bytes = self.most(name, value, Unit::Size)?,
                 "no_shell" => {
-                    budget.no_shell = self.boolean(name, value)?.then(|| self.place(name.span()));
+                    budget.no_shell = self.boolean(name, value)?.then(|| self.span(name.span()));
                 }
                 unknown => return Err(self.unknown(name.span(), "key", unknown, &BUDGET_KEYS)),
             }
@@ -348,7 +320,7 @@ impl Document<'_> {
         Ok(budget)
     }
 
-    fn allow(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<Asked<Allowance>>, Mistake> {
+    fn allow(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<Spanned<Allowance>>, RecipeError> {
         let names = Guard::ALL.map(Guard::key);
         let mut allowed = Vec::new();
         for (name, patterns) in in_order(self.table(key, value)?) {
@@ -356,19 +328,19 @@ impl Document<'_> {
                 return Err(self.unknown(name.span(), "guard", name.get_ref(), &names));
             };
             for pattern in self.strings(name, patterns)? {
-                let Asked { value: pattern, at } = self.pattern(pattern)?;
-                allowed.push(Asked { value: Allowance { guard, pattern }, at });
+                let Spanned { value: pattern, span } = self.pattern(pattern)?;
+                allowed.push(Spanned { value: Allowance { guard, pattern }, span });
             }
         }
         Ok(allowed)
     }
 
-    fn no_double_source(&self, recipe: &Recipe) -> Result<(), Mistake> {
+    fn no_double_source(&self, recipe: &Recipe) -> Result<(), RecipeError> {
         for (path, link) in &recipe.symlinks {
             if let Some(file) = recipe.files.get(path) {
-                let what = format!("`{path}` is a link here and a file at {}", file.at);
-                return Err(Mistake {
-                    at: link.at.clone(),
+                let what = format!("`{path}` is a link here and a file at {}", file.span);
+                return Err(RecipeError {
+                    span: link.span.clone(),
                     what,
                     hint: Some("keep one of the two".to_owned()),
                 });
@@ -377,7 +349,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    fn image_path(&self, key: &Key<'_>) -> Result<ImagePath, Mistake> {
+    fn image_path(&self, key: &Key<'_>) -> Result<ImagePath, RecipeError> {
         let text = key.get_ref();
         match ImagePath::parse(text) {
             Ok(path) if path.is_root() => {

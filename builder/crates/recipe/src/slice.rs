@@ -1,32 +1,21 @@
 //! Slices: the files of an installed Debian package, less what a pack leaves out.
 //!
-//! What a package documents itself with is never wanted. Which files a package has is dpkg's to say, so a slice
-//! outlives the next version of the package: only its name is written down, with `*` where that has a version. With a
-//! module of Python comes its bytecode, which dpkg does not know of.
-
-use std::collections::BTreeMap;
-use std::io;
+//! Only the package's name is written down, with `*` where that has a version, so that a slice outlives the next
+//! version of the package. A package's documentation is never wanted.
 
 use globset::{Glob, GlobMatcher};
 
-use crate::bytecode;
-use crate::error::Error;
 use crate::image_path::ImagePath;
-use crate::include::{self, Inclusion};
-use crate::packages;
 use crate::pattern::Pattern;
-use crate::probe::Probe;
-use crate::recipe::{Asked, Place};
-use crate::resolve;
 
 /// One slice.
 #[derive(Debug, Clone)]
 pub struct Slice {
     /// The package's name, or a glob for it.
     pub package: String,
-    /// What of it is wanted; everything when empty.
+    /// The files of it that are wanted; all of them when empty.
     pub include: Vec<Pattern>,
-    /// What of that is not.
+    /// The files that are left out of these.
     pub exclude: Vec<Exclusion>,
 }
 
@@ -39,7 +28,7 @@ pub enum Exclusion {
     Path(Pattern),
 }
 
-/// Where packages keep what only people read.
+/// Where packages keep what only human readers need.
 const DOCUMENTATION: [&str; 8] = [
     "/usr/share/doc/",
     "/usr/share/doc-base/",
@@ -57,22 +46,17 @@ impl Slice {
         Glob::new(package).map(|glob| glob.compile_matcher())
     }
 
-    fn wants(&self, path: &ImagePath) -> bool {
+    /// Whether `path`, a file of the package, is wanted.
+    pub fn wants(&self, path: &ImagePath) -> bool {
         let documents = DOCUMENTATION.iter().any(|tree| path.as_str().starts_with(tree));
         let included =
             self.include.is_empty() || above_and_itself(path).any(|place| any(&self.include, &place));
         !documents && included && !self.leaves_out(path)
     }
 
-    fn leaves_out(&self, path: &ImagePath) -> bool {
+    /// Whether `path` is excluded.
+    pub fn leaves_out(&self, path: &ImagePath) -> bool {
         self.exclude.iter().any(|exclusion| exclusion.leaves_out(path))
-    }
-
-    /// What Python made of these files on the build host.
-    fn bytecode(&self, files: &[&ImagePath], probe: &Probe) -> io::Result<Vec<ImagePath>> {
-        let mut found = bytecode::of_modules(files, probe)?;
-        found.retain(|path| !self.leaves_out(path));
-        Ok(found)
     }
 }
 
@@ -89,41 +73,6 @@ impl Exclusion {
             Exclusion::Path(pattern) => above_and_itself(path).any(|place| pattern.matches(&place)),
         }
     }
-}
-
-/// Adds the files of all slices to what `include` brought.
-pub fn expand(
-    slices: &[Asked<Slice>],
-    options: &resolve::Options,
-    into: &mut Inclusion,
-) -> Result<(), Error> {
-    if slices.is_empty() {
-        return Ok(());
-    }
-    let matchers = slices.iter().map(|slice| Slice::matcher(&slice.value.package));
-    let matchers = matchers.collect::<Result<Vec<_>, _>>().map_err(|error| {
-        Error::read(&options.sysroot, io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
-    })?;
-    let is_wanted = |name: &str| matchers.iter().any(|matcher| matcher.is_match(name));
-    let listed: BTreeMap<String, Vec<ImagePath>> = packages::files(&options.sysroot, is_wanted)?;
-    let probe = Probe::new(&options.sysroot);
-    for (Asked { value: slice, at }, matcher) in slices.iter().zip(&matchers) {
-        let mut packages = listed.iter().filter(|(name, _)| matcher.is_match(name)).peekable();
-        if packages.peek().is_none() {
-            return Err(Error::NoPackage { package: slice.package.clone(), at: at.clone() });
-        }
-        for (name, files) in packages {
-            let wanted: Vec<&ImagePath> = files.iter().filter(|path| slice.wants(path)).collect();
-            let bytecode = slice.bytecode(&wanted, &probe).map_err(|error| failed(name, at, error))?;
-            include::listed(wanted.into_iter().chain(&bytecode), &format!("package {name}"), &probe, into)
-                .map_err(|error| failed(name, at, error))?;
-        }
-    }
-    Ok(())
-}
-
-fn failed(package: &str, at: &Place, error: io::Error) -> Error {
-    Error::Include { pattern: format!("package {package}"), at: at.clone(), error }
 }
 
 fn any(patterns: &[Pattern], path: &ImagePath) -> bool {

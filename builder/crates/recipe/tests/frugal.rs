@@ -5,13 +5,14 @@ use std::alloc::System;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use builder::elf::parse;
-use builder::loader::cache::Cache;
-use builder::recipe::Recipe;
-use builder::resolve::{Options, Root, resolve};
 use cap::Cap;
+use closure::elf::parse;
+use closure::loader::cache::Cache;
+use closure::resolve::{self, ImageFacts, Options, Root};
+use closure::{Closure, Failure};
+use recipe::Recipe;
 
-#[path = "it/elf_file.rs"]
+#[path = "../../closure/tests/it/elf_file.rs"]
 #[allow(dead_code, clippy::unwrap_used)] // Other tests need the rest of it; a panic is the report.
 mod elf_file;
 use elf_file::ElfFile;
@@ -36,7 +37,7 @@ fn segment(kind: u32, offset: usize, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A library of these segments, the first of which maps all of it, and a body behind them.
+/// A library of these segments, the first of which maps all of it, and a body after them.
 fn library(segments: &[Vec<u8>], body: &[u8]) -> Vec<u8> {
     let mut bytes = ElfFile::library().bytes()[..HEADER].to_vec();
     bytes[56..58].copy_from_slice(&(segments.len() as u16).to_le_bytes());
@@ -75,6 +76,10 @@ fn names_times_directories(dir: &Path) -> Vec<u8> {
     names.runpath(&directories.join(":")[..(1 << 16) - 1]).bytes()
 }
 
+fn resolve(path: &Path) -> Result<Closure, Failure> {
+    resolve::resolve(&Options::default(), &ImageFacts::default(), &[Root::Path(path.to_owned())])
+}
+
 fn in_time<T>(what: &str, act: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = act();
@@ -86,16 +91,16 @@ fn in_time<T>(what: &str, act: impl FnOnce() -> T) -> T {
 #[test]
 fn no_lie_costs_more_than_its_limit() {
     let dir = tempfile::tempdir().unwrap();
-    let notes = in_time("notes", || parse(notes_upon_notes().as_slice()).unwrap().dlopen_notes);
+    let notes = in_time("notes", || parse(notes_upon_notes().as_slice()).unwrap().dlopen_texts);
     assert!(!notes.is_empty() && notes.len() < 1 << 17, "{} notes", notes.len());
     for (what, tag) in [("needed", 1), ("auxiliary", 0x7fff_fffd), ("audit", 0x6fff_fefc), ("runpath", 29)] {
         in_time(what, || drop(parse(strings_upon_strings(tag).as_slice())));
     }
     let path = dir.path().join("p");
     std::fs::write(&path, names_times_directories(dir.path())).unwrap();
-    let error =
-        in_time("search", || resolve(&Options::default(), &[Root::Path(path)]).unwrap_err().to_string());
-    assert!(error.starts_with("`n0` not found"), "{error}");
+    let error = in_time("search", || resolve(&path).unwrap_err().to_string());
+    let first = format!("1000 libraries not found\n  `n0` not found, needed by `{}`\n", path.display());
+    assert!(error.starts_with(&first), "{error}");
     assert!(error.len() < 1 << 20, "{} bytes of message", error.len());
 
     let cache = [b"glibc-ld.so.cache1.1".as_slice(), &[0xff; 44], &[0xff; 1 << 16]].concat();
@@ -130,13 +135,12 @@ fn circles_end() {
     library("a", "b");
     library("b", "c");
     library("c", "a");
-    let closure =
-        in_time("circle", || resolve(&Options::default(), &[Root::Path(dir.path().join("a"))]).unwrap());
+    let closure = in_time("circle", || resolve(&dir.path().join("a")).unwrap());
     assert!(closure.members.iter().any(|member| member.path == dir.path().join("c")));
     std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
-    let error = resolve(&Options::default(), &[Root::Path(dir.path().join("loop"))]).unwrap_err().to_string();
+    let error = resolve(&dir.path().join("loop")).unwrap_err().to_string();
     assert!(error.starts_with('`') && error.lines().count() == 1, "{error}");
     std::fs::write(dir.path().join("s"), format!("#!{}", dir.path().join("s").display())).unwrap();
-    let error = resolve(&Options::default(), &[Root::Path(dir.path().join("s"))]).unwrap_err().to_string();
+    let error = resolve(&dir.path().join("s")).unwrap_err().to_string();
     assert!(error.contains("levels of script interpreters"), "{error}");
 }

@@ -1,0 +1,32 @@
+//! The keys at the top level of a recipe.
+
+/// The keys of a recipe itself.
+pub(crate) const KEYS: [&str; 27] = [
+    "binaries",
+    "packs",
+    "include",
+    "applets",
+    "terminfo",
+    "locales",
+    "timezones",
+    "charsets",
+    "certificates",
+    "scan",
+    "cpu",
+    "dlopen",
+    "library_path",
+    "files",
+    "symlinks",
+    "limits",
+    "budget",
+    "allow",
+    "apt",
+    "absent",
+    "slice",
+    "extends",
+    "language",
+    "variants",
+    "compile",
+    "run",
+    "test",
+];
