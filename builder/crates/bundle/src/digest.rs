@@ -1,38 +1,46 @@
-//! Digests of file contents, made from the same bytes that are written.
+//! Digests of file contents.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
 use md5::Md5;
+use recipe::image_path::ImagePath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a file's content; shown and stored as 64 hexadecimal digits.
+/// A SHA-256 digest as 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sha(String);
 
-/// A running digest; MD5 beside it when somebody compares it with dpkg's.
+/// Computes the digests of bytes that come in pieces: SHA-256, and on request the MD5 that dpkg stores.
 #[derive(Debug)]
 pub struct Hasher {
     sha: Sha256,
     md5: Option<Md5>,
 }
 
-/// What a [`Hasher`] found.
+/// The digests of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digests {
-    /// Of the whole content.
+    /// Of the complete content.
     pub sha: Sha,
-    /// Hexadecimal; `None` when nobody asked for it.
+    /// 32 hexadecimal digits; `None` unless it was requested.
     pub md5: Option<String>,
 }
 
+/// The digests of all regular files of an image.
+pub type FileDigests = BTreeMap<ImagePath, Digests>;
+
 impl Hasher {
-    /// Starts; `with_md5` costs another pass over each block.
+    /// A hasher for no bytes yet; `with_md5` requests the MD5, which takes another pass over each piece.
     pub fn new(with_md5: bool) -> Hasher {
         Hasher { sha: Sha256::new(), md5: with_md5.then(Md5::new) }
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.sha.update(bytes);
         if let Some(md5) = &mut self.md5 {
@@ -40,22 +48,48 @@ impl Hasher {
         }
     }
 
-    /// Ends.
+    /// The digests of all bytes.
     pub fn finish(self) -> Digests {
         Digests { sha: Sha(hex(&self.sha.finalize())), md5: self.md5.map(|md5| hex(&md5.finalize())) }
     }
 }
 
 impl Sha {
-    /// Of bytes that are at hand.
+    /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Sha {
         Sha(hex(&Sha256::digest(bytes)))
     }
 
-    /// The 64 digits.
+    /// A digest from its 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Sha> {
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+        (text.len() == 64 && text.as_bytes().iter().all(is_digit)).then(|| Sha(text.to_owned()))
+    }
+
+    /// The 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The digest of a file's content.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn of_file(path: &Path) -> io::Result<Sha> {
+    struct HashWriter(Hasher);
+    impl io::Write for HashWriter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut writer = HashWriter(Hasher::new(false));
+    io::copy(&mut File::open(path)?, &mut writer)?;
+    Ok(writer.0.finish().sha)
 }
 
 impl fmt::Display for Sha {
@@ -64,8 +98,7 @@ impl fmt::Display for Sha {
     }
 }
 
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()

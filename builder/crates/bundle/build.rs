@@ -1,0 +1,97 @@
+//! Builds the static init and passes its path to the compiler: the library contains its bytes.
+//!
+//! init has its own profile and must not share features with crates that use std, so a second cargo builds it in a target
+//! directory of its own. With `CAPSULE_INIT=FILE` the library contains that file instead.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    let workspace = workspace();
+    for input in ["init", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    }
+    println!("cargo::rerun-if-env-changed=CAPSULE_INIT");
+    let init = match env::var_os("CAPSULE_INIT").map(PathBuf::from) {
+        Some(finished) => {
+            println!("cargo::rerun-if-changed={}", finished.display());
+            finished
+        }
+        // Not watched: what this program itself writes is newer than its start, so that cargo would run it, and compile
+        // all that depends on this crate, once more.
+        None => build_init(&workspace),
+    };
+    refuse_mutant(&init);
+    println!("cargo::rustc-env=CAPSULE_INIT_FILE={}", init.display());
+}
+
+/// Stops the build for an init that was broken on purpose (init/build.rs, `choose_mutation`), which its version says.
+fn refuse_mutant(init: &Path) {
+    const MARK: &[u8] = b" mutant:";
+    let bytes = std::fs::read(init).unwrap_or_else(|error| panic!("`{}`: {error}", init.display()));
+    let is_mutant = bytes.windows(MARK.len()).any(|window| window == MARK);
+    assert!(!is_mutant, "`{}` is a mutant for tests, not a runner", init.display());
+}
+
+fn workspace() -> PathBuf {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(3).expect("builder/crates/bundle lies in the workspace").to_path_buf()
+}
+
+fn build_init(workspace: &Path) -> PathBuf {
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("init-target");
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    cargo.current_dir(workspace);
+    // Offline: the outer cargo has fetched init's dependencies, because other crates of the workspace use its library.
+    cargo.args([
+        "build",
+        "--offline",
+        "--package",
+        "init",
+        "--bin",
+        "init",
+        "--profile",
+        "init",
+        "--target-dir",
+    ]);
+    cargo.arg(&target);
+    for inherited in FOREIGN_ENVIRONMENT {
+        cargo.env_remove(inherited);
+    }
+    // init runs at a fixed address (init/link.ld), so its code can contain absolute addresses, which are shorter than
+    // relative ones: this saves half a kilobyte. The inlining threshold is the one that makes init smallest, by 1.5 KiB.
+    // `just size` and the mutants use the same file.
+    let small = include_str!("../../../init/rustflags").trim();
+    cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "building package `init` failed: {status}");
+    target.join("init").join("init")
+}
+
+/// Variables that the outer cargo, clippy or a coverage run sets for the builder, and that would change init.
+const FOREIGN_ENVIRONMENT: [&str; 10] = [
+    "CAPSULE_MUTATION",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CLIPPY_ARGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTDOC",
+];
+
+/// Panic locations name source files: without these flags, the binary would contain the path of the clone.
+fn remapped(workspace: &Path) -> String {
+    let mut flags = format!("--remap-path-prefix={}=.", workspace.display());
+    if let Some(home) = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default_cargo_home) {
+        flags.push_str(&format!(" --remap-path-prefix={}=cargo", home.display()));
+    }
+    flags
+}
+
+fn default_cargo_home() -> Option<PathBuf> {
+    env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"))
+}
