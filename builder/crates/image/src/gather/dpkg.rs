@@ -1,79 +1,73 @@
-//! Which Debian package owns a file: dpkg's database, read directly (deb(5), dpkg-query(1), dpkg-divert(1)).
+//! Which Debian package owns a file: reads dpkg's database directly (dpkg(1), FILES; dpkg-divert(1)).
 //!
-//! Lists name files as the package shipped them: `/bin/bash` on a merged-usr system is `/usr/bin/bash`, and
-//! a diverted file lies somewhere else. Both are undone here, so that answers are about real places.
+//! A package's list has the names that the package was built with. On a merged-/usr system `/bin/bash` is
+//! `/usr/bin/bash`, and a diverted file has another name. The answers here have the real paths of the files.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod parse;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use bundle::human_bytes;
+use bundle::package::{Package, SourcePackage};
+use closure::sysroot::Sysroot;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use recipe::byte_text;
+use recipe::image_path::ImagePath;
 
-use crate::bytecode;
 use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::sysroot::Sysroot;
+use crate::gather::bytecode;
+use parse::{Names, Stanza};
 
-/// An installed package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Package {
-    /// Its name, without an architecture.
-    pub name: String,
-    /// Its full version: epoch, upstream, revision.
-    pub version: String,
-    /// `amd64`, `all`, …
-    pub architecture: String,
-}
-
-impl Package {
-    /// `name:architecture`, as dpkg tells two architectures of one package apart.
-    pub fn id(&self) -> String {
-        format!("{}:{}", self.name, self.architecture)
-    }
-}
-
-/// What dpkg knows about one file.
+/// The owner of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ownership {
-    /// The package.
+    /// The package that owns it.
     pub package: Package,
-    /// The content's MD5 as the package shipped it; absent where the package has no such list.
+    /// The MD5 of the file as the package shipped it, 32 hexadecimal digits; `None` if the package lists none for it.
     pub md5: Option<String>,
-    /// When dpkg wrote the package's file list, after the files themselves: seconds and nanoseconds.
-    /// A file whose ctime is not later has not been touched since.
-    pub settled: (i64, i64),
+    /// When dpkg wrote the package's list, in seconds and nanoseconds. It unpacks the files before that, so a file whose
+    /// ctime is not later has not changed since.
+    pub listed_at: (i64, i64),
 }
 
-/// The owners of the files that were asked about.
+/// The owners of files, by the path in the sysroot; a file that no package owns is absent.
 pub type Owners = BTreeMap<ImagePath, Ownership>;
 
-/// Who owns a file. What no package lists and Python made of a package's module counts as the module does.
-pub fn owner<'a>(owners: &'a Owners, path: &ImagePath) -> Option<&'a Package> {
+/// The package that owns a file. Bytecode that Python made from a module belongs to the module's package.
+pub(crate) fn owner<'a>(owners: &'a Owners, path: &ImagePath) -> Option<&'a Package> {
     let owned = owners.get(path).or_else(|| owners.get(&bytecode::module_of(path)?));
     owned.map(|owned| &owned.package)
 }
 
-/// Where dpkg keeps its database.
+/// dpkg's database.
 const DIRECTORY: &str = "/var/lib/dpkg";
 
-/// Looks up `wanted` in the sysroot's database; `None` when it has none (not a Debian system).
+/// The owners of the files `wanted`; `None` when the sysroot has no dpkg database.
+///
+/// # Errors
+/// A file of the database cannot be read, or is larger than 256 MiB.
 pub fn owners(sysroot: &Path, wanted: &BTreeSet<ImagePath>) -> Result<Option<Owners>, Error> {
     let database = Database { sysroot: Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))? };
     let Some(status) = database.optional("status")? else { return Ok(None) };
-    let packages = installed(&status);
+    let packages = parse::status(&status);
     let diverted = database.optional("diversions")?.unwrap_or_default();
-    let names = Names { diversions: diversions(&diverted), aliases: aliases(sysroot) };
+    let names = Names { diversions: parse::diversions(&diverted), aliases: aliases(sysroot) };
+    let wanted = Wanted::new(wanted, &names);
     let found: Vec<Owners> = packages
         .par_iter()
-        .map(|stanza| database.owned_by(stanza, &names, wanted))
+        .map(|stanza| database.owned_by(stanza, &names, &wanted))
         .collect::<Result<_, Error>>()?;
     Ok(Some(found.into_iter().flatten().collect()))
 }
 
-/// The real places of all that the installed packages with a wanted name list, by that name. Empty without a database.
+/// The real paths of all files of the installed packages whose name `is_wanted`, by that name. Empty without a database.
+///
+/// # Errors
+/// As [`owners`].
 pub fn files(
     sysroot: &Path,
     is_wanted: impl Fn(&str) -> bool,
@@ -81,38 +75,39 @@ pub fn files(
     let database = Database { sysroot: Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))? };
     let Some(status) = database.optional("status")? else { return Ok(BTreeMap::new()) };
     let diverted = database.optional("diversions")?.unwrap_or_default();
-    let names = Names { diversions: diversions(&diverted), aliases: aliases(sysroot) };
+    let names = Names { diversions: parse::diversions(&diverted), aliases: aliases(sysroot) };
     let mut found = BTreeMap::new();
-    for stanza in installed(&status).into_iter().filter(|stanza| is_wanted(stanza.name)) {
+    for stanza in parse::status(&status).into_iter().filter(|stanza| is_wanted(stanza.name)) {
         let Some((_, list)) = database.info(&stanza, "list")? else { continue };
-        let places =
-            list.lines().filter_map(|listed| ImagePath::parse(&names.place(listed, stanza.name)).ok());
-        // Two architectures of one package are one to a pack.
-        found.entry(stanza.name.to_owned()).or_insert_with(Vec::new).extend(places);
+        let paths = parse::list(&list)
+            .filter_map(|listed| ImagePath::parse(&names.real_path(listed, stanza.name)).ok());
+        // Two architectures of a package have one entry: a pack names packages without architecture.
+        found.entry(stanza.name.to_owned()).or_insert_with(Vec::new).extend(paths);
     }
     Ok(found)
 }
 
-/// One stanza of `status` that stands for an installed package.
-#[derive(Debug, PartialEq, Eq)]
-struct Stanza<'a> {
-    name: &'a str,
-    version: &'a str,
-    architecture: &'a str,
-    /// Configuration files and their MD5.
-    conffiles: Vec<(&'a str, &'a str)>,
+/// The text of each of these packages' control file, as its paragraph in `status` has it.
+///
+/// # Errors
+/// As [`owners`].
+pub(crate) fn controls(
+    sysroot: &Path,
+    packages: &BTreeSet<&Package>,
+) -> Result<Vec<(Package, String)>, Error> {
+    let database = Database { sysroot: Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))? };
+    let status = database.optional("status")?.unwrap_or_default();
+    let stanzas = parse::status(&status).into_iter().map(|stanza| (package(&stanza), stanza));
+    let wanted = stanzas.filter(|(package, _)| packages.contains(package));
+    Ok(wanted.map(|(package, stanza)| (package, parse::control(&stanza))).collect())
 }
 
-/// How a listed name becomes a real place.
-struct Names<'a> {
-    /// Original name to (package that diverts it, new name).
-    diversions: HashMap<&'a str, (&'a str, &'a str)>,
-    /// `/bin/` to `/usr/bin/` and the like.
-    aliases: Vec<(String, String)>,
-}
+/// The largest file that is read, in bytes. A stanza of `status` takes about a kilobyte, and Debian has some 60,000
+/// packages.
+const MAX_FILE: u64 = 256 << 20;
 
 struct Database {
-    /// Opened through this, no link in the tree can lead to another machine's database.
+    /// Files are opened through it, so that no link in the tree leads to the database of the build host.
     sysroot: Sysroot,
 }
 
@@ -120,14 +115,17 @@ impl Database {
     fn optional(&self, name: &str) -> Result<Option<String>, Error> {
         let path = Path::new(DIRECTORY).join(name);
         let mut bytes = Vec::new();
-        match self.sysroot.open(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-            Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        match self.sysroot.open(&path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)) {
+            Ok(length) if length as u64 > MAX_FILE => {
+                Err(Error::Packages { path, what: format!("it is larger than {}", human_bytes(MAX_FILE)) })
+            }
+            Ok(_) => Ok(Some(byte_text::from_bytes(&bytes).into_owned())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::read(&path, error)),
         }
     }
 
-    /// dpkg names the files of a multi-arch package with its architecture.
+    /// Name and text of a file of a package. dpkg adds the architecture to the names of a multi-arch package.
     fn info(&self, stanza: &Stanza<'_>, extension: &str) -> Result<Option<(String, String)>, Error> {
         for name in [
             format!("info/{}.{extension}", stanza.name),
@@ -140,101 +138,84 @@ impl Database {
         Ok(None)
     }
 
-    fn owned_by(
-        &self,
-        stanza: &Stanza<'_>,
-        names: &Names<'_>,
-        wanted: &BTreeSet<ImagePath>,
-    ) -> Result<Owners, Error> {
+    fn owned_by(&self, stanza: &Stanza<'_>, names: &Names<'_>, wanted: &Wanted<'_>) -> Result<Owners, Error> {
         let Some((file, list)) = self.info(stanza, "list")? else { return Ok(Owners::new()) };
         let hits: Vec<(&str, ImagePath)> =
-            list.lines().filter_map(|listed| wanted_place(stanza, names, listed, wanted)).collect();
+            parse::list(&list).filter_map(|listed| wanted.path(stanza, names, listed)).collect();
         if hits.is_empty() {
             return Ok(Owners::new());
         }
         let list_file = Path::new(DIRECTORY).join(&file);
         let opened = self.sysroot.open(&list_file).and_then(|file| file.metadata());
-        let facts = opened.map_err(|error| Error::read(&list_file, error))?;
+        let metadata = opened.map_err(|error| Error::read(&list_file, error))?;
         let sums = self.info(stanza, "md5sums")?.map(|(_, text)| text).unwrap_or_default();
-        let shipped = digests(&sums, &stanza.conffiles);
-        let package = stanza.package();
+        let sums = lines_of(&sums, &hits);
+        let shipped = parse::digests(&sums, &stanza.conffiles);
+        let package = package(stanza);
         let owned = hits.into_iter().map(|(listed, place)| {
             let md5 = shipped.get(listed).map(|md5| (*md5).to_owned());
-            (place, Ownership { package: package.clone(), md5, settled: (facts.ctime(), facts.ctime_nsec()) })
+            (
+                place,
+                Ownership {
+                    package: package.clone(),
+                    md5,
+                    listed_at: (metadata.ctime(), metadata.ctime_nsec()),
+                },
+            )
         });
         Ok(owned.collect())
     }
 }
 
-impl Stanza<'_> {
-    fn package(&self) -> Package {
-        Package {
-            name: self.name.to_owned(),
-            version: self.version.to_owned(),
-            architecture: self.architecture.to_owned(),
+fn package(stanza: &Stanza<'_>) -> Package {
+    Package {
+        name: stanza.name.to_owned(),
+        version: stanza.version.to_owned(),
+        architecture: stanza.architecture.to_owned(),
+        source: stanza.source.map(SourcePackage::parse),
+    }
+}
+
+/// The files whose owners are looked up.
+struct Wanted<'a> {
+    paths: &'a BTreeSet<ImagePath>,
+    /// The last names of these files, and of diverted ones. Installed packages list some 100,000 files, and to make a path
+    /// of each would take most of the time of a small build.
+    file_names: HashSet<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(paths: &'a BTreeSet<ImagePath>, names: &Names<'a>) -> Wanted<'a> {
+        let diverted = names.diversions.keys().copied();
+        let file_names = paths.iter().map(ImagePath::as_str).chain(diverted).map(file_name).collect();
+        Wanted { paths, file_names }
+    }
+
+    /// The real path of a listed file, if it is wanted.
+    fn path<'l>(
+        &self,
+        stanza: &Stanza<'_>,
+        names: &Names<'_>,
+        listed: &'l str,
+    ) -> Option<(&'l str, ImagePath)> {
+        if !self.file_names.contains(file_name(listed)) {
+            return None;
         }
+        let path = ImagePath::parse(&names.real_path(listed, stanza.name)).ok()?;
+        self.paths.contains(&path).then_some((listed, path))
     }
 }
 
-fn wanted_place<'l>(
-    stanza: &Stanza<'_>,
-    names: &Names<'_>,
-    listed: &'l str,
-    wanted: &BTreeSet<ImagePath>,
-) -> Option<(&'l str, ImagePath)> {
-    let place = ImagePath::parse(&names.place(listed, stanza.name)).ok()?;
-    wanted.contains(&place).then_some((listed, place))
+/// The lines of a `*.md5sums` about these files. Every package lists directories that the image has, and few have files of
+/// it: to map all digests of all packages would take most of the time of a small build.
+fn lines_of(md5sums: &str, hits: &[(&str, ImagePath)]) -> String {
+    let listed: BTreeSet<&str> = hits.iter().map(|(listed, _)| listed.trim_start_matches('/')).collect();
+    let is_hit = |line: &&str| line.split_once("  ").is_some_and(|(_, name)| listed.contains(name));
+    md5sums.split_inclusive('\n').filter(|line| is_hit(&line.trim_end_matches('\n'))).collect()
 }
 
-impl Names<'_> {
-    /// Where the file that `package` lists as `listed` really lies.
-    fn place(&self, listed: &str, package: &str) -> String {
-        let name = match self.diversions.get(listed) {
-            Some((by, to)) if *by != package => to,
-            _ => listed,
-        };
-        match self.aliases.iter().find(|(from, _)| name.starts_with(from.as_str())) {
-            Some((from, to)) => format!("{to}{}", &name[from.len()..]),
-            None => name.to_owned(),
-        }
-    }
-}
-
-/// The stanzas of installed packages.
-fn installed(status: &str) -> Vec<Stanza<'_>> {
-    status.split("\n\n").filter_map(stanza).collect()
-}
-
-fn stanza(text: &str) -> Option<Stanza<'_>> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    // The third word of Status is the package's state; half-installed ones own files too.
-    if matches!(field("Status:")?.split(' ').nth(2)?, "not-installed" | "config-files") {
-        return None;
-    }
-    let conffiles = text.lines().skip_while(|line| !line.starts_with("Conffiles:")).skip(1);
-    let conffiles = conffiles.take_while(|line| line.starts_with(' ')).filter_map(|line| {
-        let mut words = line.split_whitespace();
-        Some((words.next()?, words.next()?))
-    });
-    Some(Stanza {
-        name: field("Package:")?,
-        version: field("Version:")?,
-        architecture: field("Architecture:")?,
-        conffiles: conffiles.collect(),
-    })
-}
-
-/// `diversions` holds three lines for each: the original name, the new one, the package (`:` for a person).
-fn diversions(text: &str) -> HashMap<&str, (&str, &str)> {
-    let lines: Vec<&str> = text.lines().collect();
-    lines.chunks_exact(3).map(|three| (three[0], (three[2], three[1]))).collect()
-}
-
-/// Listed name to MD5: `md5sums` has names without a leading slash, conffiles have one.
-fn digests<'a>(sums: &'a str, conffiles: &[(&'a str, &'a str)]) -> HashMap<String, &'a str> {
-    let listed =
-        sums.lines().filter_map(|line| line.split_once("  ")).map(|(md5, name)| (format!("/{name}"), md5));
-    listed.chain(conffiles.iter().map(|(name, md5)| ((*name).to_owned(), *md5))).collect()
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 fn aliases(sysroot: &Path) -> Vec<(String, String)> {
@@ -277,26 +258,26 @@ mod tests {
     }
 
     #[test]
-    fn merged_usr_names_are_found_at_their_real_places() {
+    fn a_file_of_merged_usr_is_found_at_its_real_path() {
         let md5 = Some("aaaa".to_owned());
         assert_eq!(ask(&["/usr/bin/bash"]), [("/usr/bin/bash".to_owned(), "bash".to_owned(), md5)]);
         assert_eq!(ask(&["/usr/lib/x86_64-linux-gnu/libc.so.6"])[0].1, "libc6");
     }
 
     #[test]
-    fn a_diverted_file_is_owned_where_it_was_moved_to() {
+    fn a_diverted_file_is_owned_under_its_new_name() {
         assert_eq!(ask(&["/usr/bin/sh"]), []);
         assert_eq!(ask(&["/usr/bin/sh.distrib"])[0].1, "bash");
     }
 
     #[test]
-    fn configuration_files_have_the_digest_that_status_gives() {
+    fn a_configuration_file_has_the_digest_of_its_stanza() {
         assert_eq!(ask(&["/etc/bash.bashrc"])[0].2.as_deref(), Some("89269e1298235f1b12b4c16e4065ad0d"));
     }
 
     #[test]
     fn removed_packages_own_nothing() {
-        let names: Vec<&str> = installed(STATUS).iter().map(|stanza| stanza.name).collect();
+        let names: Vec<&str> = parse::status(STATUS).iter().map(|stanza| stanza.name).collect();
         assert_eq!(names, ["bash", "libc6"]);
     }
 

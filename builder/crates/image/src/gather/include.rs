@@ -1,106 +1,135 @@
-//! `include`: files, directories and globs of the build host become entries, links with what they lead to.
+//! Expands `include`: files, directories and globs of the build host. A link comes with its target.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
-use crate::cause::{Because, Cause};
-use crate::data::Datum;
-use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::pattern::{Name, Pattern};
-use crate::probe::{self, Facts, FileKind, Probe};
-use crate::recipe::Asked;
+use bundle::provenance::{Provenance, ProvenanceKind};
+use closure::arch::Machine;
+use recipe::image_path::{ImagePath, Unfit};
+use recipe::pattern::{Name, Pattern};
+use recipe::{Include, RequestId, Spanned};
 
-/// One path that `include` brings in.
+use crate::error::Error;
+use crate::gather::data::RuntimeData;
+use crate::gather::probe::{self, Facts, FileKind, Probe};
+
+/// One path that a pattern, a slice or data brings in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Included {
-    /// What stands there: a file, a directory or a link.
-    pub facts: Facts,
-    /// What brought it in first: a pattern, or data.
-    pub cause: Cause,
-    /// The link that leads here, when the pattern itself does not match the path.
-    pub link: Option<ImagePath>,
+pub(crate) struct Included {
+    /// Its type, mode and size.
+    pub(crate) facts: Facts,
+    /// Its path in the sysroot; the key of [`Inclusion`] is the one in the image.
+    pub(crate) origin: ImagePath,
+    /// What brought it in first.
+    pub(crate) provenance: Provenance,
+    /// The link whose target it is, unless a pattern matches the path itself.
+    pub(crate) link: Option<ImagePath>,
+    /// The program that opens it, as the recipe names it.
+    pub(crate) opener: Option<String>,
 }
 
-/// Everything that the patterns match, by path.
-pub type Inclusion = BTreeMap<ImagePath, Included>;
+/// An included file that the kernel or a loader would load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loadable {
+    /// Its path in the sysroot.
+    pub(crate) path: ImagePath,
+    /// The program that opens it, as the recipe names it.
+    pub(crate) opener: Option<String>,
+}
 
-/// Expands all patterns. A pattern that matches nothing is an error.
-pub fn expand(patterns: &[Asked<Pattern>], probe: &Probe) -> Result<Inclusion, Error> {
-    let mut walk = Walk { probe, found: Inclusion::new(), cause: Cause::plain(Because::Included) };
-    for Asked { value: pattern, at } in patterns {
-        walk.cause = Cause::included(&pattern.text);
+/// All included paths, by their places in the image.
+pub(crate) type Inclusion = BTreeMap<ImagePath, Included>;
+
+/// Expands all patterns.
+///
+/// # Errors
+/// A pattern matches nothing, or a directory cannot be read.
+pub(crate) fn expand(includes: &[Spanned<Include>], probe: &Probe) -> Result<Inclusion, Error> {
+    let mut walk = Walk::new(probe, Inclusion::new(), Provenance::plain(ProvenanceKind::Included));
+    for (index, Spanned { value: Include { pattern, to, opener }, span }) in includes.iter().enumerate() {
+        walk.opener.clone_from(opener);
+        walk.provenance = Provenance::included(&pattern.text, RequestId::Include(index));
         let before = walk.found.len();
-        let matched = match pattern.walks() {
-            None => walk.one(pattern),
-            Some(walks) => {
+        let matched = match (pattern.walks(), to) {
+            (None, Some(to)) => walk.place(pattern, to),
+            (None, None) => walk.one(pattern),
+            (Some(walks), _) => {
                 walks.iter().try_fold(false, |any, names| Ok(walk.search(&ImagePath::root(), names)? || any))
             }
         };
         let matched = matched.map_err(|error| Error::Include {
             pattern: pattern.text.clone(),
-            at: at.clone(),
+            span: span.clone(),
             error,
         })?;
         if !matched && walk.found.len() == before {
-            return Err(Error::IncludesNothing { pattern: pattern.text.clone(), at: at.clone() });
+            return Err(Error::IncludesNothing { pattern: pattern.text.clone(), span: span.clone() });
         }
     }
     Ok(walk.found)
 }
 
-/// Adds paths that a package lists: links with the file that they lead to, and no directories, as those list more
-/// than is wanted. What is listed and not there was removed on purpose, by whoever made the build host's tree.
-pub fn listed<'p>(
+/// Adds the files that a package lists, and links with their targets. Directories are skipped: with them would come the
+/// files of other packages. So are absent files: container images remove some on purpose.
+pub(crate) fn listed<'p>(
     mut paths: impl Iterator<Item = &'p ImagePath>,
-    name: &str,
+    provenance: Provenance,
     probe: &Probe,
     into: &mut Inclusion,
 ) -> io::Result<()> {
-    let mut walk = Walk { probe, found: std::mem::take(into), cause: Cause::included(name) };
+    let mut walk = Walk::new(probe, std::mem::take(into), provenance);
     let result = paths.try_for_each(|path| walk.add_listed(path));
     *into = walk.found;
     result
 }
 
-/// Adds data, with the links on the way to it.
-pub fn add(included: &mut Inclusion, data: &[Datum], probe: &Probe) -> Result<(), Error> {
-    for Datum { path, cause } in data {
+/// Adds runtime data, with the links on the way to it.
+pub(crate) fn add(included: &mut Inclusion, data: &[RuntimeData], probe: &Probe) -> Result<(), Error> {
+    for RuntimeData { path, provenance } in data {
         let path = ImagePath::new(path).map_err(|unfit| Error::Unfit { path: path.clone(), unfit })?;
-        let mut walk = Walk { probe, found: std::mem::take(included), cause: cause.clone() };
+        let mut walk = Walk::new(probe, std::mem::take(included), provenance.clone());
         walk.add(&path, None).map_err(|error| Error::read(path.as_path(), error))?;
         *included = walk.found;
     }
     Ok(())
 }
 
-/// The included files that the loader would load: their libraries are needed too.
-/// Scripts and relocatable objects are data here; who wants them run names them under `binaries`.
-pub fn loadable(included: &Inclusion, probe: &Probe) -> Vec<ImagePath> {
+/// The included files that the kernel or the loader would load: the image needs their libraries, too. Scripts and
+/// relocatable objects count as data; a script that is to run belongs to `binaries`. So do files for another machine than
+/// `machines`, such as the libraries of a cross compiler.
+pub(crate) fn loadable(included: &Inclusion, probe: &Probe, machines: &[Machine]) -> Vec<Loadable> {
     let files = included.iter().filter(|(_, entry)| entry.facts.kind == FileKind::File);
     files
-        .filter(|(path, _)| is_loadable(probe, path).unwrap_or(false))
-        .map(|(path, _)| path.clone())
+        .filter(|(_, entry)| is_loadable(probe, &entry.origin, machines).unwrap_or(false))
+        .map(|(_, entry)| Loadable { path: entry.origin.clone(), opener: entry.opener.clone() })
         .collect()
 }
 
-/// ELF magic, `e_type` ET_EXEC or ET_DYN in the file's own byte order, and a machine (elf(5)): what is for none is data
-/// in ELF's clothes, as Guile's compiled modules are.
-fn is_loadable(probe: &Probe, path: &ImagePath) -> io::Result<bool> {
+/// Whether the file has ELF's magic, `e_type` ET_EXEC or ET_DYN in its own byte order, and one of the machines (elf(5)).
+/// Guile's compiled modules are ELF files for EM_NONE, which no loader takes. In a tree without a loader any machine fits.
+fn is_loadable(probe: &Probe, path: &ImagePath, machines: &[Machine]) -> io::Result<bool> {
     let mut head = [0; 20];
     File::open(probe.on_host(path))?.read_exact(&mut head)?;
+    let Some(machine) = Machine::of_elf(&head) else { return Ok(false) };
     let kind = if head[5] == 1 { head[16] } else { head[17] };
-    Ok(head.starts_with(b"\x7fELF") && (kind == 2 || kind == 3) && head[18..] != [0, 0])
+    let fits = machines.is_empty() || machines.contains(&machine);
+    Ok(fits && (kind == 2 || kind == 3) && head[18..] != [0, 0])
 }
 
 struct Walk<'a> {
     probe: &'a Probe,
     found: Inclusion,
-    cause: Cause,
+    provenance: Provenance,
+    /// The program that opens what is found.
+    opener: Option<String>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(probe: &'a Probe, found: Inclusion, provenance: Provenance) -> Walk<'a> {
+        Walk { probe, found, provenance, opener: None }
+    }
+
     fn one(&mut self, pattern: &Pattern) -> io::Result<bool> {
         let path = ImagePath::parse(&pattern.text).map_err(io::Error::other)?;
         match self.probe.follow(&path) {
@@ -110,7 +139,28 @@ impl Walk<'_> {
         }
     }
 
-    /// Adds what `names` match below `directory`, which is spelt as the pattern spells it.
+    /// Adds what the pattern names, and everything below it, at `to` in the image. A link that leads out of it keeps its
+    /// target at the target's own path.
+    fn place(&mut self, pattern: &Pattern, to: &ImagePath) -> io::Result<bool> {
+        let path = ImagePath::parse(&pattern.text).map_err(io::Error::other)?;
+        let from = match self.probe.follow(&path) {
+            Ok(lookup) => lookup.end,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let mut apart = Walk::new(self.probe, Inclusion::new(), self.provenance.clone());
+        apart.opener.clone_from(&self.opener);
+        apart.add(&from, None)?;
+        let moved = |path: &ImagePath| moved(path, &from, to);
+        for (path, entry) in apart.found {
+            let place = moved(&path).map_err(io::Error::other)?;
+            let link = entry.link.as_ref().map(moved).transpose().map_err(io::Error::other)?;
+            self.found.entry(place).or_insert(Included { link, ..entry });
+        }
+        Ok(true)
+    }
+
+    /// Adds the paths below `directory` that `names` match; `directory` may lead through links, as the pattern does.
     fn search(&mut self, directory: &ImagePath, names: &[Name]) -> io::Result<bool> {
         let Some((first, rest)) = names.split_first() else {
             return self.add(directory, None).map(|()| true);
@@ -127,7 +177,7 @@ impl Walk<'_> {
             let next = probe::join(directory, name)?;
             matched |= match first {
                 Name::AnyDepth if rest.is_empty() => self.add(&next, None).map(|()| true)?,
-                // Not into links: one that leads upwards would never end.
+                // `**` does not follow links: the walk of one to a directory above would never end.
                 Name::AnyDepth => self.is_directory(&next)? && self.search(&next, names)?,
                 _ => self.search(&next, rest)?,
             };
@@ -135,7 +185,7 @@ impl Walk<'_> {
         Ok(matched)
     }
 
-    /// Whether something stands there; a link that leads nowhere counts.
+    /// Whether the path exists. A link without a target does.
     fn exists(&self, path: &ImagePath) -> io::Result<bool> {
         match self.probe.follow_directories(path).and_then(|place| self.probe.facts(&place)) {
             Ok(_) => Ok(true),
@@ -149,36 +199,37 @@ impl Walk<'_> {
         Ok(self.probe.facts(&place)?.kind == FileKind::Directory)
     }
 
-    /// The names in a directory; none for what is no directory.
+    /// The names in a directory; none if the path is absent or not a directory.
     fn names(&self, directory: &ImagePath) -> io::Result<Vec<String>> {
         match self.probe.follow(directory) {
-            Ok(route) if route.facts.kind == FileKind::Directory => self.probe.list(&route.end),
+            Ok(lookup) if lookup.facts.kind == FileKind::Directory => self.probe.list(&lookup.end),
             Ok(_) => Ok(Vec::new()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(e) => Err(e),
         }
     }
 
-    /// Adds `path` as it was spelt: the links in it, then what it leads to, with everything below that.
+    /// Adds `path`: the links in it, then its target, with everything below that.
     fn add(&mut self, path: &ImagePath, link: Option<&ImagePath>) -> io::Result<()> {
-        let route = match self.probe.follow(path) {
-            Ok(route) => route,
-            // A link that leads nowhere on the build host leads nowhere in the image: kept as it is.
+        let lookup = match self.probe.follow(path) {
+            Ok(lookup) => lookup,
+            // A link without a target on the build host stays one in the image.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return self.add_dangling(path),
             Err(e) => return Err(e),
         };
         let mut leader = link.cloned();
-        for followed in route.links {
-            let facts = self.probe.facts(&followed.path)?;
-            let by = if followed.is_last { leader.replace(followed.path.clone()) } else { None };
-            self.insert(followed.path, facts, by);
+        for hop in lookup.links {
+            let link = probe::image_path(&hop.path)?;
+            let facts = self.probe.facts(&link)?;
+            let by = if hop.is_last { leader.replace(link.clone()) } else { None };
+            self.insert(link, facts, by);
         }
-        let known = self.found.contains_key(&route.end);
-        let is_directory = route.facts.kind == FileKind::Directory;
-        self.insert(route.end.clone(), route.facts, leader);
-        if is_directory && !known {
-            for name in self.probe.list(&route.end)? {
-                self.add(&probe::join(&route.end, &name)?, None)?;
+        let is_known = self.found.contains_key(&lookup.end);
+        let is_directory = lookup.facts.kind == FileKind::Directory;
+        self.insert(lookup.end.clone(), lookup.facts, leader);
+        if is_directory && !is_known {
+            for name in self.probe.list(&lookup.end)? {
+                self.add(&probe::join(&lookup.end, &name)?, None)?;
             }
         }
         Ok(())
@@ -202,7 +253,7 @@ impl Walk<'_> {
 
     fn leads_to_directory(&self, path: &ImagePath) -> io::Result<bool> {
         match self.probe.follow(path) {
-            Ok(route) => Ok(route.facts.kind == FileKind::Directory),
+            Ok(lookup) => Ok(lookup.facts.kind == FileKind::Directory),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e),
         }
@@ -216,15 +267,27 @@ impl Walk<'_> {
     }
 
     fn insert(&mut self, path: ImagePath, facts: Facts, link: Option<ImagePath>) {
-        let cause = &self.cause;
-        self.found.entry(path).or_insert_with(|| Included { facts, cause: cause.clone(), link });
+        let (provenance, opener) = (&self.provenance, &self.opener);
+        let origin = path.clone();
+        let included =
+            || Included { facts, origin, provenance: provenance.clone(), link, opener: opener.clone() };
+        self.found.entry(path).or_insert_with(included);
+    }
+}
+
+/// The place of `path` when `from` and everything below it lies at `to`.
+fn moved(path: &ImagePath, from: &ImagePath, to: &ImagePath) -> Result<ImagePath, Unfit> {
+    match path.as_path().strip_prefix(from.as_path()) {
+        Ok(rest) if rest.as_os_str().is_empty() => Ok(to.clone()),
+        Ok(rest) => ImagePath::new(&to.as_path().join(rest)),
+        Err(_) => Ok(path.clone()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Place;
+    use recipe::Span;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -245,26 +308,51 @@ mod tests {
     }
 
     fn included(pattern: &str) -> Vec<String> {
-        let asked = [Asked { value: Pattern::new(pattern).expect("a pattern"), at: Place::CommandLine }];
-        let found = expand(&asked, &Probe::new(tree().path())).expect("expanded");
+        let patterns =
+            [Spanned { value: Pattern::new(pattern).expect("a pattern").into(), span: Span::CommandLine }];
+        let found = expand(&patterns, &Probe::new(tree().path())).expect("expanded");
         found.into_keys().map(String::from).collect()
     }
 
     #[test]
-    fn only_what_is_for_a_machine_can_be_loaded() {
+    fn an_elf_file_without_a_machine_is_not_loadable() {
         let root = tree();
         let mut head = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 9], &[3, 0], &[62, 0], &[0; 44]].concat();
         let mut loadable = |machine| {
             head[18] = machine;
             fs::write(root.path().join("usr/lib/x"), &head).expect("written");
-            is_loadable(&Probe::new(root.path()), &ImagePath::parse("/usr/lib/x").expect("a path"))
+            is_loadable(&Probe::new(root.path()), &ImagePath::parse("/usr/lib/x").expect("a path"), &[])
         };
         assert!(loadable(62).expect("read") && !loadable(0).expect("read"));
     }
 
     #[test]
-    fn a_link_brings_what_it_leads_to() {
+    fn a_link_brings_its_target() {
         assert_eq!(included("/usr/share/x/link"), ["/usr/lib/target", "/usr/share/x/link"]);
+    }
+
+    #[test]
+    fn a_directory_with_another_place_takes_its_links_along() {
+        let pattern = Pattern::new("/usr/share/x/deep").expect("a pattern");
+        let to = Some(ImagePath::parse("/opt/y").expect("normal"));
+        let includes = [Spanned { value: Include { pattern, to, opener: None }, span: Span::CommandLine }];
+        let root = tree();
+        symlink("b.txt", root.path().join("usr/share/x/deep/inner")).expect("made");
+        symlink("../a.txt", root.path().join("usr/share/x/deep/outer")).expect("made");
+        let found = expand(&includes, &Probe::new(root.path())).expect("expanded");
+        let shown = |(path, entry): (&ImagePath, &Included)| format!("{path} of {}", entry.origin);
+        let shown: Vec<String> = found.iter().map(shown).collect();
+        let deep = "/usr/share/x/deep";
+        let expected = [
+            format!("/opt/y of {deep}"),
+            format!("/opt/y/b.txt of {deep}/b.txt"),
+            format!("/opt/y/er of {deep}/er"),
+            format!("/opt/y/er/c.txt of {deep}/er/c.txt"),
+            format!("/opt/y/inner of {deep}/inner"),
+            format!("/opt/y/outer of {deep}/outer"),
+            "/usr/share/x/a.txt of /usr/share/x/a.txt".to_owned(),
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]
@@ -282,16 +370,18 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_cross_directories_and_end_at_links_that_circle() {
+    fn two_stars_match_at_any_depth_and_do_not_follow_links() {
         let found = included("/usr/share/**/*.txt");
         assert_eq!(found, ["/usr/share/x/a.txt", "/usr/share/x/deep/b.txt", "/usr/share/x/deep/er/c.txt"]);
     }
 
     #[test]
     fn a_pattern_that_matches_nothing_is_an_error() {
-        let asked =
-            [Asked { value: Pattern::new("/usr/share/*.md").expect("a pattern"), at: Place::CommandLine }];
-        let error = expand(&asked, &Probe::new(tree().path())).expect_err("nothing there");
+        let patterns = [Spanned {
+            value: Pattern::new("/usr/share/*.md").expect("a pattern").into(),
+            span: Span::CommandLine,
+        }];
+        let error = expand(&patterns, &Probe::new(tree().path())).expect_err("nothing there");
         assert!(error.to_string().starts_with("`/usr/share/*.md` matches nothing"), "{error}");
     }
 }

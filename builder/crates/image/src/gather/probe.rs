@@ -1,45 +1,32 @@
-//! Reads the build host: what stands at a path, without ever following a link out of the sysroot.
+//! Reads the files of the build host without following a link out of the sysroot.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::image_path::ImagePath;
+use closure::symlink::{self, SymlinkHop};
+use recipe::byte_text;
+use recipe::image_path::{ImagePath, Unfit};
 
-/// As many links as the kernel follows in one lookup (path_resolution(7)).
-const MOST_LINKS: usize = 40;
-
-/// A root directory to look things up in; `/` for the build host itself.
+/// A root directory in which paths are looked up; `/` for the build host itself.
 #[derive(Debug, Clone)]
 pub struct Probe {
     root: PathBuf,
 }
 
-/// What a lookup found on its way and at its end.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub struct Lookup {
     /// The links that were followed, in order.
-    pub links: Vec<Followed>,
-    /// Where it ended: no part of it is a link.
+    pub links: Vec<SymlinkHop>,
+    /// Where it ended: no component of this path is a link.
     pub end: ImagePath,
-    /// What stands there.
+    /// The facts of the end.
     pub facts: Facts,
 }
 
-/// A link that a lookup followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Followed {
-    /// Where it lies.
-    pub path: ImagePath,
-    /// Its text.
-    pub target: String,
-    /// Whether it stood for the last name of the path, not for a directory on the way.
-    pub is_last: bool,
-}
-
-/// What lstat(2) says about a path.
+/// The result of lstat(2) for a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Its type.
@@ -52,6 +39,8 @@ pub struct Facts {
     pub changed: i64,
     /// Last change of content, in seconds.
     pub modified: i64,
+    /// Device and inode of a file that has other names, too (hard links).
+    pub inode: Option<(u64, u64)>,
 }
 
 /// The types that can be in an image; devices, sockets and pipes cannot.
@@ -61,7 +50,7 @@ pub enum FileKind {
     File,
     /// A directory.
     Directory,
-    /// A symbolic link and its text.
+    /// A symbolic link and its text, in which characters may stand for bytes.
     Symlink(String),
     /// Anything else.
     Special,
@@ -73,17 +62,17 @@ impl Probe {
         Probe { root: root.to_path_buf() }
     }
 
-    /// The directory that is looked in.
+    /// The root directory on the build host.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where `path` lies on the build host.
+    /// The path on the build host.
     pub fn on_host(&self, path: &ImagePath) -> PathBuf {
         path.below(&self.root)
     }
 
-    /// What stands at `path`, whose directories must not be links.
+    /// lstat(2) of `path`, whose directories must not be links.
     pub fn facts(&self, path: &ImagePath) -> io::Result<Facts> {
         let host = self.on_host(path);
         let stat = fs::symlink_metadata(&host)?;
@@ -92,10 +81,7 @@ impl Probe {
         } else if stat.is_dir() {
             FileKind::Directory
         } else if stat.is_symlink() {
-            let target = fs::read_link(&host)?.into_os_string().into_string();
-            FileKind::Symlink(
-                target.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "link text is not UTF-8"))?,
-            )
+            FileKind::Symlink(byte_text::from_os(fs::read_link(&host)?.as_os_str()).into_owned())
         } else {
             FileKind::Special
         };
@@ -105,44 +91,32 @@ impl Probe {
             size: stat.len(),
             changed: stat.ctime(),
             modified: stat.mtime(),
+            inode: (stat.is_file() && stat.nlink() > 1).then(|| (stat.dev(), stat.ino())),
         })
     }
 
     /// Follows `path` to its end as the kernel would in a chroot of the sysroot.
-    pub fn follow(&self, path: &ImagePath) -> io::Result<Route> {
-        let mut todo: VecDeque<String> = parts(path.as_str()).collect();
-        let mut here = ImagePath::root();
-        let mut links = Vec::new();
-        let mut facts = self.facts(&here)?;
-        while let Some(part) = todo.pop_front() {
-            if part == ".." {
-                here = here.parent().unwrap_or_else(ImagePath::root);
-                facts = self.facts(&here)?;
-                continue;
-            }
-            let next = join(&here, &part)?;
-            facts = self.facts(&next)?;
-            let FileKind::Symlink(target) = &facts.kind else {
-                here = next;
-                continue;
+    ///
+    /// Every path on the way is checked to be one that an image can have.
+    pub fn follow(&self, path: &ImagePath) -> io::Result<Lookup> {
+        let mut last = None;
+        let resolved = symlink::resolve_path(path.as_path(), |at| {
+            let at = image_path(at)?;
+            let facts = self.facts(&at)?;
+            let target = match &facts.kind {
+                FileKind::Symlink(target) => Some(byte_text::to_os(target)),
+                _ => None,
             };
-            if links.len() == MOST_LINKS {
-                return Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()));
-            }
-            if target.starts_with('/') {
-                here = ImagePath::root();
-            }
-            let is_last = todo.is_empty();
-            for part in parts(target).collect::<Vec<_>>().into_iter().rev() {
-                todo.push_front(part);
-            }
-            links.push(Followed { path: next, target: target.clone(), is_last });
-            // A link to `/` or `..` alone leaves nothing to look up: the facts are those of `here`.
-            if todo.is_empty() {
-                facts = self.facts(&here)?;
-            }
-        }
-        Ok(Route { links, end: here, facts })
+            last = Some((at, facts));
+            Ok(target)
+        })?;
+        let end = image_path(&resolved.file)?;
+        let facts = match last {
+            Some((at, facts)) if at == end => facts,
+            // A link to `/`, or to a path that ends in `..`, does not end at the path that was read last.
+            _ => self.facts(&end)?,
+        };
+        Ok(Lookup { links: resolved.links, end, facts })
     }
 
     /// `path` with the links in its directories followed, and its last name as it is.
@@ -153,33 +127,33 @@ impl Probe {
         }
     }
 
-    /// The names in a directory, sorted by their bytes.
+    /// The names in a directory, sorted; characters may stand for bytes.
     pub fn list(&self, directory: &ImagePath) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.on_host(directory))? {
-            let name = entry?.file_name().into_string();
-            names.push(name.map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "has a name in it that is not UTF-8")
-            })?);
+            names.push(byte_text::from_os(&entry?.file_name()).into_owned());
         }
         names.sort();
         Ok(names)
     }
 }
 
-fn parts(text: &str) -> impl Iterator<Item = String> {
-    Path::new(text).components().filter_map(|part| match part {
-        Component::Normal(name) => name.to_str().map(str::to_owned),
-        Component::ParentDir => Some("..".to_owned()),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    })
-}
-
-/// `name` in `directory`, when that can be a path of an image.
+/// `name` in `directory`, if that can be a path of an image.
 pub fn join(directory: &ImagePath, name: &str) -> io::Result<ImagePath> {
     let slash = if directory.is_root() { "" } else { "/" };
-    ImagePath::parse(&format!("{directory}{slash}{name}"))
-        .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("`{}` {e}", name.escape_debug())))
+    ImagePath::parse(&format!("{}{slash}{name}", directory.as_str()))
+        .map_err(|unfit| unfit_name(name, &unfit))
+}
+
+/// A path that a lookup goes through, if it can be a path of an image. The error names the last component: those before
+/// it were checked when the lookup came to them.
+pub fn image_path(path: &Path) -> io::Result<ImagePath> {
+    let name = || byte_text::from_os(path.file_name().unwrap_or_default()).into_owned();
+    ImagePath::new(path).map_err(|unfit| unfit_name(&name(), &unfit))
+}
+
+fn unfit_name(name: &str, unfit: &Unfit) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("`{}` {unfit}", byte_text::shown(name).escape_debug()))
 }
 
 #[cfg(test)]
@@ -200,10 +174,10 @@ mod tests {
         symlink("/lib", root.path().join("usr/abs")).expect("made");
         symlink("../../../../../usr/abs/passwd", root.path().join("usr/lib/up")).expect("made");
 
-        let route = Probe::new(root.path()).follow(&path("/usr/abs/up")).expect("found");
+        let lookup = Probe::new(root.path()).follow(&path("/usr/abs/up")).expect("found");
 
-        assert_eq!(route.end, path("/usr/lib/passwd"));
-        let texts: Vec<&str> = route.links.iter().map(|link| link.target.as_str()).collect();
+        assert_eq!(lookup.end, path("/usr/lib/passwd"));
+        let texts: Vec<&str> = lookup.links.iter().map(|link| link.target.to_str().expect("text")).collect();
         assert_eq!(texts, ["/lib", "usr/lib", "../../../../../usr/abs/passwd", "/lib", "usr/lib"]);
     }
 

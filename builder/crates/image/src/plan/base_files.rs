@@ -1,58 +1,51 @@
-//! What every image has: accounts, name service, mountpoints. Written by us, with no line of the build host's.
+//! The files of every image: accounts, name service, mount points. They hold nothing from the build host's own files.
 
 use std::fmt::Write as _;
 
-use crate::cause::{Because, Cause};
-use crate::image_path::ImagePath;
-use crate::nss;
-use crate::plan::{Conflict, Entry, Planner};
-use crate::probe::{FileKind, Probe};
+use bundle::layout::{DEFAULT_UIDS, HOME, JUDGE_ID, MOUNTPOINTS, NSSWITCH};
+use bundle::provenance::{Provenance, ProvenanceKind};
+use closure::nss;
+use recipe::image_path::ImagePath;
 
-/// The user and group that a submission runs as, unless `--uid` says otherwise.
-const JUDGE_ID: u32 = 60_000;
-/// Further accounts (`judge1`…), one for each run at the same time.
+use crate::error::Conflict;
+use crate::gather::probe::{FileKind, Probe};
+use crate::plan::entry::Entry;
+use crate::plan::planner::Planner;
+
+/// Accounts besides `judge` (`judge1`…), for runs whose caller chooses the uid.
 const MORE_JUDGES: u32 = 99;
-const HOME: &str = "/home/judge";
-
-/// Directories that the running sandbox mounts over, and their modes: they must stand in the image,
-/// because its root is read-only by then, and nothing can lie in them.
-pub const MOUNTPOINTS: [(&str, u32); 4] =
-    [("/proc", 0o755), ("/dev", 0o755), ("/tmp", 0o1777), (HOME, 0o755)];
-
-/// The name services of an image that brings no nsswitch.conf(5) of its own: the files above, and no module.
-pub const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\n";
-
-/// Directories that programs expect to exist, empty or not.
+/// Directories that programs expect to exist, even if empty.
 const DIRECTORIES: [&str; 2] = ["/etc", "/home"];
 
 /// The build host's top directories that a merged-usr system has as links into /usr.
 const TOP_LINKS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/// Adds the skeleton below what was asked for: a file that the recipe brings itself stays.
-pub fn add(planner: &mut Planner, probe: &Probe) -> Result<(), Conflict> {
+/// Adds the base files. A file that the recipe brings at the same path stays.
+pub(crate) fn add(planner: &mut Planner, probe: &Probe) -> Result<(), Conflict> {
     add_top_links(planner, probe)?;
-    let cause = || Cause::plain(Because::Sandbox);
+    let provenance = || Provenance::plain(ProvenanceKind::Sandbox);
     for (path, mode) in MOUNTPOINTS {
-        planner.want(fixed(path), Entry { mode, ..Entry::directory(cause()) })?;
+        planner.add(fixed(path), Entry { mode, ..Entry::directory(provenance()) })?;
     }
     for path in DIRECTORIES {
-        planner.fallback(fixed(path), Entry::directory(cause()))?;
+        planner.add_default(fixed(path), Entry::directory(provenance()))?;
     }
     for (path, content) in files() {
-        planner.fallback(fixed(path), Entry::inline(content.into_bytes(), 0o644, cause()))?;
+        planner.add_default(fixed(path), Entry::inline(content.into_bytes(), 0o644, provenance()))?;
     }
     Ok(())
 }
 
-/// `/bin -> usr/bin` and the like, where the build host has them and the image has something in there:
-/// scripts and people say `/bin/sh` on every system.
+/// `/bin -> usr/bin` and the like, where the build host has the link and the image has an entry below its target:
+/// scripts name `/bin/sh` on every system.
 fn add_top_links(planner: &mut Planner, probe: &Probe) -> Result<(), Conflict> {
     for name in TOP_LINKS {
         let path = fixed(&format!("/{name}"));
         let Ok(FileKind::Symlink(target)) = probe.facts(&path).map(|facts| facts.kind) else { continue };
         let directory = format!("/{}", target.trim_matches('/'));
         if planner.has_below(&directory) {
-            planner.fallback(path, Entry::symlink(&target, Cause::plain(Because::MergedUsr)))?;
+            planner
+                .add_default(path, Entry::symlink(&target, Provenance::plain(ProvenanceKind::MergedUsr)))?;
         }
     }
     Ok(())
@@ -73,6 +66,10 @@ fn passwd() -> String {
     for (name, id) in judges() {
         let _infallible = writeln!(text, "{name}:x:{id}:{id}:submission:{HOME}:/bin/sh");
     }
+    // Each run of root's has another of these, and all have the same name (getpwuid(3)).
+    for uid in DEFAULT_UIDS {
+        let _infallible = writeln!(text, "judge:x:{uid}:{JUDGE_ID}::{HOME}:/bin/sh");
+    }
     text
 }
 
@@ -89,7 +86,7 @@ fn judges() -> impl Iterator<Item = (String, u32)> {
     std::iter::once(("judge".to_owned(), JUDGE_ID)).chain(further)
 }
 
-/// The paths above are written in this file and are known to be normal.
+/// Only for the literal paths of this file, which are normal.
 fn fixed(path: &str) -> ImagePath {
     ImagePath::parse(path).expect("a normal path")
 }
@@ -99,10 +96,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_root_and_a_hundred_judges() {
+    fn accounts_are_root_a_hundred_judges_and_the_users_of_runs() {
         let passwd = passwd();
         let lines: Vec<&str> = passwd.lines().collect();
-        assert_eq!(lines.len(), 101);
+        assert_eq!(lines.len(), 101 + 478);
+        assert_eq!(lines[578], "judge:x:61183:60000::/home/judge:/bin/sh");
         assert_eq!(lines[1], "judge:x:60000:60000:submission:/home/judge:/bin/sh");
         assert_eq!(lines[100], "judge99:x:60099:60099:submission:/home/judge:/bin/sh");
         assert_eq!(group().lines().nth(100), Some("judge99:x:60099:"));
@@ -111,8 +109,8 @@ mod tests {
     #[test]
     fn a_recipe_may_bring_its_own_hosts_file() {
         let mut planner = Planner::default();
-        let own = Entry::inline(b"own".to_vec(), 0o644, Cause::plain(Because::Recipe));
-        planner.want(fixed("/etc/hosts"), own.clone()).expect("first");
+        let own = Entry::inline(b"own".to_vec(), 0o644, Provenance::plain(ProvenanceKind::Recipe));
+        planner.add(fixed("/etc/hosts"), own.clone()).expect("first");
         add(&mut planner, &Probe::new(std::path::Path::new("/nonexistent"))).expect("no conflict");
         let plan = planner.finish().expect("no conflict");
         assert_eq!(plan.get(&fixed("/etc/hosts")), Some(&own));

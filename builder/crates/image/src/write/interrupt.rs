@@ -1,4 +1,5 @@
-//! Ctrl-C and friends: noticed at the next step, so that the half-made bundle is removed before we end.
+//! SIGINT, SIGTERM and SIGHUP during a build: a handler only sets a flag, and the build ends at its next check of it.
+//! So the unfinished bundle is removed before the process ends.
 
 use std::io;
 use std::sync::Arc;
@@ -8,19 +9,22 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::Error;
 
-/// Remembers the last signal that asked us to stop.
+/// The last signal that asked this process to end, if one did.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     signal: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
-    /// Never interrupts: for library users that handle signals themselves.
+    /// A flag that no signal sets, for callers that leave the default actions in place.
     pub fn never() -> Interrupt {
         Interrupt::default()
     }
 
-    /// Takes over SIGINT, SIGTERM and SIGHUP of this process.
+    /// Installs the handlers.
+    ///
+    /// # Errors
+    /// sigaction(2) fails.
     pub fn install() -> io::Result<Interrupt> {
         let interrupt = Interrupt::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -30,11 +34,14 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// An error once a signal came.
+    /// # Errors
+    /// [`Error::Interrupted`] after a signal.
     pub fn check(&self) -> Result<(), Error> {
-        match self.signal.load(Ordering::Relaxed) {
-            0 => Ok(()),
-            signal => Err(Error::Interrupted { signal: i32::try_from(signal).unwrap_or(SIGINT) }),
-        }
+        self.signal().map_or(Ok(()), |signal| Err(Error::Interrupted { signal: signal.into() }))
+    }
+
+    /// The number of the signal, after one.
+    pub fn signal(&self) -> Option<u8> {
+        u8::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
     }
 }

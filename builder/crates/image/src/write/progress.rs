@@ -1,4 +1,4 @@
-//! A bar of bytes, for a person who waits: only on a terminal, and only after a second.
+//! A progress bar on stderr: only if that is a terminal, and only for a build that takes more than a second.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::OnceLock;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Nobody needs a bar for less.
+/// A shorter build shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Counts bytes; shows them when it takes long.
+/// Counts the bytes that are done; all threads of a build share it.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     total: u64,
     started: Instant,
     watched: bool,
@@ -21,22 +21,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows nothing, ever.
-    pub fn hidden() -> Progress {
-        Progress::make(0, false)
-    }
-
-    /// Up to `total` bytes, on stderr when that is a terminal.
-    pub fn new(total: u64) -> Progress {
-        Progress::make(total, stderr().is_terminal())
-    }
-
-    fn make(total: u64, watched: bool) -> Progress {
+    /// A bar for `total` bytes.
+    pub(crate) fn new(total: u64) -> Progress {
+        let watched = stderr().is_terminal();
         Progress { total, started: Instant::now(), watched, done: AtomicU64::new(0), bar: OnceLock::new() }
     }
 
-    /// `bytes` more are done.
-    pub fn advance(&self, bytes: u64) {
+    /// Counts `bytes` more, and moves the bar.
+    pub(crate) fn advance(&self, bytes: u64) {
         let done = bytes + self.done.fetch_add(bytes, Ordering::Relaxed);
         if self.watched && self.started.elapsed() > PATIENCE {
             self.bar.get_or_init(|| bar(self.total)).set_position(done);

@@ -1,42 +1,51 @@
-//! The generated scripts: one askama struct for each template, and the escaper that makes shell words.
+//! The generated scripts: one askama struct for each template, and the escaper for shell words.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use askama::Template;
+use bundle::digest::{FileDigests, Sha};
+use bundle::sums;
+use recipe::byte_text;
+use recipe::image_path::ImagePath;
 
-use crate::digest::Sha;
 use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::plan::{Entry, Kind, Plan, Source};
-use crate::write::FileDigests;
+use crate::plan::entry::{Entry, EntryKind, FileSource, Plan};
 
-/// `build.sh`: the plan as commands that a person can read and run.
-pub fn build_script(plan: &Plan, digests: &FileDigests, sysroot: &Path) -> Result<String, Error> {
-    let sysroot = utf8(sysroot)?;
+/// `build.sh`: the plan as commands that a user can read and run. Names are in it as the kernel takes them, so it need not
+/// be text.
+pub(crate) fn build_script(plan: &Plan, digests: &FileDigests, sysroot: &Path) -> Result<Vec<u8>, Error> {
+    let sysroot = &byte_text::from_os(sysroot.as_os_str());
     let sources = plan.files().filter_map(|(path, _, source)| {
         let original = source.original(&digests[path]);
         Some(source_line(original.sha.as_str(), source)?.map_err(unfit(source)))
     });
-    let steps = plan.entries().filter(|(path, _)| !path.is_root()).map(|(path, entry)| step(path, entry));
-    let script = BuildScript {
-        sysroot,
-        sources: sources.collect::<Result<_, _>>()?,
-        steps: steps.collect::<Result<_, _>>()?,
-    };
-    script.render().map_err(|e| Error::Render { template: "build.sh", what: e.to_string() })
+    let links = plan.hard_links();
+    let below_root = plan.archive_order().into_iter().filter(|(path, _)| !path.is_root());
+    let entries = below_root.map(|(path, entry)| match links.get(path).filter(|link| link.is_repeated()) {
+        Some(link) => EntryCommands::HardLink {
+            first: format!("./{}", link.first.relative()),
+            path: format!("./{}", path.relative()),
+            why: entry.provenance[0].to_string(),
+        },
+        None => commands(path, entry),
+    });
+    let script =
+        BuildScript { sysroot, sources: sources.collect::<Result<_, _>>()?, entries: entries.collect() };
+    let text = script.render().map_err(|e| Error::Render { template: "build.sh", what: e.to_string() })?;
+    Ok(byte_text::to_bytes(&text).into_owned())
 }
 
-/// `run.sh`: starts init on the bundle that it lies in.
-pub fn run_script(limits: &BTreeMap<String, String>, digest: &Sha) -> Result<String, Error> {
+/// `run.sh`: runs a command in the bundle's sandbox.
+pub(crate) fn run_script(limits: &BTreeMap<String, String>, digest: &Sha) -> Result<String, Error> {
     RunScript { limits, digest: digest.as_str() }
         .render()
         .map_err(|e| Error::Render { template: "run.sh", what: e.to_string() })
 }
 
-/// `install.sh`: puts the bundle that it lies in at its place on a host.
-pub fn install_script() -> Result<String, Error> {
+/// `install.sh`: installs the bundle on a host.
+pub(crate) fn install_script() -> Result<String, Error> {
     InstallScript.render().map_err(|e| Error::Render { template: "install.sh", what: e.to_string() })
 }
 
@@ -49,7 +58,7 @@ struct InstallScript;
 struct BuildScript<'a> {
     sysroot: &'a str,
     sources: Vec<String>,
-    steps: Vec<Step<'a>>,
+    entries: Vec<EntryCommands<'a>>,
 }
 
 #[derive(Template)]
@@ -59,71 +68,64 @@ struct RunScript<'a> {
     digest: &'a str,
 }
 
-/// One entry as commands. Paths start with `./`, so that none can be taken for an option.
-enum Step<'a> {
+/// The commands that make one entry. Paths start with `./`, so that none looks like an option.
+enum EntryCommands<'a> {
     Directory { path: String, mode: String, why: String },
     Copy { from: &'a str, patch: Option<(u64, String)>, path: String, mode: String, why: String },
-    CopyOwn { from: &'a str, path: String, mode: String, why: String },
+    CopyOwn { from: String, path: String, mode: String, why: String },
     Write { content: &'a str, path: String, mode: String, why: String },
     WriteBytes { octal: String, path: String, mode: String, why: String },
     Link { target: &'a str, path: String, why: String },
+    HardLink { first: String, path: String, why: String },
 }
 
-fn step<'a>(path: &ImagePath, entry: &'a Entry) -> Result<Step<'a>, Error> {
+fn commands<'a>(path: &ImagePath, entry: &'a Entry) -> EntryCommands<'a> {
     let mode = format!("{:04o}", entry.mode);
-    let why = entry.causes[0].to_string();
+    let why = entry.provenance[0].to_string();
     let place = format!("./{}", path.relative());
-    Ok(match &entry.kind {
-        Kind::Directory => Step::Directory { path: place, mode, why },
-        Kind::Symlink(target) => Step::Link { target, path: place, why },
-        Kind::File(Source::Host { origin, patch, .. }) => {
+    match &entry.kind {
+        EntryKind::Directory => EntryCommands::Directory { path: place, mode, why },
+        EntryKind::Symlink(target) => EntryCommands::Link { target, path: place, why },
+        EntryKind::File(FileSource::Host { origin, patch, .. }) => {
             let patch = patch.as_ref().map(|patch| (patch.offset, octal(patch.bytes)));
-            Step::Copy { from: origin.as_str(), patch, path: place, mode, why }
+            EntryCommands::Copy { from: origin.as_str(), patch, path: place, mode, why }
         }
-        Kind::File(Source::Own { path: from, .. }) => {
-            Step::CopyOwn { from: utf8(from)?, path: place, mode, why }
+        EntryKind::File(FileSource::Recipe { path: from, .. }) => {
+            let from = byte_text::from_os(from.as_os_str()).into_owned();
+            EntryCommands::CopyOwn { from, path: place, mode, why }
         }
-        Kind::File(Source::Inline(bytes)) => match text(bytes) {
-            Some(content) => Step::Write { content, path: place, mode, why },
-            None => Step::WriteBytes { octal: octal(bytes), path: place, mode, why },
+        EntryKind::File(FileSource::Inline(bytes)) => match text(bytes) {
+            Some(content) => EntryCommands::Write { content, path: place, mode, why },
+            None => EntryCommands::WriteBytes { octal: octal(bytes), path: place, mode, why },
         },
-    })
+    }
 }
 
-/// A line for `sha256sum --check`; its format escapes a backslash and marks the line with one.
-fn source_line(sha: &str, source: &Source) -> Option<Result<String, ()>> {
+/// A line for `sha256sum --check`.
+fn source_line(sha: &str, source: &FileSource) -> Option<Result<String, ()>> {
     let name = match source {
-        Source::Host { origin, .. } => origin.relative(),
-        Source::Own { path, .. } => match path.to_str().filter(|path| !path.contains('\n')) {
-            Some(path) => path,
-            None => return Some(Err(())),
-        },
-        Source::Inline(_) => return None,
+        FileSource::Host { origin, .. } => origin.relative().into(),
+        FileSource::Recipe { path, .. } => byte_text::from_os(path.as_os_str()),
+        FileSource::Inline(_) => return None,
     };
-    let line = if name.contains('\\') {
-        format!("\\{sha}  {}", name.replace('\\', "\\\\"))
-    } else {
-        format!("{sha}  {name}")
-    };
-    Some(Ok(line))
+    if name.contains('\n') {
+        return Some(Err(()));
+    }
+    Some(Ok(sums::line(sha, &name)))
 }
 
-fn unfit(source: &Source) -> impl FnOnce(()) -> Error + use<> {
+fn unfit(source: &FileSource) -> impl FnOnce(()) -> Error + use<> {
     let path = source.file().unwrap_or(Path::new("")).to_path_buf();
-    move |()| Error::Unfit { path, unfit: crate::image_path::Unfit::Control }
+    move |()| Error::Unfit { path, unfit: recipe::image_path::Unfit::Control }
 }
 
-fn utf8(path: &Path) -> Result<&str, Error> {
-    path.to_str()
-        .ok_or_else(|| Error::Unfit { path: path.to_path_buf(), unfit: crate::image_path::Unfit::NotText })
-}
-
-/// What a word of the shell can hold.
+/// The bytes as text, if a shell word can hold them: it cannot hold NUL. A character that stands for a byte in the rest of
+/// the script cannot stand for itself.
 fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0') && !byte_text::has_bytes(text))
 }
 
-/// What `printf %b` makes the bytes of (XCU printf, `\0` and up to three octal digits).
+/// An argument that `printf %b` turns into the bytes: `\0` and three octal digits for each (POSIX, printf utility).
 fn octal(bytes: &[u8]) -> String {
     let one = |byte: &u8| match byte {
         b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
@@ -133,9 +135,9 @@ fn octal(bytes: &[u8]) -> String {
     bytes.iter().map(one).collect()
 }
 
-/// Makes one word of the POSIX shell of any text without NUL (XCU 2.2.2).
+/// Writes any text without NUL as one word of the POSIX shell (POSIX, Shell Command Language, 2.2.2 Single-Quotes).
 #[derive(Debug, Clone, Copy)]
-pub struct ShellWord;
+pub(crate) struct ShellWord;
 
 impl askama::filters::Escaper for ShellWord {
     fn write_escaped_str<W: fmt::Write>(&self, mut dest: W, text: &str) -> fmt::Result {
@@ -143,7 +145,7 @@ impl askama::filters::Escaper for ShellWord {
         if !text.is_empty() && text.chars().all(plain) {
             return dest.write_str(text);
         }
-        // Inside single quotes everything is itself but the single quote.
+        // Between single quotes every character stands for itself, except the single quote.
         write!(dest, "'{}'", text.replace('\'', "'\\''"))
     }
 }
@@ -168,12 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn the_shell_makes_any_bytes_of_octal_numbers() {
+    fn printf_turns_octal_numbers_into_any_bytes() {
         let all: Vec<u8> = (0..=255).chain(*b"07/.x").collect();
         let script = format!("printf %b {}", word(&octal(&all)));
         let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("sh runs");
         assert_eq!(output.stdout, all);
         assert_eq!((text(b"a\0b"), text(b"\xff"), text(b"a b")), (None, None, Some("a b")));
+        assert_eq!(text("\u{10FFE9}".as_bytes()), None);
     }
 
     proptest! {

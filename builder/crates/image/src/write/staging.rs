@@ -1,107 +1,153 @@
-//! A bundle on its way: made in a hidden directory beside its place, flushed, then renamed.
+//! An unfinished bundle: written in a hidden directory next to its target, flushed, then renamed to it.
 //!
-//! Whatever fails, the hidden directory is removed. After a kill -9 or a power cut it stays; it is locked
-//! while it is worked on, so the next build for the same place can tell, and sweeps it.
+//! The hidden directory is removed on every failure. SIGKILL and a power cut leave it; the next build for the same target
+//! removes it, unless another build holds its lock (flock(2), which ends with the process).
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use bundle::digest::Sha;
+use bundle::manifest::{self, Manifest};
+use bundle::sums::Sums;
+use bundle::{modes, sums};
 use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::io::Errno;
 
 use crate::error::Error;
+use crate::write::listing::Listing;
 
-/// What to do when the bundle's place is taken.
+/// What to do when the target exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// Refuse.
+    /// Fail.
     Keep,
-    /// Swap the finished bundle in, if a bundle stands there, and remove the old one.
+    /// Exchange it with the finished bundle and remove it, if it is a bundle; else fail.
     Replace,
 }
 
-/// The hidden directory.
+/// The hidden directory; dropping it removes the directory.
 #[derive(Debug)]
-pub struct Staging {
+pub(crate) struct Staging {
     directory: PathBuf,
     target: PathBuf,
     existing: Existing,
-    /// Held for as long as the directory is ours.
+    /// What was put here.
+    listing: Mutex<Listing>,
+    /// The open directory, whose lock tells other builds that it is in use.
     _lock: File,
 }
 
 impl Staging {
-    /// Starts a bundle for `target`.
-    pub fn new(target: &Path, existing: Existing) -> Result<Staging, Error> {
-        check_place(target, existing)?;
+    /// Makes the hidden directory for `target`.
+    ///
+    /// # Errors
+    /// The target exists and may not be replaced, or its parent directory cannot be written.
+    pub(crate) fn new(target: &Path, existing: Existing) -> Result<Staging, Error> {
+        check_target(target, existing)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let prefix = format!(".{name}.capsule-");
         let parent = parent_of(target);
         fs::read_dir(parent).map_err(|error| Error::write(parent, error))?;
-        sweep(parent, &prefix);
+        if !remove_stale(parent, &prefix) {
+            return Err(Error::OutputBusy { path: target.to_path_buf() });
+        }
         let directory = parent.join(format!("{prefix}{}", std::process::id()));
         let write = |error| Error::write(&directory, error);
         DirBuilder::new().mode(0o700).create(&directory).map_err(write)?;
         let lock = File::open(&directory).and_then(|file| lock(&file).map(|()| file)).map_err(write)?;
-        Ok(Staging { directory, target: target.to_path_buf(), existing, _lock: lock })
+        Ok(Staging {
+            directory,
+            target: target.to_path_buf(),
+            existing,
+            listing: Mutex::default(),
+            _lock: lock,
+        })
     }
 
-    /// Where to write.
-    pub fn path(&self) -> &Path {
+    /// The hidden directory.
+    pub(crate) fn path(&self) -> &Path {
         &self.directory
     }
 
-    /// Writes one file of the bundle.
-    pub fn put(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    /// Writes the file `name` of the bundle with `mode`, whatever the umask.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
         let place = self.directory.join(name);
         let written =
             fs::write(&place, bytes).and_then(|()| fs::set_permissions(&place, Permissions::from_mode(mode)));
+        self.list(|listing| listing.file(name, mode, Sha::of(bytes)));
         written.map_err(|error| Error::write(&place, error))
     }
 
-    /// Makes an empty directory.
-    pub fn put_directory(&self, name: &str) -> Result<(), Error> {
+    /// Writes the lists of everything in the bundle: what was put here, the tree with these entries, and the files of
+    /// archives.
+    pub(crate) fn put_lists(&self, tree: Option<&Manifest>, archives: Sums) -> Result<(), Error> {
+        self.list(|listing| {
+            archives.into_iter().for_each(|(name, sha)| listing.file(&name, 0o644, sha));
+            tree.into_iter().for_each(|manifest| listing.tree(manifest));
+            listing.itself(modes::FILE_NAME);
+            listing.itself(sums::FILE_NAME);
+        });
+        let bytes = self.list(|listing| modes::bytes(&listing.modes));
+        self.put(modes::FILE_NAME, &bytes, 0o644)?;
+        let bytes = self.list(|listing| sums::bytes(&listing.sums));
+        self.put(sums::FILE_NAME, &bytes, 0o644)
+    }
+
+    fn list<T>(&self, list: impl FnOnce(&mut Listing) -> T) -> T {
+        list(&mut self.listing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the empty directory `name` of mode 0755.
+    pub(crate) fn put_directory(&self, name: &str) -> Result<(), Error> {
         let place = self.directory.join(name);
         let made =
             fs::create_dir(&place).and_then(|()| fs::set_permissions(&place, Permissions::from_mode(0o755)));
+        self.list(|listing| listing.directory(name));
         made.map_err(|error| Error::write(&place, error))
     }
 
-    /// Flushes everything to the disk and gives the bundle its name.
-    pub fn commit(self) -> Result<(), Error> {
+    /// Flushes everything to the disk, then renames the directory to the target.
+    pub(crate) fn commit(self) -> Result<(), Error> {
         let write = |error: io::Error| Error::write(&self.target, error);
         fs::set_permissions(&self.directory, Permissions::from_mode(0o755)).map_err(write)?;
-        // One call for all files: fsync(2) for each would wait for the journal a thousand times.
+        // syncfs(2) flushes all files at once; fsync(2) for each would wait for the journal once a file.
         rustix::fs::syncfs(&self._lock).map_err(|error| write(error.into()))?;
         let flags =
             if self.target.symlink_metadata().is_ok() { self.exchange()? } else { RenameFlags::NOREPLACE };
-        rustix::fs::renameat_with(CWD, &self.directory, CWD, &self.target, flags)
-            .map_err(|error| write(error.into()))?;
+        rustix::fs::renameat_with(CWD, &self.directory, CWD, &self.target, flags).map_err(|errno| {
+            match errno {
+                // It did not exist a moment ago.
+                Errno::EXIST => Error::OutputBusy { path: self.target.clone() },
+                errno => write(errno.into()),
+            }
+        })?;
         File::open(parent_of(&self.target)).and_then(|parent| parent.sync_all()).map_err(write)
-        // Dropping removes what has the hidden name now: nothing, or the bundle that was replaced.
+        // Drop removes what has the hidden name now: nothing, or the bundle that was replaced.
     }
 
     fn exchange(&self) -> Result<RenameFlags, Error> {
-        check_place(&self.target, self.existing).map(|()| RenameFlags::EXCHANGE)
+        check_target(&self.target, self.existing).map(|()| RenameFlags::EXCHANGE)
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // An error here has nobody to go to: the build's own error is on its way, and the next build sweeps.
-        let _swept_later = fs::remove_dir_all(&self.directory);
+        // The build's own error matters more than one from here, and the next build removes what is left.
+        let _removed_later = fs::remove_dir_all(&self.directory);
     }
 }
 
-fn check_place(target: &Path, existing: Existing) -> Result<(), Error> {
+fn check_target(target: &Path, existing: Existing) -> Result<(), Error> {
     if target.symlink_metadata().is_err() {
         return Ok(());
     }
     let path = target.to_path_buf();
     match existing {
         Existing::Keep => Err(Error::OutputExists { path }),
-        Existing::Replace if target.join("manifest.json").is_file() => Ok(()),
+        Existing::Replace if target.join(manifest::FILE_NAME).is_file() => Ok(()),
         Existing::Replace => Err(Error::ReplacesForeign { path }),
     }
 }
@@ -117,16 +163,22 @@ fn lock(file: &File) -> io::Result<()> {
     Ok(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?)
 }
 
-/// Removes what killed builds for the same target left behind; what is locked is being worked on.
-fn sweep(parent: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+/// Removes the directories of killed builds for the same target. False if another build still runs: it holds a lock on its
+/// own.
+fn remove_stale(parent: &Path, prefix: &str) -> bool {
+    let Ok(entries) = fs::read_dir(parent) else { return true };
+    let mut is_free = true;
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix));
-        if ours && File::open(entry.path()).and_then(|file| lock(&file).map(|()| file)).is_ok() {
-            // Only tidying: a build can go on beside a leftover that cannot be removed.
+        let Some(Ok(directory)) = ours.then(|| File::open(entry.path())) else { continue };
+        if lock(&directory).is_ok() {
+            // This build does not depend on it: it has a name of its own.
             let _stays = fs::remove_dir_all(entry.path());
+        } else {
+            is_free = false;
         }
     }
+    is_free
 }
 
 #[cfg(test)]
@@ -134,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_committed_is_gone() {
+    fn a_bundle_that_is_not_committed_is_removed() {
         let place = tempfile::tempdir().expect("a directory");
         let staging = Staging::new(&place.path().join("b"), Existing::Keep).expect("started");
         staging.put("x", b"1", 0o644).expect("written");
@@ -143,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_a_killed_build_are_swept() {
+    fn the_directory_of_a_killed_build_is_removed() {
         let place = tempfile::tempdir().expect("a directory");
         fs::create_dir_all(place.path().join(".b.capsule-1/rootfs")).expect("made");
         fs::create_dir_all(place.path().join(".other.capsule-1")).expect("made");
@@ -155,16 +207,33 @@ mod tests {
     }
 
     #[test]
+    fn a_second_build_for_the_same_target_is_refused() {
+        let place = tempfile::tempdir().expect("a directory");
+        let target = place.path().join("b");
+        let first = Staging::new(&target, Existing::Keep).expect("started");
+        for existing in [Existing::Keep, Existing::Replace] {
+            let error = Staging::new(&target, existing).expect_err("busy").to_string();
+            assert!(
+                error.starts_with(&format!("another build is writing `{}`", target.display())),
+                "{error}"
+            );
+        }
+        Staging::new(&place.path().join("c"), Existing::Keep).expect("another target");
+        drop(first);
+        Staging::new(&target, Existing::Keep).expect("free again");
+    }
+
+    #[test]
     fn only_a_bundle_is_replaced() {
         let place = tempfile::tempdir().expect("a directory");
         let target = place.path().join("b");
         fs::create_dir(&target).expect("made");
         assert!(matches!(Staging::new(&target, Existing::Replace), Err(Error::ReplacesForeign { .. })));
-        fs::write(target.join("manifest.json"), "{}").expect("made");
+        fs::write(target.join(manifest::FILE_NAME), "{}").expect("made");
         let staging = Staging::new(&target, Existing::Replace).expect("started");
         staging.put("new", b"", 0o644).expect("written");
         staging.commit().expect("committed");
-        assert!(target.join("new").is_file() && !target.join("manifest.json").exists());
+        assert!(target.join("new").is_file() && !target.join(manifest::FILE_NAME).exists());
         assert_eq!(fs::read_dir(place.path()).expect("listed").count(), 1);
     }
 }

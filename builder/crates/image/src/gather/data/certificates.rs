@@ -1,19 +1,20 @@
-//! The certificates of public authorities, as one file, and the names by which libraries look for it.
+//! The certificates of public authorities: one file, and the links by which OpenSSL finds it.
 
 use std::path::{Path, PathBuf};
 
-use super::{Search, absent};
-use crate::sysroot::Sysroot;
+use closure::sysroot::Sysroot;
 
-/// The bundles: Debian and Alpine, Fedora, openSUSE.
+use super::{Search, absent};
+
+/// The file's path on Debian and Alpine, Fedora, openSUSE.
 const BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
-/// `OPENSSLDIR/cert.pem` of Debian, Fedora and Alpine: where OpenSSL looks when it is not told.
+/// `OPENSSLDIR/cert.pem` of Debian, Fedora and Alpine: OpenSSL's default (SSL_CTX_set_default_verify_paths(3)).
 const OPENSSL_NAMES: [&str; 3] = ["/usr/lib/ssl/cert.pem", "/etc/pki/tls/cert.pem", "/etc/ssl/cert.pem"];
 
-/// The first bundle that is there, and OpenSSL's names for one.
-pub fn find(sysroot: &Sysroot) -> Search {
+/// The first of the files that exists, and OpenSSL's links to it.
+pub(crate) fn find(sysroot: &Sysroot) -> Search {
     let is_there = |path: &&str| sysroot.stat(Path::new(path)).is_ok();
     let Some(bundle) = BUNDLES.iter().find(|path| is_there(path)) else {
         let hint = "`apt-get install ca-certificates` makes it";
@@ -23,8 +24,8 @@ pub fn find(sysroot: &Sysroot) -> Search {
     Ok(std::iter::once(bundle).chain(names).map(PathBuf::from).collect())
 }
 
-/// Whether a path is that of a bundle. It is made on each machine, so no package owns it.
-pub fn is_bundle(path: &Path) -> bool {
+/// Whether `path` is that of such a file. update-ca-certificates(8) makes it on each machine, so no package owns it.
+pub(crate) fn is_bundle(path: &Path) -> bool {
     BUNDLES.iter().any(|bundle| Path::new(bundle) == path)
 }
 
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundle_comes_with_the_names_that_lead_to_it() {
+    fn the_certificates_come_with_the_links_to_them() {
         let (_dir, sysroot) = tree(&["etc/ssl/certs/ca-certificates.crt", "usr/lib/ssl/cert.pem"]);
         let expected = ["/etc/ssl/certs/ca-certificates.crt", "/usr/lib/ssl/cert.pem"].map(PathBuf::from);
         assert_eq!(find(&sysroot).expect("there"), expected);

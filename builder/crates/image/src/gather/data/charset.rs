@@ -1,15 +1,16 @@
-//! The modules of iconv(3) for character sets, with the tables that lead to them.
+//! The modules of iconv(3) for character sets, and the tables by which glibc finds them.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Search, absent, children, last_name};
-use crate::closure::Closure;
-use crate::name_pattern::NamePattern;
-use crate::sysroot::Sysroot;
+use closure::Closure;
+use closure::sysroot::Sysroot;
+use recipe::name_pattern::NamePattern;
 
-/// What glibc converts without a module (iconv/gconv_builtin.h), by the names that people write.
+use super::{Search, absent, children, last_name};
+
+/// Character sets that glibc converts without a module (iconv/gconv_builtin.h), by their usual names.
 const BUILT_IN: [&str; 12] = [
     "UTF-8",
     "UTF8",
@@ -25,18 +26,19 @@ const BUILT_IN: [&str; 12] = [
     "INTERNAL",
 ];
 
-/// Where the image's C libraries look: beside themselves, and below /usr where /lib is apart from it.
-pub fn directories(closure: &Closure) -> Vec<PathBuf> {
+/// The directories in which the image's C libraries search: `gconv` next to each, and the one below /usr where /lib is
+/// not a link into it.
+pub(crate) fn directories(closure: &Closure) -> Vec<PathBuf> {
     let libraries = closure.members.iter().filter(|member| last_name(&member.path) == "libc.so.6");
     let homes: BTreeSet<&Path> = libraries.filter_map(|member| member.path.parent()).collect();
-    let beside = homes.iter().map(|home| home.join("gconv"));
+    let adjacent = homes.iter().map(|home| home.join("gconv"));
     let below_usr =
         homes.iter().filter(|home| !home.starts_with("/usr")).filter_map(|home| home.strip_prefix("/").ok());
-    beside.chain(below_usr.map(|home| Path::new("/usr").join(home).join("gconv"))).collect()
+    adjacent.chain(below_usr.map(|home| Path::new("/usr").join(home).join("gconv"))).collect()
 }
 
 /// The tables and modules of every character set whose name or alias matches.
-pub fn find(sysroot: &Sysroot, directories: &[PathBuf], pattern: &NamePattern) -> Search {
+pub(crate) fn find(sysroot: &Sysroot, directories: &[PathBuf], pattern: &NamePattern) -> Search {
     if BUILT_IN.iter().any(|name| name.eq_ignore_ascii_case(pattern.as_str())) {
         return Ok(Vec::new());
     }
@@ -51,14 +53,16 @@ pub fn find(sysroot: &Sysroot, directories: &[PathBuf], pattern: &NamePattern) -
         let module = |name: &String| {
             directory.join(if name.ends_with(".so") { name.clone() } else { format!("{name}.so") })
         };
-        // The tables name modules that a distribution may have left out.
+        // A distribution can leave out modules that its tables name.
         found.extend(names.iter().map(module).filter(|module| sysroot.stat(module).is_ok()));
     }
     if found.is_empty() {
         let searched: Vec<String> =
             directories.iter().map(|directory| directory.display().to_string()).collect();
         let hint = match searched.is_empty() {
-            true => "no program of the image has glibc, which alone reads these modules; leave it out",
+            true => {
+                "only glibc reads these modules, and no program of the image uses glibc: leave the name out"
+            }
             false => "`iconv -l` lists the names; `apt-get install libc6` and `libc-bin` have the modules",
         };
         return Err(absent(
@@ -71,7 +75,8 @@ pub fn find(sysroot: &Sysroot, directories: &[PathBuf], pattern: &NamePattern) -
     Ok(found)
 }
 
-/// `gconv-modules`, and what lies in `gconv-modules.d`. The cache that glibc would prefer to them names all modules.
+/// `gconv-modules`, and the files in `gconv-modules.d`. The cache is left out, which glibc prefers to them: it names the
+/// modules of the build host.
 fn tables(sysroot: &Sysroot, directory: &Path) -> Vec<PathBuf> {
     let more = children(sysroot, &directory.join("gconv-modules.d"));
     let files = std::iter::once(directory.join("gconv-modules")).chain(more);
@@ -90,11 +95,11 @@ fn modules(text: &str, pattern: &NamePattern) -> BTreeSet<String> {
             _ => None,
         })
         .collect();
-    let wanted = |name: &str| name != "INTERNAL" && (matches(name) || aliased.contains(name));
+    let selected = |name: &str| name != "INTERNAL" && (matches(name) || aliased.contains(name));
     lines
         .iter()
         .filter_map(|words| match words.as_slice() {
-            ["module", from, to, file, ..] if wanted(from) || wanted(to) => Some((*file).to_owned()),
+            ["module", from, to, file, ..] if selected(from) || selected(to) => Some((*file).to_owned()),
             _ => None,
         })
         .collect()
@@ -109,7 +114,7 @@ fn read(sysroot: &Sysroot, file: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name_pattern::Case;
+    use recipe::name_pattern::Case;
 
     #[test]
     fn a_character_set_is_found_by_name_alias_and_pattern() {

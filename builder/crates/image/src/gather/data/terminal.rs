@@ -1,28 +1,29 @@
-//! terminfo(5): descriptions of terminals, by the name in $TERM.
+//! Descriptions of terminals (terminfo(5)), by the name in $TERM.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use closure::sysroot::Sysroot;
+use recipe::name_pattern::NamePattern;
+
 use super::{Search, absent, children, last_name};
-use crate::name_pattern::NamePattern;
-use crate::sysroot::Sysroot;
 
-/// The terminals that people who open a shell have.
-pub const DEFAULT: [&str; 5] = ["xterm*", "linux", "screen*", "tmux*", "vt100"];
+/// The terminals in which users open a shell.
+pub(crate) const DEFAULT: [&str; 5] = ["xterm*", "linux", "screen*", "tmux*", "vt100"];
 
-/// Where ncurses looks, in this order (Debian: all three; elsewhere the last one).
+/// The directories that ncurses searches, in this order: on Debian all three, elsewhere the last.
 const DIRECTORIES: [&str; 3] = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"];
 
-/// The libraries that read descriptions.
-pub fn is_reader(name: &str) -> bool {
+/// Whether the library of this name reads descriptions.
+pub(crate) fn is_reader(name: &str) -> bool {
     ["libtinfo", "libncurses"].iter().any(|library| name.starts_with(library)) && name.contains(".so")
 }
 
 /// The descriptions whose names match; the first directory that has a name wins.
-pub fn find(sysroot: &Sysroot, pattern: &NamePattern) -> Search {
+pub(crate) fn find(sysroot: &Sysroot, pattern: &NamePattern) -> Search {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     for directory in DIRECTORIES {
-        // One directory for each first letter.
+        // It has one directory for each first letter.
         let letters = children(sysroot, Path::new(directory));
         for path in letters.iter().flat_map(|letter| children(sysroot, letter)) {
             if pattern.matches(last_name(&path)) {
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_are_the_libraries_and_nothing_else() {
+    fn only_shared_libraries_of_ncurses_are_readers() {
         assert!(is_reader("libtinfo.so.6.4") && is_reader("libncursesw.so.6"));
         assert!(!is_reader("libtinfo.a") && !is_reader("libc.so.6"));
     }

@@ -1,20 +1,19 @@
-//! Hashes a file that we have just written, in the page cache where it lies, without copying it once more.
-// Unsafe: mapping a file is, as whoever truncates it takes the pages away.
+//! Hashes a finished file in the page cache, without another copy of its bytes.
+// Unsafe: a mapping is invalid after another process truncates the file (SIGBUS, mmap(2)).
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use bundle::digest::{Digests, Hasher};
 use memmap2::MmapOptions;
 
-use crate::digest::{Digests, Hasher};
-
-/// Below this many bytes, reading is cheaper than changing the address space.
+/// Below this many bytes, read(2) takes less time than mmap(2) and its page faults.
 const WORTH_MAPPING: usize = 64 << 10;
 
-/// Digests of a file in a staging directory of ours, `length` bytes long.
-pub fn digests(file: &File, length: u64, md5: bool) -> io::Result<Digests> {
+/// Digests of a file of our own staging directory, `length` bytes long.
+pub(crate) fn digests(file: &File, length: u64, md5: bool) -> io::Result<Digests> {
     let length = usize::try_from(length).map_err(io::Error::other)?;
     let mut hasher = Hasher::new(md5);
     if length < WORTH_MAPPING {
@@ -23,8 +22,8 @@ pub fn digests(file: &File, length: u64, md5: bool) -> io::Result<Digests> {
         hasher.update(&bytes);
         return Ok(hasher.finish());
     }
-    // SAFETY: nobody may change or truncate the file while it is mapped. It is in a directory of mode
-    // 0700 that this process made, was written by this process alone, and is finished: nobody writes it now.
+    // SAFETY: the file must not change or shrink while it is mapped. It is finished: this process wrote it and does not
+    // write to it again. No other user can open it, because it is in a directory of mode 0700 that this process made.
     let bytes = unsafe { MmapOptions::new().len(length).populate().map(file)? };
     hasher.update(&bytes);
     Ok(hasher.finish())
@@ -33,11 +32,11 @@ pub fn digests(file: &File, length: u64, md5: bool) -> io::Result<Digests> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha;
+    use bundle::digest::Sha;
     use std::io::Write;
 
     #[test]
-    fn small_and_large_files_are_hashed_whole() {
+    fn small_and_large_files_are_hashed_completely() {
         for length in [0, 1, WORTH_MAPPING - 1, WORTH_MAPPING, WORTH_MAPPING * 3 + 17] {
             let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             let mut file = tempfile::tempfile().expect("a file");
