@@ -20,7 +20,16 @@ fn main() {
 /// `init/policy/default.policy` to `OUT_DIR/default.policy.bin`, which `src/seccomp.rs` embeds.
 fn compile_default_policy() {
     println!("cargo::rerun-if-changed=policy");
-    let image = match policy::compile(include_str!("policy/default.policy")) {
+    let target = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it for build scripts");
+    let arch = match target.as_str() {
+        "x86_64" => &policy::arch::X86_64,
+        "aarch64" => &policy::arch::AARCH64,
+        other => {
+            println!("cargo::error=init knows no processor `{other}` (init/src/arch)");
+            std::process::exit(1);
+        }
+    };
+    let image = match policy::compile(include_str!("policy/default.policy"), arch) {
         Ok(image) => image,
         Err(mistake) => {
             println!("cargo::error=init/policy/default.policy:{mistake}");
@@ -33,7 +42,7 @@ fn compile_default_policy() {
 }
 
 /// `CAPSULE_MUTATION=NAME` builds an init with one guard broken on purpose, for the proof that the probes notice
-/// (vm-tests/src/suite/mutants.rs). The few places concerned ask `cfg!(capsule_mutation = "NAME")`; the version says
+/// (vm-tests/src/suite/mutants.rs). The few places concerned ask `cfg!(capsule_mutation = "NAME")`; the version ends with
 /// `mutant:NAME`, by which the builder and `just size` refuse such a program.
 fn choose_mutation() {
     println!("cargo::rerun-if-changed=mutations");
@@ -44,7 +53,7 @@ fn choose_mutation() {
     let mut version = env!("CARGO_PKG_VERSION").to_owned();
     if let Ok(name) = std::env::var("CAPSULE_MUTATION") {
         if !known.contains(&name.as_str()) {
-            println!("cargo::error=CAPSULE_MUTATION: `{name}` is none of init/mutations");
+            println!("cargo::error=CAPSULE_MUTATION: `{name}` is not in init/mutations");
             std::process::exit(1);
         }
         println!("cargo::rustc-cfg=capsule_mutation=\"{name}\"");
@@ -61,11 +70,11 @@ const LINK_ARGS: [&str; 9] = [
     "-static",
     // A fixed load address: without it rustc asks for static-pie, which needs a relocating start-up.
     "-no-pie",
-    // No build id, unwind tables or section padding: each would be bytes without a reader.
+    // No build id, unwind tables or section padding: nothing reads them.
     "-Wl,--build-id=none",
     "-Wl,--no-eh-frame-hdr",
     "-Wl,-z,norelro",
-    // Functions that came out byte for byte the same are one.
+    // Functions whose code is the same, byte for byte, are one.
     "-Wl,--icf=all",
     // Text is never writable, the stack never executable.
     "-Wl,-z,noexecstack",

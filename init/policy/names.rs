@@ -1,26 +1,4 @@
-//! Names a policy may use: system calls, errnos and constants of x86-64 Linux.
-
-/// One system call a line, `number name`, as the kernel's table for x86-64 has them up to 6.17.
-const CALLS: &str = include_str!("x86_64.calls");
-
-/// `AUDIT_ARCH_X86_64` of `linux/audit.h`: what `seccomp_data.arch` holds for a native call.
-pub const ARCH: u32 = 0xc000_003e;
-
-/// `__X32_SYSCALL_BIT` of `asm/unistd.h`: every number from here up belongs to the x32 ABI.
-pub const X32_BIT: u32 = 0x4000_0000;
-
-/// The number of a system call.
-pub fn call(name: &str) -> Option<u32> {
-    CALLS.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix(' ')?.parse().ok())
-}
-
-/// Every system call the table knows, by rising number.
-pub fn calls() -> impl Iterator<Item = (u32, &'static str)> {
-    CALLS.lines().filter_map(|line| {
-        let (number, name) = line.split_once(' ')?;
-        Some((number.parse().ok()?, name))
-    })
-}
+//! Names a policy may use beside system calls: errnos and constants. Their values are the same on every processor.
 
 /// The value of an errno.
 pub fn errno(name: &str) -> Option<u16> {
@@ -33,7 +11,7 @@ pub fn constant(name: &str) -> Option<u64> {
 }
 
 /// `asm-generic/errno-base.h` and `errno.h`: those a refused call may sensibly answer with.
-const ERRNOS: [(&str, u16); 17] = [
+const ERRNOS: [(&str, u16); 18] = [
     ("EPERM", 1),
     ("ENOENT", 2),
     ("EIO", 5),
@@ -48,13 +26,14 @@ const ERRNOS: [(&str, u16); 17] = [
     ("ENOLCK", 37),
     ("ENOSYS", 38),
     ("ENOPKG", 65),
+    ("ENOPROTOOPT", 92),
     ("EPROTONOSUPPORT", 93),
     ("EOPNOTSUPP", 95),
     ("EAFNOSUPPORT", 97),
 ];
 
 /// Values from the kernel's uapi headers, named as there.
-const CONSTANTS: [(&str, u64); 95] = [
+const CONSTANTS: [(&str, u64); 148] = [
     // linux/sched.h
     ("CLONE_VM", 0x100),
     ("CLONE_PTRACE", 0x2000),
@@ -88,12 +67,52 @@ const CONSTANTS: [(&str, u64); 95] = [
     ("NETLINK_ROUTE", 0),
     ("NETLINK_SOCK_DIAG", 4),
     ("MSG_OOB", 1),
+    ("SOCK_TYPE_MASK", 0xf),
+    // asm-generic/socket.h, linux/tcp.h, linux/in.h, linux/in6.h
+    ("SOL_SOCKET", 1),
+    ("SO_SNDTIMEO", 21),
+    ("SO_ACCEPTCONN", 30),
+    ("SO_PROTOCOL", 38),
+    ("SO_DOMAIN", 39),
+    ("TCP_QUICKACK", 12),
+    ("TCP_USER_TIMEOUT", 18),
+    ("IPPROTO_IP", 0),
+    ("IPPROTO_IPV6", 41),
+    ("IP_TTL", 2),
+    ("IP_MTU_DISCOVER", 10),
+    ("IP_RECVERR", 11),
+    ("IP_MULTICAST_IF", 32),
+    ("IP_MULTICAST_LOOP", 34),
+    ("IPV6_UNICAST_HOPS", 16),
+    ("IPV6_MULTICAST_LOOP", 19),
+    ("IPV6_MTU_DISCOVER", 23),
+    ("IPV6_V6ONLY", 26),
+    ("IPV6_TCLASS", 67),
+    // asm/signal.h
+    ("SIGXFSZ", 25),
     // asm-generic/ioctls.h, linux/tiocl.h
+    ("TCGETS", 0x5401),
+    ("TIOCOUTQ", 0x5411),
     ("TIOCSTI", 0x5412),
+    ("TIOCGWINSZ", 0x5413),
+    ("TIOCSWINSZ", 0x5414),
+    ("FIONREAD", 0x541b),
     ("TIOCLINUX", 0x541c),
     ("TIOCCONS", 0x541d),
+    ("FIONBIO", 0x5421),
+    ("TIOCNOTTY", 0x5422),
     ("TIOCSETD", 0x5423),
+    ("TIOCGSID", 0x5429),
+    ("FIONCLEX", 0x5450),
+    ("FIOASYNC", 0x5452),
+    ("TCGETS2", 0x802c_542a),
+    ("TIOCGPTN", 0x8004_5430),
+    ("TIOCSPTLCK", 0x4004_5431),
+    // linux/sockios.h
+    ("SIOCGIFNAME", 0x8910),
+    ("SIOCGIFTXQLEN", 0x8942),
     // asm-generic/fcntl.h, linux/fcntl.h, linux/watch_queue.h, linux/stat.h
+    ("F_SETFL", 4),
     ("F_GETLK", 5),
     ("F_SETLK", 6),
     ("F_SETLKW", 7),
@@ -103,6 +122,11 @@ const CONSTANTS: [(&str, u64); 95] = [
     ("F_SETLEASE", 1024),
     ("F_GETLEASE", 1025),
     ("F_NOTIFY", 1026),
+    ("F_GET_RW_HINT", 1035),
+    ("F_SET_RW_HINT", 1036),
+    ("F_GET_FILE_RW_HINT", 1037),
+    ("F_SET_FILE_RW_HINT", 1038),
+    ("O_NONBLOCK", 0x800),
     ("O_NOTIFICATION_PIPE", 0x80),
     ("S_IFMT", 0o170_000),
     ("S_IFREG", 0o100_000),
@@ -112,7 +136,20 @@ const CONSTANTS: [(&str, u64); 95] = [
     ("S_IFBLK", 0o060_000),
     // asm-generic/mman-common.h
     ("PROT_EXEC", 4),
+    ("MAP_HUGETLB", 0x4_0000),
+    ("MS_SYNC", 4),
+    ("MADV_WILLNEED", 3),
     ("MADV_MERGEABLE", 12),
+    ("MADV_COLD", 20),
+    ("MADV_PAGEOUT", 21),
+    // linux/memfd.h, linux/shm.h, linux/membarrier.h
+    ("MFD_HUGETLB", 4),
+    ("SHM_HUGETLB", 0o4000),
+    ("MEMBARRIER_CMD_GLOBAL", 1),
+    // linux/sched.h
+    ("SCHED_OTHER", 0),
+    ("SCHED_BATCH", 3),
+    ("SCHED_IDLE", 5),
     // linux/personality.h
     ("PER_LINUX", 0),
     ("PER_LINUX32", 8),

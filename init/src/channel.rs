@@ -1,5 +1,5 @@
-//! The socket pair between the supervisor and the sandbox's own processes: messages out, one "go" in, and for each
-//! side the proof that the other is alive.
+//! The socket pair between the supervisor and the sandbox's own processes: messages out, "go" in, and for each side the
+//! proof that the other is alive.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -11,92 +11,90 @@ use crate::message::{LEN, Message, Record};
 use crate::sys::fd::Fd;
 use crate::{clock, sys};
 
-/// The one thing that the sandbox is told.
+/// The one message to the sandbox.
 const GO: &[u8] = b"go";
 
 /// The supervisor's end.
-pub struct Supervisor(Fd);
+pub(crate) struct Supervisor(Fd);
 
 /// The end of PID 1, and of the submission's process until it execs.
-pub struct Inside(Fd);
+pub(crate) struct Inside(Fd);
 
-/// A message with what the kernel says of its sender.
-pub struct Received {
-    /// The message.
-    pub message: Message,
+/// A message, and its sender as the kernel knows it.
+pub(crate) struct Received {
+    pub(crate) message: Message,
     /// The sender's pid, in the supervisor's pid namespace.
-    pub sender: Option<Pid>,
+    pub(crate) sender: Option<Pid>,
     /// What came with it.
-    pub descriptor: Option<Fd>,
+    pub(crate) descriptor: Option<Fd>,
 }
 
 /// Makes both ends.
-pub fn pair() -> Result<(Supervisor, Inside), Errno> {
+pub(crate) fn pair() -> Result<(Supervisor, Inside), Errno> {
+    // SEQPACKET: each record is sent and received whole, and the end of the other side is seen, as with a stream
+    // (unix(7)).
     let [ours, theirs] = sys::fd::socket_pair(AddressFamily::UNIX, SocketType::SEQPACKET)?;
-    // The pid of a message's sender, translated into our pid namespace (unix(7), SO_PASSCRED).
+    // The kernel adds the sender's pid to each message, as it is in our pid namespace (unix(7), SO_PASSCRED): a process
+    // inside knows itself by another one, and cannot lie about this.
     sockopt::set_socket_passcred(&ours, true)?;
     Ok((Supervisor(ours), Inside(theirs)))
 }
 
 impl Supervisor {
     /// Lets the sandbox go on.
-    pub fn send_go(&self) -> Result<(), Errno> {
+    pub(crate) fn send_go(&self) -> Result<(), Errno> {
+        // NOSIGNAL: the other end may be closed (SIGPIPE, send(2)). It is blocked, but would stay pending.
         rustix::net::send(&self.0, GO, SendFlags::NOSIGNAL).map(drop)
     }
 
     /// The same, with a descriptor.
-    pub fn send_go_with(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    pub(crate) fn send_go_with(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
         sys::send_descriptor(self.0.as_fd(), GO, descriptor)
     }
 
     /// The next message, if there is one now.
-    pub fn receive(&self) -> Option<Received> {
-        self.next(false)
-    }
-
-    /// Waits for the next message; `None` when the sandbox dies instead.
-    pub fn wait(&self) -> Option<Received> {
-        self.next(true)
-    }
-
-    fn next(&self, wait: bool) -> Option<Received> {
+    pub(crate) fn receive(&self) -> Option<Received> {
         let mut record = Record::default();
-        let received = sys::receive(self.0.as_fd(), record.as_flattened_mut(), wait).ok()?;
+        let received = sys::receive(self.0.as_fd(), record.as_flattened_mut(), false).ok()?;
+        // The end of the other side is a record of length 0.
         let message = (received.len == LEN).then(|| Message::decode(record)).flatten()?;
         Some(Received { message, sender: received.sender, descriptor: received.descriptor })
     }
 }
 
 impl Inside {
-    /// Tells the supervisor. When it is gone there is nobody to tell, and the sandbox ends by other means.
-    pub fn send(&self, message: Message) {
+    /// Sends a message to the supervisor, unless it is gone: then the sandbox ends by other means.
+    pub(crate) fn send(&self, message: Message) {
         // A dead supervisor is noticed by `supervisor_lives`.
         let _ = rustix::io::write(&self.0, message.encode().as_flattened());
     }
 
-    /// Tells the supervisor, with a descriptor.
-    pub fn send_with(&self, message: Message, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    /// Sends a message with a descriptor to the supervisor.
+    pub(crate) fn send_with(&self, message: Message, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
         sys::send_descriptor(self.0.as_fd(), message.encode().as_flattened(), descriptor)
     }
 
-    /// Waits until the supervisor lets us go on, and returns what came with the word; `None` when it died instead.
-    pub fn wait_for_go(&self) -> Option<Option<Fd>> {
-        let mut word = [0; GO.len()];
-        let received = sys::receive(self.0.as_fd(), &mut word, true).ok()?;
+    /// Waits until the supervisor lets us go on, and returns the descriptor that came along; `None` when it died
+    /// instead.
+    pub(crate) fn wait_for_go(&self) -> Option<Option<Fd>> {
+        let mut go = [0; GO.len()];
+        let received = sys::receive(self.0.as_fd(), &mut go, true).ok()?;
         (received.len == GO.len()).then_some(received.descriptor)
     }
 
     /// Whether the supervisor is still there: its end of the socket is open.
-    pub fn supervisor_lives(&self) -> bool {
+    pub(crate) fn supervisor_lives(&self) -> bool {
         !self.hung_up(Some(&clock::timespec(0)))
     }
 
     /// Sleeps as long as the supervisor lives.
-    pub fn outlive_supervisor(&self) {
+    pub(crate) fn outlive_supervisor(&self) {
+        // In a loop, as a poll without time-out may be interrupted (EINTR).
         while !self.hung_up(None) {}
     }
 
     fn hung_up(&self, wait: Option<&Timespec>) -> bool {
+        // RDHUP alone: a "go" that was not read yet must not look like an end (poll(2)).
         matches!(poll(&mut [PollFd::new(&self.0, PollFlags::RDHUP)], wait), Ok(1..))
     }
 }

@@ -2,26 +2,24 @@
 
 use crate::text::parse_number;
 
-/// CPU numbers end below this.
+/// CPU numbers end below this, as in the C library (CPU_SET(3), CPU_SETSIZE).
 const MAX: usize = 1024;
 const WORD: usize = u64::BITS as usize;
 
 /// Which CPUs a process may run on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cpus {
+pub(crate) struct Cpus {
     /// Bit n of word w is CPU 64w + n.
-    pub words: [u64; MAX / WORD],
+    pub(crate) words: [u64; MAX / WORD],
 }
 
 impl Cpus {
     /// Every CPU that there can be.
-    pub const ALL: Cpus = Cpus { words: [u64::MAX; MAX / WORD] };
-
-    /// No CPU.
-    pub const NONE: Cpus = Cpus { words: [0; MAX / WORD] };
+    pub(crate) const ALL: Cpus = Cpus { words: [u64::MAX; MAX / WORD] };
+    pub(crate) const NONE: Cpus = Cpus { words: [0; MAX / WORD] };
 
     /// A list such as `0-2,5`.
-    pub fn parse(list: &[u8]) -> Option<Cpus> {
+    pub(crate) fn parse(list: &[u8]) -> Option<Cpus> {
         let mut cpus = Cpus::NONE;
         for range in list.split(|byte| *byte == b',') {
             let mut ends = range.splitn(2, |byte| *byte == b'-');
@@ -41,20 +39,18 @@ impl Cpus {
         Some(())
     }
 
-    /// Takes one out that is in, and the other way round.
-    pub fn flip(&mut self, cpu: usize) {
+    /// Removes a CPU that is in the set, and adds one that is not.
+    pub(crate) fn flip(&mut self, cpu: usize) {
         if let Some(word) = self.words.get_mut(cpu / WORD) {
             *word ^= 1 << (cpu % WORD);
         }
     }
-
-    /// How many there are.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
     /// Each of them alone.
-    pub fn each(&self) -> impl Iterator<Item = Cpus> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = Cpus> {
         (0..MAX).filter_map(|cpu| {
             let mut one = Cpus::NONE;
             one.insert(cpu)?;

@@ -1,47 +1,27 @@
 //! Why the sandbox itself failed: which step, on what, by which call, with which errno.
 //!
 //! Never a verdict: every [`Error`] ends as status `sandbox-error` and exit code 125.
+//!
+//! This file stands below all that can fail. It has the words for steps and calls; `describe.rs` finds the names of
+//! subjects and errnos, which depend on the run.
 
 use core::num::NonZeroU64;
 
 use rustix::io::Errno;
 
-use crate::guard::Guard;
-use crate::options::Options;
-use crate::text::{self, Text};
-use crate::{cgroup, ids, mounts, sys};
+use crate::named::named;
+use crate::sys;
 
-/// What failed: step, call, subject and errno in one word, as each function of the set-up returns one, and as it crosses
-/// from the sandbox's processes to the supervisor.
+/// What failed: step, call, subject and errno in one number of 64 bits. Each function of the set-up returns one, in a
+/// register, and a message carries one from the sandbox's processes to the supervisor.
 ///
-/// Its bytes, from the lowest: 1 (so that no error is the word 0), errno (2), subject (2), call, step, 0.
+/// Its bytes, from the lowest: 1 (so that no error is 0), errno (2), subject (2), call, step, 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Error(NonZeroU64);
-
-/// Declares an enum whose variants have a name for people, and can be told by number.
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        #[allow(missing_docs)] // each variant is documented by its name
-        pub enum $name { $($variant),* }
-
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: &'static [$name] = &[$($name::$variant),*];
-
-            /// The name for people.
-            pub fn name(self) -> &'static [u8] {
-                $crate::text::line(concat!($($text, "\n"),*), self as usize)
-            }
-        }
-    };
-}
-pub(crate) use named;
+pub(crate) struct Error(NonZeroU64);
 
 named! {
     /// The parts of a run, in the order in which they happen.
-    Step {
+    pub(crate) Step {
         Start = "start",
         Streams = "streams",
         Cgroup = "cgroup",
@@ -62,7 +42,7 @@ named! {
 
 named! {
     /// The system calls that can fail a run.
-    Call {
+    pub(crate) Call {
         Chdir = "chdir",
         Chown = "fchownat",
         Chroot = "chroot",
@@ -77,20 +57,24 @@ named! {
         Getcwd = "getcwd",
         Interrupted = "signal",
         Ioctl = "ioctl",
+        IoprioSet = "ioprio_set",
         Kill = "pidfd_send_signal",
         Lock = "fcntl",
         Mkdir = "mkdirat",
         Mount = "mount",
         MountSetattr = "mount_setattr",
         MoveMount = "move_mount",
+        OomKill = "oom-kill",
         Open = "openat2",
         OpenTree = "open_tree",
+        Personality = "personality",
         Pipe = "pipe2",
         PivotRoot = "pivot_root",
         Poll = "ppoll",
         Prctl = "prctl",
         Read = "read",
         Require = "--require",
+        SchedSetattr = "sched_setattr",
         SetAffinity = "sched_setaffinity",
         Seccomp = "seccomp",
         Setgroups = "setgroups",
@@ -115,8 +99,8 @@ named! {
 
 /// What a failed call was about. Indices point into the options or the tables of this crate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Subject {
-    /// The call says it all.
+pub(crate) enum Subject {
+    /// The call needs no subject.
     None,
     /// `--root`.
     Root,
@@ -136,96 +120,85 @@ pub enum Subject {
     BindSource(u8),
     /// The target of the `--bind` with this index.
     BindTarget(u8),
-    /// Entry of [`mounts::TARGETS`].
+    /// Line of `mounts::TARGETS`.
     Target(u8),
-    /// Entry of [`cgroup::FILES`].
+    /// Entry of `cgroup::FILES`, see [`crate::cgroup::file`].
     CgroupFile(u8),
-    /// Entry of [`Guard::ALL`].
+    /// Entry of `Guard::ALL`.
     Guard(u8),
     /// `--uid` or `--uid-range`.
     Uid,
-    /// [`ids::FILE`].
+    /// `uids::FILE`.
     Uids,
+    /// Entry of `rlimits::SETTINGS`.
+    Resource(u8),
+    /// Entry of `inherited::NAMES`.
+    Inherited(u8),
+    /// Memory that `--memory` does not count: the machine's, or that of a cgroup above the run's.
+    OuterMemory,
 }
 
 impl Subject {
-    /// As two bytes, for the way to the supervisor.
-    pub fn encode(self) -> [u8; 2] {
+    /// As two bytes, for the way to the supervisor. Numbered in the order of the variants, so that the compiler finds
+    /// nothing to translate.
+    pub(crate) fn encode(self) -> [u8; 2] {
         match self {
             Subject::None => [0, 0],
             Subject::Root => [1, 0],
             Subject::Cwd => [2, 0],
             Subject::Command => [3, 0],
-            Subject::Report => [4, 0],
-            Subject::Policy => [5, 0],
-            Subject::Stream(index) => [6, index],
-            Subject::BindSource(index) => [7, index],
-            Subject::BindTarget(index) => [8, index],
-            Subject::Target(index) => [9, index],
-            Subject::CgroupFile(index) => [10, index],
-            Subject::Guard(index) => [11, index],
-            Subject::Uid => [12, 0],
-            Subject::Uids => [13, 0],
-            Subject::StartOn => [14, 0],
+            Subject::Stream(index) => [4, index],
+            Subject::Report => [5, 0],
+            Subject::StartOn => [6, 0],
+            Subject::Policy => [7, 0],
+            Subject::BindSource(index) => [8, index],
+            Subject::BindTarget(index) => [9, index],
+            Subject::Target(index) => [10, index],
+            Subject::CgroupFile(index) => [11, index],
+            Subject::Guard(index) => [12, index],
+            Subject::Uid => [13, 0],
+            Subject::Uids => [14, 0],
+            Subject::Resource(index) => [15, index],
+            Subject::Inherited(index) => [16, index],
+            Subject::OuterMemory => [17, 0],
         }
     }
 
     /// The reverse of [`Subject::encode`].
-    pub fn decode([kind, index]: [u8; 2]) -> Subject {
+    pub(crate) fn decode([kind, index]: [u8; 2]) -> Subject {
         match kind {
             1 => Subject::Root,
             2 => Subject::Cwd,
             3 => Subject::Command,
-            4 => Subject::Report,
-            5 => Subject::Policy,
-            6 => Subject::Stream(index),
-            7 => Subject::BindSource(index),
-            8 => Subject::BindTarget(index),
-            9 => Subject::Target(index),
-            10 => Subject::CgroupFile(index),
-            11 => Subject::Guard(index),
-            12 => Subject::Uid,
-            13 => Subject::Uids,
-            14 => Subject::StartOn,
+            4 => Subject::Stream(index),
+            5 => Subject::Report,
+            6 => Subject::StartOn,
+            7 => Subject::Policy,
+            8 => Subject::BindSource(index),
+            9 => Subject::BindTarget(index),
+            10 => Subject::Target(index),
+            11 => Subject::CgroupFile(index),
+            12 => Subject::Guard(index),
+            13 => Subject::Uid,
+            14 => Subject::Uids,
+            15 => Subject::Resource(index),
+            16 => Subject::Inherited(index),
+            17 => Subject::OuterMemory,
             _ => Subject::None,
-        }
-    }
-
-    /// The name of the thing for people: the path that they gave, or the one that we use.
-    pub fn name<'a>(self, options: &Options<'a>) -> Option<&'a [u8]> {
-        let bind = |index: u8| options.binds.as_slice().get(usize::from(index));
-        match self {
-            Subject::None => None,
-            Subject::Root => Some(options.root.to_bytes()),
-            Subject::Cwd => options.cwd.map(core::ffi::CStr::to_bytes),
-            Subject::Command => options.command.get(0).map(core::ffi::CStr::to_bytes),
-            Subject::Report => Some(b"--report"),
-            Subject::StartOn => Some(b"--start-on"),
-            Subject::Policy => Some(b"--seccomp"),
-            Subject::Uid if options.uid_range.is_some() => Some(b"--uid-range"),
-            Subject::Uid => Some(b"--uid"),
-            Subject::Uids => Some(ids::FILE.to_bytes()),
-            Subject::Stream(0) => Some(b"stdin"),
-            Subject::Stream(1) => Some(b"stdout"),
-            Subject::Stream(_) => Some(b"stderr"),
-            Subject::BindSource(index) => bind(index).map(|bind| bind.source),
-            Subject::BindTarget(index) => bind(index).map(|bind| bind.target),
-            Subject::Target(index) => mounts::TARGETS.get(usize::from(index)).map(|target| target.to_bytes()),
-            Subject::CgroupFile(index) => cgroup::FILES.get(usize::from(index)).map(|file| file.to_bytes()),
-            Subject::Guard(index) => Guard::ALL.get(usize::from(index)).map(|guard| guard.name()),
         }
     }
 }
 
 /// Attaches step, call and subject to an errno: `open(…).map_err(at(Step::Streams, Call::Open, Subject::Report))?`.
-pub fn at(step: Step, call: Call, subject: Subject) -> impl Fn(Errno) -> Error {
+pub(crate) fn at(step: Step, call: Call, subject: Subject) -> impl Fn(Errno) -> Error {
     let [kind, index] = subject.encode();
+    // Put together outside of the closure, where all four are constants.
     let place = u32::from_le_bytes([kind, index, call as u8, step as u8]);
     move |errno| Error::new(place, errno)
 }
 
 impl Error {
-    /// Out of line: a hundred places can fail, and hardly ever does one.
+    /// Out of line: a hundred places can fail, and hardly ever does one. Inlined, each would have the code.
     #[cold]
     #[inline(never)]
     fn new(place: u32, errno: Errno) -> Error {
@@ -233,13 +206,14 @@ impl Error {
     }
 
     /// As a number, for the way to the supervisor.
-    pub fn encode(self) -> u64 {
+    pub(crate) fn encode(self) -> u64 {
         self.0.get()
     }
 
-    /// The reverse of [`Error::encode`]; `None` if the number is no error.
-    pub fn decode(word: u64) -> Option<Error> {
-        let error = Error(NonZeroU64::new(word)?);
+    /// The reverse of [`Error::encode`]; `None` if the number is not an error.
+    pub(crate) fn decode(number: u64) -> Option<Error> {
+        let error = Error(NonZeroU64::new(number)?);
+        // Checked, as names are looked up by these numbers.
         let [.., call, step, _] = error.bytes();
         (Step::ALL.len() > step.into() && Call::ALL.len() > call.into()).then_some(error)
     }
@@ -249,90 +223,28 @@ impl Error {
     }
 
     /// The part of the set-up that was at work.
-    pub fn step(self) -> &'static [u8] {
+    pub(crate) fn step(self) -> &'static [u8] {
         let [.., step, _] = self.bytes();
         Step::ALL.get(usize::from(step)).copied().map_or(b"", Step::name)
     }
 
-    /// The system call that said no.
-    pub fn call(self) -> &'static [u8] {
+    /// The system call that failed.
+    pub(crate) fn call(self) -> &'static [u8] {
         let [.., call, _, _] = self.bytes();
         Call::ALL.get(usize::from(call)).copied().map_or(b"", Call::name)
     }
 
     /// What it was called on.
-    pub fn subject(self) -> Subject {
+    pub(crate) fn subject(self) -> Subject {
         let [_, _, _, kind, index, ..] = self.bytes();
         Subject::decode([kind, index])
     }
 
-    /// Its answer.
-    pub fn errno(self) -> Errno {
+    /// The error that it returned.
+    pub(crate) fn errno(self) -> Errno {
         let [_, low, high, ..] = self.bytes();
         sys::errno(u16::from_le_bytes([low, high]).into())
     }
-
-    /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
-    pub fn render(&self, options: &Options<'_>, line: &mut Text<'_>) {
-        line.push(b"init: ").push(self.step());
-        line.push(b": ").push(self.call()).push(b": ");
-        if let Some(name) = self.subject().name(options) {
-            line.push(b"`").push(name).push(b"`: ");
-        }
-        push_errno(line, self.errno());
-    }
-}
-
-/// Writes an errno's name, or its number when it has none here.
-pub fn push_errno(line: &mut Text<'_>, errno: Errno) {
-    match ERRNOS.iter().position(|known| *known == errno) {
-        Some(at) => line.push(text::line(ERRNO_NAMES, at)),
-        None => line.push(b"errno-").number(errno.raw_os_error() as u64),
-    };
-}
-
-/// Declares the errors that have a name for people, and the names as lines in the same order.
-macro_rules! errnos {
-    ($($errno:ident = $text:literal),* $(,)?) => {
-        const ERRNOS: &[Errno] = &[$(Errno::$errno),*];
-        const ERRNO_NAMES: &str = concat!($($text, "\n"),*);
-    };
-}
-
-// Those that the calls of [`Call`] can give, errno(3).
-errnos! {
-    PERM = "EPERM (operation not permitted)",
-    NOENT = "ENOENT (no such file or directory)",
-    INTR = "EINTR (a signal asked to end)",
-    IO = "EIO",
-    TOOBIG = "E2BIG (argument list too long)",
-    NOEXEC = "ENOEXEC (not an executable format)",
-    BADF = "EBADF (no such descriptor)",
-    CHILD = "ECHILD (it died without a word)",
-    AGAIN = "EAGAIN",
-    NOMEM = "ENOMEM",
-    ACCESS = "EACCES (permission denied)",
-    BUSY = "EBUSY (in use)",
-    EXIST = "EEXIST",
-    XDEV = "EXDEV",
-    NODEV = "ENODEV",
-    NOTDIR = "ENOTDIR (not a directory)",
-    ISDIR = "EISDIR (is a directory)",
-    INVAL = "EINVAL",
-    NFILE = "ENFILE",
-    MFILE = "EMFILE",
-    NOTTY = "ENOTTY (not a terminal)",
-    TXTBSY = "ETXTBSY",
-    NOSPC = "ENOSPC",
-    ROFS = "EROFS (read-only file system)",
-    PIPE = "EPIPE",
-    RANGE = "ERANGE (not here)",
-    NAMETOOLONG = "ENAMETOOLONG",
-    NOSYS = "ENOSYS (not in this kernel)",
-    LOOP = "ELOOP (a symbolic link where none may be)",
-    TIMEDOUT = "ETIMEDOUT",
-    CANCELED = "ECANCELED (closed before a byte came)",
-    OPNOTSUPP = "EOPNOTSUPP",
 }
 
 #[cfg(test)]
@@ -357,6 +269,9 @@ mod tests {
             Subject::Uid,
             Subject::Uids,
             Subject::StartOn,
+            Subject::Resource(15),
+            Subject::Inherited(1),
+            Subject::OuterMemory,
         ];
         for subject in subjects {
             assert_eq!(Subject::decode(subject.encode()), subject);

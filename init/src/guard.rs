@@ -2,11 +2,12 @@
 
 use rustix::io::Errno;
 
-use crate::error::{Call, Error, Step, Subject, at, named};
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::named::named;
 
 named! {
-    /// One protection that `--without NAME` takes away, for tests and for people who know why.
-    Guard {
+    /// One protection. `--without NAME` takes it away, for tests and for operators who know why.
+    pub Guard {
         PidNamespace = "pid-namespace",
         NetworkNamespace = "network-namespace",
         IpcNamespace = "ipc-namespace",
@@ -38,30 +39,31 @@ named! {
         Pids = "pids",
         CpuAccounting = "cpu-accounting",
         Cpuset = "cpuset",
+        FirstInLine = "first-in-line",
     }
 }
 
 impl Guard {
     /// The guard with this name.
-    pub fn named(name: &[u8]) -> Option<Guard> {
+    pub fn from_name(name: &[u8]) -> Option<Guard> {
         Guard::ALL.iter().copied().find(|guard| guard.name() == name)
     }
 }
 
 /// Whether a guard is up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
+pub(crate) enum State {
     /// It is.
     On,
     /// The command line took it away.
     Off,
-    /// This kernel or this user cannot have it; the text says why.
+    /// It is not available to this user on this kernel; the text has the reason.
     Unavailable(&'static str),
 }
 
 /// The state of every guard.
 #[derive(Clone, Copy)]
-pub struct Guards {
+pub(crate) struct Guards {
     states: [State; Guard::ALL.len()],
     /// Bit n: the run must not start without guard n.
     required: u32,
@@ -71,33 +73,33 @@ const _: () = assert!(Guard::ALL.len() <= u32::BITS as usize, "one bit for each 
 
 impl Guards {
     /// All of them up, as a run starts.
-    pub const ALL_ON: Guards = Guards { states: [State::On; Guard::ALL.len()], required: 0 };
+    pub(crate) const ALL_ON: Guards = Guards { states: [State::On; Guard::ALL.len()], required: 0 };
 
     /// The state of one guard.
-    pub fn state(&self, guard: Guard) -> State {
+    pub(crate) fn state(&self, guard: Guard) -> State {
         self.states[guard as usize]
     }
 
     /// Whether a guard is up.
-    pub fn has(&self, guard: Guard) -> bool {
+    pub(crate) fn has(&self, guard: Guard) -> bool {
         matches!(self.state(guard), State::On)
     }
 
-    /// Takes a guard away, because the command line says so.
-    pub fn remove(&mut self, guard: Guard) {
+    /// Takes a guard away, because the command line asks for it.
+    pub(crate) fn remove(&mut self, guard: Guard) {
         self.states[guard as usize] = State::Off;
     }
 
-    /// Insists on a guard, because the command line says so.
-    pub fn insist(&mut self, guard: Guard) {
+    /// Makes a guard a condition of the run, because the command line asks for it.
+    pub(crate) fn require(&mut self, guard: Guard) {
         self.required |= 1 << guard as u32;
     }
 
-    /// Whether everything that was insisted on is up.
+    /// Whether every required guard is up.
     ///
     /// # Errors
     /// The first guard that is not.
-    pub fn require(&self) -> Result<(), Error> {
+    pub(crate) fn check_required(&self) -> Result<(), Error> {
         let missing = |guard: &&Guard| self.required >> **guard as u32 & 1 == 1 && !self.has(**guard);
         match Guard::ALL.iter().find(missing) {
             None => Ok(()),
@@ -107,8 +109,8 @@ impl Guards {
         }
     }
 
-    /// Notes that a guard cannot be had here. A guard that was taken away stays so.
-    pub fn unavailable(&mut self, guard: Guard, why: &'static str) {
+    /// Notes that a guard is not available here. A guard that was taken away stays off.
+    pub(crate) fn mark_unavailable(&mut self, guard: Guard, why: &'static str) {
         if self.has(guard) {
             self.states[guard as usize] = State::Unavailable(why);
         }
@@ -122,20 +124,20 @@ mod tests {
     #[test]
     fn every_guard_is_found_by_its_name() {
         for guard in Guard::ALL {
-            assert_eq!(Guard::named(guard.name()), Some(*guard));
+            assert_eq!(Guard::from_name(guard.name()), Some(*guard));
         }
-        assert_eq!(Guard::named(b"seccom"), None);
+        assert_eq!(Guard::from_name(b"seccom"), None);
     }
 
     #[test]
-    fn a_run_does_not_start_without_a_guard_that_was_insisted_on() {
+    fn a_run_does_not_start_without_a_required_guard() {
         let mut guards = Guards::ALL_ON;
-        guards.insist(Guard::Swap);
-        assert_eq!(guards.require(), Ok(()));
-        guards.unavailable(Guard::Memory, "nobody insists on it");
-        assert_eq!(guards.require(), Ok(()));
-        guards.unavailable(Guard::Swap, "no swap accounting");
-        let error = guards.require().unwrap_err();
+        guards.require(Guard::Swap);
+        assert_eq!(guards.check_required(), Ok(()));
+        guards.mark_unavailable(Guard::Memory, "it is not required");
+        assert_eq!(guards.check_required(), Ok(()));
+        guards.mark_unavailable(Guard::Swap, "no swap accounting");
+        let error = guards.check_required().unwrap_err();
         let expected = at(Step::Start, Call::Require, Subject::Guard(Guard::Swap as u8))(Errno::OPNOTSUPP);
         assert_eq!(error, expected);
     }
@@ -144,8 +146,8 @@ mod tests {
     fn a_removed_guard_is_off_whatever_the_kernel_says() {
         let mut guards = Guards::ALL_ON;
         guards.remove(Guard::Swap);
-        guards.unavailable(Guard::Swap, "no swap accounting");
-        guards.unavailable(Guard::Pids, "no pids controller");
+        guards.mark_unavailable(Guard::Swap, "no swap accounting");
+        guards.mark_unavailable(Guard::Pids, "no pids controller");
         assert_eq!(guards.state(Guard::Swap), State::Off);
         assert_eq!(guards.state(Guard::Pids), State::Unavailable("no pids controller"));
         assert!(guards.has(Guard::Seccomp));

@@ -2,7 +2,6 @@
 
 use core::ffi::{CStr, c_char};
 
-use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::cgroup::Version;
@@ -12,22 +11,19 @@ use crate::guard::Guard;
 use crate::list::List;
 use crate::message::Message;
 use crate::mounts::WORK_DIRECTORY;
-use crate::options::Options;
+use crate::options::{MAX_ENV, Options};
 use crate::path::PathBuffer;
-use crate::pid1::Preparation;
+use crate::preparation::Preparation;
+use crate::seccomp::Filters;
+use crate::setup::Setup;
+use crate::streams::JobStreams;
 use crate::sys::fd::Fd;
 use crate::sys::{self, Signals};
-use crate::text::behind;
-use crate::{clock, credentials, limits, seccomp, terminal};
-
-/// The submission's ends of its three streams.
-pub struct JobStreams {
-    /// stdin, stdout, stderr.
-    pub ends: [Fd; 3],
-}
+use crate::text::strip_prefix;
+use crate::{clock, credentials, rlimits, terminal};
 
 /// Why there is no submission.
-pub enum Failure {
+pub(crate) enum Failure {
     /// Something before execve(2).
     Setup(Error),
     /// execve(2) itself.
@@ -43,72 +39,71 @@ const DEFAULT_ENVIRONMENT: &[&CStr] = &[
 ];
 
 /// Room for the environment: the defaults, TERM, `--env`, and the closing NULL.
-const MAX_ENVIRONMENT: usize = DEFAULT_ENVIRONMENT.len() + 1 + crate::options::MAX_ENV + 1;
+const MAX_ENVIRONMENT: usize = DEFAULT_ENVIRONMENT.len() + 1 + MAX_ENV + 1;
 
 /// Becomes the submission. Returns only when that fails.
-pub fn exec(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Failure {
+pub(crate) fn exec(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Failure {
     let cpu_before = match prepare(preparation, terminal) {
         Ok(cpu_before) => cpu_before,
         Err(error) => return Failure::Setup(error),
     };
-    let options = preparation.options;
+    let options = preparation.setup.options;
     let environment = Environment::new(options);
-    // Everything is as it must be; from here on the clocks run.
+    // Set-up is over; from here on the clocks run.
     let started = Started { channel: &preparation.channel, cpu_before };
     Failure::Exec(search_and_exec(options, environment.pointers.as_slice(), started))
 }
 
 /// The steps, in the order that they force on each other. Returns the CPU time from which on the run's cgroup counts.
 fn prepare(preparation: &Preparation<'_>, terminal: Option<Fd>) -> Result<u64, Error> {
-    let Preparation { options, identity, place, streams, .. } = preparation;
-    connect(options, streams.as_ref(), terminal)?;
-    let mut cpu_before = 0; // a process born into its cgroup is counted from birth
+    let Preparation { setup, place, streams, .. } = preparation;
+    connect(setup, streams.as_ref(), terminal)?;
+    // A process that is born into its cgroup is counted from birth, and what it spends on set-up comes off at exec.
+    // One that joins (version 1) brings nothing with it: its own clock at that moment is what must not come off.
+    let mut cpu_before = 0;
     if let Some(place) = place
         && place.version == Version::V1
     {
         cpu_before = clock::own_cpu_time();
         place.join()?;
     }
-    if options.guards.has(Guard::CgroupNamespace) {
-        // Now that this process is in its cgroup, or stays in the caller's: what it sees as the root tells nothing.
+    if setup.has(Guard::CgroupNamespace) {
+        // After joining: the cgroup that this process is in now becomes the root of what it sees, and nothing above
+        // it can be named (cgroup_namespaces(7)).
         sys::unshare(sys::clone_flags::NEWCGROUP).map_err(at(Step::Cgroup, Call::Unshare, Subject::None))?;
     }
-    limits::apply(options)?;
-    if let Some(cpus) = &options.cpus {
+    // While still root: the hard limits may have to be raised above the caller's (setrlimit(2), CAP_SYS_RESOURCE).
+    rlimits::apply(setup)?;
+    if let Some(cpus) = &setup.options.cpus {
         sys::set_affinity(cpus).map_err(at(Step::Limits, Call::SetAffinity, Subject::None))?;
     }
-    credentials::drop_all(options, *identity)?;
-    // As the submission's user: a directory that it may not enter is refused now.
-    let directory = options.cwd.unwrap_or(WORK_DIRECTORY);
+    credentials::drop_all(setup)?;
+    // After the change of user: a directory that the submission may not enter is refused now.
+    let directory = setup.options.cwd.unwrap_or(WORK_DIRECTORY);
     rustix::process::chdir(directory).map_err(at(Step::Exec, Call::Chdir, Subject::Cwd))?;
-    if options.guards.has(Guard::CloseFds) && !cfg!(capsule_mutation = "skip-close-range") {
+    if setup.has(Guard::CloseFds) && !cfg!(capsule_mutation = "skip-close-range") {
+        // At exec and not now: the channel must live until then, and a failed execve(2) be reported on it.
         sys::close_range_on_exec(3).map_err(at(Step::Exec, Call::CloseRange, Subject::None))?;
     }
     #[cfg(capsule_mutation = "keep-one-fd")]
     place.iter().for_each(|place| place.leak());
+    // A blocked signal stays blocked over execve(2): the program would never see SIGTERM.
     sys::block_signals(Signals::NONE);
+    // Last: the policy need not allow what set-up does.
     filter(preparation)?;
     Ok(cpu_before)
 }
 
 /// From here on this process makes only such calls as its program may.
 fn filter(preparation: &Preparation<'_>) -> Result<(), Error> {
-    let Some(policy) = &preparation.policy else { return Ok(()) };
-    let fail = |call| at(Step::Seccomp, call, Subject::None);
-    match seccomp::install(policy, preparation.options.net, preparation.devices)
-        .map_err(fail(Call::Seccomp))?
-    {
-        Some(listener) => {
-            let sent = preparation.channel.send_with(Message::Listening, listener.as_fd());
-            sent.map_err(fail(Call::Write))
-        }
-        None => Ok(()),
-    }
+    let installed = preparation.filters.as_ref().map_or(Ok(()), Filters::install);
+    installed.map_err(at(Step::Seccomp, Call::Seccomp, Subject::None))
 }
 
 /// Own session, and the streams on 0, 1 and 2.
-fn connect(options: &Options<'_>, streams: Option<&JobStreams>, terminal: Option<Fd>) -> Result<(), Error> {
-    if options.guards.has(Guard::Session) && !cfg!(capsule_mutation = "no-setsid") {
+fn connect(setup: &Setup<'_>, streams: Option<&JobStreams>, terminal: Option<Fd>) -> Result<(), Error> {
+    if setup.has(Guard::Session) && !cfg!(capsule_mutation = "no-setsid") {
+        // In the caller's session it could type into the caller's terminal (ioctl_tty(2), TIOCSTI; CVE-2016-7545).
         rustix::process::setsid().map_err(at(Step::Streams, Call::Setsid, Subject::None))?;
     }
     if let Some(terminal) = terminal {
@@ -121,7 +116,7 @@ fn connect(options: &Options<'_>, streams: Option<&JobStreams>, terminal: Option
     rustix::stdio::dup2_stderr(stderr).map_err(fail(2))
 }
 
-/// Says to the supervisor that the clocks start. Last before each execve(2) that may succeed.
+/// Announces to the supervisor that the clocks start. Last before each execve(2) that may succeed.
 struct Started<'a> {
     channel: &'a Inside,
     cpu_before: u64,
@@ -138,21 +133,30 @@ impl Started<'_> {
 fn search_and_exec(options: &Options<'_>, environment: &[*const c_char], started: Started<'_>) -> Errno {
     let Some(name) = options.command.get(0) else { return Errno::NOENT };
     let exec = |path: &CStr| {
+        // Before each try, as none returns on success. The supervisor takes the last one.
         started.announce();
         sys::execve(path, options.command, environment)
     };
-    // (The slice's own `contains` is 200 bytes of words and alignments.)
+    // The slice's own `contains` would cost 200 bytes: it searches word by word.
     let is_slash = |byte: &u8| *byte == b'/';
     if name.to_bytes().iter().any(is_slash) {
         return exec(name);
     }
-    let mut variables = options.env.as_slice().iter().chain(DEFAULT_ENVIRONMENT);
-    let path = variables.find_map(|entry| behind(entry.to_bytes(), b"PATH=")).unwrap_or_default();
+    search(name.to_bytes(), options, exec)
+}
+
+/// Tries the directories of PATH.
+#[inline(never)] // the path would be room on the stack of every run
+fn search(name: &[u8], options: &Options<'_>, exec: impl Fn(&CStr) -> Errno) -> Errno {
+    // If a variable is given twice, the last one counts.
+    let mut variables = options.env.as_slice().iter().rev().chain(DEFAULT_ENVIRONMENT);
+    let path = variables.find_map(|entry| strip_prefix(entry.to_bytes(), b"PATH=")).unwrap_or_default();
     let mut buffer = PathBuffer::new();
     let mut denied = None;
     for directory in path.split(|byte| *byte == b':') {
-        let Ok(candidate) = buffer.join(&[directory, b"/", name.to_bytes()]) else { continue };
+        let Ok(candidate) = buffer.join(&[directory, b"/", name]) else { continue };
         match exec(candidate) {
+            // As execvp(3): EACCES is remembered while the search goes on.
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => denied = Some(Errno::ACCESS),
             errno => return errno,
@@ -168,14 +172,17 @@ struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// The defaults that `--env` does not replace, then `--env`.
+    /// The defaults that `--env` does not replace, then `--env`; of one name the last.
     fn new(options: &Options<'a>) -> Self {
         let mut environment =
             Environment { pointers: List::new(core::ptr::null()), _strings: core::marker::PhantomData };
         let given = options.env.as_slice();
-        let replaced = |default: &CStr| given.iter().any(|entry| name_of(entry) == name_of(default));
-        let defaults = DEFAULT_ENVIRONMENT.iter().filter(|default| !replaced(default));
-        let strings = defaults.chain(given).map(|entry| entry.as_ptr());
+        let replaced = |entry: &CStr, by: &[&CStr]| by.iter().any(|other| name_of(other) == name_of(entry));
+        let defaults = DEFAULT_ENVIRONMENT.iter().filter(|default| !replaced(default, given));
+        let later = |at: usize| given.get(at + 1..).unwrap_or_default();
+        let last = given.iter().enumerate().filter(|(at, entry)| !replaced(entry, later(*at)));
+        // The strings lie in our own argument vector, which execve(2) copies.
+        let strings = defaults.chain(last.map(|(_, entry)| entry)).map(|entry| entry.as_ptr());
         for pointer in strings.chain([core::ptr::null()]) {
             let _ = environment.pointers.push(pointer); // there is room for all that the options can hold
         }

@@ -1,4 +1,4 @@
-//! capsule's runner: one static program that isolates one submission, holds it to its limits and says what happened.
+//! capsule's runner: one static program that isolates one submission, holds it to its limits and reports what happened.
 //!
 //! # Theory of operation
 //!
@@ -12,68 +12,98 @@
 //! * The **supervisor** ([`supervise`]) keeps the caller's privilege, and never enters the sandbox. It opens
 //!   everything by name before the sandbox exists, and nothing afterwards.
 //! * **PID 1** ([`pid1`]) is root of a pid namespace. It builds the mount tree, starts the submission, then keeps two
-//!   capabilities (to clean up after a dead supervisor) and cannot be looked into. When it ends, the kernel kills all that is left.
-//! * The **submission** ([`job`]) is made what it must be by its own process, the last step before execve(2).
-//! * They talk over one socket pair ([`channel`]); whoever finds the other end closed knows that the other is dead,
-//!   and cleans up in its place. The submission has no descriptor but its three streams, which are fresh pipes.
+//!   capabilities (to clean up after a dead supervisor) and cannot be inspected. When it ends, the kernel kills all that is left.
+//! * The **submission** ([`job`]) is set up by its own process, as the last step before execve(2).
+//! * The supervisor sleeps in ppoll(2) alone ([`streams`]): a limit or a signal is answered at once, whatever the caller
+//!   does with its ends of the streams. Where only a process that sleeps can use one, a **relay** does.
+//! * They talk over one socket pair ([`channel`]); a process that finds the other end closed knows that the other is
+//!   dead, and cleans up in its place. The submission has no descriptor but its three streams, which are fresh pipes.
 //!
-//! There is no heap, no thread, no environment read; every buffer has a named size. As PID 1 of a virtual machine
-//! the same program boots it ([`boot`]).
+//! There is no heap, no thread, and the environment is not read; every buffer has a named size. As PID 1 of a virtual
+//! machine the same program boots it ([`boot`]).
+//!
+//! # Where things are
+//!
+//! ```text
+//!   command, boot      what init was started for
+//!   supervise          one run, outside: launch, event loop, report        options      command line → Options
+//!   pid1, job          one run, inside: mounts, namespaces, credentials     setup        Options + what was found
+//!   cgroup, watch      limits with an account      rlimits, streams         outcome      facts → verdict
+//!   report, describe   what people and programs read                       error        step, call, errno
+//!   sys, arch          every unsafe system call, every processor           contract     what other crates may use
+//! ```
+//!
+//! Arrows go down: `error` and `sys` know nothing of what stands above them, and `describe` alone finds the names for
+//! the subject and the errno of an error.
 #![cfg_attr(not(test), no_std)]
+#![warn(unreachable_pub)]
 
-pub mod boot;
-pub mod cgroup;
-pub mod channel;
-pub mod clock;
-pub mod cpus;
-pub mod credentials;
-pub mod error;
-pub mod guard;
-pub mod identity;
-pub mod ids;
-pub mod job;
-pub mod limits;
-pub mod list;
-pub mod message;
-pub mod mounts;
-pub mod namespaces;
-pub mod options;
-pub mod outcome;
-pub mod path;
-pub mod pid1;
-pub mod report;
-pub mod sandbox;
-pub mod seccomp;
-pub mod streams;
-pub mod supervise;
-pub mod sys;
-pub mod terminal;
-pub mod text;
-pub mod watch;
+mod amount;
+#[doc(hidden)] // for the program alone: its entry and its memory functions
+pub mod arch;
+mod boot;
+mod cgroup;
+mod channel;
+mod clock;
+mod command;
+pub mod contract;
+mod cpus;
+mod credentials;
+mod describe;
+mod error;
+mod guard;
+mod identity;
+mod inherited;
+mod job;
+mod kernel_file;
+mod limits;
+mod list;
+mod message;
+mod mounts;
+mod named;
+mod namespaces;
+mod options;
+mod outcome;
+mod path;
+mod pid1;
+mod preparation;
+mod print;
+mod report;
+mod rlimits;
+mod sandbox;
+mod seccomp;
+mod setup;
+mod streams;
+mod supervise;
+mod sys;
+mod terminal;
+mod text;
+mod uids;
+mod user;
+mod waiting;
+mod watch;
 
 use rustix::process::Pid;
 
-use crate::guard::Guard;
+use crate::command::command;
+use crate::outcome::exit_code;
+use crate::print::eprint;
 use crate::sys::{Args, Signals};
 use crate::text::Text;
 
-const USAGE: &[u8] = b"usage: init run --root DIR [option ...] -- CMD [ARG ...]
-       init guards
-       init --version
-
-As PID 1 of a machine init boots it. `capsule run --help` explains the options.
-";
-
 /// The whole program, from its first instruction in Rust to its exit code.
-pub fn main(arguments: Args<'_>) -> ! {
+pub fn main(argv: Args<'_>) -> ! {
+    // Before anything is opened: one of our descriptors on 0, 1 or 2 would be taken for a stream.
     streams::fill_standard();
     // Signals reach us as data (signalfd(2), rt_sigtimedwait(2)) or not at all: none can kill us half-way.
     sys::block_signals(Signals::ALL);
-    sys::default_signal_actions();
+    // Blocked and ignored signals are both inherited over execve(2) (signal(7)); both are reset before the submission.
+    // nohup(1) and shells ignore signals that must not end this process, so these stay ignored until then.
+    sys::default_signal_actions(Signals::ALL.without(inherited::ENDING));
     if rustix::process::getpid() == Pid::INIT && !is_in_container() {
-        boot::run(arguments);
+        boot::run(argv);
     }
-    sys::exit(command(arguments.from(1), arguments))
+    sys::exit(command(argv.from(1), argv))
 }
 
 /// PID 1 of a container finds /proc mounted; PID 1 of a machine has nothing yet.
@@ -81,59 +111,7 @@ fn is_in_container() -> bool {
     rustix::fs::stat(c"/proc/self").is_ok()
 }
 
-/// Does one command. `arguments` are all of the process's own words, to be wiped where the sandbox could see them.
-pub fn command(words: Args<'_>, arguments: Args<'_>) -> u8 {
-    let started = clock::now();
-    match words.get(0).map(|word| word.to_bytes()) {
-        Some(b"run") => run(words.from(1), arguments, started),
-        Some(b"guards") => {
-            Guard::ALL.iter().for_each(|guard| print(1, &[guard.name(), b"\n"]));
-            0
-        }
-        Some(b"--version") => {
-            print(1, &[b"init ", env!("INIT_VERSION").as_bytes(), b"\n"]);
-            0
-        }
-        Some(b"--help") => {
-            print(1, &[USAGE]);
-            0
-        }
-        Some(word) => {
-            print(2, &[b"init: unknown command `", word, b"`\n", USAGE]);
-            125
-        }
-        None => {
-            print(2, &[USAGE]);
-            125
-        }
-    }
-}
-
-fn run(words: Args<'_>, arguments: Args<'_>, started: u64) -> u8 {
-    match options::parse(words) {
-        Ok(options) => supervise::run(options, arguments, started),
-        Err(error) => {
-            let mut line = [0; 1024];
-            let mut line = Text::new(&mut line);
-            error.render(&mut line);
-            say(line.as_bytes());
-            125
-        }
-    }
-}
-
-/// One line on stderr.
-pub(crate) fn say(line: &[u8]) {
-    print(2, &[line, b"\n"]);
-}
-
-fn print(stream: u8, parts: &[&[u8]]) {
-    for part in parts {
-        let _ = rustix::io::write(sys::stdio(stream), part); // nobody is left to tell
-    }
-}
-
-/// Says where a bug of ours is, and dies as a broken sandbox does.
+/// Prints where a bug of init is, and dies as a broken sandbox does.
 pub fn panicked(location: Option<&core::panic::Location<'_>>) -> ! {
     if let Some(location) = location {
         let mut line = [0; 256];
@@ -142,7 +120,7 @@ pub fn panicked(location: Option<&core::panic::Location<'_>>) -> ! {
             .push(location.file().as_bytes())
             .push(b":")
             .number(location.line().into());
-        say(line.as_bytes());
+        eprint(line.as_bytes());
     }
-    sys::exit(125)
+    sys::exit(exit_code::SANDBOX_ERROR)
 }

@@ -1,50 +1,39 @@
-//! Resource limits that the kernel holds for each process (setrlimit(2)), and what stands in for a missing cgroup.
+//! The limits as values, with their defaults. `rlimits`, `cgroup`, `watch` and `streams` hold the submission to them.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
-
-use crate::error::{Call, Error, Step, Subject, at};
-use crate::guard::{Guard, State};
-use crate::options::{Limits, Options};
-
-/// Soft and hard limit alike: nothing here is the submission's to raise.
-struct Setting {
-    resource: Resource,
-    value: fn(&Limits) -> Option<u64>,
-    /// The cgroup's guard in whose place this limit stands: it is set only where that guard cannot be had.
-    instead_of: Option<Guard>,
+/// The limits of one run. `None` is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// CPU time of all its processes together, in nanoseconds.
+    pub cpu_time: Option<u64>,
+    /// Time from exec to exit, in nanoseconds.
+    pub wall_time: Option<u64>,
+    /// Wall time minus CPU time, in nanoseconds.
+    pub idle_time: Option<u64>,
+    /// Memory of all its processes and its files together, in bytes.
+    pub memory: Option<u64>,
+    /// Processes and threads at one time.
+    pub pids: Option<u64>,
+    /// Bytes on each stream and in each file.
+    pub output: Option<u64>,
+    /// Stack of the main thread, in bytes.
+    pub stack: Option<u64>,
+    /// Descriptors of one process.
+    pub open_files: Option<u64>,
+    /// Bytes in /tmp, /dev/shm and the work directory together. Always limited: tmpfs is memory.
+    pub tmp: u64,
 }
 
-const SETTINGS: &[Setting] = &[
-    // A core file is output that nobody asked for, and a core_pattern pipe would start a program of the host's.
-    Setting { resource: Resource::Core, value: |_| Some(0), instead_of: None },
-    Setting { resource: Resource::Stack, value: |limits| limits.stack, instead_of: None },
-    Setting { resource: Resource::Nofile, value: |limits| limits.open_files, instead_of: None },
-    Setting { resource: Resource::Fsize, value: |limits| limits.output, instead_of: None },
-    // Locked pages cannot be reclaimed; what runtimes lock (a page for a secret) fits.
-    Setting { resource: Resource::Memlock, value: |_| Some(64 << 10), instead_of: None },
-    // Neither nice values below 0 nor real-time priorities.
-    Setting { resource: Resource::Nice, value: |_| Some(0), instead_of: None },
-    Setting { resource: Resource::Rtprio, value: |_| Some(0), instead_of: None },
-    // Private writable memory, of one process only; not RLIMIT_AS, which counts what the JVM or Go merely reserve.
-    Setting { resource: Resource::Data, value: |limits| limits.memory, instead_of: Some(Guard::Memory) },
-    // Of the user, not of the run.
-    Setting { resource: Resource::Nproc, value: |limits| limits.pids, instead_of: Some(Guard::Pids) },
-];
-
-/// Sets them for this process and all that it starts.
-pub fn apply(options: &Options<'_>) -> Result<(), Error> {
-    if !options.guards.has(Guard::Rlimits) {
-        return Ok(());
-    }
-    for setting in SETTINGS {
-        let wanted = match setting.instead_of.map(|guard| options.guards.state(guard)) {
-            None | Some(State::Unavailable(_)) => (setting.value)(&options.limits),
-            Some(State::On | State::Off) => None,
-        };
-        if let Some(limit) = wanted {
-            setrlimit(setting.resource, Rlimit { current: Some(limit), maximum: Some(limit) })
-                .map_err(at(Step::Limits, Call::Setrlimit, Subject::None))?;
-        }
-    }
-    Ok(())
+impl Limits {
+    /// The limits of a run whose caller names none: no time limit, and enough of the rest for a compiler.
+    pub const DEFAULT: Limits = Limits {
+        cpu_time: None,
+        wall_time: None,
+        idle_time: None,
+        memory: Some(256 << 20),
+        pids: Some(64),
+        output: Some(16 << 20),
+        stack: Some(64 << 20),
+        open_files: Some(64),
+        tmp: 64 << 20,
+    };
 }

@@ -1,21 +1,17 @@
 //! memcpy, memmove, memset, memcmp, bcmp and strlen: what rustc expects of every target, and a libc would bring.
 //!
-//! `rep movsb`/`rep stosb` are a few bytes long and fast enough on every CPU since 2012 (ERMS);
-//! the one large copy that init does goes through the kernel.
+//! Short is better than fast here: the one large copy that init does goes through the kernel.
 // Unsafe: these are C functions by contract; callers (compiled code) guarantee their pointers.
 #![allow(unsafe_code)]
 
-use core::arch::asm;
+use init::arch;
 
 /// # Safety
 /// As memcpy(3): both areas are `len` bytes long and do not overlap.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
-    // SAFETY: the caller guarantees both areas; the direction flag is clear by the ABI.
-    unsafe {
-        asm!("rep movsb", inout("rcx") len => _, inout("rdi") to => _, inout("rsi") from => _,
-            options(nostack, preserves_flags));
-    }
+    // SAFETY: the caller guarantees both areas.
+    unsafe { arch::copy(to, from, len) };
     to
 }
 
@@ -27,13 +23,8 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
         // SAFETY: `to` is not inside `from..from+len`, so a forward copy never reads what it wrote.
         return unsafe { memcpy(to, from, len) };
     }
-    // SAFETY: the areas overlap with `to` above `from`: copy from the last byte down, then restore
-    // the direction flag as the ABI wants it.
-    unsafe {
-        asm!("std", "rep movsb", "cld", inout("rcx") len => _,
-            inout("rdi") to.add(len).wrapping_sub(1) => _, inout("rsi") from.add(len).wrapping_sub(1) => _,
-            options(nostack));
-    }
+    // SAFETY: the areas overlap with `to` above `from`: a copy from the last byte down never reads what it wrote.
+    unsafe { arch::copy_from_end(to, from, len) };
     to
 }
 
@@ -41,11 +32,8 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
 /// As memset(3): the area is `len` bytes long.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
-    // SAFETY: the caller guarantees the area; the direction flag is clear by the ABI.
-    unsafe {
-        asm!("rep stosb", inout("rcx") len => _, inout("rdi") to => _, in("al") byte as u8,
-            options(nostack, preserves_flags));
-    }
+    // SAFETY: the caller guarantees the area.
+    unsafe { arch::fill(to, byte as u8, len) };
     to
 }
 

@@ -1,35 +1,22 @@
-//! What the sandbox's own processes tell the supervisor: short records on a socket that the submission never has.
+//! What the sandbox's own processes report to the supervisor: short records on a socket that the submission never has.
 
 use rustix::io::Errno;
 
 use crate::error::Error;
-use crate::sys;
+use crate::sys::{self, Notification, Usage};
 
 /// Bytes of a record; each is sent and received whole (SOCK_SEQPACKET).
-pub const LEN: usize = size_of::<Record>();
+pub(crate) const LEN: usize = size_of::<Record>();
 
 /// Kind and three zeros, a 32-bit number; then four 64-bit numbers.
-pub type Record = [[u8; 8]; 5];
-
-/// CPU time as rusage has it (getrusage(2)), for runs without a cgroup.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Usage {
-    /// In user space, in nanoseconds.
-    pub user: u64,
-    /// In the kernel, in nanoseconds.
-    pub system: u64,
-    /// The largest resident set of any one process, in bytes.
-    pub max_rss: u64,
-}
-
-/// One record.
+pub(crate) type Record = [[u8; 8]; 5];
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Message {
+pub(crate) enum Message {
     /// The submission's process is about to exec; the clocks start.
     Started {
         /// CLOCK_MONOTONIC, in nanoseconds.
         at: u64,
-        /// What set-up had cost in the run's cgroup until then, in nanoseconds of CPU time.
+        /// CPU time that set-up has cost in the run's cgroup, in nanoseconds.
         cpu: u64,
     },
     /// The submission's main process ended.
@@ -42,9 +29,12 @@ pub enum Message {
         usage: Usage,
     },
     /// The submission's process is made; with the message comes its pidfd.
-    Made,
-    /// The filter is installed; with the message comes the descriptor that tells of forbidden calls.
-    Listening,
+    Made {
+        /// Whether PID 1 learns of forbidden calls, so that SIGSYS is a signal like others.
+        is_heard: bool,
+    },
+    /// A forbidden call was made.
+    Forbidden(Notification),
     /// The terminal is made; with the message comes its master.
     Terminal,
     /// The program could not be executed.
@@ -54,16 +44,16 @@ pub enum Message {
 }
 
 impl Message {
-    /// As bytes.
-    pub fn encode(self) -> Record {
+    pub(crate) fn encode(self) -> Record {
+        // Both ends are the same program, so the numbers of the kinds mean nothing outside of this file.
         let (kind, number, [first, second, third, fourth]) = match self {
             Message::Started { at, cpu } => (1, 0, [at, cpu, 0, 0]),
             Message::Exited { at, status, usage } => {
                 (2, status, [at, usage.user, usage.system, usage.max_rss])
             }
-            Message::Listening => (5, 0, [0; 4]),
+            Message::Forbidden(call) => (7, 0, [call.number.into(), call.arch.into(), 0, 0]),
             Message::Terminal => (6, 0, [0; 4]),
-            Message::Made => (7, 0, [0; 4]),
+            Message::Made { is_heard } => (5, i32::from(is_heard), [0; 4]),
             Message::NotExecuted(errno) => (3, errno.raw_os_error(), [0; 4]),
             Message::Failed(error) => (4, 0, [error.encode(), 0, 0, 0]),
         };
@@ -77,11 +67,11 @@ impl Message {
         ]
     }
 
-    /// From bytes; `None` if they are no record.
-    pub fn decode(record: Record) -> Option<Message> {
-        let [[kind, _, _, _, n0, n1, n2, n3], words @ ..] = record;
+    /// From bytes; `None` if they are not a record.
+    pub(crate) fn decode(record: Record) -> Option<Message> {
+        let [[kind, _, _, _, n0, n1, n2, n3], numbers @ ..] = record;
         let number = i32::from_ne_bytes([n0, n1, n2, n3]);
-        let [first, second, third, fourth] = words.map(u64::from_ne_bytes);
+        let [first, second, third, fourth] = numbers.map(u64::from_ne_bytes);
         match kind {
             1 => Some(Message::Started { at: first, cpu: second }),
             2 => {
@@ -90,9 +80,9 @@ impl Message {
             }
             3 => Some(Message::NotExecuted(sys::errno(number))),
             4 => Error::decode(first).map(Message::Failed),
-            5 => Some(Message::Listening),
+            5 => Some(Message::Made { is_heard: number != 0 }),
             6 => Some(Message::Terminal),
-            7 => Some(Message::Made),
+            7 => Some(Message::Forbidden(Notification { number: first as u32, arch: second as u32 })),
             _ => None,
         }
     }
@@ -109,8 +99,9 @@ mod tests {
         for message in [
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
-            Message::Made,
-            Message::Listening,
+            Message::Made { is_heard: false },
+            Message::Made { is_heard: true },
+            Message::Forbidden(Notification { number: 169, arch: 0xc000_003e }),
             Message::Terminal,
             Message::NotExecuted(Errno::NOEXEC),
             Message::Failed(error),

@@ -1,126 +1,99 @@
-//! The command line of `init run`: parsed once, strictly, into types that cannot be wrong.
+//! The command line of `init run`: parsed once, strictly, into types that cannot be wrong and never change.
 //!
-//! Pure: nothing is opened or looked up here. The same words serve `capsule run` and /etc/capsule.
+//! Pure: nothing is opened or looked up here. `capsule run`, `capsule exec` and /etc/capsule have the same grammar.
+
+pub(crate) mod help;
+mod spec;
+mod table;
+mod usage;
+mod values;
 
 use core::ffi::CStr;
 
+pub use self::spec::{Group, OptionSpec, ValueKind};
+pub use self::table::OPTIONS;
+pub use self::usage::UsageError;
+use self::values::{Refused, destination};
 use crate::cpus::Cpus;
-use crate::error::named;
-use crate::guard::{Guard, Guards};
-use crate::ids::{Ids, Range};
+use crate::guard::Guards;
+use crate::limits::Limits;
 use crate::list::List;
 use crate::sys::Args;
-use crate::text::{Text, before, behind, line, parse_number};
+use crate::user::Range;
 
 /// The most `--bind` options of one run.
-pub const MAX_BINDS: usize = 64;
+const MAX_BINDS: usize = 64;
 /// The most `--env` options of one run.
-pub const MAX_ENV: usize = 64;
-/// The uid and gid of the submission unless told otherwise; bundles name it `judge`.
-pub const DEFAULT_ID: u32 = 60_000;
+pub(crate) const MAX_ENV: usize = 64;
 
 /// What one run is asked to do.
 pub struct Options<'a> {
     /// The directory that becomes `/`.
-    pub root: &'a CStr,
+    pub(crate) root: &'a CStr,
     /// The program and its arguments; never empty.
-    pub command: Args<'a>,
+    pub(crate) command: Args<'a>,
     /// What the submission may use.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// Files for stdin, stdout and stderr; without one, the supervisor's own stream is passed on.
-    pub streams: [Option<&'a CStr>; 3],
+    pub(crate) streams: [Option<&'a CStr>; 3],
+    /// How long the readers of the output may take what is left of it at the end, in nanoseconds.
+    pub(crate) drain_time: Option<u64>,
     /// Where the report goes; without one there is none.
-    pub report: Option<Destination<'a>>,
-    /// A descriptor that the caller opened: the submission waits for a byte from it.
-    pub start_on: Option<i32>,
+    pub(crate) report: Option<Destination<'a>>,
+    /// A descriptor that the caller opened: the submission starts after a byte has come from it.
+    pub(crate) start_on: Option<i32>,
     /// Files and directories of the host to show inside.
-    pub binds: List<Bind<'a>, MAX_BINDS>,
-    /// `K=V` strings of the submission's environment, beside the defaults.
-    pub env: List<&'a CStr, MAX_ENV>,
+    pub(crate) binds: List<Bind<'a>, MAX_BINDS>,
+    /// `K=V` strings of the submission's environment, added to the defaults.
+    pub(crate) env: List<&'a CStr, MAX_ENV>,
     /// The directory it starts in; without one the work directory.
-    pub cwd: Option<&'a CStr>,
+    pub(crate) cwd: Option<&'a CStr>,
     /// `--uid`: never 0.
-    pub uid: Option<u32>,
+    pub(crate) uid: Option<u32>,
     /// `--gid`: never 0.
-    pub gid: Option<u32>,
+    pub(crate) gid: Option<u32>,
     /// `--uid-range`.
-    pub uid_range: Option<Range>,
-    /// What came of the three above; settled before the sandbox is made.
-    pub ids: Ids,
+    pub(crate) uid_range: Option<Range>,
+    /// A descriptor that the caller opened and on which it has locked the uid.
+    pub(crate) uid_lock: Option<i32>,
     /// Whether the sandbox has a user namespace, where it could do without.
-    pub userns: bool,
-    /// What uname(2) says inside.
-    pub hostname: &'a CStr,
+    pub(crate) userns: bool,
+    /// The host's name inside, uname(2).
+    pub(crate) hostname: &'a CStr,
     /// What network there is.
-    pub net: Net,
+    pub(crate) net: Net,
     /// CPUs it may run on.
-    pub cpus: Option<Cpus>,
+    pub(crate) cpus: Option<Cpus>,
     /// The same, as it was written.
-    pub cpus_list: &'a [u8],
-    /// The digest of the root's manifest: what the caller says that it runs, repeated in the report.
-    pub rootfs_digest: Option<&'a [u8]>,
-    /// Which cgroup version holds the limits.
-    pub cgroup: CgroupChoice,
+    pub(crate) cpus_list: &'a [u8],
+    /// The digest of the root's manifest, by which the caller recognises what it ran; the report repeats it.
+    pub(crate) rootfs_digest: Option<&'a [u8]>,
+    /// Which cgroup version is to hold the limits.
+    pub(crate) cgroup: CgroupChoice,
     /// Which system calls are allowed.
-    pub seccomp: SeccompChoice<'a>,
+    pub(crate) seccomp: SeccompChoice<'a>,
     /// Whether the streams are one pseudo-terminal.
-    pub tty: bool,
-    /// Which guards are up.
-    pub guards: Guards,
-}
-
-/// What the submission may use. `None` is no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// CPU time of all its processes together, in nanoseconds.
-    pub cpu_time: Option<u64>,
-    /// Time from exec to exit, in nanoseconds.
-    pub wall_time: Option<u64>,
-    /// Wall time minus CPU time, in nanoseconds.
-    pub idle_time: Option<u64>,
-    /// Memory of all its processes and its files together, in bytes.
-    pub memory: Option<u64>,
-    /// Processes and threads at one time.
-    pub pids: Option<u64>,
-    /// Bytes on each stream and in each file.
-    pub output: Option<u64>,
-    /// Stack of the main thread, in bytes.
-    pub stack: Option<u64>,
-    /// Descriptors of one process.
-    pub open_files: Option<u64>,
-    /// Bytes in /tmp, /dev/shm and the work directory together. Always limited: tmpfs is memory.
-    pub tmp: u64,
-}
-
-impl Limits {
-    /// What holds when nothing is said: no time limit, and enough of the rest for a compiler.
-    pub const DEFAULT: Limits = Limits {
-        cpu_time: None,
-        wall_time: None,
-        idle_time: None,
-        memory: Some(256 << 20),
-        pids: Some(64),
-        output: Some(16 << 20),
-        stack: Some(64 << 20),
-        open_files: Some(64),
-        tmp: 64 << 20,
-    };
+    pub(crate) tty: bool,
+    /// Whether `--output` is given: a session at a terminal has no limit unless it is asked for.
+    pub(crate) output_given: bool,
+    /// Which guards the command line leaves on, and which it requires.
+    pub(crate) guards: Guards,
 }
 
 /// A host path shown inside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bind<'a> {
+pub(crate) struct Bind<'a> {
     /// Path on the host.
-    pub source: &'a [u8],
+    pub(crate) source: &'a [u8],
     /// Absolute path inside.
-    pub target: &'a [u8],
+    pub(crate) target: &'a [u8],
     /// Whether it may be written.
-    pub writable: bool,
+    pub(crate) writable: bool,
 }
 
 /// Where a report is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Destination<'a> {
+pub(crate) enum Destination<'a> {
     /// `-`
     Stdout,
     /// `fd:N`: a descriptor that the caller opened.
@@ -131,7 +104,7 @@ pub enum Destination<'a> {
 
 /// `--net`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Net {
+pub(crate) enum Net {
     /// A network namespace with nothing up, and no sockets but AF_UNIX.
     None,
     /// A network namespace with `lo` up.
@@ -142,20 +115,20 @@ pub enum Net {
 
 /// `--cgroup`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CgroupChoice {
+pub(crate) enum CgroupChoice {
     /// Version 2 where it has the controllers, else 1.
     Auto,
     /// Version 2 or nothing.
     V2,
     /// Version 1 or nothing.
     V1,
-    /// None: rlimits have to do.
+    /// None: rlimits have to be enough.
     None,
 }
 
 /// `--seccomp`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SeccompChoice<'a> {
+pub(crate) enum SeccompChoice<'a> {
     /// The policy that init carries.
     Default,
     /// No filter.
@@ -164,116 +137,43 @@ pub enum SeccompChoice<'a> {
     File(&'a CStr),
 }
 
-/// What is wrong with a command line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UsageError<'a> {
-    /// No such option.
-    Unknown(&'a [u8]),
-    /// The option stands last, without its value.
-    MissingValue(&'static [u8]),
-    /// The value is not what the option takes.
-    BadValue {
-        /// The option.
-        option: &'static [u8],
-        /// The value given.
-        value: &'a [u8],
-        /// What it takes, for people.
-        wants: &'static [u8],
-    },
-    /// More of one option than there is room for.
-    TooMany(&'static [u8]),
-    /// No `--root`.
-    MissingRoot,
-    /// Nothing behind `--`, or no `--`.
-    MissingCommand,
-    /// A word that is no option, before `--`.
-    Stray(&'a [u8]),
-}
-
-impl UsageError<'_> {
-    /// One line for stderr.
-    pub fn render(&self, line: &mut Text<'_>) {
-        line.push(b"init: ");
-        match self {
-            UsageError::Unknown(word) => line.push(b"unknown option `").push(word).push(b"`"),
-            UsageError::MissingValue(option) => line.push(b"`").push(option).push(b"` needs a value"),
-            UsageError::BadValue { option, value, wants } => line
-                .push(b"`")
-                .push(option)
-                .push(b"` takes ")
-                .push(wants)
-                .push(b", not `")
-                .push(value)
-                .push(b"`"),
-            UsageError::TooMany(option) => line.push(b"too many `").push(option).push(b"`, at most 64"),
-            UsageError::MissingRoot => line.push(b"`--root DIR` is missing"),
-            UsageError::MissingCommand => line.push(b"no command: put it behind `--`"),
-            UsageError::Stray(word) => {
-                line.push(b"`").push(word).push(b"` is no option; a command goes behind `--`")
-            }
-        };
-    }
-}
-
-/// Parses what stands behind `init run`.
+/// Parses the arguments after `init run`.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
-    let mut options = Options {
-        root: c"",
-        command: words.from(words.len()),
-        limits: Limits::DEFAULT,
-        streams: [None; 3],
-        report: None,
-        start_on: None,
-        binds: List::new(Bind { source: b"", target: b"", writable: false }),
-        env: List::new(c""),
-        cwd: None,
-        uid: None,
-        gid: None,
-        uid_range: None,
-        ids: Ids::DEFAULT,
-        userns: false,
-        hostname: c"capsule",
-        net: Net::Loopback,
-        cpus: None,
-        cpus_list: b"",
-        rootfs_digest: None,
-        cgroup: CgroupChoice::Auto,
-        seccomp: SeccompChoice::Default,
-        tty: false,
-        guards: Guards::ALL_ON,
-    };
+pub fn parse<'a>(args: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
+    let mut options = Options::new(args.from(args.len()));
+    parse_into(&mut options, args).map(|()| options)
+}
+
+/// The same in place: the options are pages long, and init has no use for a second copy on its stack.
+pub(crate) fn parse_into<'a>(options: &mut Options<'a>, args: Args<'a>) -> Result<(), UsageError<'a>> {
     let mut at = 0;
-    while let Some(word) = words.get(at) {
+    while let Some(arg) = args.get(at) {
         at += 1;
-        let bytes = word.to_bytes();
-        if bytes == b"--" {
-            options.command = words.from(at);
+        let name = arg.to_bytes();
+        // The first one only: the command may have its own.
+        if name == b"--" {
+            options.command = args.from(at);
             break;
         }
-        if let Some((_, set)) = FLAGS.iter().find(|(name, _)| *name == bytes) {
-            set(&mut options);
-            continue;
+        // As rsh(1) and ssh(1) have it.
+        let name = if name == b"-n" { b"--no-input" } else { name };
+        if !name.starts_with(b"--") {
+            return Err(UsageError::Stray(name));
         }
-        if !bytes.starts_with(b"--") {
-            return Err(UsageError::Stray(bytes));
+        let (spec, set) = table::find(name).ok_or(UsageError::Unknown(name))?;
+        let mut value = c"";
+        if spec.value.is_some() {
+            value = args.get(at).ok_or(UsageError::MissingValue(spec.name))?;
+            at += 1;
         }
-        let number = NAMES.as_bytes().split(|byte| *byte == b'\n').position(|name| name == bytes);
-        let number = number.ok_or(UsageError::Unknown(bytes))?;
-        let (wants, setter) = SETTERS.get(number).ok_or(UsageError::Unknown(bytes))?;
-        let option = line(NAMES, number);
-        let value = words.get(at).ok_or(UsageError::MissingValue(option))?;
-        at += 1;
-        match setter(&mut options, value) {
-            Ok(()) => {}
-            Err(Refused::Value) => {
-                let value = value.to_bytes();
-                return Err(UsageError::BadValue { option, value, wants: wants.name() });
+        set(options, value).map_err(|refused| match refused {
+            Refused::Value => {
+                UsageError::BadValue { option: spec.name, value: value.to_bytes(), kind: spec.kind }
             }
-            Err(Refused::Full) => return Err(UsageError::TooMany(option)),
-        }
+            Refused::Full => UsageError::TooMany(spec.name),
+        })?;
     }
     if options.root.is_empty() {
         return Err(UsageError::MissingRoot);
@@ -281,255 +181,86 @@ pub fn parse<'a>(words: Args<'a>) -> Result<Options<'a>, UsageError<'a>> {
     if options.command.is_empty() {
         return Err(UsageError::MissingCommand);
     }
-    Ok(options)
-}
-
-named! {
-    /// What an option takes, for people.
-    Wants {
-        Directory = "a directory",
-        Time = "a time such as `250ms` or `1.5s`, or `none`",
-        Size = "a size in bytes such as `64K` or `256M`, or `none`",
-        Count = "a number, or `none`",
-        Bytes = "a size in bytes such as `64M`",
-        File = "a path",
-        Destination = "a path, `-`, or `fd:N`",
-        Descriptor = "`fd:N`",
-        Bind = "`SRC:/DST` or `SRC:/DST:rw`",
-        Variable = "`NAME=VALUE`",
-        Absolute = "an absolute path",
-        Id = "a number from 1 to 4294967294",
-        Range = "two numbers such as `61000-61999`, without 60000",
-        Hostname = "a name of 1 to 64 letters, digits, `-` or `.`",
-        Net = "`none`, `loopback` or `host`",
-        Cpus = "a list of CPUs such as `0-2,5`",
-        Cgroup = "`auto`, `v2`, `v1` or `none`",
-        Seccomp = "`default`, `off` or a compiled policy's path",
-        Digest = "a SHA-256 of 64 hexadecimal digits",
-        Guards = "names of guards, as in `memory,seccomp` (see `init guards`)",
-        Guard = "the name of a guard (see `init guards`)",
-    }
-}
-
-/// Sets an option from its value.
-type Setter = for<'a> fn(&mut Options<'a>, &'a CStr) -> Result<(), Refused>;
-
-/// Declares the options that take a value: name, what it takes, how it is set. Names are lines of one text, to be looked
-/// up by number: as pointers they would be as long again.
-macro_rules! options {
-    ($($name:literal, $wants:ident: $set:expr;)*) => {
-        const NAMES: &str = concat!($($name, "\n"),*);
-        const SETTERS: &[(Wants, Setter)] = &[$((Wants::$wants, $set)),*];
-    };
-}
-
-// In the order of the documentation.
-options! {
-    "--root", Directory: |o, v| set(&mut o.root, some_path(v));
-    "--cpu-time", Time: |o, v| set(&mut o.limits.cpu_time, limit(v, duration));
-    "--wall-time", Time: |o, v| set(&mut o.limits.wall_time, limit(v, duration));
-    "--idle-time", Time: |o, v| set(&mut o.limits.idle_time, limit(v, duration));
-    "--memory", Size: |o, v| set(&mut o.limits.memory, limit(v, size));
-    "--pids", Count: |o, v| set(&mut o.limits.pids, limit(v, parse_number));
-    "--output", Size: |o, v| set(&mut o.limits.output, limit(v, size));
-    "--stack", Size: |o, v| set(&mut o.limits.stack, limit(v, size));
-    "--open-files", Count: |o, v| set(&mut o.limits.open_files, limit(v, parse_number));
-    "--tmp", Bytes: |o, v| set(&mut o.limits.tmp, size(v.to_bytes()));
-    "--stdin", File: |o, v| set(&mut o.streams[0], some_path(v).map(Some));
-    "--stdout", File: |o, v| set(&mut o.streams[1], some_path(v).map(Some));
-    "--stderr", File: |o, v| set(&mut o.streams[2], some_path(v).map(Some));
-    "--report", Destination: |o, v| set(&mut o.report, destination(v).map(Some));
-    "--start-on", Descriptor: |o, v| set(&mut o.start_on, descriptor(v.to_bytes()).map(Some));
-    "--bind", Bind: |o, v| add(&mut o.binds, bind(v.to_bytes()));
-    "--env", Variable: |o, v| add(&mut o.env, environment(v));
-    "--cwd", Absolute: |o, v| set(&mut o.cwd, absolute(v).map(Some));
-    "--uid", Id: |o, v| set(&mut o.uid, id(v.to_bytes()).map(Some));
-    "--gid", Id: |o, v| set(&mut o.gid, id(v.to_bytes()).map(Some));
-    "--uid-range", Range: |o, v| set(&mut o.uid_range, range(v).map(Some));
-    "--hostname", Hostname: |o, v| set(&mut o.hostname, hostname(v));
-    "--net", Net: |o, v| set(&mut o.net, net(v));
-    "--cpus", Cpus: |o, v| {
-        o.cpus_list = v.to_bytes();
-        set(&mut o.cpus, Cpus::parse(o.cpus_list).map(Some))
-    };
-    "--cgroup", Cgroup: |o, v| set(&mut o.cgroup, cgroup(v));
-    "--seccomp", Seccomp: |o, v| set(&mut o.seccomp, seccomp(v));
-    "--rootfs-digest", Digest: |o, v| set(&mut o.rootfs_digest, digest(v).map(Some));
-    "--require", Guards: |o, v| require(&mut o.guards, v);
-    "--without", Guard: without;
-}
-
-/// Why a value was not taken.
-enum Refused {
-    Value,
-    Full,
-}
-
-/// Options without a value.
-const FLAGS: [(&[u8], Flag); 2] =
-    [(b"--tty", |options| options.tty = true), (b"--userns", |options| options.userns = true)];
-
-type Flag = fn(&mut Options<'_>);
-
-fn set<T>(place: &mut T, value: Option<T>) -> Result<(), Refused> {
-    *place = value.ok_or(Refused::Value)?;
     Ok(())
 }
 
-fn add<T: Copy, const N: usize>(list: &mut List<T, N>, value: Option<T>) -> Result<(), Refused> {
-    list.push(value.ok_or(Refused::Value)?).map_err(|_| Refused::Full)
+/// Where the report goes, by a command line that [`parse`] refuses: the last `--report` with a value that can be used.
+pub(crate) fn report_of_refused<'a>(args: Args<'a>) -> Option<Destination<'a>> {
+    // What is wrong may be an option's name, so which arguments are values is not known: any may be an option.
+    let before_command = (0..args.len()).take_while(|at| args.get(*at) != Some(c"--"));
+    let is_report = |at: &usize| args.get(*at) == Some(c"--report");
+    let value = |at: usize| args.get(at + 1).filter(|value| *value != c"--").and_then(destination);
+    before_command.filter(is_report).filter_map(value).last()
 }
 
-fn without(options: &mut Options<'_>, value: &CStr) -> Result<(), Refused> {
-    options.guards.remove(Guard::named(value.to_bytes()).ok_or(Refused::Value)?);
-    Ok(())
-}
-
-fn require(guards: &mut Guards, value: &CStr) -> Result<(), Refused> {
-    for name in value.to_bytes().split(|byte| *byte == b',') {
-        guards.insist(Guard::named(name).ok_or(Refused::Value)?);
+impl<'a> Options<'a> {
+    /// The option that allows less than any program needs, if one does: a unit is likely to be missing.
+    pub(crate) fn too_little(&self) -> Option<&'static str> {
+        // The smallest static programs, with the kernel's own memory for a process. Exec takes some of the stack.
+        let is_below = |limit: Option<u64>, least| limit.is_some_and(|limit| limit < least);
+        if is_below(self.limits.memory, 256 << 10) {
+            return Some("--memory");
+        }
+        is_below(self.limits.stack, 64 << 10).then_some("--stack")
     }
-    Ok(())
-}
 
-/// A limit that `none` lifts.
-fn limit(value: &CStr, parse: fn(&[u8]) -> Option<u64>) -> Option<Option<u64>> {
-    if value == c"none" { Some(None) } else { parse(value.to_bytes()).map(Some) }
-}
-
-/// A time with its unit, in nanoseconds; decimals are allowed and must come out even.
-fn duration(text: &[u8]) -> Option<u64> {
-    const UNITS: [(&[u8], u64); 3] = [(b"us", 1_000), (b"ms", 1_000_000), (b"s", 1_000_000_000)];
-    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((before(text, name)?, *unit)))?;
-    let mut parts = number.splitn(2, |byte| *byte == b'.');
-    let whole = parse_number(parts.next()?)?.checked_mul(unit)?;
-    let Some(decimals) = parts.next() else { return Some(whole) };
-    let scale = 10u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
-    let fraction = parse_number(decimals)?.checked_mul(unit)?;
-    (fraction.checked_rem(scale)? == 0).then_some(())?;
-    whole.checked_add(fraction.checked_div(scale)?)
-}
-
-/// Bytes, with K, M or G as powers of 1024.
-fn size(text: &[u8]) -> Option<u64> {
-    let (digits, shift) = match text.split_last()? {
-        (b'K', digits) => (digits, 10),
-        (b'M', digits) => (digits, 20),
-        (b'G', digits) => (digits, 30),
-        _ => (text, 0),
-    };
-    parse_number(digits)?.checked_mul(1 << shift)
-}
-
-fn some_path(value: &CStr) -> Option<&CStr> {
-    (!value.is_empty()).then_some(value)
-}
-
-fn absolute(value: &CStr) -> Option<&CStr> {
-    value.to_bytes().starts_with(b"/").then_some(value)
-}
-
-fn destination(value: &CStr) -> Option<Destination<'_>> {
-    match value.to_bytes() {
-        b"-" => Some(Destination::Stdout),
-        bytes if bytes.starts_with(FD) => descriptor(bytes).map(Destination::Fd),
-        _ => some_path(value).map(Destination::Path),
-    }
-}
-
-/// What a descriptor's number stands behind.
-const FD: &[u8] = b"fd:";
-
-fn descriptor(text: &[u8]) -> Option<i32> {
-    parse_number(behind(text, FD)?).and_then(|fd| i32::try_from(fd).ok())
-}
-
-fn bind(text: &[u8]) -> Option<Bind<'_>> {
-    let (text, writable) = before(text, b":rw").map_or((text, false), |rest| (rest, true));
-    let target = text.rsplit(|byte| *byte == b':').next()?;
-    let source = before(before(text, target)?, b":")?;
-    (!source.is_empty() && target.len() > 1 && target.starts_with(b"/")).then_some(Bind {
-        source,
-        target,
-        writable,
-    })
-}
-
-fn environment(value: &CStr) -> Option<&CStr> {
-    let equals = value.to_bytes().iter().position(|byte| *byte == b'=')?;
-    (equals > 0).then_some(value)
-}
-
-/// Never 0: root inside would own what root on the host owns. Never the last: it means "unchanged" to setresuid(2).
-fn id(value: &[u8]) -> Option<u32> {
-    let id = u32::try_from(parse_number(value)?).ok()?;
-    (id != 0 && id != u32::MAX).then_some(id)
-}
-
-/// Without the id of the runs that ask for none: they share it, and a run with a range shares with nobody.
-fn range(value: &CStr) -> Option<Range> {
-    let mut ends = value.to_bytes().splitn(2, |byte| *byte == b'-');
-    let (first, last) = (id(ends.next()?)?, id(ends.next()?)?);
-    let range = Range { first, last };
-    (first <= last && !range.contains(DEFAULT_ID)).then_some(range)
-}
-
-fn digest(value: &CStr) -> Option<&[u8]> {
-    let bytes = value.to_bytes();
-    (bytes.len() == 64 && bytes.iter().all(u8::is_ascii_hexdigit)).then_some(bytes)
-}
-
-fn hostname(value: &CStr) -> Option<&CStr> {
-    let bytes = value.to_bytes();
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    ((1..=64).contains(&bytes.len()) && bytes.iter().all(plain)).then_some(value)
-}
-
-fn net(value: &CStr) -> Option<Net> {
-    match value.to_bytes() {
-        b"none" => Some(Net::None),
-        b"loopback" => Some(Net::Loopback),
-        b"host" => Some(Net::Host),
-        _ => None,
-    }
-}
-
-fn cgroup(value: &CStr) -> Option<CgroupChoice> {
-    match value.to_bytes() {
-        b"auto" => Some(CgroupChoice::Auto),
-        b"v2" => Some(CgroupChoice::V2),
-        b"v1" => Some(CgroupChoice::V1),
-        b"none" => Some(CgroupChoice::None),
-        _ => None,
-    }
-}
-
-fn seccomp(value: &CStr) -> Option<SeccompChoice<'_>> {
-    match value.to_bytes() {
-        b"default" => Some(SeccompChoice::Default),
-        b"off" => Some(SeccompChoice::Off),
-        _ => some_path(value).map(SeccompChoice::File),
+    /// The options of a run whose caller gives none.
+    pub(crate) fn new(command: Args<'a>) -> Self {
+        Options {
+            root: c"",
+            command,
+            limits: Limits::DEFAULT,
+            streams: [None; 3],
+            drain_time: None,
+            report: None,
+            start_on: None,
+            binds: List::new(Bind { source: b"", target: b"", writable: false }),
+            env: List::new(c""),
+            cwd: None,
+            uid: None,
+            gid: None,
+            uid_range: None,
+            uid_lock: None,
+            userns: false,
+            hostname: c"capsule",
+            net: Net::Loopback,
+            cpus: None,
+            cpus_list: b"",
+            rootfs_digest: None,
+            cgroup: CgroupChoice::Auto,
+            seccomp: SeccompChoice::Default,
+            tty: false,
+            output_given: false,
+            guards: Guards::ALL_ON,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Guard;
+    use crate::text::Text;
+    use crate::user::DEFAULT_ID;
     use std::ffi::CString;
 
-    /// Parses words that live for the rest of the test program.
-    fn parse_words(words: &[&str]) -> Result<Options<'static>, UsageError<'static>> {
+    /// Parses arguments that live for the rest of the test program.
+    fn parse_args(args: &[&str]) -> Result<Options<'static>, UsageError<'static>> {
+        parse(with_args(args))
+    }
+
+    fn with_args(args: &[&str]) -> Args<'static> {
         let mut line = String::new();
-        for word in words {
-            line += &format!("'{word}' ");
+        for arg in args {
+            line += &format!("'{arg}' ");
         }
         let line = Box::leak(CString::new(line).unwrap().into_bytes_with_nul().into_boxed_slice());
-        let pointers = Box::leak(vec![core::ptr::null(); words.len() + 1].into_boxed_slice());
-        parse(Args::split(line, pointers).unwrap())
+        let pointers = Box::leak(vec![core::ptr::null(); args.len() + 1].into_boxed_slice());
+        Args::split(line, pointers).unwrap()
     }
 
     fn with(options: &[&str]) -> Result<Options<'static>, UsageError<'static>> {
-        parse_words(&[&["--root", "/r"], options, &["--", "/bin/true", "-x"]].concat())
+        parse_args(&[&["--root", "/r"], options, &["--", "/bin/true", "-x"]].concat())
     }
 
     fn message(options: &[&str]) -> String {
@@ -603,6 +334,18 @@ mod tests {
     }
 
     #[test]
+    fn a_command_line_that_is_refused_may_still_say_where_the_report_goes() {
+        let report = |options: &[&str]| {
+            report_of_refused(with_args(&[options, &["--", "x", "--report", "y"]].concat()))
+        };
+        assert_eq!(report(&["--frob", "1", "--report", "r"]), Some(Destination::Path(c"r")));
+        assert_eq!(report(&["--report", "fd:7", "--report", "fd:x"]), Some(Destination::Fd(7)));
+        assert_eq!(report(&["--memory", "--report", "r", "stray"]), Some(Destination::Path(c"r")));
+        assert_eq!(report(&["--report"]), None);
+        assert_eq!(report(&[]), None);
+    }
+
+    #[test]
     fn a_start_is_awaited_on_a_descriptor() {
         assert_eq!(with(&["--start-on", "fd:3"]).ok().unwrap().start_on, Some(3));
         for bad in ["3", "fd:", "fd:-1", "fd:99999999999", "-", "/tmp/f"] {
@@ -650,17 +393,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn a_usage_error_names_what_is_wrong() {
         assert_eq!(message(&["--frob", "1"]), "init: unknown option `--frob`");
         assert_eq!(
             message(&["--memory", "lots"]),
             "init: `--memory` takes a size in bytes such as `64K` or `256M`, or `none`, not `lots`"
         );
-        assert_eq!(message(&["stray"]), "init: `stray` is no option; a command goes behind `--`");
-        assert_eq!(parse_words(&["--root"]).err(), Some(UsageError::MissingValue(b"--root")));
-        assert_eq!(parse_words(&["--", "x"]).err(), Some(UsageError::MissingRoot));
-        assert_eq!(parse_words(&["--root", "/r"]).err(), Some(UsageError::MissingCommand));
+        assert_eq!(message(&["stray"]), "init: `stray` is not an option; put the command after `--`");
+        assert_eq!(parse_args(&["--root"]).err(), Some(UsageError::MissingValue("--root")));
+        assert_eq!(parse_args(&["--", "x"]).err(), Some(UsageError::MissingRoot));
+        assert_eq!(parse_args(&["--root", "/r"]).err(), Some(UsageError::MissingCommand));
         let too_many: Vec<&str> = ["--env", "A=B"].repeat(MAX_ENV + 1);
-        assert_eq!(with(&too_many).err(), Some(UsageError::TooMany(b"--env")));
+        assert_eq!(with(&too_many).err(), Some(UsageError::TooMany("--env")));
+    }
+
+    #[test]
+    fn the_defaults_that_help_names_are_those_of_a_bare_command_line() {
+        let bare = with(&[]).ok().unwrap();
+        for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty()) {
+            let given = with(&[spec.name, spec.default]).expect(spec.name);
+            assert_eq!(given.limits, bare.limits, "{}", spec.name);
+            assert_eq!(given.gid.unwrap_or(DEFAULT_ID), DEFAULT_ID);
+            assert_eq!(given.cwd.unwrap_or(c"/home/judge"), c"/home/judge");
+            assert_eq!(
+                (given.hostname, given.net, given.cgroup, given.seccomp),
+                (bare.hostname, bare.net, bare.cgroup, bare.seccomp)
+            );
+        }
     }
 }

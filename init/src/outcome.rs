@@ -3,12 +3,13 @@
 use rustix::io::Errno;
 
 use crate::cgroup::CpuTime;
-use crate::error::{Call, Error, Step, Subject, at, named};
-use crate::options::Limits;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::limits::Limits;
+use crate::named::named;
 
 named! {
     /// The verdict.
-    Status {
+    pub Status {
         Ok = "ok",
         NonzeroExit = "nonzero-exit",
         Signaled = "signaled",
@@ -23,12 +24,38 @@ named! {
     }
 }
 
-/// The limits that the supervisor itself enforces, by ending the run.
+impl Status {
+    /// The status with this name.
+    pub fn from_name(name: &[u8]) -> Option<Status> {
+        Status::ALL.iter().copied().find(|status| status.name() == name)
+    }
+}
+
+/// Exit codes of init and of `capsule run` that do not come from the submission, as timeout(1), env(1), docker and
+/// shells have them. A submission may end with the same code: only the report's status tells them apart.
+pub mod exit_code {
+    /// `cpu-time-limit`, `wall-time-limit` and `idle-time-limit`.
+    pub const TIME_LIMIT: u8 = 124;
+    /// `sandbox-error`, and a command line that is wrong.
+    pub const SANDBOX_ERROR: u8 = 125;
+    /// `not-found`: there is a program, but it cannot be executed.
+    pub const NOT_EXECUTABLE: u8 = 126;
+    /// `not-found`: there is no such program.
+    pub const NOT_FOUND: u8 = 127;
+    /// `signaled`: this and the number of the signal.
+    pub const SIGNALED: u8 = 128;
+    /// `memory-limit`: as if SIGKILL had ended it.
+    pub const MEMORY_LIMIT: u8 = SIGNALED + super::SIGKILL;
+    /// `output-limit`: as if SIGXFSZ had ended it.
+    pub const OUTPUT_LIMIT: u8 = SIGNALED + super::SIGXFSZ;
+    /// `forbidden-syscall`: as if SIGSYS had ended it.
+    pub const FORBIDDEN_SYSCALL: u8 = SIGNALED + super::SIGSYS;
+}
+
+/// Why the supervisor ended a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
-    /// CPU time.
+pub(crate) enum KillReason {
     CpuTime,
-    /// Wall time.
     WallTime,
     /// Wall time without CPU.
     IdleTime,
@@ -42,150 +69,180 @@ pub enum Cause {
 
 /// A raw wait status, wait(2): low seven bits the signal, next byte the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WaitStatus(pub i32);
+pub(crate) struct WaitStatus(pub(crate) i32);
 
 impl WaitStatus {
     /// The exit code, if the process exited by itself.
-    pub fn exit_code(self) -> Option<u8> {
+    pub(crate) fn exit_code(self) -> Option<u8> {
         (self.0 & 0x7f == 0).then_some((self.0 >> 8) as u8)
     }
 
     /// The signal that ended the process, if one did.
-    pub fn signal(self) -> Option<u8> {
+    pub(crate) fn signal(self) -> Option<u8> {
         Some((self.0 & 0x7f) as u8).filter(|signal| *signal != 0)
     }
 }
 
 /// What was seen of a run.
 #[derive(Clone, Copy, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The sandbox failed.
-    pub error: Option<Error>,
+    pub(crate) error: Option<Error>,
     /// execve(2) failed.
-    pub not_executed: Option<Errno>,
+    pub(crate) not_executed: Option<Errno>,
     /// Why the supervisor ended the run, if it did.
-    pub ended_for: Option<Cause>,
+    pub(crate) killed_for: Option<KillReason>,
     /// How the main process ended.
-    pub end: Option<WaitStatus>,
+    pub(crate) end: Option<WaitStatus>,
     /// CPU time from exec to the end of the last process.
-    pub cpu: Option<CpuTime>,
+    pub(crate) cpu: Option<CpuTime>,
     /// Wall time from exec to the main process's exit, in nanoseconds.
-    pub wall: Option<u64>,
+    pub(crate) wall: Option<u64>,
+    /// How much of it the run's threads waited for a CPU, in nanoseconds; `None` where that cannot be known.
+    pub(crate) waited: Option<u64>,
     /// How many processes the OOM killer ended.
-    pub oom_kills: Option<u64>,
-    /// Whether the filter tells of forbidden calls, so that a SIGSYS is nothing but a signal.
-    pub listened: bool,
+    pub(crate) oom_kills: Option<u64>,
+    /// Whether the run's own memory limit was reached, so that the OOM killer came for it.
+    pub(crate) oom_is_own: bool,
+    /// Whether the filter had a listener, so that a SIGSYS is nothing but a signal.
+    pub(crate) listened: bool,
     /// Whether a stream had more than its cap.
-    pub truncated: bool,
+    pub(crate) truncated: bool,
+    /// Bytes of stdout and stderr that the caller did not take in time.
+    pub(crate) undelivered: [u64; 2],
+}
+
+impl Facts {
+    /// Wall time in which the run neither had a CPU nor waited for one, in nanoseconds.
+    pub(crate) fn idle(&self) -> Option<u64> {
+        let busy = self.cpu.map_or(0, |cpu| cpu.total) + self.waited.unwrap_or(0);
+        self.wall.map(|wall| wall.saturating_sub(busy))
+    }
 }
 
 /// A verdict with the two numbers that go with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The verdict.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The main process's exit code, if it exited.
-    pub exit_code: Option<u8>,
+    pub(crate) exit_code: Option<u8>,
     /// The signal that ended it, if one did.
-    pub signal: Option<u8>,
+    pub(crate) signal: Option<u8>,
     /// What failed, for `sandbox-error` and `not-found`.
-    pub error: Option<Error>,
+    pub(crate) error: Option<Error>,
 }
 
 const SIGKILL: u8 = 9;
 const SIGXFSZ: u8 = 25;
 const SIGSYS: u8 = 31;
 
-/// Judges. The first cause wins; a limit counts as exceeded only if the final account says so.
-pub fn judge(facts: &Facts, limits: &Limits) -> Outcome {
+/// Judges. The first reason wins; a limit counts as exceeded only if the final account says so.
+pub(crate) fn judge(facts: &Facts, limits: &Limits) -> Outcome {
     let exit_code = facts.end.and_then(WaitStatus::exit_code);
     let signal = facts.end.and_then(WaitStatus::signal);
     let outcome = |status| Outcome { status, exit_code, signal, error: None };
+    let failed =
+        |error| Outcome { status: Status::SandboxError, exit_code: None, signal: None, error: Some(error) };
     if let Some(error) = facts.error {
-        return Outcome {
-            error: Some(error),
-            exit_code: None,
-            signal: None,
-            ..outcome(Status::SandboxError)
-        };
+        return failed(error);
     }
-    if facts.ended_for == Some(Cause::Forbidden) {
+    // Seen by the listener, so it happened, whatever the accounts say.
+    if facts.killed_for == Some(KillReason::Forbidden) {
         return outcome(Status::ForbiddenSyscall);
     }
+    // Before every limit: a run that lost a process to a lack of memory elsewhere may have reached the other limits for it.
+    if facts.oom_kills.is_some_and(|kills| kills > 0) && !facts.oom_is_own {
+        return failed(at(Step::Supervise, Call::OomKill, Subject::OuterMemory)(Errno::NOMEM));
+    }
+    // Before execve(2)'s error: a limit can be the reason for it (ENOMEM).
     if let Some(status) = exceeded(facts, limits) {
         return outcome(status);
     }
     if let Some(errno) = facts.not_executed {
-        let error = at(Step::Exec, Call::Exec, Subject::Command)(errno);
-        let (status, code) = match errno {
-            Errno::NOENT | Errno::NOTDIR => (Status::NotFound, Some(127)),
-            Errno::ACCESS
-            | Errno::NOEXEC
-            | Errno::PERM
-            | Errno::ISDIR
-            | Errno::LOOP
-            | Errno::TXTBSY
-            | Errno::INVAL
-            | Errno::NAMETOOLONG => (Status::NotFound, Some(126)),
-            _ => (Status::SandboxError, None),
-        };
-        return Outcome { status, exit_code: code, signal: None, error: Some(error) };
+        return not_executed(errno);
     }
     match (exit_code, signal) {
-        (Some(0), _) => outcome(Status::Ok),
-        (Some(_), _) => outcome(Status::NonzeroExit),
-        (None, Some(SIGXFSZ)) => outcome(Status::OutputLimit),
-        (None, Some(SIGSYS)) if !facts.listened => outcome(Status::ForbiddenSyscall),
-        (None, Some(_)) => outcome(Status::Signaled),
-        (None, None) => {
-            // PID 1 died without a word, and not by our hand.
-            let error = at(Step::Supervise, Call::Died, Subject::None)(Errno::CHILD);
+        // The caller did not see what was to be judged. No other verdict rests on the output.
+        (Some(0), _) if facts.undelivered != [0, 0] => {
+            let stream = if facts.undelivered[0] > 0 { 1 } else { 2 };
+            let error = at(Step::Streams, Call::Write, Subject::Stream(stream))(Errno::TIMEDOUT);
             Outcome { error: Some(error), ..outcome(Status::SandboxError) }
         }
+        (Some(0), _) => outcome(Status::Ok),
+        (Some(_), _) => outcome(Status::NonzeroExit),
+        // The kernel sends it to a process that writes past RLIMIT_FSIZE (setrlimit(2)).
+        (None, Some(SIGXFSZ)) => outcome(Status::OutputLimit),
+        // Without a listener the filter kills with it (seccomp.rs).
+        (None, Some(SIGSYS)) if !facts.listened => outcome(Status::ForbiddenSyscall),
+        (None, Some(_)) => outcome(Status::Signaled),
+        // PID 1 died without a message, and we did not kill it.
+        (None, None) => failed(at(Step::Supervise, Call::Died, Subject::None)(Errno::CHILD)),
     }
+}
+
+/// The outcome of a run whose command could not be started: the command's fault, or not.
+fn not_executed(errno: Errno) -> Outcome {
+    let error = at(Step::Exec, Call::Exec, Subject::Command)(errno);
+    let (status, code) = match errno {
+        Errno::NOENT | Errno::NOTDIR => (Status::NotFound, Some(exit_code::NOT_FOUND)),
+        // The file's own fault, execve(2). All else (EMFILE, ENOMEM, E2BIG) is the machine's or the caller's.
+        Errno::ACCESS
+        | Errno::NOEXEC
+        | Errno::PERM
+        | Errno::ISDIR
+        | Errno::LOOP
+        | Errno::TXTBSY
+        | Errno::INVAL
+        | Errno::NAMETOOLONG => (Status::NotFound, Some(exit_code::NOT_EXECUTABLE)),
+        _ => (Status::SandboxError, None),
+    };
+    Outcome { status, exit_code: code, signal: None, error: Some(error) }
 }
 
 /// The limit that the run went over, if any.
 fn exceeded(facts: &Facts, limits: &Limits) -> Option<Status> {
     let over = |used: Option<u64>, limit: Option<u64>| matches!((used, limit), (Some(used), Some(limit)) if used > limit);
     let cpu_total = facts.cpu.map(|cpu| cpu.total);
-    let idle = facts.wall.map(|wall| wall.saturating_sub(cpu_total.unwrap_or(0)));
+    let idle = facts.idle();
     let checks = [
-        (Cause::Memory, facts.oom_kills.is_some_and(|kills| kills > 0), Status::MemoryLimit),
-        (Cause::CpuTime, over(cpu_total, limits.cpu_time), Status::CpuTimeLimit),
-        (Cause::WallTime, over(facts.wall, limits.wall_time), Status::WallTimeLimit),
-        (Cause::IdleTime, over(idle, limits.idle_time), Status::IdleTimeLimit),
-        (Cause::Output, facts.truncated, Status::OutputLimit),
+        (KillReason::Memory, facts.oom_kills.is_some_and(|kills| kills > 0), Status::MemoryLimit),
+        (KillReason::CpuTime, over(cpu_total, limits.cpu_time), Status::CpuTimeLimit),
+        (KillReason::WallTime, over(facts.wall, limits.wall_time), Status::WallTimeLimit),
+        (KillReason::IdleTime, over(idle, limits.idle_time), Status::IdleTimeLimit),
+        (KillReason::Output, facts.truncated, Status::OutputLimit),
     ];
     // What ended the run comes first, if the account bears it out or the main process did not end by itself.
-    let ended_for = checks.iter().find(|(cause, ..)| facts.ended_for == Some(*cause));
+    let killed_for = checks.iter().find(|(reason, ..)| facts.killed_for == Some(*reason));
     let killed = facts.end.is_none_or(|end| end.signal() == Some(SIGKILL));
-    match ended_for {
+    match killed_for {
         Some((_, over, status)) if *over || killed => Some(*status),
         _ => checks.iter().find(|(_, over, _)| *over).map(|(.., status)| *status),
     }
 }
 
 impl Outcome {
-    /// Whether the caller needs no word about it: a program that ended by itself, or a run that it called off.
-    pub fn is_expected(&self) -> bool {
+    /// Whether the caller needs no message about it: the program ended by itself, or the caller called the run off.
+    pub(crate) fn is_expected(&self) -> bool {
         match self.status {
             Status::SandboxError => self.error.is_some_and(|error| error.errno() == Errno::CANCELED),
             status => matches!(status, Status::Ok | Status::NonzeroExit),
         }
     }
 
-    /// The exit code of the supervisor, as timeout(1), env(1) and docker have it.
-    pub fn supervisor_code(&self) -> u8 {
+    /// The exit code of the supervisor.
+    pub(crate) fn supervisor_code(&self) -> u8 {
         match self.status {
             Status::Ok => 0,
-            Status::NonzeroExit | Status::NotFound => self.exit_code.unwrap_or(125),
-            Status::Signaled => self.signal.map_or(125, |signal| signal.saturating_add(128)),
-            Status::CpuTimeLimit | Status::WallTimeLimit | Status::IdleTimeLimit => 124,
-            Status::MemoryLimit => 137,
-            Status::OutputLimit => 153,
-            Status::ForbiddenSyscall => 159,
-            Status::SandboxError => 125,
+            Status::NonzeroExit | Status::NotFound => self.exit_code.unwrap_or(exit_code::SANDBOX_ERROR),
+            Status::Signaled => self
+                .signal
+                .map_or(exit_code::SANDBOX_ERROR, |signal| signal.saturating_add(exit_code::SIGNALED)),
+            Status::CpuTimeLimit | Status::WallTimeLimit | Status::IdleTimeLimit => exit_code::TIME_LIMIT,
+            Status::MemoryLimit => exit_code::MEMORY_LIMIT,
+            Status::OutputLimit => exit_code::OUTPUT_LIMIT,
+            Status::ForbiddenSyscall => exit_code::FORBIDDEN_SYSCALL,
+            Status::SandboxError => exit_code::SANDBOX_ERROR,
         }
     }
 }
@@ -212,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_by_itself_is_told_by_code_and_signal() {
+    fn a_program_that_ends_by_itself_is_judged_by_code_and_signal() {
         assert_eq!(status(exited(0)), (Status::Ok, 0));
         assert_eq!(status(exited(42)), (Status::NonzeroExit, 42));
         assert_eq!(status(killed(11)), (Status::Signaled, 139));
@@ -222,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raised_sigsys_is_a_signal_where_the_filter_tells_of_forbidden_calls() {
+    fn a_raised_sigsys_is_a_signal_where_the_filter_has_a_listener() {
         assert_eq!(status(Facts { listened: true, ..killed(31) }), (Status::Signaled, 159));
     }
 
@@ -234,33 +291,62 @@ mod tests {
         assert_eq!(status(Facts { wall: Some(1001), cpu: cpu(0), ..exited(0) }).0, Status::WallTimeLimit);
         assert_eq!(status(Facts { wall: Some(550), ..exited(0) }).0, Status::Ok);
         assert_eq!(status(Facts { wall: Some(551), ..exited(0) }).0, Status::IdleTimeLimit);
+        assert_eq!(status(Facts { wall: Some(551), waited: Some(1), ..exited(0) }).0, Status::Ok);
     }
 
     #[test]
-    fn a_run_that_we_ended_is_told_by_our_cause() {
+    fn a_run_that_we_ended_is_judged_by_our_reason() {
         // Whether PID 1 saw it die or was killed along with it.
         for end in [None, Some(WaitStatus(9))] {
-            let ended = |cause| Facts { ended_for: Some(cause), end, ..exited(0) };
-            assert_eq!(status(ended(Cause::CpuTime)), (Status::CpuTimeLimit, 124));
-            assert_eq!(status(ended(Cause::WallTime)), (Status::WallTimeLimit, 124));
-            assert_eq!(status(ended(Cause::IdleTime)), (Status::IdleTimeLimit, 124));
-            assert_eq!(status(ended(Cause::Memory)), (Status::MemoryLimit, 137));
-            assert_eq!(status(ended(Cause::Output)), (Status::OutputLimit, 153));
-            assert_eq!(status(ended(Cause::Forbidden)), (Status::ForbiddenSyscall, 159));
+            let ended = |reason| Facts { killed_for: Some(reason), end, ..exited(0) };
+            assert_eq!(status(ended(KillReason::CpuTime)), (Status::CpuTimeLimit, 124));
+            assert_eq!(status(ended(KillReason::WallTime)), (Status::WallTimeLimit, 124));
+            assert_eq!(status(ended(KillReason::IdleTime)), (Status::IdleTimeLimit, 124));
+            assert_eq!(status(ended(KillReason::Memory)), (Status::MemoryLimit, 137));
+            assert_eq!(status(ended(KillReason::Output)), (Status::OutputLimit, 153));
+            assert_eq!(status(ended(KillReason::Forbidden)), (Status::ForbiddenSyscall, 159));
         }
     }
 
     #[test]
+    fn output_that_was_not_taken_is_never_ok_and_hides_no_other_verdict() {
+        let untaken = |facts| status(Facts { undelivered: [0, 1], ..facts });
+        assert_eq!(untaken(exited(0)), (Status::SandboxError, 125));
+        assert_eq!(untaken(exited(3)), (Status::NonzeroExit, 3));
+        assert_eq!(untaken(killed(11)), (Status::Signaled, 139));
+        let killed = Facts { killed_for: Some(KillReason::WallTime), ..killed(9) };
+        assert_eq!(untaken(killed), (Status::WallTimeLimit, 124));
+    }
+
+    #[test]
     fn an_end_within_the_limit_beats_a_kill_that_came_too_late() {
-        assert_eq!(status(Facts { ended_for: Some(Cause::CpuTime), ..exited(0) }), (Status::Ok, 0));
+        assert_eq!(status(Facts { killed_for: Some(KillReason::CpuTime), ..exited(0) }), (Status::Ok, 0));
     }
 
     #[test]
     fn an_oom_kill_is_a_memory_limit_whatever_died_of_it() {
-        assert_eq!(status(Facts { oom_kills: Some(1), ..killed(9) }), (Status::MemoryLimit, 137));
-        assert_eq!(status(Facts { oom_kills: Some(1), ..exited(0) }), (Status::MemoryLimit, 137));
-        let in_exec = Facts { oom_kills: Some(1), not_executed: Some(Errno::NOMEM), ..exited(125) };
+        assert_eq!(
+            status(Facts { oom_kills: Some(1), oom_is_own: true, ..killed(9) }),
+            (Status::MemoryLimit, 137)
+        );
+        assert_eq!(
+            status(Facts { oom_kills: Some(1), oom_is_own: true, ..exited(0) }),
+            (Status::MemoryLimit, 137)
+        );
+        let in_exec =
+            Facts { oom_kills: Some(1), oom_is_own: true, not_executed: Some(Errno::NOMEM), ..exited(125) };
         assert_eq!(status(in_exec), (Status::MemoryLimit, 137));
+    }
+
+    #[test]
+    fn an_oom_kill_for_memory_outside_the_run_is_no_verdict() {
+        let outside = Facts { oom_kills: Some(1), ..killed(9) };
+        assert_eq!(status(outside), (Status::SandboxError, 125));
+        // The rest of the run may have waited for the lost process until a limit.
+        let waited = Facts { wall: Some(1001), killed_for: Some(KillReason::WallTime), ..outside };
+        assert_eq!(status(waited), (Status::SandboxError, 125));
+        // A run that reached its own limit without an OOM kill had memory reclaimed for it.
+        assert_eq!(status(Facts { oom_kills: Some(0), oom_is_own: true, ..exited(0) }), (Status::Ok, 0));
     }
 
     #[test]

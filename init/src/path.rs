@@ -7,24 +7,24 @@ use rustix::io::Errno;
 use crate::text::Text;
 
 /// Bytes of the longest path that the kernel takes, its NUL included (PATH_MAX, limits.h).
-pub const PATH_MAX: usize = 4096;
+pub(crate) const PATH_MAX: usize = 4096;
 
 /// A path put together from parts.
-pub struct PathBuffer {
+pub(crate) struct PathBuffer {
     bytes: [u8; PATH_MAX],
 }
 
 impl PathBuffer {
     /// Room for a path.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         PathBuffer { bytes: [0; PATH_MAX] }
     }
 
-    /// Puts the parts one behind the other.
+    /// Puts the parts one after the other.
     ///
     /// # Errors
     /// ENAMETOOLONG past [`PATH_MAX`]; EINVAL when a part has a NUL inside.
-    pub fn join(&mut self, parts: &[&[u8]]) -> Result<&CStr, Errno> {
+    pub(crate) fn join(&mut self, parts: &[&[u8]]) -> Result<&CStr, Errno> {
         let mut path = Text::new(&mut self.bytes);
         for part in parts {
             path.push(part);

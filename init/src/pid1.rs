@@ -1,122 +1,131 @@
-//! PID 1 of the sandbox: builds it, starts the submission as its PID 2, reaps, and tells how the submission ended.
+//! PID 1 of the sandbox: builds it, starts the submission as its PID 2, reaps, and reports how the submission ended.
 //!
-//! It kills whatever the submission left, tells, and lives until the supervisor ends it. When the supervisor dies
+//! It also learns of forbidden system calls (seccomp.rs). It kills what the submission left, reports, and lives until the supervisor ends it. When the supervisor dies
 //! instead, PID 1 removes the cgroup. When PID 1 is killed, the kernel kills all that is left (pid_namespaces(7)).
 
+use rustix::fd::AsFd;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, wait};
 
 use crate::cgroup::{Place, Version};
 use crate::channel::Inside;
-use crate::clock;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
-use crate::identity::Identity;
-use crate::job::{self, JobStreams};
 use crate::message::Message;
-use crate::mounts::Devices;
 use crate::namespaces::Network;
-use crate::options::Options;
-use crate::seccomp::Image;
+use crate::preparation::Preparation;
+use crate::seccomp::{Filters, Listener};
+use crate::setup::Setup;
+use crate::streams::JobStreams;
 use crate::sys::fd::Fd;
-use crate::sys::{self, Args, Forked, Signals};
-use crate::{credentials, mounts, namespaces, terminal};
-
-/// What the supervisor prepared for the sandbox before it made it.
-pub struct Preparation<'a> {
-    /// The run.
-    pub options: &'a Options<'a>,
-    /// Who the supervisor is.
-    pub identity: Identity,
-    /// The run's cgroup, if any.
-    pub place: Option<&'a Place>,
-    /// The system calls that the submission may make; `None` if all.
-    pub policy: Option<Image<'static>>,
-    /// The supervisor's socket.
-    pub channel: Inside,
-    /// The scratch space, where PID 1 could not make it whole.
-    pub scratch: Option<mounts::Scratch>,
-    /// Whose the device nodes of the sandbox are, once it has some.
-    pub devices: Devices,
-    /// The submission's ends of its streams; none with a terminal, which is made inside.
-    pub streams: Option<JobStreams>,
-    /// This process's argument strings, to be wiped: they name host paths, and /proc/1/cmdline shows them.
-    pub arguments: Args<'a>,
-}
+use crate::sys::{self, Forked, Notification, Signals};
+use crate::{clock, credentials, inherited, job, mounts, namespaces, streams, terminal};
 
 /// The signals that PID 1 sleeps on: a child ended, or (as parent death signal) the supervisor did.
 const AWAITED: Signals = Signals::of(&[SIGCHLD, SIGTERM]);
+const SIGALRM: u8 = 14;
 const SIGCHLD: u8 = 17;
 const SIGTERM: u8 = 15;
 
 /// The whole life of PID 1. All signals are blocked, and stay so.
-pub fn run(mut preparation: Preparation<'_>) -> ! {
+pub(crate) fn run(mut preparation: Preparation<'_>) -> ! {
+    // From here on what the caller ignores means nothing.
+    sys::default_signal_actions(inherited::ENDING);
     match start(&mut preparation) {
-        Ok(Some(submission)) => {
-            // The end of what the submission writes is where its last writer dies: that must not be this process.
+        Ok(Some((submission, listener))) => {
+            // A pipe's reader sees its end when the last writer has closed it (pipe(7)): that must not be this process.
             drop(preparation.streams.take());
-            reap_until_end(&preparation.channel, submission);
+            reap_until_end(&preparation.channel, submission, listener);
         }
         Ok(None) => {} // the supervisor died meanwhile
         Err(error) => preparation.channel.send(Message::Failed(error)),
     }
-    // The supervisor removes the cgroup, then it ends us. Whoever of the two is killed before that leaves it to the other.
+    // The supervisor removes the cgroup, then it ends us. If it is killed before that, its end of the channel closes
+    // and the cgroup is left to us.
     preparation.channel.outlive_supervisor();
     clean_up(preparation.place);
     sys::exit(0)
 }
 
 /// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
-fn start(preparation: &mut Preparation<'_>) -> Result<Option<Pid>, Error> {
+fn start(preparation: &mut Preparation<'_>) -> Result<Option<(Pid, Option<Listener>)>, Error> {
+    // Before anything else: the caller's own streams must be open nowhere but in the supervisor.
+    streams::release_standard(true)?;
     let scratch = preparation.scratch.take();
-    let Preparation { options, identity, place, channel, devices, .. } = preparation;
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(at(
-        Step::Start,
-        Call::Prctl,
-        Subject::None,
-    ))?;
-    if options.guards.has(Guard::UserNamespace) {
-        match identity.privileged {
-            true if channel.wait_for_go().is_none() => return Ok(None),
-            true => {} // the supervisor has mapped it
-            false => namespaces::map_ids(options, b"self", false)?,
-        }
+    let Preparation { setup, place, channel, input, streams: job_streams, policy, filters, .. } = preparation;
+    if setup.has(Guard::UserNamespace) && !map_user_namespace(setup, channel)? {
+        return Ok(None);
     }
-    namespaces::set_host_name(options)?;
-    *devices = mounts::enter(options, scratch)?;
-    let network = Network::of(options, *identity);
+    // After the change of user, which would undo it (prctl(2), PR_SET_PDEATHSIG).
+    hear_of_supervisors_death()?;
+    inherited::be_first_for_the_oom_killer()?;
+    namespaces::set_host_name(setup)?;
+    if let Some(JobStreams { ends: [stdin, ..] }) = job_streams {
+        streams::input::show(input, stdin);
+    }
+    let devices = mounts::enter(setup, scratch)?;
+    *filters = policy.as_ref().map(|policy| Filters::new(policy, setup, devices));
+    let network = Network::of(setup);
     if network == Network::Supervisor {
         let Some(made) = channel.wait_for_go() else { return Ok(None) };
         namespaces::enter_network(made)?;
     }
-    namespaces::raise_loopback(options, network)?;
-    let terminal = if options.tty { Some(terminal::open(channel)?) } else { None };
+    namespaces::raise_loopback(setup, network)?;
+    let terminal = if setup.options.tty { Some(terminal::open(channel)?) } else { None };
+    // The supervisor makes the run's cgroup meanwhile, and waits for `--start-on`.
     if channel.wait_for_go().is_none() {
         return Ok(None);
+    }
+    if let Some(JobStreams { ends: [stdin, ..] }) = job_streams {
+        streams::input::copy(input, stdin).map_err(at(Step::Streams, Call::Read, Subject::Stream(0)))?;
     }
     let born_into = match place {
         Some(place) if place.version == Version::V2 => Some(place.open()?),
         _ => None,
     };
-    // Before the submission's process exists: it inherits this, and execve(2) takes it back for its own program.
-    credentials::undumpable(options)?;
-    let submission = fork_submission(preparation, terminal, born_into)?;
+    // Before the submission's process exists, which could look into this one. It inherits the flag, and execve(2)
+    // sets it back for its own program (prctl(2), PR_SET_DUMPABLE).
+    credentials::undumpable(setup)?;
+    let listener = filters.as_mut().map_or(Ok(None), Filters::listen);
+    let listener = listener.map_err(at(Step::Seccomp, Call::Seccomp, Subject::None))?;
+    let is_heard = listener.as_ref().is_some_and(|listener| listener.hears_all);
+    let submission = fork_submission(preparation, terminal, born_into, is_heard)?;
     credentials::drop_init()?;
     // `ps` shows PID 1 as `init`, and nothing of how it was called.
-    preparation.arguments.overwrite(b"init");
-    Ok(Some(submission))
+    preparation.argv.overwrite(b"init");
+    Ok(Some((submission, listener)))
+}
+
+/// Makes this process root of its user namespace; false when the supervisor died meanwhile.
+fn map_user_namespace(setup: &Setup<'_>, channel: &Inside) -> Result<bool, Error> {
+    match setup.identity.privileged {
+        true if channel.wait_for_go().is_none() => return Ok(false),
+        // The supervisor has mapped it, and made it as another user.
+        true => credentials::act_as(0, 0)?,
+        false => namespaces::map_ids(setup, b"self", false)?,
+    }
+    Ok(true)
+}
+
+/// All signals are blocked: SIGTERM ends a wait, and does not kill (prctl(2), PR_SET_PDEATHSIG). A supervisor that died
+/// before this call is noticed all the same, by its end of the channel.
+fn hear_of_supervisors_death() -> Result<(), Error> {
+    let asked = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    asked.map_err(at(Step::Start, Call::Prctl, Subject::None))
 }
 
 fn fork_submission(
     preparation: &Preparation<'_>,
     terminal: Option<Fd>,
     born_into: Option<Fd>,
+    is_heard: bool,
 ) -> Result<Pid, Error> {
-    use rustix::fd::AsFd;
+    // No namespace flag: the process is born into those of PID 1.
     let forked = sys::clone3(0, born_into.as_ref().map(Fd::as_fd));
     match forked.map_err(at(Step::Start, Call::Clone3, Subject::None))? {
         Forked::Parent { pid, pidfd } => {
-            let told = preparation.channel.send_with(Message::Made, pidfd.as_fd());
-            told.map(|()| pid).map_err(at(Step::Start, Call::Write, Subject::None))
+            let sent = preparation.channel.send_with(Message::Made { is_heard }, pidfd.as_fd());
+            sent.map(|()| pid).map_err(at(Step::Start, Call::Write, Subject::None))
         }
         Forked::Child => {
             let message = match job::exec(preparation, terminal) {
@@ -129,14 +138,25 @@ fn fork_submission(
     }
 }
 
-/// Reaps everything. When the submission's main process has ended, ends what it left, and tells; or the supervisor has
-/// ended.
-fn reap_until_end(channel: &Inside, submission: Pid) {
+/// Reaps everything, until the submission's main process has ended (then kills what it left, and reports), or the
+/// supervisor has.
+///
+/// A forbidden call is reported as soon as it is made, or when all others are dead at the latest.
+fn reap_until_end(channel: &Inside, submission: Pid, mut listener: Option<Listener>) {
+    if listener.is_some() {
+        sys::let_interrupt(AWAITED.and(SIGALRM));
+    }
     loop {
+        // All that have ended: one SIGCHLD may stand for several, as pending signals do not queue (signal(7)).
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == submission {
+                // The run's wall time ends here, whatever it takes to kill the rest.
                 let at = clock::now();
-                end_everybody();
+                // Before the usage is read: getrusage(2) counts children only once they are reaped.
+                kill_all_others();
+                if let Some(found) = listener.and_then(|listener| look_for_forbidden(&listener.fd)) {
+                    channel.send(found);
+                }
                 channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
                 return;
             }
@@ -144,26 +164,63 @@ fn reap_until_end(channel: &Inside, submission: Pid) {
         if !channel.supervisor_lives() {
             return;
         }
-        let _ = sys::wait_signal(AWAITED); // an interruption is answered by looking again
+        // An interruption is answered by looking again.
+        let found = match &listener {
+            Some(waited_on) => forbidden(sys::seccomp_receive(waited_on.fd.as_fd(), AWAITED)),
+            None => sys::wait_signal(AWAITED).ok().and(None),
+        };
+        if let Some(found) = found {
+            channel.send(found);
+            // One is enough. It stays open, or the call would return.
+            core::mem::forget(listener.take());
+        }
     }
 }
 
-/// Nothing of the sandbox lives on but this process.
-fn end_everybody() {
-    // Never outside a pid namespace of our own: it would be the whole machine.
+/// What to report of an attempt to take a forbidden call that waits.
+fn forbidden(taken: Result<Notification, Errno>) -> Option<Message> {
+    match taken {
+        // A signal came; AGAIN: before it could be tried.
+        Err(Errno::INTR | Errno::AGAIN) => None,
+        // ENOENT: it was made, but a signal has ended its wait.
+        taken => Some(Message::Forbidden(taken.unwrap_or_default())),
+    }
+}
+
+/// Whether any forbidden call was made that was not taken yet. For that the kernel has no call that does not wait: a timer
+/// ends the wait.
+fn look_for_forbidden(listener: &Fd) -> Option<Message> {
+    // In microseconds. More each time that the signal comes before the wait begins: under a tracer that takes long.
+    let mut patience = 16;
+    loop {
+        sys::alarm_after(patience);
+        let taken = sys::seccomp_receive(listener.as_fd(), Signals::of(&[SIGALRM]));
+        match taken {
+            Err(Errno::AGAIN) => patience = 500_000.min(patience * 2),
+            taken => return forbidden(taken),
+        }
+    }
+}
+
+/// Kills and reaps every process of the sandbox but this one.
+fn kill_all_others() {
+    // Only as PID 1 of a namespace of our own: with `--without pid-namespace`, -1 means every process of the machine.
     if rustix::process::getpid() == Pid::INIT {
-        let _ = rustix::process::kill_process_group(EVERYBODY, Signal::KILL); // ESRCH: nobody is left
-        while wait(WaitOptions::empty()).is_ok() {}
+        // ESRCH: none is left but those that are to be reaped. EPERM: a filter of the host refuses it; then they would
+        // not end, but will with this process.
+        if rustix::process::kill_process_group(ALL_OTHERS, Signal::KILL) != Err(Errno::PERM) {
+            while wait(WaitOptions::empty()).is_ok() {}
+        }
     }
 }
 
-/// The supervisor's last duties, when it could not do them: nothing lives on, and no cgroup stays.
+/// The supervisor's last duties, when it died before it could do them: no process lives on, and no cgroup stays.
 fn clean_up(place: Option<&Place>) {
-    end_everybody();
+    kill_all_others();
     if let Some(place) = place {
         place.remove();
     }
 }
 
 /// kill(2) with pid -1, which is what the process group 1 comes to: every process but PID 1 itself.
-const EVERYBODY: Pid = Pid::INIT;
+const ALL_OTHERS: Pid = Pid::INIT;

@@ -1,13 +1,14 @@
-//! The report: one JSON object on one line, the only word of a run that counts. Pure.
+//! The report: renders the verdict of `outcome.rs` and what was measured as one JSON object on one line. Pure.
 //!
 //! A field that this run cannot know is absent, never invented. Times are in microseconds, sizes in bytes.
 
-use crate::cgroup::{CpuTime, Version};
-use crate::error::push_errno;
+use crate::cgroup::Version;
+use crate::describe::{push_errno, subject_name};
+use crate::error::Error;
 use crate::guard::{Guard, State};
-use crate::options::Options;
-use crate::outcome::Outcome;
-use crate::text::Text;
+use crate::outcome::{Facts, Outcome, Status};
+use crate::setup::Setup;
+use crate::text::{Text, strip_prefix};
 
 /// Version of the report's format.
 pub const VERSION: u64 = 1;
@@ -15,101 +16,155 @@ pub const VERSION: u64 = 1;
 /// The most bytes that a report can have: every guard with its reason, every limit, and an error with a path.
 pub const MAX_LEN: usize = 16 << 10;
 
-/// What is told of a run beside its verdict.
+/// The state of a guard that is up.
+pub const GUARD_ON: &[u8] = b"on";
+/// The state of a guard that the command line took away.
+pub const GUARD_OFF: &[u8] = b"off";
+/// How the state of a guard starts that is not available; the reason follows.
+pub const GUARD_UNAVAILABLE: &[u8] = b"unavailable: ";
+
+/// What was measured of a run and does not decide its verdict.
 #[derive(Clone, Copy, Default)]
-pub struct Measures<'a> {
-    /// CPU time of the submission, in nanoseconds.
-    pub cpu: Option<CpuTime>,
-    /// Wall time from exec to exit, in nanoseconds.
-    pub wall: Option<u64>,
+pub(crate) struct Measures {
     /// Wall time from the supervisor's start to exec, in nanoseconds.
-    pub setup: Option<u64>,
+    pub(crate) setup: Option<u64>,
     /// The most memory it held, in bytes.
-    pub memory_peak: Option<u64>,
-    /// How many processes the OOM killer ended.
-    pub oom_kills: Option<u64>,
+    pub(crate) memory_peak: Option<u64>,
     /// The most tasks at one time.
-    pub pids_peak: Option<u64>,
-    /// Bytes passed on from stdout and stderr; with a terminal the first is all.
-    pub output: [Option<u64>; 2],
-    /// Whether a stream was cut.
-    pub truncated: bool,
+    pub(crate) pids_peak: Option<u64>,
+    /// Bytes passed on from stdout and stderr; with a terminal the first is both.
+    pub(crate) output: [Option<u64>; 2],
     /// Number and name of the forbidden call that ended it.
-    pub forbidden: Option<(u32, &'a [u8])>,
-    /// The kernel's release, uname(2).
-    pub kernel: &'a [u8],
+    pub(crate) forbidden: Option<(u32, &'static [u8])>,
     /// Which cgroup version held the limits.
-    pub cgroup: Option<Version>,
+    pub(crate) cgroup: Option<Version>,
+    /// Whether stdin was a file of the submission's own.
+    pub(crate) stdin_is_file: bool,
 }
 
-/// Writes the report, with its newline.
-pub fn render(options: &Options<'_>, outcome: &Outcome, measures: &Measures<'_>, text: &mut Text<'_>) {
+/// All that a report is made of.
+pub(crate) struct Report<'a> {
+    pub(crate) setup: &'a Setup<'a>,
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) facts: &'a Facts,
+    pub(crate) measures: &'a Measures,
+    /// The kernel's release, uname(2).
+    pub(crate) kernel: &'a [u8],
+}
+
+impl Report<'_> {
+    /// Writes the report, with its newline.
+    pub(crate) fn render(&self, text: &mut Text<'_>) {
+        let Report { setup, outcome, facts, measures, kernel } = *self;
+        let mut object = Object::open(text);
+        object.number(b"version", VERSION);
+        object.string(b"status", outcome.status.name());
+        object.maybe(b"exit_code", outcome.exit_code.map(u64::from));
+        object.maybe(b"signal", outcome.signal.map(u64::from));
+        object.maybe(b"cpu_us", facts.cpu.map(|cpu| micros(cpu.total)));
+        object.maybe(b"user_us", facts.cpu.map(|cpu| micros(cpu.user)));
+        object.maybe(b"system_us", facts.cpu.map(|cpu| micros(cpu.total - cpu.user)));
+        object.maybe(b"wall_us", facts.wall.map(micros));
+        object.maybe(b"setup_us", measures.setup.map(micros));
+        object.maybe(b"memory_peak_bytes", measures.memory_peak);
+        object.maybe(b"oom_kills", facts.oom_kills);
+        object.maybe(b"pids_peak", measures.pids_peak);
+        object.boolean(b"stdin_file", measures.stdin_is_file);
+        object.maybe(b"stdout_bytes", measures.output[0]);
+        object.maybe(b"stderr_bytes", measures.output[1]);
+        let undelivered = facts.undelivered.iter().sum();
+        object.maybe(b"undelivered_bytes", measures.output[0].map(|_| undelivered));
+        object.boolean(b"truncated", facts.truncated);
+        if let Some((number, name)) = measures.forbidden {
+            object.key(b"syscall");
+            let mut inner = Object::open(object.text);
+            if name.is_empty() {
+                inner.key(b"number");
+                inner.text.push(b"null");
+                inner.string(b"reason", b"a signal came before it was read");
+            } else {
+                inner.number(b"number", number.into());
+                inner.string(b"name", name);
+            }
+            inner.close();
+        }
+        object.key(b"limits");
+        limits(setup, facts, measures, object.text);
+        object.key(b"guards");
+        guards(setup, object.text);
+        object.string(b"kernel", kernel);
+        object.string(b"cgroup", cgroup_name(measures.cgroup));
+        if let Some(digest) = setup.options.rootfs_digest {
+            object.string(b"rootfs", digest);
+        }
+        if let Some(option) = setup.options.too_little() {
+            object.key(b"warning");
+            object.text.push(b"\"");
+            push_warning(option, object.text);
+            object.text.push(b"\"");
+        }
+        if let Some(error) = outcome.error {
+            object.key(b"error");
+            describe(error, setup, object.text);
+        }
+        object.close();
+        text.push(b"\n");
+    }
+}
+
+/// What is wrong with an option that allows too little.
+pub(crate) fn push_warning(option: &str, text: &mut Text<'_>) {
+    text.push(option.as_bytes()).push(b" is less than any program needs (bytes, unless K, M or G follows)");
+}
+
+/// Writes the report of a run that could not begin, as its command line is not valid: `message` is what stderr has.
+pub(crate) fn render_refused(message: &[u8], text: &mut Text<'_>) {
     let mut object = Object::open(text);
     object.number(b"version", VERSION);
-    object.string(b"status", outcome.status.name());
-    object.maybe(b"exit_code", outcome.exit_code.map(u64::from));
-    object.maybe(b"signal", outcome.signal.map(u64::from));
-    object.maybe(b"cpu_us", measures.cpu.map(|cpu| micros(cpu.total)));
-    object.maybe(b"user_us", measures.cpu.map(|cpu| micros(cpu.user)));
-    object.maybe(b"system_us", measures.cpu.map(|cpu| micros(cpu.total - cpu.user)));
-    object.maybe(b"wall_us", measures.wall.map(micros));
-    object.maybe(b"setup_us", measures.setup.map(micros));
-    object.maybe(b"memory_peak_bytes", measures.memory_peak);
-    object.maybe(b"oom_kills", measures.oom_kills);
-    object.maybe(b"pids_peak", measures.pids_peak);
-    object.maybe(b"stdout_bytes", measures.output[0]);
-    object.maybe(b"stderr_bytes", measures.output[1]);
-    object.boolean(b"truncated", measures.truncated);
-    if let Some((number, name)) = measures.forbidden {
-        object.key(b"syscall");
-        let mut inner = Object::open(object.text);
-        inner.number(b"number", number.into());
-        inner.string(b"name", name);
-        inner.close();
-    }
-    object.key(b"limits");
-    limits(options, measures, object.text);
-    object.key(b"guards");
-    guards(options, object.text);
-    object.string(b"kernel", measures.kernel);
-    object.string(b"cgroup", cgroup_name(measures.cgroup));
-    if let Some(digest) = options.rootfs_digest {
-        object.string(b"rootfs", digest);
-    }
-    if let Some(error) = &outcome.error {
-        object.key(b"error");
-        let mut inner = Object::open(object.text);
-        inner.string(b"step", error.step());
-        inner.string(b"call", error.call());
-        if let Some(subject) = error.subject().name(options) {
-            inner.string(b"subject", subject);
-        }
-        let mut name = [0; 64];
-        let mut name = Text::new(&mut name);
-        push_errno(&mut name, error.errno());
-        inner.string(b"errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
-        inner.close();
-    }
+    object.string(b"status", Status::SandboxError.name());
+    object.key(b"error");
+    let mut error = Object::open(object.text);
+    error.string(b"step", b"options");
+    error.string(b"call", b"parse");
+    error.string(b"errno", b"EINVAL");
+    error.string(b"message", strip_prefix(message, b"init: ").unwrap_or(message));
+    error.close();
     object.close();
     text.push(b"\n");
+}
+
+fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
+    let mut object = Object::open(text);
+    object.string(b"step", error.step());
+    object.string(b"call", error.call());
+    if let Some(subject) = subject_name(error.subject(), setup.options) {
+        object.string(b"subject", subject);
+    }
+    let mut name = [0; 64];
+    let mut name = Text::new(&mut name);
+    push_errno(&mut name, error.errno());
+    // Without the explanation in parentheses, which is for terminals.
+    object.string(b"errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
+    object.close();
 }
 
 /// The mechanism of a limit whose guard the command line took away.
 const NOTHING: &[u8] = b"none";
 
 /// For each limit that is set: its value, what was seen, and what measures and enforces it.
-fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
-    let limits = &options.limits;
-    let has = |guard| options.guards.has(guard);
+fn limits(setup: &Setup<'_>, facts: &Facts, measures: &Measures, text: &mut Text<'_>) {
+    let limits = &setup.options.limits;
+    let has = |guard| setup.has(guard);
     let by_rlimit = |mechanism: &'static [u8]| if has(Guard::Rlimits) { mechanism } else { NOTHING };
-    // A guard that was taken away leaves nothing in its place; one that cannot be had does (limits.rs).
-    let in_cgroup = |guard, mechanism: &'static [u8], otherwise| match options.guards.state(guard) {
+    // A guard that was taken away leaves nothing in its place; for one that is not available an rlimit stands in
+    // (rlimits.rs).
+    let in_cgroup = |guard, mechanism: &'static [u8], otherwise| match setup.guards.state(guard) {
         State::On => mechanism,
         State::Off => NOTHING,
         State::Unavailable(_) => by_rlimit(otherwise),
     };
-    let cpu = measures.cpu.map(|cpu| cpu.total);
-    let idle = measures.wall.map(|wall| wall.saturating_sub(cpu.unwrap_or(0)));
+    let cpu = facts.cpu.map(|cpu| cpu.total);
+    // The limit holds for each stream alone; the fuller one is what came closest to it.
     let output = measures.output[0].max(measures.output[1]);
     let clock: &[u8] = match has(Guard::CpuAccounting) {
         true => b"cgroup cpu account, timer",
@@ -124,9 +179,11 @@ fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
     let pids = in_cgroup(Guard::Pids, b"cgroup pids", b"RLIMIT_NPROC");
     let mut object = Object::open(text);
     object.limit(b"cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
-    let wall = measures.wall.map(micros);
+    let wall = facts.wall.map(micros);
     object.limit(b"wall_us", limits.wall_time.map(micros), wall, b"CLOCK_MONOTONIC, timer");
-    object.limit(b"idle_us", limits.idle_time.map(micros), idle.map(micros), clock);
+    // Otherwise a run that waits for a CPU is idle.
+    let idle_clock: &[u8] = if facts.waited.is_some() { b"schedstat, timer" } else { clock };
+    object.limit(b"idle_us", limits.idle_time.map(micros), facts.idle().map(micros), idle_clock);
     object.limit(b"memory_bytes", limits.memory, measures.memory_peak, memory);
     object.limit(b"pids", limits.pids, measures.pids_peak, pids);
     object.limit(b"output_bytes", limits.output, output, passed);
@@ -137,15 +194,16 @@ fn limits(options: &Options<'_>, measures: &Measures<'_>, text: &mut Text<'_>) {
 }
 
 /// `"on"`, `"off"`, or `"unavailable: WHY"` for each guard.
-fn guards(options: &Options<'_>, text: &mut Text<'_>) {
+fn guards(setup: &Setup<'_>, text: &mut Text<'_>) {
     let mut object = Object::open(text);
     for guard in Guard::ALL {
-        match options.guards.state(*guard) {
-            State::On => object.string(guard.name(), b"on"),
-            State::Off => object.string(guard.name(), b"off"),
+        match setup.guards.state(*guard) {
+            State::On => object.string(guard.name(), GUARD_ON),
+            State::Off => object.string(guard.name(), GUARD_OFF),
             State::Unavailable(why) => {
+                // The reasons are ours and need no escaping.
                 object.key(guard.name());
-                object.text.push(b"\"unavailable: ").push(why.as_bytes()).push(b"\"");
+                object.text.push(b"\"").push(GUARD_UNAVAILABLE).push(why.as_bytes()).push(b"\"");
             }
         }
     }
@@ -153,6 +211,7 @@ fn guards(options: &Options<'_>, text: &mut Text<'_>) {
 }
 
 fn micros(nanoseconds: u64) -> u64 {
+    // Rounded down. The verdict does not come from here, but from the nanoseconds.
     nanoseconds / 1_000
 }
 
@@ -212,6 +271,7 @@ impl<'t, 'b> Object<'t, 'b> {
 
     fn string(&mut self, key: &[u8], value: &[u8]) {
         self.key(key);
+        // Paths and names may hold any byte.
         self.text.json_string(value);
     }
 
@@ -223,8 +283,10 @@ impl<'t, 'b> Object<'t, 'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::Identity;
     use crate::options::parse;
     use crate::sys::Args;
+    use crate::user::Owner;
 
     fn limits_of(line: &str) -> String {
         let mut line = line.as_bytes().to_vec();
@@ -232,7 +294,9 @@ mod tests {
         let options = parse(Args::split(&mut line, &mut pointers).unwrap()).ok().unwrap();
         let mut buffer = [0; MAX_LEN];
         let mut text = Text::new(&mut buffer);
-        limits(&options, &Measures::default(), &mut text);
+        let identity = Identity { owner: Owner { uid: 0, gid: 0 }, privileged: true };
+        let setup = Setup::new(&options, identity);
+        limits(&setup, &Facts::default(), &Measures::default(), &mut text);
         String::from_utf8(text.as_bytes().to_vec()).unwrap()
     }
 

@@ -1,27 +1,24 @@
 //! `_start`: from the stack that the kernel prepared to `init::main`, and the panic handler.
 //!
-//! The initial stack is fixed by the System V ABI for x86-64, section 3.4.1: `argc`, `argv[0..argc]`, NULL,
-//! `envp[..]`, NULL, the auxiliary vector. Only the arguments are read: init takes no word from its environment.
+//! The initial stack is the same on every processor (System V ABI for x86-64, section 3.4.1): `argc`, `argv[0..argc]`, NULL,
+//! `envp[..]`, NULL, the auxiliary vector. Only the arguments are read: init reads nothing from its environment.
 // Unsafe: the entry point receives a raw stack pointer, and nothing can vouch for it but the ABI.
 #![allow(unsafe_code)]
 
-use core::arch::naked_asm;
 use core::ffi::c_char;
 
-use init::sys::Args;
+use init::contract::Args;
 
-/// Clears the frame pointer (the outermost frame has no caller), hands the initial stack pointer
-/// to [`enter`], and aligns the stack as a call expects.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn _start() -> ! {
-    naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {enter}", enter = sym enter)
+    init::entry!(enter)
 }
 
 /// # Safety
 /// `stack` is the stack pointer as the kernel set it at exec (see the file's first lines).
 unsafe extern "C" fn enter(stack: *const usize) -> ! {
-    // SAFETY: the ABI puts argc at the stack pointer and behind it argc pointers to C strings, then a NULL; all of
+    // SAFETY: the ABI puts argc at the stack pointer and after it argc pointers to C strings, then a NULL; all of
     // it lies in the writable initial stack, which is never unmapped.
     let arguments = unsafe {
         let argc = *stack;
@@ -31,7 +28,7 @@ unsafe extern "C" fn enter(stack: *const usize) -> ! {
     init::main(arguments)
 }
 
-/// There is nobody to unwind to.
+/// Nothing can unwind (`panic = "abort"`).
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     init::panicked(info.location())

@@ -13,20 +13,24 @@ use crate::message::Message;
 use crate::sys::fd::Fd;
 use crate::sys::{self, TerminalMode};
 
-/// Makes the pair in the sandbox's own devpts: the master goes to the supervisor, the slave stays for the submission.
-pub fn open(channel: &Inside) -> Result<Fd, Error> {
+/// Makes the pair in the sandbox's own devpts, so that the slave has a name inside: the master goes to the
+/// supervisor, the slave stays for the submission.
+pub(crate) fn open(channel: &Inside) -> Result<Fd, Error> {
     let fail = |call| at(Step::Terminal, call, Subject::None);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let master = sys::fd::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
     rustix::pty::unlockpt(&master).map_err(fail(Call::Ioctl))?;
+    // By ioctl and not by name: a path could lead to another devpts (ioctl_tty(2), TIOCGPTPEER).
     let slave = sys::terminal_peer(master.as_fd(), flags).map_err(fail(Call::Ioctl))?;
+    // The copy in this process is closed when it is dropped: only the supervisor's keeps the terminal alive.
     channel.send_with(Message::Terminal, master.as_fd()).map_err(fail(Call::Write))?;
     Ok(slave)
 }
 
 /// Makes the slave the controlling terminal and the three streams of this process, a session leader.
-pub fn adopt(slave: &Fd) -> Result<(), Error> {
+pub(crate) fn adopt(slave: &Fd) -> Result<(), Error> {
     let fail = |call| at(Step::Terminal, call, Subject::None);
+    // Only a session leader without a terminal may (ioctl_tty(2), TIOCSCTTY): setsid(2) came before.
     rustix::process::ioctl_tiocsctty(slave).map_err(fail(Call::Ioctl))?;
     rustix::stdio::dup2_stdin(slave).map_err(fail(Call::Dup))?;
     rustix::stdio::dup2_stdout(slave).map_err(fail(Call::Dup))?;
@@ -34,13 +38,14 @@ pub fn adopt(slave: &Fd) -> Result<(), Error> {
 }
 
 /// The caller's terminal, if its stdin is one: raw as long as this lives.
-pub struct Caller {
+pub(crate) struct Caller {
     saved: Option<TerminalMode>,
 }
 
 impl Caller {
     /// Goes raw, and gives the sandbox's terminal the caller's size.
-    pub fn take_over(stdin: BorrowedFd<'_>, master: BorrowedFd<'_>) -> Caller {
+    pub(crate) fn take_over(stdin: BorrowedFd<'_>, master: BorrowedFd<'_>) -> Caller {
+        // ENOTTY: stdin is a pipe or a file, and there is nothing to change or restore.
         let saved = sys::terminal_mode(stdin).ok();
         if let Some(saved) = saved {
             let _ = sys::set_terminal_mode(stdin, &raw(saved)); // cooked input is a nuisance, not a failure
@@ -50,7 +55,7 @@ impl Caller {
     }
 
     /// As it was before.
-    pub fn restore(&mut self, stdin: BorrowedFd<'_>) {
+    pub(crate) fn restore(&mut self, stdin: BorrowedFd<'_>) {
         if let Some(saved) = self.saved.take() {
             let _ = sys::set_terminal_mode(stdin, &saved); // a terminal that is gone needs no restoring
         }
@@ -80,13 +85,14 @@ fn raw(mut mode: TerminalMode) -> TerminalMode {
     mode.output &= !OutputModes::OPOST.bits();
     mode.local &= !LOCAL.bits();
     mode.control = mode.control & !CONTROL.bits() | ControlModes::CS8.bits();
+    // A read returns with the first byte, however long that takes (termios(3), VMIN and VTIME).
     mode.characters[VTIME] = 0;
     mode.characters[VMIN] = 1;
     mode
 }
 
-/// Passes the window's size on; the kernel tells the programs inside by SIGWINCH.
-pub fn follow_size(stdin: BorrowedFd<'_>, master: BorrowedFd<'_>) {
+/// Passes the window's size on; the kernel sends SIGWINCH to the programs inside.
+pub(crate) fn follow_size(stdin: BorrowedFd<'_>, master: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(stdin) {
         let _ = tcsetwinsize(master, size); // the sandbox may be gone already
     }

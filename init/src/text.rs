@@ -1,5 +1,7 @@
 //! Text in a caller's buffer: what format! would do, without heap and without fmt's machinery.
 
+use core::ffi::CStr;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A line under construction. What does not fit is dropped, and [`Text::overflowed`] says so.
@@ -20,18 +22,14 @@ impl<'a> Text<'a> {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
-    /// The same, for as long as the buffer lives.
-    pub fn finish(self) -> &'a [u8] {
-        self.buffer.get(..self.len).unwrap_or_default()
-    }
-
     /// Whether something did not fit.
-    pub fn overflowed(&self) -> bool {
+    pub(crate) fn overflowed(&self) -> bool {
         self.overflowed
     }
 
     /// Adds `bytes`, as they are.
-    pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> &mut Self {
+        // No `copy_from_slice`: its length check would bring in a panic.
         let room = self.buffer.get_mut(self.len..).unwrap_or_default();
         for (place, byte) in room.iter_mut().zip(bytes) {
             *place = *byte;
@@ -42,7 +40,8 @@ impl<'a> Text<'a> {
     }
 
     /// Adds a number in decimal.
-    pub fn number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
+        // At most 20 calls deep, and shorter than a buffer that is filled from its end.
         if number >= 10 {
             self.number(number / 10);
         }
@@ -50,7 +49,7 @@ impl<'a> Text<'a> {
     }
 
     /// Adds the low `digits` hexadecimal digits of a number.
-    pub fn hex(&mut self, number: u64, digits: u32) -> &mut Self {
+    pub(crate) fn hex(&mut self, number: u64, digits: u32) -> &mut Self {
         for at in (0..digits).rev() {
             self.push(&[HEX[(number >> (4 * at)) as usize & 15]]);
         }
@@ -59,7 +58,7 @@ impl<'a> Text<'a> {
 
     /// Adds `bytes` as a JSON string with its quotes. Control characters are escaped, and so is every byte
     /// outside ASCII (as U+0080–U+00FF): the result is valid JSON whatever a file is called.
-    pub fn json_string(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn json_string(&mut self, bytes: &[u8]) -> &mut Self {
         self.push(b"\"");
         for byte in bytes {
             match byte {
@@ -80,25 +79,40 @@ impl<'a> Text<'a> {
 }
 
 /// The line with this index, counted from 0. A list kept so needs no table of where each item is.
-pub fn line(lines: &'static str, index: usize) -> &'static [u8] {
+pub(crate) fn line(lines: &'static str, index: usize) -> &'static [u8] {
     lines.as_bytes().split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
 }
 
-/// What stands behind `prefix`, if `bytes` start with it. (The slice's own method checks the length twice, the second
-/// time with a panic: here none can be.)
-pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+/// Strings that each end with a NUL, one after the other. A list kept so needs no table of where each string is.
+pub(crate) struct Strings(pub(crate) &'static [u8]);
+
+impl Iterator for Strings {
+    type Item = &'static CStr;
+
+    // Not inlined, as there are several loops: init's size.
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'static CStr> {
+        let string = CStr::from_bytes_until_nul(self.0).ok()?;
+        self.0 = self.0.get(string.count_bytes() + 1..).unwrap_or_default();
+        Some(string)
+    }
+}
+
+/// What follows `prefix`, if `bytes` start with it. (The slice's own method checks the length twice, the second
+/// time with a panic, whose code would stay in the program.)
+pub(crate) fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = bytes.split_at_checked(prefix.len())?;
     (start == prefix).then_some(rest)
 }
 
-/// What stands before `suffix`, if `bytes` end with it.
-pub fn before<'a>(bytes: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+/// What precedes `suffix`, if `bytes` end with it.
+pub(crate) fn strip_suffix<'a>(bytes: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
     let (rest, end) = bytes.split_at_checked(bytes.len().checked_sub(suffix.len())?)?;
     (end == suffix).then_some(rest)
 }
 
 /// A non-negative decimal number, all of `bytes`.
-pub fn parse_number(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn parse_number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
         return None;
     }
@@ -130,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_told() {
+    fn what_does_not_fit_is_dropped_and_reported() {
         let mut buffer = [0; 4];
         let mut text = Text::new(&mut buffer);
         text.push(b"abc").number(45);
@@ -139,8 +153,14 @@ mod tests {
 
     #[test]
     fn a_prefix_and_a_suffix_are_taken_off_whole() {
-        assert_eq!((behind(b"fd:7", b"fd:"), behind(b"fd", b"fd:")), (Some(&b"7"[..]), None));
-        assert_eq!((before(b"1ms", b"ms"), before(b"s", b"ms")), (Some(&b"1"[..]), None));
+        assert_eq!((strip_prefix(b"fd:7", b"fd:"), strip_prefix(b"fd", b"fd:")), (Some(&b"7"[..]), None));
+        assert_eq!((strip_suffix(b"1ms", b"ms"), strip_suffix(b"s", b"ms")), (Some(&b"1"[..]), None));
+    }
+
+    #[test]
+    fn strings_come_one_after_the_other_and_may_be_empty() {
+        assert_eq!(Strings(b"a\0\0bc\0").collect::<Vec<_>>(), [c"a", c"", c"bc"]);
+        assert_eq!(Strings(b"a\0b").collect::<Vec<_>>(), [c"a"]);
     }
 
     #[test]

@@ -12,23 +12,27 @@ use crate::cgroup::{Cgroup, CpuTime};
 use crate::clock;
 use crate::cpus::Cpus;
 use crate::guard::Guard;
-use crate::options::{Limits, Options};
-use crate::outcome::Cause;
+use crate::limits::Limits;
+use crate::outcome::KillReason;
+use crate::setup::Setup;
 use crate::sys;
 use crate::sys::fd::Fd;
+use crate::text::Text;
+use crate::waiting::Waiting;
 
-/// Below this a new look would cost more than it could tell.
+/// Below this, in nanoseconds, a new look would cost more than it could show.
 const SHORTEST_SLEEP: u64 = 50_000;
 
-/// The longest time between two timer ticks: CONFIG_HZ=100.
+/// The longest time between two timer ticks, in nanoseconds: CONFIG_HZ=100 (time(7)).
 const LONGEST_TICK: u64 = 10_000_000;
 
 /// Watches one submission.
-pub struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     limits: &'a Limits,
     cgroup: Option<Cgroup>,
     oom_notice: Option<Fd>,
-    /// CPUs that can work for it: where it is not confined to some, all that the kernel would give to whoever asks.
+    /// CPUs that can work for it, if it has a limit of CPU time: where it is not confined to some, all that the kernel gives
+    /// to a process that asks.
     reach: Cpus,
     /// How many those are.
     cpus: NonZeroU64,
@@ -36,6 +40,20 @@ pub struct Watch<'a> {
     here: Cpus,
     running: Option<Running>,
     stopped: bool,
+    /// Where waits for a CPU are found, if there is a limit of idle time and the kernel counts them.
+    waiting: Option<Waiting>,
+    /// The longest that the threads of the run were seen to have waited together, in nanoseconds.
+    waited: u64,
+}
+
+/// All CPUs that a process gets which asks. The mask of this one, `here`, may be narrower than what the submission can get:
+/// it inherits ours, but may widen it up to its cpuset (sched_setaffinity(2)).
+fn widest(here: &Cpus) -> Cpus {
+    // The kernel takes the CPUs that exist and that our cpuset allows (sched_setaffinity(2), cpuset(7)).
+    let _ = sys::set_affinity(&Cpus::ALL); // a failure leaves what we have
+    let reach = sys::affinity();
+    let _ = sys::set_affinity(here); // as before
+    reach
 }
 
 /// A submission that has been let go.
@@ -51,17 +69,12 @@ struct Running {
 
 impl<'a> Watch<'a> {
     /// Nothing runs yet.
-    pub fn new(options: &'a Options<'_>, cgroup: Option<Cgroup>) -> Self {
-        let here = sys::affinity();
-        let reach = options.cpus.filter(|_| options.guards.has(Guard::Cpuset)).unwrap_or_else(|| {
-            let _ = sys::set_affinity(&Cpus::ALL); // asks for more than there is, and gets what there is
-            let reach = sys::affinity();
-            let _ = sys::set_affinity(&here); // as before
-            reach
-        });
-        let limits = &options.limits;
-        if limits.cpu_time.or(limits.wall_time).or(limits.idle_time).is_some() {
-            sys::shorten_slice(); // or on a busy machine a limit would be noticed a timer tick late
+    pub(crate) fn new(setup: &'a Setup<'_>, cgroup: Option<Cgroup>) -> Self {
+        let limits = &setup.options.limits;
+        let (mut here, mut reach) = (Cpus::NONE, Cpus::NONE);
+        if limits.cpu_time.is_some() {
+            here = sys::affinity();
+            reach = setup.options.cpus.filter(|_| setup.has(Guard::Cpuset)).unwrap_or_else(|| widest(&here));
         }
         Watch {
             limits,
@@ -72,38 +85,40 @@ impl<'a> Watch<'a> {
             here,
             running: None,
             stopped: false,
+            waiting: limits.idle_time.and_then(|_| Waiting::open()),
+            waited: 0,
         }
     }
 
     /// The clocks run from `started` on.
-    pub fn start(&mut self, started: u64, setup_cpu: u64, process: Option<Pid>) {
+    pub(crate) fn start(&mut self, started: u64, setup_cpu: u64, process: Option<Pid>) {
         self.running = Some(Running { started, setup_cpu, process });
     }
 
     /// No limit is looked at any more.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopped = true;
     }
 
     /// Whether the clocks run.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
     /// When it was started.
-    pub fn started_at(&self) -> Option<u64> {
+    pub(crate) fn started_at(&self) -> Option<u64> {
         self.running.map(|running| running.started)
     }
 
     /// The first limit that is reached, or when to look again (`None`: never).
-    pub fn look(&self, now: u64) -> Result<Option<u64>, Cause> {
+    pub(crate) fn look(&mut self, now: u64) -> Result<Option<u64>, KillReason> {
         let (Some(running), false) = (self.running, self.stopped) else { return Ok(None) };
         let wall = now.saturating_sub(running.started);
         let mut wake = None;
         let mut sooner = |at: u64| wake = Some(wake.map_or(at, |other: u64| other.min(at)));
         if let Some(limit) = self.limits.wall_time {
             if wall >= limit {
-                return Err(Cause::WallTime);
+                return Err(KillReason::WallTime);
             }
             sooner(now + (limit - wall));
         }
@@ -113,35 +128,69 @@ impl<'a> Watch<'a> {
         let used = self.cpu_used_now(running);
         if let Some(limit) = self.limits.cpu_time {
             if used >= limit {
-                return Err(Cause::CpuTime);
+                return Err(KillReason::CpuTime);
             }
+            // No sooner can it be reached: every CPU would have to work for it all the time.
             sooner(now + ((limit - used) / self.cpus).max(SHORTEST_SLEEP));
         }
         if let Some(limit) = self.limits.idle_time {
-            let idle = wall.saturating_sub(used);
-            if idle >= limit {
-                return Err(Cause::IdleTime);
+            let busy = used + self.waited;
+            let mut left = limit.saturating_sub(wall.saturating_sub(busy));
+            if left == 0 {
+                left = self.idle_left(running, wall.saturating_sub(used), limit);
             }
-            sooner(now + (limit - idle).max(SHORTEST_SLEEP));
+            if left == 0 {
+                return Err(KillReason::IdleTime);
+            }
+            sooner(now + left.max(SHORTEST_SLEEP));
         }
         Ok(wake)
+    }
+
+    /// How long the run may still be idle that was without a CPU for this long.
+    fn idle_left(&mut self, running: Running, without_cpu: u64, limit: u64) -> u64 {
+        let Some(waiting) = &self.waiting else { return 0 };
+        let mut buffer = [0; 4096];
+        let threads = match &self.cgroup {
+            Some(cgroup) => cgroup.threads(&mut buffer),
+            // The main process is all that can be found from here.
+            None => {
+                let process = running.process.map_or(0, |process| process.as_raw_nonzero().get());
+                Text::new(&mut buffer).number(process as u64).as_bytes().len()
+            }
+        };
+        let waited = waiting.of(buffer.get(..threads).unwrap_or_default());
+        // Threads that have ended take theirs along.
+        self.waited = self.waited.max(waited.time);
+        let left = limit.saturating_sub(without_cpu.saturating_sub(self.waited));
+        // A wait that goes on is not counted yet.
+        if waited.is_runnable { left.max(LONGEST_TICK) } else { left }
+    }
+
+    /// How long the run's threads were seen to wait for a CPU, in nanoseconds; `None` where that cannot be known.
+    pub(crate) fn waited(&self) -> Option<u64> {
+        self.waiting.as_ref().map(|_| self.waited)
     }
 
     /// CPU time since exec, right now, exact where it matters: near the limit.
     fn cpu_used_now(&self, running: Running) -> u64 {
         let used = self.cpu_account(running);
+        // Each CPU may be in the middle of a tick that the account does not show yet. Far from the limit that does not
+        // matter, and visiting every CPU would disturb what runs there.
         match self.limits.cpu_time {
-            Some(limit) if used + LONGEST_TICK * self.cpus.get() >= limit => self.settle(running, limit),
+            Some(limit) if used + LONGEST_TICK * self.cpus.get() >= limit => {
+                self.force_accounting(running, limit)
+            }
             _ => used,
         }
     }
 
-    /// Makes the kernel account for what runs at this moment, which it else does at timer ticks only: it must when
-    /// another task comes to a CPU, so this process visits each, until it has seen enough.
-    fn settle(&self, running: Running, enough: u64) -> u64 {
+    /// Makes the kernel account for what runs at this moment. It does so at a timer tick, and when another task comes
+    /// to the CPU: so this process visits each of them, until it has seen enough.
+    fn force_accounting(&self, running: Running, enough: u64) -> u64 {
         let mut used = 0;
         for there in self.reach.each() {
-            let _ = sys::set_affinity(&there); // a CPU that is not there runs nothing
+            let _ = sys::set_affinity(&there); // EINVAL: an absent CPU runs nothing
             used = self.cpu_account(running);
             if used >= enough {
                 break;
@@ -152,13 +201,15 @@ impl<'a> Watch<'a> {
     }
 
     fn cpu_account(&self, running: Running) -> u64 {
+        // Without a cgroup the clock of the main process is all that can be read from here; what its descendants use is
+        // known when they are reaped (getrusage(2)).
         let in_cgroup = || Some(self.cgroup.as_ref()?.cpu_time()?.total);
         let of_process = || clock::cpu_time_of(running.process?);
         in_cgroup().or_else(of_process).unwrap_or(0).saturating_sub(running.setup_cpu)
     }
 
     /// CPU time since exec; without a cgroup it cannot be known from here.
-    pub fn cpu_time(&self) -> Option<CpuTime> {
+    pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
         let setup = self.running?.setup_cpu;
         let cpu = self.cgroup.as_ref()?.cpu_time()?;
         // Set-up is system calls: it is taken off the kernel's part.
@@ -167,22 +218,27 @@ impl<'a> Watch<'a> {
     }
 
     /// See [`Cgroup::oom_kills`].
-    pub fn oom_kills(&self) -> Option<u64> {
+    pub(crate) fn oom_kills(&self) -> Option<u64> {
         self.cgroup.as_ref()?.oom_kills()
     }
 
+    /// See [`Cgroup::oom_is_own`].
+    pub(crate) fn oom_is_own(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(Cgroup::oom_is_own)
+    }
+
     /// See [`Cgroup::memory_peak`].
-    pub fn memory_peak(&self) -> Option<u64> {
+    pub(crate) fn memory_peak(&self) -> Option<u64> {
         self.cgroup.as_ref()?.memory_peak()
     }
 
     /// See [`Cgroup::pids_peak`].
-    pub fn pids_peak(&self) -> Option<u64> {
+    pub(crate) fn pids_peak(&self) -> Option<u64> {
         self.cgroup.as_ref()?.pids_peak()
     }
 
     /// See [`Cgroup::oom_notice`].
-    pub fn oom_notice(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn oom_notice(&self) -> Option<BorrowedFd<'_>> {
         self.oom_notice.as_ref().map(AsFd::as_fd)
     }
 }

@@ -13,27 +13,27 @@ use rustix::net::{AddressFamily, SocketType};
 
 use super::{nr, syscall};
 
-/// An open descriptor that nobody else owns; dropped, it is closed.
-pub struct Fd(BorrowedFd<'static>);
+/// An open descriptor with one owner; dropped, it is closed.
+pub(crate) struct Fd(BorrowedFd<'static>);
 
 impl Fd {
     /// # Safety
     /// `number` is what a system call returned as a new descriptor.
     pub(super) unsafe fn new(number: usize) -> Result<Fd, Errno> {
         match number as RawFd {
-            // SAFETY: open as the caller says, until it is dropped and nobody can see it any more.
+            // SAFETY: open by the caller's promise, and closed by `drop` only, after which it cannot be borrowed.
             number @ 0.. => Ok(Fd(unsafe { BorrowedFd::borrow_raw(number) })),
             _ => Err(Errno::BADF),
         }
     }
 
     /// A second descriptor for the same open file.
-    pub fn duplicate(&self) -> Result<Fd, Errno> {
+    pub(crate) fn duplicate(&self) -> Result<Fd, Errno> {
         inherited(self.0.as_raw_fd())
     }
 
     /// The descriptor, which stays open until this process ends.
-    pub fn for_good(self) -> BorrowedFd<'static> {
+    pub(crate) fn for_good(self) -> BorrowedFd<'static> {
         core::mem::ManuallyDrop::new(self).0
     }
 }
@@ -47,7 +47,7 @@ impl AsFd for Fd {
 impl Drop for Fd {
     fn drop(&mut self) {
         // SAFETY: it is ours, and never used again.
-        let _ = unsafe { syscall(nr::CLOSE, [raw(self.0), 0, 0, 0, 0]) }; // close(2): closed whatever it says
+        let _ = unsafe { syscall(nr::CLOSE, [raw(self.0), 0, 0, 0, 0]) }; // closed even when it fails (close(2), "Dealing with error returns")
     }
 }
 
@@ -56,19 +56,24 @@ fn raw(fd: BorrowedFd<'_>) -> usize {
 }
 
 /// open(2)
-pub fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Fd, Errno> {
+pub(crate) fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Fd, Errno> {
     open_at(CWD, path, flags, mode)
 }
 
 /// openat(2)
-pub fn open_at(directory: BorrowedFd<'_>, path: &CStr, flags: OFlags, mode: Mode) -> Result<Fd, Errno> {
+pub(crate) fn open_at(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<Fd, Errno> {
     let (path, flags, mode) = (path.as_ptr() as usize, flags.bits() as usize, mode.bits() as usize);
     // SAFETY: the path outlives the call, which returns a new descriptor.
     unsafe { Fd::new(syscall(nr::OPENAT, [raw(directory), path, flags, mode, 0])?) }
 }
 
 /// openat2(2), of what exists already.
-pub fn open_resolved(
+pub(crate) fn open_resolved(
     directory: BorrowedFd<'_>,
     path: &CStr,
     flags: OFlags,
@@ -82,7 +87,7 @@ pub fn open_resolved(
 }
 
 /// open_tree(2)
-pub fn open_tree(directory: BorrowedFd<'_>, path: &CStr, flags: OpenTreeFlags) -> Result<Fd, Errno> {
+pub(crate) fn open_tree(directory: BorrowedFd<'_>, path: &CStr, flags: OpenTreeFlags) -> Result<Fd, Errno> {
     // SAFETY: the path outlives the call, which returns a new descriptor.
     unsafe {
         Fd::new(syscall(
@@ -93,14 +98,14 @@ pub fn open_tree(directory: BorrowedFd<'_>, path: &CStr, flags: OpenTreeFlags) -
 }
 
 /// fsopen(2), close-on-exec.
-pub fn fsopen(kind: &CStr) -> Result<Fd, Errno> {
+pub(crate) fn fsopen(kind: &CStr) -> Result<Fd, Errno> {
     const FSOPEN_CLOEXEC: usize = 1;
     // SAFETY: the name outlives the call, which returns a new descriptor.
     unsafe { Fd::new(syscall(nr::FSOPEN, [kind.as_ptr() as usize, FSOPEN_CLOEXEC, 0, 0, 0])?) }
 }
 
 /// fsmount(2), close-on-exec.
-pub fn fsmount(context: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<Fd, Errno> {
+pub(crate) fn fsmount(context: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<Fd, Errno> {
     const FSMOUNT_CLOEXEC: usize = 1;
     let attributes = attributes.bits() as usize;
     // SAFETY: numbers only; the call returns a new descriptor.
@@ -108,7 +113,7 @@ pub fn fsmount(context: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<Fd
 }
 
 /// pipe2(2), close-on-exec: the end to read, the end to write.
-pub fn pipe() -> Result<[Fd; 2], Errno> {
+pub(crate) fn pipe() -> Result<[Fd; 2], Errno> {
     let mut ends: [RawFd; 2] = [-1; 2];
     // SAFETY: the kernel writes two new descriptors to `ends`.
     unsafe {
@@ -118,14 +123,14 @@ pub fn pipe() -> Result<[Fd; 2], Errno> {
 }
 
 /// socket(2), close-on-exec.
-pub fn socket(family: AddressFamily, kind: SocketType) -> Result<Fd, Errno> {
+pub(crate) fn socket(family: AddressFamily, kind: SocketType) -> Result<Fd, Errno> {
     let (family, kind) = (usize::from(family.as_raw()), kind.as_raw() as usize | CLOEXEC);
     // SAFETY: numbers only; the call returns a new descriptor.
     unsafe { Fd::new(syscall(nr::SOCKET, [family, kind, 0, 0, 0])?) }
 }
 
 /// socketpair(2), close-on-exec.
-pub fn socket_pair(family: AddressFamily, kind: SocketType) -> Result<[Fd; 2], Errno> {
+pub(crate) fn socket_pair(family: AddressFamily, kind: SocketType) -> Result<[Fd; 2], Errno> {
     let (family, kind) = (usize::from(family.as_raw()), kind.as_raw() as usize | CLOEXEC);
     let mut ends: [RawFd; 2] = [-1; 2];
     // SAFETY: the kernel writes two new descriptors to `ends`.
@@ -135,21 +140,51 @@ pub fn socket_pair(family: AddressFamily, kind: SocketType) -> Result<[Fd; 2], E
     }
 }
 
+/// memfd_create(2), close-on-exec and to be sealed.
+pub(crate) fn memory() -> Result<Fd, Errno> {
+    const CLOEXEC_AND_ALLOW_SEALING: usize = 3;
+    // SAFETY: the name outlives the call, which returns a new descriptor.
+    unsafe {
+        Fd::new(syscall(nr::MEMFD_CREATE, [c"stdin".as_ptr() as usize, CLOEXEC_AND_ALLOW_SEALING, 0, 0, 0])?)
+    }
+}
+
 /// eventfd(2), close-on-exec and non-blocking.
-pub fn event() -> Result<Fd, Errno> {
+pub(crate) fn event() -> Result<Fd, Errno> {
     const NONBLOCK: usize = 0o4000;
     // SAFETY: numbers only; the call returns a new descriptor.
     unsafe { Fd::new(syscall(nr::EVENTFD2, [0, CLOEXEC | NONBLOCK, 0, 0, 0])?) }
 }
 
-/// A descriptor of our own, close-on-exec, for what our caller says it has handed to us (`fd:N`).
+/// A descriptor of our own, close-on-exec, for one that our caller has handed to us (`fd:N`).
 ///
 /// # Errors
 /// EBADF: no such descriptor is open.
-pub fn inherited(number: RawFd) -> Result<Fd, Errno> {
+pub(crate) fn inherited(number: RawFd) -> Result<Fd, Errno> {
     const F_DUPFD_CLOEXEC: usize = 1030;
+    // 3 or higher, so that it never becomes a standard stream.
     // SAFETY: numbers only; the call returns a new descriptor.
     unsafe { Fd::new(syscall(nr::FCNTL, [number as usize, F_DUPFD_CLOEXEC, 3, 0, 0])?) }
+}
+
+/// What a lock keeps others from: from a lock for writing, or from every lock (fcntl(2), F_RDLCK and F_WRLCK).
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    Read = 0,
+    Write = 1,
+}
+
+/// Locks the byte at `at` for this open file, fcntl(2) F_OFD_SETLK: until its last descriptor is closed.
+///
+/// # Errors
+/// EAGAIN: another open file has it.
+pub(crate) fn lock_byte(file: BorrowedFd<'_>, at: u64, lock: Lock) -> Result<(), Errno> {
+    const F_OFD_SETLK: usize = 37;
+    // `struct flock`: type and whence (0: from the start) in the first word, start, length, pid (0).
+    let lock = [lock as u64, at, 1, 0];
+    // SAFETY: the kernel reads one `struct flock`, 32 bytes, which `lock` is.
+    unsafe { syscall(nr::FCNTL, [file.as_raw_fd() as usize, F_OFD_SETLK, lock.as_ptr() as usize, 0, 0]) }
+        .map(|_| ())
 }
 
 /// `O_CLOEXEC`, `SOCK_CLOEXEC`, `EFD_CLOEXEC`: one number.

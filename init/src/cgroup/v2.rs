@@ -1,0 +1,76 @@
+//! Version 2: one hierarchy for all controllers (cgroups(7), `Documentation/admin-guide/cgroup-v2.rst`).
+
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::CWD;
+
+use super::{
+    CpuTime, Place, SLOTS, Setting, Version, keyed, membership, open_directory, self_and_above, writable,
+};
+use crate::guard::Guard;
+use crate::kernel_file;
+use crate::path::PathBuffer;
+
+/// The slot of `Place` and `Cgroup` in which the one hierarchy stands.
+pub(super) const UNIFIED: usize = 0;
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting { guard: Guard::Memory, slot: UNIFIED, file: 1, value: |limits| limits.memory, optional: false },
+    // The kernel counts swap apart from memory here, and may be built or booted without counting it (swapaccount=0).
+    Setting { guard: Guard::Swap, slot: UNIFIED, file: 2, value: |_| Some(0), optional: true },
+    Setting { guard: Guard::OomGroup, slot: UNIFIED, file: 3, value: |_| Some(1), optional: false },
+    Setting { guard: Guard::Pids, slot: UNIFIED, file: 4, value: |limits| limits.pids, optional: false },
+];
+
+/// The unified hierarchy is mounted at one of these: the second where version 1 has the controllers (systemd's
+/// "hybrid").
+const ROOTS: [&[u8]; 2] = [b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified"];
+
+/// A directory that may hand memory and pids on to children: our own cgroup or the nearest one above it, so that as
+/// many as possible of the limits above us keep counting.
+pub(super) fn find(memberships: &[u8], cpus: bool) -> Option<Place> {
+    const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270; // linux/magic.h
+    let own = membership(memberships, b"")?;
+    let mut buffer = PathBuffer::new();
+    for root in ROOTS {
+        for below in self_and_above(own) {
+            let Ok(path) = buffer.join(&[root, below]) else { continue };
+            let Ok(directory) = open_directory(CWD, path) else { continue };
+            let is_v2 =
+                rustix::fs::fstatfs(&directory).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_SUPER_MAGIC);
+            if is_v2 && hands_on(directory.as_fd(), b"+memory +pids", &[b"memory", b"pids"]) {
+                let has_cpus = cpus && hands_on(directory.as_fd(), b"+cpuset", &[b"cpuset"]);
+                let mut parents = [const { None }; SLOTS];
+                parents[UNIFIED] = Some(directory);
+                return Some(Place::new(Version::V2, parents, has_cpus.then_some(UNIFIED)));
+            }
+        }
+    }
+    None
+}
+
+/// Whether children of this directory get these controllers, after asking for them.
+fn hands_on(directory: BorrowedFd<'_>, request: &[u8], controllers: &[&[u8]]) -> bool {
+    // A process that starts another one in a child of this directory takes it out of its own cgroup. The kernel asks
+    // for write access to cgroup.procs of the nearest directory above both, which is this one (cgroups(7), "Cgroup
+    // delegation containment").
+    if !writable(directory, c".") || !writable(directory, c"cgroup.procs") {
+        return false;
+    }
+    let has_all = || {
+        let mut enabled = [0; 256];
+        let enabled =
+            kernel_file::read(directory, c"cgroup.subtree_control", &mut enabled).unwrap_or_default();
+        let is_enabled = |wanted: &&[u8]| enabled.split(u8::is_ascii_whitespace).any(|word| word == *wanted);
+        controllers.iter().all(is_enabled)
+    };
+    // A directory that has processes itself hands nothing on, unless it is the root: EBUSY (cgroups(7), "no internal
+    // processes" rule). So where a subtree was delegated to us, we must be in a cgroup of our own below it. The
+    // controllers may be on already, and then there is nothing to write.
+    has_all() || (kernel_file::write(directory, c"cgroup.subtree_control", request).is_ok() && has_all())
+}
+
+/// From cpu.stat, whose times are in microseconds.
+pub(super) fn cpu_time(stat: &[u8]) -> Option<CpuTime> {
+    let micros = |key: &[u8]| keyed(stat, key).map(|value| value * 1_000);
+    Some(CpuTime { total: micros(b"usage_usec")?, user: micros(b"user_usec")? })
+}
