@@ -1,76 +1,112 @@
-//! `capsule run`, `shell` and `doctor`: become the bundle's init. Its options pass unread, its exit code is ours.
+//! `capsule run` and `capsule shell`: become the bundle's init. Its options pass unread; its exit code is theirs.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
-use crate::digest::Sha;
+use bundle::digest::Sha;
+use bundle::layout;
+use bundle::manifest::{self, Head, Manifest};
+use recipe::image_path::ImagePath;
+
 use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::leftover;
-use crate::manifest::{self, Head, Manifest};
-use crate::request::{Run, RunWhat};
+use crate::init_command::InitCommand;
+use crate::{refusal, stale_cgroups};
+
+/// A start of init.
+#[derive(Debug)]
+pub struct Run {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// What to start.
+    pub what: RunWhat,
+}
+
+/// What init is started for.
+#[derive(Debug)]
+pub enum RunWhat {
+    /// A command, with options that init reads.
+    Command {
+        /// Options as they were given.
+        options: Vec<OsString>,
+        /// The program and its arguments.
+        command: Vec<OsString>,
+    },
+    /// A shell, on a terminal if stdin is one.
+    Shell {
+        /// Options as they were given.
+        options: Vec<OsString>,
+    },
+}
 
 /// Shells in the order in which `capsule shell` tries them.
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 
-/// Does not return unless init cannot be started.
+/// Becomes init. Returns only with an error, which the report has too.
+///
+/// # Errors
+/// Whatever fails here is not a verdict: the error's exit code is 125.
 pub fn run(run: Run) -> Result<Infallible, Error> {
-    let limits = Head::load(&run.bundle)?.limits;
-    let init = run.bundle.join("init");
-    let root = run.bundle.join("rootfs");
-    for (part, missing) in [(&init, "init"), (&root, "rootfs")] {
-        if !part.exists() {
-            return Err(Error::NotABundle { path: run.bundle.clone(), missing });
+    let (RunWhat::Command { options, .. } | RunWhat::Shell { options }) = &run.what;
+    let options = options.clone();
+    become_init(run).map_err(|error| {
+        refusal::report_start(&options, &error);
+        Error::sandbox(error)
+    })
+}
+
+fn become_init(mut run: Run) -> Result<Infallible, Error> {
+    run.bundle = layout::resolved(&run.bundle);
+    let limits = Head::load_to_run(&run.bundle)?.limits;
+    for missing in [layout::INIT, layout::ROOTFS] {
+        if !run.bundle.join(missing).exists() {
+            return Err(bundle::Error::NotABundle { path: run.bundle, missing }.into());
         }
     }
     let (options, command) = match run.what {
         RunWhat::Command { options, command } => (options, command),
         RunWhat::Shell { options } => {
             let shell = shell(&Manifest::load(&run.bundle)?);
-            (on_terminal(options, env::var_os("TERM")), vec![shell.into()])
+            // As ssh(1): a terminal inside only where there is one outside. A shell that reads a file ends with it.
+            let options = match io::stdin().is_terminal() {
+                true => on_terminal(options, env::var_os("TERM")),
+                false => options,
+            };
+            (options, vec![shell.into()])
         }
     };
-    // It takes as long to make as a short run does.
+    // To hash the manifest takes as long as a short run does.
     let digest = wants_report(&options).then(|| manifest::digest(&run.bundle)).transpose()?;
-    leftover::sweep();
-    let error = Command::new(&init).args(arguments(&root, digest.as_ref(), &limits, options, command)).exec();
-    Err(Error::Start { path: init, error })
+    stale_cgroups::remove();
+    Err(init_command(&run.bundle, digest.as_ref(), &limits, options, command).exec())
 }
 
-/// Whether somebody will read the digest.
+/// Whether the report will name the image.
 fn wants_report(options: &[OsString]) -> bool {
     options.iter().any(|option| option.as_bytes().starts_with(b"--report"))
 }
 
-/// The bundle's own limits come before the given options, so that these win.
-fn arguments(
-    root: &Path,
+/// The bundle's own limits come before the given options, so that the given ones win.
+fn init_command(
+    bundle: &Path,
     digest: Option<&Sha>,
     limits: &BTreeMap<String, String>,
     options: Vec<OsString>,
     command: Vec<OsString>,
-) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = ["run", "--root"].map(OsString::from).to_vec();
-    arguments.push(root.into());
+) -> InitCommand {
+    let mut init = InitCommand::of_bundle(bundle);
     if let Some(digest) = digest {
-        arguments.extend(["--rootfs-digest".into(), digest.as_str().into()]);
+        init.option("rootfs-digest", digest.as_str());
     }
-    for (name, amount) in limits {
-        arguments.extend([format!("--{name}").into(), amount.into()]);
-    }
-    arguments.extend(options);
-    arguments.push("--".into());
-    arguments.extend(command);
-    arguments
+    init.limits(limits).given(options).command(command);
+    init
 }
 
-/// The options of a shell: `--tty`, and the one thing that programs inside must know of the terminal outside.
+/// The options of a shell: `--tty`, and the one thing that programs inside must know about the terminal outside.
 fn on_terminal(options: Vec<OsString>, terminal: Option<OsString>) -> Vec<OsString> {
     let mut all = vec![OsString::from("--tty")];
     if let Some(terminal) = terminal {
@@ -99,8 +135,8 @@ mod tests {
     fn line(digest: Option<&Sha>, options: Vec<OsString>, command: &[&str]) -> String {
         let limits = BTreeMap::from([("cpu-time".to_owned(), "1s".to_owned())]);
         let command = command.iter().map(OsString::from).collect();
-        let words = arguments(Path::new("B/rootfs"), digest, &limits, options, command);
-        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        let args = init_command(Path::new("B"), digest, &limits, options, command).to_args();
+        args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

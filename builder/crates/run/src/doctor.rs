@@ -1,26 +1,29 @@
-//! `capsule doctor`: what this host can enforce, what each missing thing weakens, and what would mend it.
+//! `capsule doctor`: what this host can enforce, what each missing thing weakens, and what would fix it.
 //!
 //! Nothing is guessed from settings: the init that this program carries does a trial run, and its report says which
 //! guards were up. Settings are read only to name the one to change.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
-use serde::{Deserialize, Serialize};
+use bundle::init::INIT;
+use init::contract::{DEFAULT_RANGE, Range};
+use serde::Serialize;
 
-use crate::build::INIT;
 use crate::error::Error;
-use crate::leftover;
+use crate::init_command::InitCommand;
+use crate::report::{Failure, Report};
+use crate::stale_cgroups;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// For people.
+    /// Human-readable.
     Text,
     /// One JSON object.
     Json,
@@ -44,38 +47,17 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
-/// One thing to know.
+/// One finding.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Finding {
     /// A guard's name, or a part of the host.
     pub subject: String,
-    /// What is the case.
+    /// What was found.
     pub state: String,
     /// What it weakens.
     pub weakens: &'static str,
-    /// The one setting that mends it.
+    /// The one setting that fixes it.
     pub mend: String,
-}
-
-/// The part of a report that is read here.
-#[derive(Debug, Deserialize)]
-struct Report {
-    status: String,
-    #[serde(default)]
-    kernel: String,
-    #[serde(default)]
-    cgroup: String,
-    #[serde(default)]
-    guards: BTreeMap<String, String>,
-    error: Option<Failure>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Failure {
-    step: String,
-    call: String,
-    errno: String,
-    subject: Option<String>,
 }
 
 /// What a guard's absence means: guard, what it weakens.
@@ -94,7 +76,11 @@ const WEAKENS: &[(&str, &str)] = &[
     ("cgroup-namespace", "/proc/self/cgroup shows the host's cgroup path"),
     ("seccomp", "every system call of the kernel is within reach of a submission"),
     ("cpuset", "`--cpus` is an affinity that a submission can widen again"),
-    ("user-namespace", "`--userns` cannot be had: the submission's uid is the same inside and outside"),
+    (
+        "first-in-line",
+        "a busy machine may delay a limit of time: the process that watches it is an ordinary one",
+    ),
+    ("user-namespace", "`--userns` is not available: the submission's uid is the same inside and outside"),
     ("unique-uid", "runs side by side are one user to the kernel, which counts some things by user"),
     (
         "uid",
@@ -105,28 +91,32 @@ const WEAKENS: &[(&str, &str)] = &[
 
 /// Examines this host.
 pub fn diagnose() -> Result<Diagnosis, Error> {
-    leftover::sweep();
+    stale_cgroups::remove();
     let mut report = trial(&[])?;
     let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
     let asked_for: [(&str, &[&str]); 3] = [
         ("user-namespace", &["--userns"]),
-        ("unique-uid", &["--uid-range", "61000-61999"]),
         ("cpuset", &["--cpus", &cpus]),
+        ("first-in-line", &["--wall-time", "60s"]),
     ];
     for (guard, options) in asked_for {
-        // Nobody asked for it yet. What a host lacks here must not fail the runs that do without.
+        // The trial run did not ask for these. A host that lacks one must not fail the runs that do not need it.
         if let Some(state) = report.guards.get_mut(guard).filter(|state| *state == "off") {
             *state = state_with(guard, options)?;
         }
     }
     let runs = report.status == "ok";
-    let failure = report.error.as_ref().map(Failure::to_line);
+    let failure = report.error.as_ref().map(Failure::to_string);
     let mut findings: Vec<Finding> =
         report.guards.iter().filter_map(|(guard, state)| missing(guard, state)).collect();
     if !runs {
         findings.insert(0, cannot_run(&report));
     }
     findings.extend(host_findings());
+    if rustix::process::geteuid().is_root() {
+        let file = |path| read(path).unwrap_or_default();
+        findings.extend(uid_findings(&file("/etc/passwd"), &file("/etc/subuid")));
+    }
     Ok(Diagnosis {
         kernel: report.kernel,
         cgroup: report.cgroup,
@@ -137,11 +127,11 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
     })
 }
 
-/// The state of a guard where somebody asks for it.
+/// The state of a guard for a run that asks for it.
 fn state_with(guard: &str, options: &[&str]) -> Result<String, Error> {
     let report = trial(options)?;
     Ok(match (report.guards.get(guard), &report.error) {
-        (_, Some(failure)) => format!("unavailable: {}", failure.to_line()),
+        (_, Some(failure)) => format!("unavailable: {failure}"),
         (state, None) => state.cloned().unwrap_or_default(),
     })
 }
@@ -152,19 +142,36 @@ fn allowed_cpus() -> Option<String> {
     status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map(|list| list.trim().to_owned())
 }
 
+/// Where the trial's root may be, after the directory for temporary files: a host may lack it, or mount it so that
+/// nothing can be written or started there.
+const PLACES: [&str; 4] = ["/var/tmp", "/dev/shm", "/run", "."];
+
 /// Runs init's own version command in a sandbox whose root holds nothing but init.
+///
+/// # Errors
+/// That of the first place, where none can be used.
 fn trial(options: &[&str]) -> Result<Report, Error> {
-    let root = tempfile::tempdir().map_err(|error| Error::write(&std::env::temp_dir(), error))?;
+    let unusable = match trial_in(&std::env::temp_dir(), options) {
+        Ok(outcome) => return outcome,
+        Err(error) => error,
+    };
+    let mut others = PLACES.iter().filter_map(|place| trial_in(Path::new(place), options).ok());
+    others.next().unwrap_or(Err(unusable))
+}
+
+/// The outer error: nothing can be written, or started, in `place`.
+fn trial_in(place: &Path, options: &[&str]) -> Result<Result<Report, Error>, Error> {
+    let root = tempfile::tempdir_in(place).map_err(|error| Error::write(place, error))?;
     furnish(root.path()).map_err(|error| Error::write(root.path(), error))?;
-    let init = root.path().join("init");
-    let mut command = Command::new(&init);
-    command.args(["run", "--report", "fd:2", "--wall-time", "10s", "--root"]).arg(root.path());
-    let output = command.args(options).args(["--", "/init", "--version"]).output();
-    let output = output.map_err(|error| Error::Start { path: init, error })?;
-    serde_json::from_slice(&output.stderr).map_err(|_| Error::Manifest {
-        path: "the report of the trial run".into(),
+    let mut init = InitCommand::new(&root.path().join("init"), root.path());
+    init.option("report", "fd:2").option("wall-time", "10s");
+    init.given(options.iter().map(OsString::from)).command(["/init", "--version"]);
+    let output = init.to_process().output();
+    let output = output.map_err(|error| Error::Start { path: init.init().to_path_buf(), error })?;
+    Ok(Report::parse(&output.stderr, "the trial run's").map_err(|_| Error::Report {
+        whose: "the trial run's",
         what: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    }))
 }
 
 fn furnish(root: &Path) -> io::Result<()> {
@@ -176,13 +183,6 @@ fn furnish(root: &Path) -> io::Result<()> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }
     Ok(())
-}
-
-impl Failure {
-    fn to_line(&self) -> String {
-        let subject = self.subject.as_deref().map(|subject| format!("`{subject}`: ")).unwrap_or_default();
-        format!("{}: {}: {subject}{}", self.step, self.call, self.errno)
-    }
 }
 
 /// A guard that the trial run did not have.
@@ -221,9 +221,9 @@ fn cgroup_mend() -> String {
     }
 }
 
-/// Why not even the trial run came to its end.
+/// Why even the trial run failed.
 fn cannot_run(report: &Report) -> Finding {
-    let state = report.error.as_ref().map_or_else(|| report.status.clone(), Failure::to_line);
+    let state = report.error.as_ref().map_or_else(|| report.status.clone(), Failure::to_string);
     let clone_refused = report.error.as_ref().is_some_and(|error| error.step == "clone");
     let mend = match (clone_refused, user_namespace_switch()) {
         (true, Some(switch)) => switch,
@@ -273,6 +273,27 @@ fn host_findings() -> Vec<Finding> {
     findings
 }
 
+/// Accounts and subordinate ids of the host that are in the range from which runs take their uids.
+fn uid_findings(passwd: &str, subuid: &str) -> Vec<Finding> {
+    let Range { first, last } = DEFAULT_RANGE;
+    // NAME:PASSWORD:UID:… (passwd(5)) and NAME:FIRST:COUNT (subuid(5)).
+    let accounts = passwd.lines().filter_map(|line| Some((line, line.split(':').nth(2)?.parse().ok()?, 1)));
+    let subordinate = subuid.lines().filter_map(|line| {
+        let mut fields = line.split(':').skip(1);
+        Some((line, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    });
+    let is_inside = |(_, start, count): &(&str, u32, u32)| {
+        *start <= last && u64::from(*start) + u64::from(*count) > first.into()
+    };
+    let finding = |(line, ..): (&str, u32, u32)| Finding {
+        subject: "uids".to_owned(),
+        state: format!("`{line}` is in the range {first}-{last}, from which runs take their uids"),
+        weakens: "a submission and that user are one user to the kernel",
+        mend: "give runs another range: `--uid-range 1900000000-1900065535`".to_owned(),
+    };
+    accounts.chain(subordinate).filter(is_inside).map(finding).collect()
+}
+
 /// A setting, without its newline.
 fn read(file: &str) -> Option<String> {
     fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
@@ -316,13 +337,22 @@ mod tests {
     #[test]
     fn a_missing_guard_says_what_it_weakens_and_what_mends_it() {
         let finding = missing("uid", "unavailable: not root: one user is mapped").unwrap();
-        assert_eq!((finding.weakens, finding.mend.as_str()), (WEAKENS[10].1, "run it as root"));
+        let weakens = WEAKENS.iter().find(|(name, _)| *name == "uid").map(|(_, weakens)| *weakens);
+        assert_eq!((Some(finding.weakens), finding.mend.as_str()), (weakens, "run it as root"));
+    }
+
+    #[test]
+    fn accounts_and_subordinate_ids_in_the_range_of_runs_are_findings() {
+        let root = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n";
+        assert_eq!(uid_findings(root, "me:100000:65536\n"), []);
+        assert_eq!(uid_findings(&format!("{root}me:x:61000:61000::/:/bin/sh\n"), "").len(), 1);
+        assert_eq!(uid_findings(root, "me:60000:707\nyou:61183:1\nshe:61184:9\nhe:60000:706\n").len(), 2);
     }
 
     #[test]
     fn every_guard_that_a_host_can_lack_says_what_it_weakens() {
         let named: Vec<_> =
-            init::guard::Guard::ALL.iter().map(|guard| str::from_utf8(guard.name()).unwrap()).collect();
+            init::contract::Guard::ALL.iter().map(|guard| str::from_utf8(guard.name()).unwrap()).collect();
         for (guard, weakens) in WEAKENS {
             assert!(named.contains(guard) && !weakens.is_empty(), "{guard}");
         }

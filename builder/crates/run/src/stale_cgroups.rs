@@ -1,26 +1,32 @@
-//! Cgroups of runs that are no more: what is left when a supervisor and its PID 1 are killed in the same instant.
+//! Cgroups that are left over when a supervisor and its PID 1 are killed in the same instant.
 //!
-//! Whoever of the two outlives the other removes the run's cgroup; when none does, it stays, empty, until somebody looks.
-//! Its name tells whose it was and when it was made; the kernel removes none in which a process is.
+//! The one that outlives the other removes the run's cgroup. When neither does, the cgroup stays, empty, until the next
+//! capsule removes it here. Its name says which supervisor made it and when; rmdir(2) fails while a process is in it
+//! (cgroups(7)).
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use init::contract::cgroup::{RunName, SETUP_LIMIT};
 use rustix::time::{ClockId, clock_gettime};
 
-/// A run is in its cgroup within 30 seconds or fails (init, `SETUP_LIMIT`): what is older and empty had its run.
-const YOUNG: Duration = Duration::from_secs(60);
+/// A run enters its cgroup within init's limit for set-up, or fails: an older, empty cgroup has had its run.
+const YOUNG: Duration = Duration::from_nanos(2 * SETUP_LIMIT);
 
-/// Removes those that this process may remove. What it may not, or what is in use, stays: that is no failure.
-pub fn sweep() {
+/// Removes those that this process may remove. One that it may not remove, or that is in use, stays: not a failure.
+pub(crate) fn remove() {
     let now = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
     let memberships = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     for place in places(&memberships) {
         let entries = fs::read_dir(place).into_iter().flatten().flatten();
-        let is_left = |path: &PathBuf| Made::from_name(path).is_some_and(|made| made.is_left(now));
-        for path in entries.map(|entry| entry.path()).filter(is_left) {
-            fs::remove_dir(path).ok(); // it is in use after all, or somebody else was faster
+        for entry in entries {
+            let run = RunName::parse(entry.file_name().as_bytes());
+            if run.is_some_and(|run| is_left(run, now)) {
+                // The kernel refuses one that a process is in, and another capsule may have removed it already.
+                fs::remove_dir(entry.path()).ok();
+            }
         }
     }
 }
@@ -45,26 +51,10 @@ fn places(memberships: &str) -> Vec<PathBuf> {
     places
 }
 
-/// Whose a run's cgroup is, and since when.
-#[derive(Debug, PartialEq, Eq)]
-struct Made {
-    supervisor: u32,
-    /// Since the machine was started.
-    at: Duration,
-}
-
-impl Made {
-    /// From `capsule-PID-NANOSECONDS`, both hexadecimal.
-    fn from_name(path: &Path) -> Option<Made> {
-        let (supervisor, at) = path.file_name()?.to_str()?.strip_prefix("capsule-")?.split_once('-')?;
-        let at = Duration::from_nanos(u64::from_str_radix(at, 16).ok()?);
-        Some(Made { supervisor: u32::from_str_radix(supervisor, 16).ok()?, at })
-    }
-
-    /// Whether it is long enough ago, and nobody has the supervisor's number.
-    fn is_left(&self, now: Duration) -> bool {
-        now.saturating_sub(self.at) > YOUNG && !Path::new("/proc").join(self.supervisor.to_string()).exists()
-    }
+/// Whether the run was long enough ago, and no process has its supervisor's pid.
+fn is_left(run: RunName, now: Duration) -> bool {
+    let age = now.saturating_sub(Duration::from_nanos(run.made_at));
+    age > YOUNG && !Path::new("/proc").join(run.supervisor.to_string()).exists()
 }
 
 #[cfg(test)]
@@ -72,23 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_whose_it_was_and_since_when() {
-        let made = Made::from_name(Path::new("/x/capsule-0000002a-00000000000f4240"));
-        assert_eq!(made, Some(Made { supervisor: 42, at: Duration::from_millis(1) }));
-        for other in ["/x/capsule-2a", "/x/user.slice", "/x/capsule-zz-0"] {
-            assert_eq!(Made::from_name(Path::new(other)), None);
-        }
-    }
-
-    #[test]
     fn the_young_and_the_living_are_not_left() {
         let now = Duration::from_secs(1000);
-        let living = Made { supervisor: std::process::id(), at: Duration::ZERO };
-        assert!(!living.is_left(now));
+        let living = RunName { supervisor: std::process::id(), made_at: 0 };
+        assert!(!is_left(living, now));
         // No pid is as high as this (proc_sys_kernel(5), pid_max).
-        let dead = Made { supervisor: u32::MAX, at: Duration::ZERO };
-        assert!(dead.is_left(now));
-        assert!(!Made { at: now - Duration::from_secs(59), ..dead }.is_left(now));
+        let dead = RunName { supervisor: u32::MAX, made_at: 0 };
+        assert!(is_left(dead, now));
+        let made_at = (now - YOUNG + Duration::from_secs(1)).as_nanos() as u64;
+        assert!(!is_left(RunName { made_at, ..dead }, now));
     }
 
     #[test]

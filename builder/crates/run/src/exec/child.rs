@@ -15,28 +15,37 @@ use std::ptr;
 
 use nix::libc;
 use nix::sched::{CloneFlags, clone};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_parent_process_death_signal, waitpid};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_parent_process_death_signal, waitpid,
+};
 
 /// A process to wait for.
-pub struct Child(Pid);
+#[derive(Debug)]
+pub(super) struct Child(Pid);
 
 /// Far more than a few system calls need.
 const STACK: usize = 32 << 10;
 
 impl Child {
-    /// Starts a program, its path first among the words; it gets streams of its own where one is given.
+    /// Starts a program, its path first among the arguments; it gets streams of its own where one is given, and keeps one
+    /// descriptor more. No other child has that one, also if another thread starts one now: this process's own copy stays
+    /// one that execve(2) closes.
     ///
     /// # Errors
-    /// What clone(2) or execve(2) says, and `EINVAL` for a word with a NUL in it.
-    pub fn start(words: Vec<OsString>, streams: [Option<BorrowedFd<'_>>; 3]) -> io::Result<Child> {
-        let words: Vec<CString> =
-            words.into_iter().map(|word| CString::new(word.into_vec())).collect::<Result<_, _>>()?;
+    /// What clone(2) or execve(2) says, and `EINVAL` for an argument with a NUL in it.
+    pub(super) fn start(
+        args: Vec<OsString>,
+        streams: [Option<BorrowedFd<'_>>; 3],
+        kept: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Child> {
+        let args: Vec<CString> =
+            args.into_iter().map(|arg| CString::new(arg.into_vec())).collect::<Result<_, _>>()?;
         let pointers: Vec<*const libc::c_char> =
-            words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
+            args.iter().map(|arg| arg.as_ptr()).chain([ptr::null()]).collect();
         let (us, mut failure) = (getpid(), Ok(()));
         let child = Box::new(|| {
-            failure = become_program(us, &pointers, &streams);
+            failure = become_program(us, &pointers, &streams, kept);
             libc::EXIT_FAILURE as isize
         });
         let mut stack = vec![0; STACK];
@@ -56,19 +65,35 @@ impl Child {
     }
 
     /// Waits for its end.
-    pub fn wait(self) -> io::Result<ExitStatus> {
+    pub(super) fn wait(self) -> io::Result<ExitStatus> {
         match waitpid(Some(self.0), WaitOptions::empty())? {
             Some((_, status)) => Ok(ExitStatus::from_raw(status.as_raw())),
             None => Err(Errno::CHILD.into()),
         }
+    }
+
+    /// Kills it; [`Child::wait`] has not been called yet, so that the pid is still its own.
+    pub(super) fn kill(&self) {
+        let _ended_already = kill_process(self.0, Signal::KILL);
+    }
+
+    /// Asks it to end.
+    pub(super) fn terminate(&self) {
+        let _ended_already = kill_process(self.0, Signal::TERM);
+    }
+
+    /// Its pid, which is its own until [`Child::wait`].
+    pub(super) fn pid(&self) -> i32 {
+        self.0.as_raw_nonzero().get()
     }
 }
 
 /// In the child: comes back only with an error.
 fn become_program(
     parent: Pid,
-    words: &[*const libc::c_char],
+    args: &[*const libc::c_char],
     streams: &[Option<BorrowedFd<'_>>; 3],
+    kept: Option<BorrowedFd<'_>>,
 ) -> Result<(), Errno> {
     for (number, stream) in streams.iter().enumerate() {
         let Some(stream) = stream else { continue };
@@ -78,13 +103,17 @@ fn become_program(
             return Err(last_error());
         }
     }
+    if let Some(kept) = kept {
+        // The table of descriptors is the child's own.
+        fcntl_setfd(kept, FdFlags::empty())?;
+    }
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // It may have died before that.
     if getppid() != Some(parent) {
         return Err(Errno::INTR);
     }
-    // SAFETY: execv(3) takes strings that end in NUL, the last of them null; `words` point to such, and are not empty.
-    unsafe { libc::execv(words[0], words.as_ptr()) };
+    // SAFETY: execv(3) takes strings that end in NUL, the last of them null; `args` point to such, and are not empty.
+    unsafe { libc::execv(args[0], args.as_ptr()) };
     Err(last_error())
 }
 
@@ -98,15 +127,15 @@ mod tests {
     use std::io::Read;
     use std::os::fd::AsFd;
 
-    fn words(words: &[&str]) -> Vec<OsString> {
-        words.iter().map(OsString::from).collect()
+    fn args(args: &[&str]) -> Vec<OsString> {
+        args.iter().map(OsString::from).collect()
     }
 
     #[test]
     fn it_writes_where_it_is_told_and_says_how_it_ended() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let script = words(&["/bin/sh", "-c", "echo out; exit 7"]);
-        let child = Child::start(script, [None, Some(writer.as_fd()), None]).unwrap();
+        let script = args(&["/bin/sh", "-c", "echo out; exit 7"]);
+        let child = Child::start(script, [None, Some(writer.as_fd()), None], None).unwrap();
         drop(writer);
         let mut said = String::new();
         reader.read_to_string(&mut said).unwrap();
@@ -115,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_cannot_start_says_why() {
-        let error = |program| Child::start(words(&[program]), [None; 3]).map(|_| ()).unwrap_err();
+        let error = |program| Child::start(args(&[program]), [None; 3], None).map(|_| ()).unwrap_err();
         assert_eq!(error("/nowhere").kind(), io::ErrorKind::NotFound);
         assert_eq!(error("/etc/passwd").kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(error("/a\0b").kind(), io::ErrorKind::InvalidInput);

@@ -1,0 +1,203 @@
+//! A submission that is ready to run, and its runs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+use bundle::digest::Sha;
+use recipe::language::Language;
+use recipe::placeholder::Names;
+
+use super::child::Child;
+use super::processes;
+use super::request::StepOption;
+use super::sleep::{self, Activity};
+use super::steps::Steps;
+use super::submission_uid::SubmissionUid;
+use super::workspace::Workspace;
+use crate::error::Error;
+use crate::init_command::InitCommand;
+use crate::report::{INITS, Report};
+
+/// The one status that is not a verdict.
+const SANDBOX_ERROR: &str = "sandbox-error";
+/// The exit code for a limit that kills, as with SIGKILL.
+const KILLED: u8 = 137;
+
+/// A submission in its workspace, compiled if its language wants that. It runs as often as its owner likes, also several
+/// times at once: a run sees the workspace read-only. The end of this value is the workspace's.
+#[derive(Debug)]
+pub struct Artifact {
+    bundle: PathBuf,
+    root: PathBuf,
+    digest: Option<Sha>,
+    limits: BTreeMap<String, String>,
+    language: Language,
+    names: Names,
+    has_several: bool,
+    workspace: Workspace,
+    /// The uid of the compile step and of all runs: the compiler may have left files that only its own user can read.
+    pub(super) uid: Option<SubmissionUid>,
+}
+
+/// A run that has begun.
+///
+/// The kernel kills it when the thread that began it ends (PR_SET_PDEATHSIG in prctl(2) means threads): that thread should
+/// wait for it.
+pub struct Running {
+    child: Child,
+    init: PathBuf,
+    reports: PipeReader,
+    memory_exit_code: Option<u8>,
+}
+
+/// A run that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The status, in init's words. It is `memory-limit` too if the language's runtime says so by its exit code, which init
+    /// does not know, and `sandbox-error` if init left no report.
+    pub status: String,
+    /// The exit code for it.
+    pub code: u8,
+    /// init's report, one JSON object on one line; empty when it did not understand its options.
+    pub report: String,
+}
+
+impl Artifact {
+    pub(super) fn new(steps: &Steps<'_>, workspace: Workspace) -> Artifact {
+        Artifact {
+            bundle: steps.bundle.to_owned(),
+            root: steps.root.to_owned(),
+            digest: steps.digest.cloned(),
+            limits: steps.limits.clone(),
+            language: steps.language.clone(),
+            names: steps.names.clone(),
+            has_several: steps.has_several,
+            workspace,
+            uid: None,
+        }
+    }
+
+    /// The start of a run, for a caller that starts init in its own way. `arguments` are the submission's.
+    pub fn command(&self, options: &[StepOption], arguments: &[OsString]) -> InitCommand {
+        let steps = Steps {
+            bundle: &self.bundle,
+            root: &self.root,
+            workspace: self.workspace.place(),
+            digest: self.digest.as_ref(),
+            limits: &self.limits,
+            language: &self.language,
+            names: &self.names,
+            uid: self.uid.as_ref(),
+            has_several: self.has_several,
+        };
+        steps.run(options, arguments)
+    }
+
+    /// Begins a run with these streams; one that is not given is this process's own.
+    ///
+    /// # Errors
+    /// init cannot be started.
+    pub fn start(
+        &self,
+        options: &[StepOption],
+        arguments: &[OsString],
+        streams: [Option<BorrowedFd<'_>>; 3],
+    ) -> Result<Running, Error> {
+        let init = self.command(options, arguments);
+        let path = init.init().to_path_buf();
+        match processes::reporting(init, streams) {
+            Ok((child, reports)) => {
+                Ok(Running { child, init: path, reports, memory_exit_code: self.memory_exit_code() })
+            }
+            Err(error) => Err(Error::Start { path, error }),
+        }
+    }
+
+    /// Whether this process has to see the end of a run to name it.
+    pub(super) fn needs_an_observer(&self) -> bool {
+        self.memory_exit_code().is_some()
+    }
+
+    fn memory_exit_code(&self) -> Option<u8> {
+        self.language.run.memory_exit_code
+    }
+}
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// The report cannot be read, or the process is not ours.
+    pub fn wait(mut self) -> Result<Ended, Error> {
+        let mut report = String::new();
+        let read = self.reports.read_to_string(&mut report);
+        let ended = read.and_then(|_| self.child.wait());
+        match ended {
+            Ok(status) => Ended::new(processes::code(status), report, self.memory_exit_code),
+            Err(error) => Err(Error::Start { path: self.init, error }),
+        }
+    }
+
+    /// Kills it. Nothing of it is left; its report is empty.
+    pub fn kill(&self) {
+        self.child.kill();
+    }
+
+    /// Has it end. Its report then says `sandbox-error`, and has what was measured so far.
+    pub fn terminate(&self) {
+        self.child.terminate();
+    }
+
+    /// What its processes do.
+    pub fn activity(&self) -> Activity {
+        sleep::look(self.child.pid())
+    }
+}
+
+/// Ready to be read when the run is over, so that [`Running::wait`] does not sleep.
+impl AsFd for Running {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reports.as_fd()
+    }
+}
+
+impl Ended {
+    fn new(code: u8, report: String, memory_exit_code: Option<u8>) -> Result<Ended, Error> {
+        if report.is_empty() {
+            return Ok(Ended { status: SANDBOX_ERROR.to_owned(), code, report });
+        }
+        let status = Report::parse(report.as_bytes(), INITS)?.status;
+        if status == "nonzero-exit" && memory_exit_code == Some(code) {
+            return Ok(Ended { status: "memory-limit".to_owned(), code: KILLED, report });
+        }
+        Ok(Ended { status, code, report })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(code: u8, status: &str, memory_exit_code: Option<u8>) -> (String, u8) {
+        let report = format!("{{\"status\":\"{status}\"}}\n");
+        let Ended { status, code, .. } = Ended::new(code, report, memory_exit_code).expect("a report");
+        (status, code)
+    }
+
+    #[test]
+    fn a_runtime_says_by_its_exit_code_that_memory_ran_out() {
+        assert_eq!(ended(3, "nonzero-exit", Some(3)), ("memory-limit".to_owned(), 137));
+        assert_eq!(ended(1, "nonzero-exit", Some(3)), ("nonzero-exit".to_owned(), 1));
+        assert_eq!(ended(3, "nonzero-exit", None), ("nonzero-exit".to_owned(), 3));
+        assert_eq!(ended(124, "cpu-time-limit", Some(124)), ("cpu-time-limit".to_owned(), 124));
+    }
+
+    #[test]
+    fn a_run_without_a_report_is_no_verdict() {
+        let ended = Ended::new(3, String::new(), Some(3)).expect("ended");
+        assert_eq!((ended.status.as_str(), ended.code), ("sandbox-error", 3));
+    }
+}

@@ -1,0 +1,120 @@
+//! `capsule exec`: compiles and runs one submission, each step in a sandbox of its own.
+//!
+//! ```text
+//!   Submission ──Workroom──► Compilation ──► Artifact ──► Running ──► Ended      any number of runs, also at once
+//! ```
+//!
+//! A [`Workroom`] is a bundle in a mount namespace that only this process and the runners are in; a program that judges
+//! opens one before it starts a thread. [`Workroom::compile`] puts the files of a [`Submission`] into a *workspace*, a
+//! tmpfs with a size, and runs the compile step there. What is ready is an [`Artifact`]: it starts runs with streams and
+//! options of the caller's choice, and its workspace disappears with it. `exec` does this once, with its own streams.
+//!
+//! The files are written before anything untrusted starts. Afterwards no process of the host opens, names or looks at
+//! anything in the workspace while there is a process that could change it: with an [`ArtifactCache`], what the compile
+//! step left is read when its last process has ended, below the workspace and without following links. The compile step can write to it, the run steps can read it, and it is gone with the last
+//! of these processes, however they end. Between the steps no process of the first one lives: the end of a runner means
+//! that.
+
+mod args;
+mod artifact;
+mod cache;
+mod child;
+mod compilation;
+mod destination;
+mod host_files;
+mod kept;
+mod language;
+mod outcome;
+mod processes;
+mod report_file;
+mod request;
+mod sleep;
+mod steps;
+mod submission;
+mod submission_uid;
+mod workroom;
+pub mod workspace;
+
+use std::path::Path;
+
+use bundle::layout;
+use bundle::manifest::Manifest;
+
+use crate::error::Error;
+
+pub use args::parse;
+pub use artifact::{Artifact, Ended, Running};
+pub use cache::ArtifactCache;
+pub use compilation::{Compilation, CompileResult};
+pub use destination::Destination;
+pub use outcome::COMPILE_ERROR;
+pub use request::{ExecRequest, StepOption};
+pub use sleep::Activity;
+pub use steps::Steps;
+pub use submission::{SourceFile, Submission};
+pub use submission_uid::SubmissionUid;
+pub use workroom::Workroom;
+
+use outcome::Outcome;
+use report_file::ReportFile;
+
+/// Compiles and runs the submission, and gives the exit code.
+///
+/// # Errors
+/// Whatever fails here is not a verdict: the error's exit code is 125, and the report says `sandbox-error`.
+pub fn exec(request: &ExecRequest) -> Result<u8, Error> {
+    let report = request.report.as_ref().map(ReportFile::open).transpose().map_err(Error::sandbox)?;
+    let mut outcome = match attempt(request, report.is_some()) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if let Some(report) = report {
+                report.write(&Outcome::failed(&error))?;
+            }
+            return Err(Error::sandbox(error));
+        }
+    };
+    outcome.verified = request.verify;
+    match report {
+        Some(report) => report.write(&outcome)?,
+        None => outcome.print(),
+    }
+    Ok(outcome.code)
+}
+
+/// Reports that the command line is not valid. The exit code is that of a failure already.
+pub(crate) fn report_refused(destination: &Destination, message: &str) {
+    let line = Outcome::refused(message.to_owned()).render().unwrap_or_default();
+    let _unwritten = destination.write(line.as_bytes());
+}
+
+fn attempt(request: &ExecRequest, wants_report: bool) -> Result<Outcome, Error> {
+    args::check(request)?;
+    if request.verify {
+        verify(&request.bundle)?;
+    }
+    let mut room = Workroom::open(&request.bundle)?;
+    let submission = Submission::read(&request.sources, request.entry.as_deref())?;
+    if wants_report {
+        room = room.with_digest()?;
+    }
+    let compilation = room.compile(&submission, request.language.as_deref(), &request.compile)?;
+    let mut outcome = Outcome::new(&compilation.language);
+    let Some(artifact) = outcome.compiled(compilation) else { return Ok(outcome) };
+    if !wants_report && !artifact.needs_an_observer() {
+        return Err(artifact.command(&request.run, &request.arguments).exec());
+    }
+    outcome.ran(artifact.start(&request.run, &request.arguments, [None; 3])?.wait()?);
+    Ok(outcome)
+}
+
+/// Compares the tree with the manifest. An operator's own programs can change it afterwards, a submission cannot: it has
+/// the tree read-only.
+fn verify(bundle: &Path) -> Result<(), Error> {
+    let found = bundle::tree::differences(&Manifest::load(bundle)?, &bundle.join(layout::ROOTFS))?;
+    let Some((path, what)) = found.first() else { return Ok(()) };
+    Err(Error::Changed {
+        bundle: bundle.to_path_buf(),
+        first: format!("{path} {what}"),
+        others: found.len() - 1,
+    })
+}

@@ -1,0 +1,60 @@
+//! Starts init for one step, and collects what it writes.
+
+use std::fs::File;
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use super::child::Child;
+use crate::error::{Error, SANDBOX_ERROR};
+use crate::init_command::InitCommand;
+
+/// What a compile step wrote.
+pub(super) struct Compiled {
+    /// init's report, one JSON object; empty when init did not understand its options.
+    pub report: String,
+    /// The start of the compiler's text, or init's message about its options.
+    pub text: Vec<u8>,
+}
+
+/// Compiles, without input; stdout and stderr are the compiler's text.
+pub(super) fn compile(init: InitCommand, longest_text: usize) -> Result<Compiled, Error> {
+    let fail = |error| Error::Start { path: init.init().to_path_buf(), error };
+    let nothing = File::open("/dev/null").map_err(fail)?;
+    let (mut said, says) = io::pipe().map_err(fail)?;
+    let streams = [nothing.as_fd(), says.as_fd(), says.as_fd()].map(Some);
+    let (child, mut reports) = reporting(init.clone(), streams).map_err(fail)?;
+    // While our own copy of the writing end is open, reading would never end.
+    drop(says);
+    let text = beginning(&mut said, longest_text).map_err(fail)?;
+    let mut report = String::new();
+    reports.read_to_string(&mut report).map_err(fail)?;
+    child.wait().map_err(fail)?;
+    Ok(Compiled { report, text })
+}
+
+/// A child that does not outlive us, and the pipe to which it reports.
+pub(super) fn reporting(
+    mut init: InitCommand,
+    streams: [Option<BorrowedFd<'_>>; 3],
+) -> io::Result<(Child, PipeReader)> {
+    let (reports, reporter) = io::pipe()?;
+    init.option("report", format!("fd:{}", reporter.as_raw_fd()));
+    let child = Child::start(init.to_argv(), streams, Some(reporter.as_fd()))?;
+    Ok((child, reports))
+}
+
+/// The first bytes of a stream, which is read to its end: a writer that is not read from would block.
+fn beginning(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    from.by_ref().take(most as u64).read_to_end(&mut kept)?;
+    io::copy(from, &mut io::sink())?;
+    Ok(kept)
+}
+
+/// The exit code as a shell would give it. init itself ends by a signal only when another process kills it.
+pub(super) fn code(status: ExitStatus) -> u8 {
+    let signal = || 128 + status.signal().unwrap_or(0);
+    u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(SANDBOX_ERROR)
+}

@@ -1,0 +1,149 @@
+//! Where submissions of one bundle are compiled: a mount namespace of our own, and a workspace for each submission.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bundle::digest::Sha;
+use bundle::layout;
+use bundle::manifest::{self, Head};
+use recipe::language::Language;
+use recipe::placeholder::Names;
+
+use super::artifact::Artifact;
+use super::cache::{self, ArtifactCache, Claim};
+use super::compilation::Compilation;
+use super::kept::Kept;
+use super::request::StepOption;
+use super::steps::Steps;
+use super::submission::Submission;
+use super::submission_uid::SubmissionUid;
+use super::workspace::{self, Workspace};
+use super::{language, processes};
+use crate::error::Error;
+
+/// At most this much of the compiler's text is kept, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// A bundle in which submissions are compiled and run, any number of them and from any thread.
+///
+/// A process has one. Its mount namespace is that of all threads that start after [`Workroom::open`].
+#[derive(Debug)]
+pub struct Workroom {
+    bundle: PathBuf,
+    head: Head,
+    digest: Option<Sha>,
+    cache: Option<ArtifactCache>,
+    /// The name of the next workspace.
+    next: AtomicU64,
+}
+
+impl Workroom {
+    /// Leaves the host's mount namespace.
+    ///
+    /// # Errors
+    /// `bundle` is not one that can run, or this host does not allow the namespaces. An ordinary user's process must have
+    /// one thread ([`workspace::separate`]).
+    pub fn open(bundle: &Path) -> Result<Workroom, Error> {
+        // init is started from here: a bundle named without a slash must not be looked up on PATH.
+        let bundle = layout::resolved(bundle);
+        let bundle = std::path::absolute(&bundle).map_err(|error| Error::read(&bundle, error))?;
+        let head = Head::load_to_run(&bundle)?;
+        workspace::separate(&bundle)?;
+        workspace::mount_shelf(&bundle)?;
+        Ok(Workroom { bundle, head, digest: None, cache: None, next: AtomicU64::new(0) })
+    }
+
+    /// Has reports name the image. To hash the manifest takes as long as a short run does.
+    ///
+    /// # Errors
+    /// The manifest cannot be read.
+    pub fn with_digest(self) -> Result<Workroom, Error> {
+        let digest = Some(manifest::digest(&self.bundle)?);
+        Ok(Workroom { digest, ..self })
+    }
+
+    /// Has compile steps be taken from a directory, or kept there. For that the room must have a digest.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<ArtifactCache>) -> Workroom {
+        Workroom { cache, ..self }
+    }
+
+    /// The bundle's languages by name.
+    pub fn languages(&self) -> &BTreeMap<String, Language> {
+        &self.head.languages
+    }
+
+    /// Compiles a submission; `language` is the one that its files' names tell unless it is given. The options are for the
+    /// compile step. A submission of a language without that step is ready at once.
+    ///
+    /// # Errors
+    /// Whatever fails here is not a verdict.
+    pub fn compile(
+        &self,
+        submission: &Submission,
+        language: Option<&str>,
+        options: &[StepOption],
+    ) -> Result<Compilation, Error> {
+        let Workroom { bundle, head, .. } = self;
+        let (name, language) = language::choose(&head.languages, language, submission, bundle)?;
+        let language = language.as_ref();
+        let names = submission.names(language)?;
+        let place = self.new_place();
+        let root = bundle.join(layout::ROOTFS);
+        let uid = SubmissionUid::allocate();
+        let steps = Steps {
+            bundle,
+            root: &root,
+            workspace: &place,
+            digest: self.digest.as_ref(),
+            limits: &head.limits,
+            language,
+            names: &names,
+            uid: uid.as_ref(),
+            has_several: submission.has_several(),
+        };
+        let workspace = Workspace::mount_new(place.clone(), steps.workspace_size(options))?;
+        let claim = self.claim(language, &names, submission, options);
+        let kept = claim.as_ref().and_then(Claim::load);
+        let is_kept = kept.is_some();
+        let compiled = match kept {
+            Some(kept) => Some(kept.put(&workspace)?),
+            None => {
+                for (path, content) in submission.placed(&names) {
+                    workspace.put(path, content)?;
+                }
+                steps.compile(options).map(|step| processes::compile(step, LONGEST_TEXT)).transpose()?
+            }
+        };
+        let mut artifact = Artifact::new(&steps, workspace);
+        artifact.uid = uid;
+        let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
+        if let (Some(claim), Some(report)) = (claim, &compilation.report)
+            && compilation.is_ready()
+            && !is_kept
+            && let Some(kept) = Kept::read(&place, report, &compilation.text)
+        {
+            claim.store(&kept);
+        }
+        Ok(compilation)
+    }
+
+    /// The right to the artifact of a submission, if it is one that is kept.
+    fn claim(
+        &self,
+        language: &Language,
+        names: &Names,
+        submission: &Submission,
+        options: &[StepOption],
+    ) -> Option<Claim<'_>> {
+        language.compile.as_ref()?;
+        let (cache, digest) = (self.cache.as_ref()?, self.digest.as_ref()?);
+        Some(cache.claim(&cache::key(digest, language, names, submission, options)))
+    }
+
+    fn new_place(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.bundle.join(layout::WORKSPACE).join(number.to_string())
+    }
+}

@@ -1,0 +1,110 @@
+//! The argument vector of `init run`, built in one place for every caller that starts a sandbox.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bundle::layout;
+
+use crate::error::Error;
+
+/// One start of init. If an option is given twice, init takes the last value, so callers add defaults first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitCommand {
+    init: PathBuf,
+    options: Vec<OsString>,
+    command: Vec<OsString>,
+}
+
+impl InitCommand {
+    /// `init run --root ROOT`.
+    pub fn new(init: &Path, root: &Path) -> InitCommand {
+        let options = ["run".into(), "--root".into(), root.into()].into();
+        InitCommand { init: init.to_path_buf(), options, command: Vec::new() }
+    }
+
+    /// The bundle's own init on the bundle's own tree.
+    pub fn of_bundle(bundle: &Path) -> InitCommand {
+        InitCommand::new(&bundle.join(layout::INIT), &bundle.join(layout::ROOTFS))
+    }
+
+    /// Adds `--NAME VALUE`; `name` is without its dashes.
+    pub fn option(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut InitCommand {
+        self.options.extend([format!("--{name}").into(), value.as_ref().to_owned()]);
+        self
+    }
+
+    /// Adds `--NAME`, an option without a value.
+    pub fn flag(&mut self, name: &str) -> &mut InitCommand {
+        self.options.push(format!("--{name}").into());
+        self
+    }
+
+    /// Adds limits by their options' names without dashes.
+    pub fn limits(&mut self, limits: &BTreeMap<String, String>) -> &mut InitCommand {
+        for (name, amount) in limits {
+            self.option(name, amount);
+        }
+        self
+    }
+
+    /// Adds options as a caller wrote them.
+    pub fn given(&mut self, options: impl IntoIterator<Item = OsString>) -> &mut InitCommand {
+        self.options.extend(options);
+        self
+    }
+
+    /// Adds to the program and its arguments.
+    pub fn command(&mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> &mut InitCommand {
+        self.command.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The program that is started.
+    pub fn init(&self) -> &Path {
+        &self.init
+    }
+
+    /// Everything after the program's name: `run`, options, `--`, command.
+    pub fn to_args(&self) -> Vec<OsString> {
+        [self.options.as_slice(), &["--".into()], &self.command].concat()
+    }
+
+    /// The program's name and [`InitCommand::to_args`].
+    pub fn to_argv(&self) -> Vec<OsString> {
+        [vec![self.init.clone().into_os_string()], self.to_args()].concat()
+    }
+
+    /// To be started with streams and environment of the caller's choice.
+    pub fn to_process(&self) -> Command {
+        let mut process = Command::new(&self.init);
+        process.args(self.to_args());
+        process
+    }
+
+    /// Becomes init, execve(2). Returns only with an error.
+    pub fn exec(&self) -> Error {
+        let error = self.to_process().exec();
+        Error::Start { path: self.init.clone(), error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_come_in_the_order_in_which_they_were_added() {
+        let mut command = InitCommand::of_bundle(Path::new("B"));
+        let limits = BTreeMap::from([("cpu-time".to_owned(), "1s".to_owned())]);
+        command
+            .limits(&limits)
+            .flag("tty")
+            .given(["--cpu-time".into(), "2s".into()])
+            .command(["/bin/ls", "--"]);
+        let line = command.to_argv().join(OsStr::new(" "));
+        assert_eq!(line, "B/init run --root B/rootfs --cpu-time 1s --tty --cpu-time 2s -- /bin/ls --");
+    }
+}

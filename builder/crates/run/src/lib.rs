@@ -1,0 +1,31 @@
+//! One run of a submission: init started, its report read, the host examined.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!   bundle, options, command ──InitCommand──► init run … ──► exit code and Report
+//! ```
+//!
+//! * [`InitCommand`] builds the argument vector of every start of init; [`report`] reads what init reports.
+//! * [`command`] becomes init: `capsule run` and `capsule shell`.
+//! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
+//! * [`doctor`] does a trial run and says what this host can enforce.
+//! * [`refusal`] reports that none of this could begin.
+//! * [`SubmissionUid`] keeps one uid for all runs of one submission.
+//! * `stale_cgroups` removes what is left of runs whose processes were all killed at once.
+//!
+//! Every limit, stream and guard is init's; nothing here enforces anything.
+#![warn(unreachable_pub)]
+
+pub mod command;
+pub mod doctor;
+mod error;
+pub mod exec;
+mod init_command;
+pub mod refusal;
+pub mod report;
+mod stale_cgroups;
+
+pub use error::Error;
+pub use exec::SubmissionUid;
+pub use init_command::InitCommand;
