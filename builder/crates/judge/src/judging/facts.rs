@@ -1,0 +1,103 @@
+//! What init reports of a run, as far as a verdict needs it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::problem::Verdict;
+
+/// A run that ended.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) verdict: Verdict,
+    /// The report as init wrote it.
+    pub(super) report: Option<Value>,
+    pub(super) cpu_us: Option<u64>,
+    pub(super) wall_us: Option<u64>,
+    pub(super) memory_bytes: Option<u64>,
+    pub(super) exit_code: Option<i64>,
+    /// What is to be known of the end, in a few words.
+    pub(super) message: String,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    status: String,
+    cpu_us: Option<u64>,
+    wall_us: Option<u64>,
+    memory_peak_bytes: Option<u64>,
+    exit_code: Option<i64>,
+    signal: Option<i64>,
+}
+
+impl Facts {
+    /// From init's report; `ok` is [`Verdict::Accepted`] until the output is checked.
+    pub(super) fn read(text: &str) -> Facts {
+        let report: Option<Value> = serde_json::from_str(text).ok();
+        let Some(read) = report.clone().and_then(|value| serde_json::from_value::<Report>(value).ok()) else {
+            return Facts::failed("init wrote no report".to_owned());
+        };
+        let (verdict, message) = match (read.status.as_str(), read.exit_code, read.signal) {
+            ("ok", ..) => (Verdict::Accepted, String::new()),
+            ("nonzero-exit", Some(code), _) => (Verdict::RunTimeError, format!("exit code {code}")),
+            ("signaled", _, Some(signal)) => (Verdict::RunTimeError, format!("signal {signal}")),
+            (status, ..) => (verdict(status), status.to_owned()),
+        };
+        Facts {
+            verdict,
+            report,
+            cpu_us: read.cpu_us,
+            wall_us: read.wall_us,
+            memory_bytes: read.memory_peak_bytes,
+            exit_code: read.exit_code,
+            message,
+        }
+    }
+
+    /// The sandbox failed.
+    pub(super) fn failed(message: String) -> Facts {
+        Facts {
+            verdict: Verdict::InternalError,
+            report: None,
+            cpu_us: None,
+            wall_us: None,
+            memory_bytes: None,
+            exit_code: None,
+            message,
+        }
+    }
+}
+
+/// A status that has no number in its message.
+fn verdict(status: &str) -> Verdict {
+    match status {
+        "cpu-time-limit" | "wall-time-limit" | "idle-time-limit" => Verdict::TimeLimit,
+        "memory-limit" => Verdict::MemoryLimit,
+        "output-limit" => Verdict::OutputLimit,
+        "nonzero-exit" | "signaled" | "forbidden-syscall" | "not-found" => Verdict::RunTimeError,
+        _ => Verdict::InternalError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_verdict() {
+        for (report, verdict, message) in [
+            (r#"{"status":"ok","exit_code":0}"#, Verdict::Accepted, ""),
+            (r#"{"status":"nonzero-exit","exit_code":3}"#, Verdict::RunTimeError, "exit code 3"),
+            (r#"{"status":"signaled","signal":11}"#, Verdict::RunTimeError, "signal 11"),
+            (r#"{"status":"idle-time-limit"}"#, Verdict::TimeLimit, "idle-time-limit"),
+            (r#"{"status":"memory-limit"}"#, Verdict::MemoryLimit, "memory-limit"),
+            (r#"{"status":"output-limit"}"#, Verdict::OutputLimit, "output-limit"),
+            (r#"{"status":"forbidden-syscall"}"#, Verdict::RunTimeError, "forbidden-syscall"),
+            (r#"{"status":"sandbox-error"}"#, Verdict::InternalError, "sandbox-error"),
+            (r#"{"status":"something new"}"#, Verdict::InternalError, "something new"),
+            ("", Verdict::InternalError, "init wrote no report"),
+        ] {
+            let facts = Facts::read(report);
+            assert_eq!((facts.verdict, facts.message.as_str()), (verdict, message), "{report}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The judging of one submission.
+//!
+//! ```text
+//!   submission ──compile once──► Artifact ──► each test: passes ──► plan (who is skipped) ──► score ──► Judgement
+//!   a pass: run, then check; or interact
+//!   package ──each of its submissions──► Judgement ──expectation──► PackageJudgement
+//! ```
+//!
+//! A test's output goes from the sandbox into a file without a name, which the checker reads: nothing of it passes
+//! through this process's memory; only what an interactor and a submission say to each other does. [`plan`], [`score`],
+//! [`expectation`] and [`time_limit`] are pure. Tests run in as many threads as the caller asks for; what counts is
+//! decided in the order of the tests, so that the result is the same with any number of them.
+
+mod check;
+mod conduct;
+mod expectation;
+mod facts;
+mod feedback;
+mod input;
+mod interact;
+pub mod junit;
+mod package;
+mod passes;
+mod plan;
+mod program;
+mod protocol;
+mod report;
+mod result;
+mod score;
+mod scratch;
+mod session;
+mod slots;
+mod table;
+mod text;
+mod time_limit;
+mod watch;
+
+use std::path::PathBuf;
+
+use run::exec::StepOption;
+
+use crate::problem::{Checker, Kind, Problem, Program, Protocol, StepLimits};
+
+pub use conduct::Conduct;
+pub use interact::{Interaction, Line, Speaker, Transcript};
+pub use package::{ExampleResult, PackageJudgement};
+pub use report::{Judgement, VERSION};
+pub use result::{FirstRun, Json, TestResult};
+pub use score::GroupResult;
+pub use session::Session;
+pub use table::Table;
+pub use text::Plain;
+pub use watch::{Unwatched, Watch};
+
+/// When the rest of the tests is left out after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// After the first failure.
+    First,
+    /// As the groups of the problem say.
+    Group,
+    /// Never.
+    Never,
+}
+
+/// Why a submission cannot be judged. None of this is a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The problem cannot be read.
+    #[error(transparent)]
+    Problem(#[from] crate::Error),
+    /// The problem needs something that capsule cannot do.
+    #[error("`{}` cannot be judged: {what}", problem.display())]
+    Unsupported {
+        /// The problem.
+        problem: PathBuf,
+        /// What it needs.
+        what: String,
+    },
+    /// The report cannot be written.
+    #[error("the report cannot be written: {error}")]
+    Report {
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The page cannot be written.
+    #[error("`{}` cannot be written: {error}", path.display())]
+    Page {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The submission cannot be read, or the sandbox failed before the first test.
+    #[error(transparent)]
+    Run(#[from] run::Error),
+}
+
+/// What the problem needs and judging cannot do, if there is anything.
+fn unsupported(problem: &Problem) -> Option<String> {
+    let kind = match problem.kind {
+        Kind::Batch | Kind::Interactive | Kind::Communication(_) => None,
+        Kind::SubmitAnswer => Some("a submission that is the output"),
+    };
+    let interactor = problem.interactor.as_ref();
+    let talks = |program: &Program| match problem.kind {
+        Kind::Communication(_) => program.protocol == Protocol::Cms,
+        _ => matches!(program.protocol, Protocol::Kattis | Protocol::Testlib | Protocol::Dmoj),
+    };
+    let stranger = interactor.is_some_and(|program| !talks(program)).then_some("such an interactor");
+    let files = (problem.io != crate::problem::Io::Std).then_some("input and output in files");
+    let include = (!problem.include.is_empty()).then_some("files that are added to a submission");
+    // Only that protocol has a file for the next pass.
+    let decides = match &problem.checker {
+        Checker::Program(program) => Some(program),
+        Checker::Interactor => interactor,
+        Checker::Builtin(_) => None,
+    };
+    let is_asked = decides.is_some_and(|program| program.protocol == Protocol::Kattis);
+    let passes = (problem.passes > 1 && !is_asked).then_some("several passes with such a checker");
+    let first = kind.or(stranger).or(passes).or(files).or(include);
+    let first = first.map(|what| format!("{what} is not supported yet"));
+    problem.unsupported.first().cloned().or(first)
+}
+
+/// Options of init for limits that are given.
+fn limits(limits: StepLimits) -> Vec<StepOption> {
+    let mut options = Vec::new();
+    options.extend(limits.cpu_us.into_iter().flat_map(time_options));
+    options.extend(limits.memory_bytes.map(|bytes| ("memory".to_owned(), bytes.to_string().into())));
+    options.extend(limits.output_bytes.map(|bytes| ("output".to_owned(), bytes.to_string().into())));
+    options
+}
+
+/// Wall time is for programs that wait. On a busy host one that computes waits, too: it has several times its CPU time.
+fn time_options(cpu_us: u64) -> [StepOption; 2] {
+    [
+        ("cpu-time".to_owned(), format!("{cpu_us}us").into()),
+        ("wall-time".to_owned(), format!("{}us", wall_us(cpu_us)).into()),
+    ]
+}
+
+fn wall_us(cpu_us: u64) -> u64 {
+    5 * cpu_us + 1_000_000
+}

@@ -1,0 +1,292 @@
+//! One test: the submission runs and its output is judged, once or as often as the judge's program asks for.
+//!
+//! ```text
+//!   input ──► run, or talk with the interactor ──► check ──► nextpass.in? ──► the next pass's input
+//! ```
+//!
+//! Each pass is a run in a fresh sandbox with all of the limits. The directory for feedback stays the same.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Seek;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::Duration;
+
+use run::exec::{Artifact, StepOption};
+
+use super::check::{Check, Finding, checked, compared};
+use super::facts::Facts;
+use super::feedback::Feedback;
+use super::input::Input;
+use super::interact::{Decides, Ended, Interactor, Talk, decide};
+use super::program::{Case, JudgeProgram};
+use super::protocol::TALK;
+use super::result::{Json, TestResult};
+use super::scratch::{beginning, scratch};
+use super::{time_options, wall_us};
+use crate::files::Files;
+use crate::problem::{Kind, Problem, Test, Verdict};
+
+/// The file that asks for another pass, in Kattis's protocol.
+const NEXT_PASS: &str = "nextpass.in";
+/// As much of a submission's stderr is kept, in bytes.
+const KEPT: u64 = 4 << 10;
+
+/// What all tests share.
+pub(super) struct Bench<'a> {
+    pub(super) files: &'a Files,
+    pub(super) problem: &'a Problem,
+    pub(super) artifact: &'a Artifact,
+    pub(super) language: &'a str,
+    pub(super) check: &'a Check,
+    pub(super) interactor: Option<&'a JudgeProgram>,
+    /// CPU time instead of the problem's.
+    pub(super) limit_us: Option<u64>,
+    /// Where directories can be made that no other process sees and that end with this one.
+    pub(super) shelf: &'a Path,
+}
+
+/// What follows a pass.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    Again,
+    /// The judge's program asked for what it may not.
+    Fault(String),
+}
+
+/// A test, and how much more than its time limit a run of it may take; what takes more than the limit is too slow.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) test: &'a Test,
+    pub(super) leeway: f64,
+}
+
+/// From the test's input to the result. An error is the host's.
+pub(super) fn judge(bench: &Bench<'_>, attempt: Attempt<'_>, result: &mut TestResult) -> Result<(), String> {
+    let test = attempt.test;
+    let has_program = bench.interactor.is_some() || bench.check.is_program();
+    let feedback = has_program.then(|| Feedback::new(bench.shelf)).transpose()?;
+    let most = bench.problem.passes;
+    let mut input = Input::of_test(bench.files, test);
+    for pass in 1.. {
+        let case =
+            feedback.as_ref().map(|feedback| Case { files: bench.files, test, input: &input, feedback });
+        let ruled = match (bench.interactor, case) {
+            (Some(interactor), Some(case)) => talk(bench, interactor, case, attempt.leeway, result)?,
+            _ => run(bench, attempt, &input, case, result)?,
+        };
+        if most <= 1 {
+            break;
+        }
+        result.passes = Some(pass);
+        let next = feedback.as_ref().map(|feedback| feedback.take(NEXT_PASS)).transpose()?.flatten();
+        match (step(pass, most, result.verdict, ruled, next.is_some()), next) {
+            (Step::Again, Some(next)) => input = Input::made(&next, bench.shelf)?,
+            (Step::Fault(what), _) => {
+                (result.verdict, result.share, result.message) = (Verdict::JudgeError, 0.0, what);
+                break;
+            }
+            _ => break,
+        }
+    }
+    Ok(())
+}
+
+/// `ruled` is whether the judge's program accepted, if it was asked and has decided.
+fn step(pass: u32, most: u32, verdict: Verdict, ruled: Option<bool>, wants_more: bool) -> Step {
+    match (verdict, ruled) {
+        (Verdict::JudgeError | Verdict::InternalError, _) => Step::Done,
+        (_, Some(false)) if wants_more => {
+            Step::Fault(format!("`{NEXT_PASS}` was written, and the output is rejected"))
+        }
+        (Verdict::Accepted, _) if wants_more && pass >= most => {
+            Step::Fault(format!("`{NEXT_PASS}` was written after pass {pass}, the last one"))
+        }
+        (Verdict::Accepted, _) if wants_more => Step::Again,
+        _ => Step::Done,
+    }
+}
+
+/// A pass without an interactor.
+fn run(
+    bench: &Bench<'_>,
+    Attempt { test, leeway }: Attempt<'_>,
+    input: &Input<'_>,
+    case: Option<Case<'_>>,
+    result: &mut TestResult,
+) -> Result<Option<bool>, String> {
+    let (source, [mut output, mut errors]) = (input.open()?, [scratch()?, scratch()?]);
+    let streams = [source.as_fd(), output.as_fd(), errors.as_fd()].map(Some);
+    let arguments: Vec<_> = test.args.iter().map(Into::into).collect();
+    let running = bench.artifact.start(&bench.options(test, leeway), &arguments, streams);
+    let ended = running.and_then(|running| running.wait()).map_err(|error| error.to_string())?;
+    ran(result, Facts::read(&ended.report), &mut errors)?;
+    bench.hold_to_limit(test, result);
+    if result.verdict != Verdict::Accepted {
+        return Ok(None);
+    }
+    output.rewind().map_err(|error| error.to_string())?;
+    check(bench, test, case, output, result)?;
+    Ok(Some(result.verdict == Verdict::Accepted))
+}
+
+/// What a run adds to the result: the most of what it used in any pass, and the rest of the last one.
+fn ran(result: &mut TestResult, facts: Facts, errors: &mut File) -> Result<(), String> {
+    result.stderr = beginning(errors, KEPT)?;
+    result.time_us = result.time_us.max(facts.cpu_us);
+    result.wall_us = result.wall_us.max(facts.wall_us);
+    result.memory_bytes = result.memory_bytes.max(facts.memory_bytes);
+    (result.verdict, result.share, result.message) = (facts.verdict, 0.0, facts.message);
+    result.run = facts.report.as_ref().and_then(Json::new);
+    Ok(())
+}
+
+/// Judges an output.
+fn check(
+    bench: &Bench<'_>,
+    test: &Test,
+    case: Option<Case<'_>>,
+    output: File,
+    result: &mut TestResult,
+) -> Result<(), String> {
+    let finding = match (bench.check, case) {
+        (Check::Builtin(compare), _) => {
+            compared(test.compare.as_ref().unwrap_or(compare), bench.files, test, output)?
+        }
+        (Check::Program(program), Some(case)) => checked(program, case, &output)?,
+        _ => return Err("no program decides about the output".to_owned()),
+    };
+    found(result, finding);
+    Ok(())
+}
+
+fn found(result: &mut TestResult, finding: Finding) {
+    let Finding { verdict, share, message, report } = finding;
+    (result.verdict, result.share, result.message) = (verdict, share, message);
+    result.check = report.as_ref().and_then(Json::new);
+}
+
+/// A pass with an interactor.
+fn talk(
+    bench: &Bench<'_>,
+    interactor: &JudgeProgram,
+    case: Case<'_>,
+    leeway: f64,
+    result: &mut TestResult,
+) -> Result<Option<bool>, String> {
+    let interactor_wall = interactor.limits.cpu_us.map_or(0, wall_us);
+    let processes = match bench.problem.kind {
+        Kind::Communication(processes) => processes as usize,
+        _ => 1,
+    };
+    let wall = bench.cpu_us(case.test).map_or(interactor_wall, |cpu_us| wall_us(scaled(cpu_us, leeway)));
+    let talk = Talk {
+        interactor,
+        artifact: bench.artifact,
+        case,
+        processes,
+        options: bench.options(case.test, leeway),
+        // Each may wait for all others.
+        wall: Duration::from_micros(wall) * processes as u32,
+        // A manager waits for each of them.
+        interactor_wall: Duration::from_micros(interactor_wall),
+    };
+    let mut talked = talk.hold()?;
+    result.interaction = Some(talked.interaction);
+    let (ended, ruled) = match &talked.ruled {
+        Ok(ruling) if ruling.is_worth_something() => (Interactor::Accepts, Some(ruling.is_accepted)),
+        Ok(_) => (Interactor::Rejects, Some(false)),
+        Err((verdict, _)) => (Interactor::Failed(*verdict), None),
+    };
+    let decides = |user: &Ended| decide(ended, user.facts.verdict, user.first) == Decides::Submission;
+    let decisive = talked.users.iter().position(decides);
+    let cpu_us = talked.users.iter().map(|user| user.facts.cpu_us).sum::<Option<u64>>();
+    let Ended { facts, mut errors, .. } = talked.users.swap_remove(decisive.unwrap_or(0));
+    ran(result, facts, &mut errors)?;
+    result.time_us = result.time_us.max(cpu_us);
+    if decisive.is_some() {
+        return Ok(ruled);
+    }
+    // The limit is for all processes of a submission together.
+    let is_slow = |limit| cpu_us.is_some_and(|cpu_us| cpu_us > limit);
+    let is_ruled = !matches!(ended, Interactor::Failed(_));
+    if processes > 1 && is_ruled && bench.cpu_us(case.test).is_some_and(is_slow) {
+        (result.verdict, result.message) =
+            (Verdict::TimeLimit, "cpu-time-limit of all processes together".to_owned());
+        return Ok(ruled);
+    }
+    found(result, Finding::of(talked.ruled, None));
+    if result.verdict == Verdict::Accepted && !matches!(bench.check, Check::Interactor) {
+        let output = match case.feedback.file(TALK) {
+            Some(output) => output,
+            None => scratch()?,
+        };
+        check(bench, case.test, Some(case), output, result)?;
+    }
+    Ok(ruled)
+}
+
+impl Bench<'_> {
+    /// CPU time: the problem's, or the test's, times the language's rate.
+    fn cpu_us(&self, test: &Test) -> Option<u64> {
+        let limits = &self.problem.limits;
+        let limit = test.cpu_us.or(self.limit_us).or(limits.cpu_us)?;
+        Some(scaled(limit, self.rate(&limits.time_rates)))
+    }
+
+    /// The limits of a test, its time limit times the leeway.
+    fn options(&self, test: &Test, leeway: f64) -> Vec<StepOption> {
+        let limits = &self.problem.limits;
+        let mut options = Vec::new();
+        options.extend(self.cpu_us(test).into_iter().flat_map(|limit| time_options(scaled(limit, leeway))));
+        let size = |name: &str, bytes: u64| (name.to_owned(), bytes.to_string().into());
+        if let Some(bytes) = test.memory_bytes.or(limits.memory_bytes) {
+            options.push(size("memory", scaled(bytes, self.rate(&limits.memory_rates))));
+        }
+        options.extend(limits.output_bytes.map(|bytes| size("output", bytes)));
+        options
+    }
+
+    fn rate(&self, rates: &BTreeMap<String, f64>) -> f64 {
+        rates.get(self.language).copied().unwrap_or(1.0)
+    }
+
+    /// A run with leeway that took more than its limit was too slow, however it ended.
+    fn hold_to_limit(&self, test: &Test, result: &mut TestResult) {
+        if let (Some(time), Some(limit)) = (result.time_us, self.cpu_us(test))
+            && time > limit
+            && matches!(result.verdict, Verdict::Accepted | Verdict::RunTimeError)
+        {
+            (result.verdict, result.message) = (Verdict::TimeLimit, "cpu-time-limit".to_owned());
+        }
+    }
+}
+
+fn scaled(amount: u64, rate: f64) -> u64 {
+    (amount as f64 * rate) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Accepted, InternalError, JudgeError, RunTimeError, WrongAnswer};
+
+    #[test]
+    fn another_pass_follows_only_where_it_may() {
+        let fault = |step: Step| matches!(step, Step::Fault(_));
+        assert_eq!(step(1, 3, Accepted, Some(true), true), Step::Again);
+        assert_eq!(step(2, 3, Accepted, Some(true), false), Step::Done);
+        assert!(fault(step(3, 3, Accepted, Some(true), true)));
+        assert!(fault(step(1, 3, WrongAnswer, Some(false), true)));
+        assert_eq!(step(1, 3, WrongAnswer, Some(false), false), Step::Done);
+        // The submission failed: an interactor's wish for more does not matter, unless it rejects as well.
+        assert_eq!(step(1, 3, RunTimeError, Some(true), true), Step::Done);
+        assert!(fault(step(1, 3, RunTimeError, Some(false), true)));
+        assert_eq!(step(1, 3, RunTimeError, None, false), Step::Done);
+        for verdict in [JudgeError, InternalError] {
+            assert_eq!(step(1, 3, verdict, None, true), Step::Done);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A program of the problem, compiled: it is started with the files of a test, and what it leaves is read.
+//!
+//! The author of the problem wrote it. If it crashes, hangs, floods or gives an answer that means nothing, that is the
+//! judge's fault, and never the submission's.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use run::exec::{Artifact, CompileResult, Running, SourceFile, StepOption, Submission, Workroom};
+
+use super::facts::Facts;
+use super::feedback::{Feedback, LONGEST_MESSAGE};
+use super::input::Input;
+use super::protocol::{self, ANSWER, DIRECTORY, INPUT, Left, Role, Ruling};
+use super::scratch::beginning;
+use super::{Failure, limits};
+use crate::files::Files;
+use crate::problem::{Aggregate, Problem, Program, Protocol, StepLimits, Test, Verdict};
+
+/// What a program may use when the problem says nothing else: Kattis's own.
+const DEFAULT: StepLimits =
+    StepLimits { cpu_us: Some(60_000_000), memory_bytes: Some(2 << 30), output_bytes: Some(8 << 20) };
+/// The most source that it has, in bytes: a submission's limit.
+const LARGEST_SOURCE: u64 = 16 << 20;
+
+/// A program of the problem, compiled.
+pub(super) struct JudgeProgram {
+    role: Role,
+    protocol: Protocol,
+    artifact: Box<Artifact>,
+    options: Vec<StepOption>,
+    args: Vec<String>,
+    has_scores: bool,
+    /// Its limits.
+    pub(super) limits: StepLimits,
+}
+
+/// The test that a program is started for, and its files.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) files: &'a Files,
+    pub(super) test: &'a Test,
+    pub(super) input: &'a Input<'a>,
+    pub(super) feedback: &'a Feedback,
+}
+
+/// What came of a run of it: a ruling, or what is wrong with it, and with which verdict.
+pub(super) type Ruled = Result<Ruling, (Verdict, String)>;
+
+impl Role {
+    fn noun(self) -> &'static str {
+        match self {
+            Role::Checker => "checker",
+            Role::Interactor => "interactor",
+        }
+    }
+}
+
+impl JudgeProgram {
+    /// Compiles it.
+    pub(super) fn prepare(
+        role: Role,
+        files: &Files,
+        problem: &Problem,
+        program: &Program,
+        room: &Workroom,
+    ) -> Result<JudgeProgram, Failure> {
+        let submission = sources(files, program)?;
+        let compilation =
+            room.compile(&submission, program.language.as_deref(), &limits(problem.limits.compile))?;
+        let noun = role.noun();
+        let what = match compilation.result {
+            CompileResult::Ready(artifact) => {
+                let own = problem.limits.check;
+                let own = StepLimits {
+                    cpu_us: own.cpu_us.or(DEFAULT.cpu_us),
+                    memory_bytes: own.memory_bytes.or(DEFAULT.memory_bytes),
+                    output_bytes: own.output_bytes.or(DEFAULT.output_bytes),
+                };
+                return Ok(JudgeProgram {
+                    role,
+                    protocol: program.protocol,
+                    artifact,
+                    options: limits(own),
+                    args: program.args.clone(),
+                    has_scores: problem.root.score != Aggregate::None,
+                    limits: own,
+                });
+            }
+            CompileResult::CompileError(status) => format!("its {noun} does not compile: {status}"),
+            CompileResult::SandboxError => format!("the sandbox failed when its {noun} was compiled"),
+        };
+        let text = String::from_utf8_lossy(&compilation.text).trim_end().to_owned();
+        let what = if text.is_empty() { what } else { format!("{what}\n{text}") };
+        Err(Failure::Unsupported { problem: files.place().to_path_buf(), what })
+    }
+
+    /// Whether it talks through FIFOs, so that its own streams are files.
+    pub(super) fn has_fifos(&self) -> bool {
+        self.role == Role::Interactor && self.protocol == Protocol::Cms
+    }
+
+    /// Starts it; `more` are options beside its own, and `fifos` arguments.
+    pub(super) fn start(
+        &self,
+        case: Case<'_>,
+        more: &[StepOption],
+        fifos: &[String],
+        streams: [BorrowedFd<'_>; 3],
+    ) -> Result<Running, String> {
+        let rules = protocol::rules(self.protocol);
+        let mut options = self.options.clone();
+        let answer = case.test.answer.as_ref().and_then(|name| case.files.host_path(name));
+        for (source, target) in [(case.input.path(), INPUT), (answer, ANSWER)] {
+            options.push(bind(source.as_deref().unwrap_or(Path::new("/dev/null")), target, ""));
+        }
+        options.push(bind(case.feedback.path(), DIRECTORY, ":rw"));
+        for (name, target) in rules.links(self.role) {
+            case.feedback.link(name, target)?;
+            options.push(("cwd".to_owned(), DIRECTORY.into()));
+        }
+        options.extend_from_slice(more);
+        let protocol = rules.arguments(self.role, case.test.points);
+        let all = protocol.iter().chain(fifos).chain(&self.args).chain(&case.test.check_args);
+        let arguments: Vec<OsString> = all.map(OsString::from).collect();
+        let running = self.artifact.start(&options, &arguments, streams.map(Some));
+        running.map_err(|error| error.to_string())
+    }
+
+    /// What it decided. `written` is what it wrote to stdout, where that was not for the submission.
+    pub(super) fn ruling(
+        &self,
+        facts: &Facts,
+        case: Case<'_>,
+        written: Option<&mut File>,
+        errors: &mut File,
+    ) -> Ruled {
+        let noun = self.role.noun();
+        let stdout = written.map(start_of).unwrap_or_default();
+        let stderr = start_of(errors);
+        let code = match (facts.verdict, facts.exit_code) {
+            (Verdict::Accepted, _) => 0,
+            (Verdict::RunTimeError, Some(code)) => code,
+            (Verdict::InternalError, _) => {
+                return Err((Verdict::InternalError, format!("the {noun}'s sandbox: {}", facts.message)));
+            }
+            _ => return Err(failed(noun, &facts.message, &stderr)),
+        };
+        let left = Left {
+            code,
+            stdout: &stdout,
+            stderr: &stderr,
+            feedback: case.feedback,
+            points: case.test.points,
+            has_scores: self.has_scores,
+        };
+        protocol::rules(self.protocol).ruling(&left).map_err(|what| failed(noun, &what, &stderr))
+    }
+}
+
+/// The judge's fault, with the evidence.
+fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) {
+    let evidence = match stderr.trim_end() {
+        "" => String::new(),
+        text => format!("; it wrote: {text}"),
+    };
+    (Verdict::JudgeError, format!("the {noun}: {what}{evidence}"))
+}
+
+/// Its files by their names in its directory.
+fn sources(files: &Files, program: &Program) -> Result<Submission, Failure> {
+    let mut sources = Vec::new();
+    let path = |name: &str| name.strip_prefix(&program.directory).unwrap_or(name).to_owned();
+    for name in &program.files {
+        let mut content = Vec::new();
+        let read = files.open_file(name)?.take(LARGEST_SOURCE + 1).read_to_end(&mut content);
+        read.map_err(|error| crate::Error::File(bundle::FileError::read(&files.place().join(name), error)))?;
+        sources.push(SourceFile { path: path(name), content });
+    }
+    let entry = program.files.first().map(|name| path(name));
+    Ok(Submission::new(sources, entry.as_deref())?)
+}
+
+fn bind(source: &Path, target: &str, mode: &str) -> StepOption {
+    let mut value = source.as_os_str().to_owned();
+    value.push(format!(":{target}{mode}"));
+    ("bind".to_owned(), value)
+}
+
+/// The start of what it wrote; nothing if that cannot be read.
+fn start_of(file: &mut File) -> String {
+    beginning(file, LONGEST_MESSAGE).unwrap_or_default()
+}

@@ -1,0 +1,119 @@
+//! What came of a submission, as it is reported.
+
+use run::exec::Compilation;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::result::TestResult;
+use super::score::{self, GroupResult};
+use crate::problem::{Aggregate, Problem, Verdict};
+
+/// The version of the report. Fields are only added within a version.
+pub const VERSION: u32 = 1;
+
+/// What came of a submission.
+#[derive(Debug, Serialize)]
+pub struct Judgement {
+    version: u32,
+    /// The problem's name.
+    pub problem: String,
+    /// The submission's language.
+    pub language: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why the judge did not come to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The score; absent in a problem without scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// The compile step; absent if the language has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile: Option<Compiled>,
+    /// CPU time that a test may take, before the rate of the language; absent if neither problem nor package says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit_us: Option<u64>,
+    /// The groups of the problem.
+    pub groups: Vec<GroupResult>,
+    /// The tests.
+    pub tests: Vec<TestResult>,
+}
+
+/// The compile step.
+#[derive(Debug, Serialize)]
+pub struct Compiled {
+    /// What the compiler wrote.
+    pub text: String,
+    /// Whether it was taken from the cache: then text and report are those of an earlier step.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// init's report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Value>,
+}
+
+impl Judgement {
+    pub(super) fn new(problem: &Problem, compilation: &Compilation) -> Judgement {
+        let run = compilation.report.as_ref().and_then(|report| serde_json::from_str(report).ok());
+        let text = String::from_utf8_lossy(&compilation.text).into_owned();
+        Judgement {
+            version: VERSION,
+            problem: problem.name.clone(),
+            language: compilation.language.clone(),
+            verdict: Verdict::InternalError,
+            error: None,
+            score: (problem.root.score != Aggregate::None).then_some(0.0),
+            compile: compilation.report.is_some().then_some(Compiled {
+                text,
+                cached: compilation.is_kept,
+                run,
+            }),
+            time_limit_us: problem.limits.cpu_us,
+            groups: Vec::new(),
+            tests: Vec::new(),
+        }
+    }
+
+    /// Of these results, for tests.
+    #[cfg(test)]
+    pub(super) fn of(problem: &Problem, tests: Vec<TestResult>) -> Judgement {
+        let mut judgement = Judgement {
+            version: VERSION,
+            problem: problem.name.clone(),
+            language: "c".to_owned(),
+            verdict: Verdict::InternalError,
+            error: None,
+            score: None,
+            compile: None,
+            time_limit_us: None,
+            groups: Vec::new(),
+            tests: Vec::new(),
+        };
+        judgement.finish(problem, tests);
+        judgement
+    }
+
+    pub(super) fn finish(&mut self, problem: &Problem, tests: Vec<TestResult>) {
+        let total = score::total(problem, &tests);
+        (self.verdict, self.score, self.groups, self.tests) =
+            (total.verdict, total.score, total.groups, tests);
+    }
+
+    /// One JSON object on one line.
+    ///
+    /// # Errors
+    /// None that is known: every judgement has a text.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string(self)? + "\n")
+    }
+
+    /// The exit code for it: 0 accepted, 1 any other verdict, 122 it does not compile, 125 the judge failed.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Accepted => 0,
+            Verdict::CompileError => run::exec::COMPILE_ERROR,
+            Verdict::JudgeError | Verdict::InternalError => 125,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What came of one test.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::interact::Interaction;
+use crate::problem::Verdict;
+
+/// What came of one test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestResult {
+    /// The test's name.
+    pub name: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The part of the test's points that it gets.
+    pub share: f64,
+    /// What came of it the first time, when it was repeated alone because it was hardly too slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_run: Option<FirstRun>,
+    /// CPU time in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_us: Option<u64>,
+    /// Wall time in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_us: Option<u64>,
+    /// The most memory that it held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Why the verdict is what it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// The start of what the submission wrote to stderr.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// The run's report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Json>,
+    /// The checker's report, where the checker is a program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Json>,
+    /// What the submission and the interactor said to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<Interaction>,
+    /// How often the submission ran, in a problem with several passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passes: Option<u32>,
+}
+
+/// A report as its text: as a tree, those of ten thousand tests would take hundreds of megabytes.
+#[derive(Debug, Clone)]
+pub struct Json(Box<RawValue>);
+
+impl Json {
+    /// `None` for what has no text, which no report is.
+    pub(super) fn new(value: &Value) -> Option<Json> {
+        to_raw_value(value).ok().map(Json)
+    }
+
+    fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Json) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
+    }
+}
+
+/// A run that was repeated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FirstRun {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its CPU time in microseconds.
+    pub time_us: Option<u64>,
+}
+
+impl TestResult {
+    /// Whether a limit of time ended the run, rather than its own end.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.verdict == Verdict::TimeLimit
+            && self.status().is_some_and(|status| status.ends_with("-time-limit"))
+    }
+
+    /// The run's status, in init's words.
+    pub(super) fn status(&self) -> Option<&str> {
+        let end = self.run.as_ref()?.text().split_once("\"status\":\"")?.1;
+        Some(end.split_once('"')?.0)
+    }
+
+    /// A result with nothing but this.
+    pub(super) fn of(verdict: Verdict, share: f64) -> TestResult {
+        TestResult {
+            name: String::new(),
+            verdict,
+            share,
+            first_run: None,
+            time_us: None,
+            wall_us: None,
+            memory_bytes: None,
+            message: String::new(),
+            stderr: String::new(),
+            run: None,
+            check: None,
+            interaction: None,
+            passes: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_limit_of_time_is_told_from_an_end_by_itself() {
+        let result = |status: &str| TestResult {
+            run: Json::new(&json!({ "signal": 9, "status": status, "wall_us": 1 })),
+            ..TestResult::of(Verdict::TimeLimit, 0.0)
+        };
+        assert!(result("cpu-time-limit").was_stopped() && !result("ok").was_stopped());
+        assert_eq!(result("wall-time-limit").status(), Some("wall-time-limit"));
+        let line = serde_json::to_string(&result("ok")).unwrap();
+        assert!(line.contains(r#""run":{"signal":9,"status":"ok","wall_us":1}"#), "{line}");
+    }
+}

@@ -1,0 +1,279 @@
+//! CMS, Italian format: task.yaml, input/ and output/, gen/GEN for subtasks.
+
+use serde::Deserialize;
+
+use super::plain::empty;
+use super::yaml::{self, Ignored, Number, Text};
+use super::{amount, plain};
+use crate::compare::{Compare, LineRules};
+use crate::error::{Error, Mistake};
+use crate::files::Files;
+use crate::problem::{
+    Aggregate, Checker, Format, Group, Io, Kind, Member, Problem, Program, Protocol, StepLimits, Test,
+};
+
+const SHEET: &str = "task.yaml";
+const GEN: &str = "gen/GEN";
+/// What CMS lets a checker or a manager use (cms/conf.py, SandboxConfig).
+const TRUSTED: StepLimits =
+    StepLimits { cpu_us: Some(10_000_000), memory_bytes: Some(4 << 30), output_bytes: None };
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Task {
+    name: Option<Text>,
+    nome_breve: Option<Text>,
+    title: Option<Text>,
+    nome: Option<Text>,
+    time_limit: Option<Number>,
+    timeout: Option<Number>,
+    memory_limit: Option<Number>,
+    memlimit: Option<Number>,
+    infile: Option<Text>,
+    outfile: Option<Text>,
+    n_input: Option<Number>,
+    total_value: Option<Number>,
+    score_type: Option<Text>,
+    score_type_parameters: Ignored,
+    output_only: bool,
+    num_processes: Option<Number>,
+    user_io: Option<Text>,
+    output_only_testcases: Ignored,
+    output_optional_testcases: Ignored,
+    public_testcases: Ignored,
+    risultati: Ignored,
+    score_precision: Ignored,
+    score_mode: Ignored,
+    feedback_level: Ignored,
+    token_mode: Ignored,
+    token_max_number: Ignored,
+    token_min_interval: Ignored,
+    token_gen_initial: Ignored,
+    token_gen_number: Ignored,
+    token_gen_interval: Ignored,
+    token_gen_max: Ignored,
+    token_initial: Ignored,
+    max_submission_number: Ignored,
+    max_user_test_number: Ignored,
+    min_submission_interval: Ignored,
+    min_user_test_interval: Ignored,
+    primary_language: Ignored,
+    version: Ignored,
+    difficulty: Ignored,
+    syllabuslevel: Ignored,
+}
+
+pub(super) fn read(files: &Files) -> Result<Problem, Error> {
+    let task: Task = yaml::read(files, SHEET)?;
+    let mut problem = empty(Format::Cms);
+    let wrong = |what: &str| files.error(Mistake::new(SHEET, what));
+    let name = [&task.title, &task.nome, &task.name, &task.nome_breve].into_iter().flatten().next();
+    problem.name = name.map(|name| name.0.clone()).unwrap_or_default();
+    problem.limits.cpu_us = task.time_limit.or(task.timeout).and_then(|seconds| amount::seconds(seconds.0));
+    let memory = task.memory_limit.or(task.memlimit);
+    problem.limits.memory_bytes = memory.and_then(|count| amount::bytes(count.0, amount::MIB));
+    let file = |name: &Option<Text>, usual: &str| {
+        name.as_ref().map_or_else(|| usual.to_owned(), |name| name.0.clone())
+    };
+    let (input, output) = (file(&task.infile, "input.txt"), file(&task.outfile, "output.txt"));
+    if !(input.is_empty() && output.is_empty()) {
+        problem.io = Io::Files { input, output };
+    }
+    if task.output_only {
+        problem.kind = Kind::SubmitAnswer;
+    }
+    problem.limits.check = TRUSTED;
+    programs(files, &task, &mut problem)?;
+    let count = tests(files, &mut problem)?;
+    user_io(&task, &mut problem).map_err(|mistake| files.error(mistake))?;
+    if task.n_input.is_some_and(|wanted| wanted.0 != count as f64) {
+        return Err(wrong(&format!("`n_input` is not the number of tests, {count}")));
+    }
+    groups(files, &task, &mut problem)?;
+    Ok(problem)
+}
+
+/// How processes of a submission talk with a manager: by their streams, or by FIFOs that are their first arguments. Of
+/// these, the streams have names, too.
+fn user_io(task: &Task, problem: &mut Problem) -> Result<(), Mistake> {
+    match task.user_io.as_ref().map(|name| name.0.as_str()) {
+        None | Some("std_io") => {}
+        Some("fifo_io") => {
+            let names = ["/dev/stdin".to_owned(), "/dev/stdout".to_owned()];
+            problem.tests.iter_mut().for_each(|test| test.args = names.to_vec());
+        }
+        Some(other) => {
+            let what = format!("`user_io` is `std_io` or `fifo_io`, not `{}`", other.escape_debug());
+            return Err(Mistake::new(SHEET, what));
+        }
+    }
+    Ok(())
+}
+
+fn tests(files: &Files, problem: &mut Problem) -> Result<usize, Error> {
+    let mut names: Vec<String> = files
+        .below("input/")
+        .filter_map(|name| name.strip_prefix("input")?.strip_suffix(".txt"))
+        .filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect();
+    names.sort_by(|one, other| plain::natural(one, other));
+    for number in names {
+        let answer = format!("output/output{number}.txt");
+        if !files.has(&answer) {
+            return Err(files.error(Mistake::new(
+                format!("input/input{number}.txt"),
+                format!("its answer `{answer}` is missing"),
+            )));
+        }
+        problem.tests.push(Test::new(number.clone(), format!("input/input{number}.txt"), Some(answer)));
+    }
+    Ok(problem.tests.len())
+}
+
+/// A subtask of GEN: what it is worth, and how many tests it has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Subtask {
+    points: f64,
+    tests: usize,
+}
+
+/// Each line that is not a comment is a test, `#COPY: PATH` too; `#ST: N` starts a subtask.
+fn parse_gen(text: &str) -> Result<Vec<Subtask>, Mistake> {
+    let mut subtasks: Vec<Subtask> = Vec::new();
+    let mut without = 0;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let wrong = |what: &str| Mistake::at(GEN, number as u64 + 1, what);
+        if let Some(points) = line.strip_prefix("#ST:") {
+            let points = points.trim().parse().map_err(|_| wrong("expected `#ST: POINTS`"))?;
+            if without > 0 {
+                return Err(wrong("there are tests before the first subtask"));
+            }
+            subtasks.push(Subtask { points, tests: 0 });
+        } else if !line.is_empty() && (!line.starts_with('#') || line.starts_with("#COPY:")) {
+            match subtasks.last_mut() {
+                Some(subtask) => subtask.tests += 1,
+                None => without += 1,
+            }
+        }
+    }
+    Ok(subtasks)
+}
+
+fn groups(files: &Files, task: &Task, problem: &mut Problem) -> Result<(), Error> {
+    let total = task.total_value.map_or(100.0, |total| total.0);
+    let subtasks = match files.has(GEN) {
+        true => parse_gen(&files.text(GEN)?).map_err(|mistake| files.error(mistake))?,
+        false => Vec::new(),
+    };
+    let mut root = Group::new("", Aggregate::Sum);
+    root.stop_at_failure = false;
+    if subtasks.is_empty() {
+        let points = total / problem.tests.len().max(1) as f64;
+        problem.tests.iter_mut().for_each(|test| test.points = points);
+        root.members.extend((0..problem.tests.len()).map(Member::Test));
+        problem.root = root;
+        return Ok(());
+    }
+    let counted: usize = subtasks.iter().map(|subtask| subtask.tests).sum();
+    if counted != problem.tests.len() {
+        let what = format!("it has {counted} tests, input/ has {}", problem.tests.len());
+        return Err(files.error(Mistake::new(GEN, what)));
+    }
+    let points: f64 = subtasks.iter().map(|subtask| subtask.points).sum();
+    if points != total {
+        return Err(
+            files.error(Mistake::new(GEN, format!("its subtasks are worth {points} together, not {total}")))
+        );
+    }
+    let score = match task.score_type.as_ref().map(|name| name.0.as_str()) {
+        None | Some("GroupMin") => Aggregate::Min,
+        Some("GroupMul") => Aggregate::Product,
+        Some(other) => {
+            problem.unsupported.push(format!("{SHEET}: the score type {}", other.escape_debug()));
+            Aggregate::Min
+        }
+    };
+    let mut next = 0;
+    for (number, subtask) in subtasks.iter().enumerate() {
+        let mut group = Group::new((number + 1).to_string(), score);
+        group.points = Some(subtask.points);
+        // Contestants see every outcome of a subtask.
+        group.stop_at_failure = false;
+        for test in next..next + subtask.tests {
+            problem.tests[test].points = subtask.points;
+            group.members.push(Member::Test(test));
+        }
+        next += subtask.tests;
+        root.members.push(Member::Group(group));
+    }
+    problem.root = root;
+    Ok(())
+}
+
+/// The first of these names, or of their sources, is the program.
+fn program(files: &Files, names: &[&str]) -> Option<Program> {
+    let source = |name: &&str| {
+        let found = files.names().find(|file| {
+            let ending = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
+            ending.is_some_and(|ending| matches!(ending, "cpp" | "cc" | "c" | "py" | "pas" | "java" | "rs"))
+        });
+        found.map(str::to_owned)
+    };
+    let path = names.iter().find_map(source)?;
+    let directory = path.split_inclusive('/').next().unwrap_or_default().to_owned();
+    let mut all = vec![path];
+    all.extend(
+        files
+            .below(&directory)
+            .filter(|name| name.ends_with(".h") || name.ends_with(".hpp"))
+            .map(|name| format!("{directory}{name}")),
+    );
+    Some(Program { protocol: Protocol::Cms, files: all, directory, language: None, args: Vec::new() })
+}
+
+fn programs(files: &Files, task: &Task, problem: &mut Problem) -> Result<(), Error> {
+    let only_binary =
+        |names: &[&str]| names.iter().find(|name| files.has(name)).map(|name| (*name).to_owned());
+    const CHECKERS: [&str; 2] = ["check/checker", "cor/correttore"];
+    const MANAGERS: [&str; 2] = ["check/manager", "cor/manager"];
+    if let Some(manager) = program(files, &MANAGERS) {
+        problem.kind =
+            Kind::Communication(task.num_processes.map_or(1, |count| count.0.clamp(1.0, 100.0) as u32));
+        problem.interactor = Some(manager);
+        problem.checker = Checker::Interactor;
+        problem.io = Io::Std;
+        return Ok(());
+    }
+    problem.checker = match program(files, &CHECKERS) {
+        Some(checker) => Checker::Program(checker),
+        None => Checker::Builtin(Compare::Lines(LineRules::White)),
+    };
+    let binary = only_binary(&MANAGERS).or_else(|| only_binary(&CHECKERS));
+    if let (Some(binary), Checker::Builtin(_)) = (binary, &problem.checker) {
+        problem.unsupported.push(format!("{binary}: a program without its source"));
+    }
+    for name in files.below("sol/").filter(|name| name.starts_with("grader.") || name.starts_with("stub.")) {
+        problem.include.entry("default".to_owned()).or_default().push(format!("sol/{name}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gen_lists_tests_and_subtasks() {
+        let parse = |text| parse_gen(text).map_err(|mistake| mistake.to_string());
+        let subtasks = parse("# sizes\n#ST: 40\n1 2\n\n3 4\n#ST: 60\n#COPY: x.txt\n").unwrap();
+        assert_eq!(subtasks, [Subtask { points: 40.0, tests: 2 }, Subtask { points: 60.0, tests: 1 }]);
+        assert!(parse("1 2\n3 4\n").unwrap().is_empty());
+        assert_eq!(
+            parse("1\n#ST: 5\n"),
+            Err("gen/GEN:2: there are tests before the first subtask".to_owned())
+        );
+        assert_eq!(parse("#ST: x"), Err("gen/GEN:1: expected `#ST: POINTS`".to_owned()));
+    }
+}

@@ -1,0 +1,370 @@
+//! Hydro: testdata/config.yaml, or tests that are paired by name.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::amount;
+use super::plain::{self, empty};
+use super::yaml::{self, Ignored, NameOr, Number, Text, Words};
+use crate::compare::{Compare, LineRules, Testlib};
+use crate::error::{Error, Mistake};
+use crate::files::Files;
+use crate::problem::{Aggregate, Checker, Format, Group, Io, Kind, Member, Problem, Program, Protocol, Test};
+
+/// Where the tests of an exported problem are.
+const DATA: &str = "testdata/";
+const SHEETS: [&str; 2] = ["config.yaml", "config.yml"];
+/// What Hydro grants when nothing says otherwise.
+const DEFAULT_TIME_US: u64 = 1_000_000;
+const DEFAULT_MEMORY: u64 = 256 << 20;
+const FULL_SCORE: f64 = 100.0;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Page {
+    title: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    r#type: Text,
+    time: Option<Text>,
+    memory: Option<Text>,
+    filename: Option<Text>,
+    checker_type: Text,
+    checker: Option<FileName>,
+    interactor: Option<FileName>,
+    manager: Option<FileName>,
+    validator: Ignored,
+    num_processes: Option<Number>,
+    multi_pass: Option<Number>,
+    user_extra_files: Words,
+    judge_extra_files: Words,
+    detail: Ignored,
+    key: Ignored,
+    redirect: Ignored,
+    template: Ignored,
+    subtype: Ignored,
+    target: Ignored,
+    rerun: Ignored,
+    score: Ignored,
+    count: Ignored,
+    langs: Option<Words>,
+    time_limit_rate: BTreeMap<String, Number>,
+    memory_limit_rate: BTreeMap<String, Number>,
+    cases: Vec<Case>,
+    subtasks: Vec<Subtask>,
+    answers: Ignored,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Case {
+    input: Text,
+    output: Text,
+    time: Option<Text>,
+    memory: Option<Text>,
+    score: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Subtask {
+    id: Option<Text>,
+    score: Option<Number>,
+    r#type: Text,
+    r#if: Words,
+    time: Option<Text>,
+    memory: Option<Text>,
+    cases: Vec<Case>,
+}
+
+type FileName = NameOr<FileKeys>;
+
+#[derive(Debug, Clone, Deserialize)]
+struct FileKeys {
+    file: String,
+    lang: Option<String>,
+}
+
+/// Whether the files are an exported problem, or a directory of tests with a configuration.
+pub(super) fn is_one(files: &Files) -> bool {
+    let has_sheet = |below: &str| SHEETS.iter().any(|sheet| files.has(&format!("{below}{sheet}")));
+    has_sheet(DATA) || has_sheet("") || files.has("problem.yaml") && files.has_directory("testdata")
+}
+
+pub(super) fn read(files: &Files) -> Result<Problem, Error> {
+    let below = if files.has_directory("testdata") { DATA } else { "" };
+    let sheet = SHEETS.iter().map(|sheet| format!("{below}{sheet}")).find(|sheet| files.has(sheet));
+    let config: Config = match &sheet {
+        Some(sheet) => yaml::read(files, sheet)?,
+        None => Config::default(),
+    };
+    let sheet = sheet.unwrap_or_else(|| format!("{below}{}", SHEETS[0]));
+    let mut reader = Reader { files, below, sheet: &sheet, problem: empty(Format::Hydro) };
+    if files.has("problem.yaml") {
+        reader.problem.name = yaml::read::<Page>(files, "problem.yaml")?.title.0;
+    }
+    reader.limits(&config)?;
+    reader.kind(&config)?;
+    reader.checker(&config)?;
+    reader.tests(config)?;
+    Ok(reader.problem)
+}
+
+struct Reader<'a> {
+    files: &'a Files,
+    below: &'a str,
+    sheet: &'a str,
+    problem: Problem,
+}
+
+impl Reader<'_> {
+    fn wrong(&self, what: impl Into<String>) -> Error {
+        self.files.error(Mistake::new(self.sheet, what))
+    }
+
+    fn limits(&mut self, config: &Config) -> Result<(), Error> {
+        self.problem.limits.cpu_us = Some(self.time(config.time.as_ref())?.unwrap_or(DEFAULT_TIME_US));
+        self.problem.limits.memory_bytes = Some(self.size(config.memory.as_ref())?.unwrap_or(DEFAULT_MEMORY));
+        let rates = |rates: &BTreeMap<String, Number>| {
+            rates.iter().map(|(name, rate)| (name.clone(), rate.0)).collect()
+        };
+        self.problem.limits.time_rates = rates(&config.time_limit_rate);
+        self.problem.limits.memory_rates = rates(&config.memory_limit_rate);
+        self.problem.languages = config.langs.as_ref().map(|langs| langs.0.clone());
+        Ok(())
+    }
+
+    fn time(&self, text: Option<&Text>) -> Result<Option<u64>, Error> {
+        let parse = |text: &Text| {
+            amount::time(&text.0)
+                .ok_or_else(|| self.wrong(format!("`{}` is not a time", text.0.escape_debug())))
+        };
+        text.map(parse).transpose()
+    }
+
+    fn size(&self, text: Option<&Text>) -> Result<Option<u64>, Error> {
+        let parse = |text: &Text| {
+            amount::size(&text.0)
+                .ok_or_else(|| self.wrong(format!("`{}` is not a size", text.0.escape_debug())))
+        };
+        text.map(parse).transpose()
+    }
+
+    fn kind(&mut self, config: &Config) -> Result<(), Error> {
+        self.problem.kind = match config.r#type.0.as_str() {
+            "" | "default" | "fileio" => Kind::Batch,
+            "submit_answer" => Kind::SubmitAnswer,
+            "interactive" => Kind::Interactive,
+            "communication" => {
+                Kind::Communication(config.num_processes.map_or(2, |count| count.0.clamp(1.0, 100.0) as u32))
+            }
+            kind @ ("objective" | "remote_judge") => {
+                self.problem.unsupported.push(format!("{}: a problem of type {kind}", self.sheet));
+                Kind::Batch
+            }
+            other => return Err(self.wrong(format!("unknown type `{}`", other.escape_debug()))),
+        };
+        if let Some(Text(name)) = config.filename.as_ref().filter(|name| !name.0.is_empty()) {
+            self.problem.io = Io::Files { input: format!("{name}.in"), output: format!("{name}.out") };
+        }
+        if let Some(passes) = config.multi_pass {
+            self.problem.passes = passes.0.clamp(1.0, 1000.0) as u32;
+        }
+        let files: Vec<String> =
+            config.user_extra_files.0.iter().map(|name| format!("{}{name}", self.below)).collect();
+        if !files.is_empty() {
+            self.problem.include.insert("default".to_owned(), files);
+        }
+        let talker = match self.problem.kind {
+            Kind::Interactive => config.interactor.as_ref(),
+            Kind::Communication(_) => config.manager.as_ref(),
+            _ => return Ok(()),
+        };
+        let talker =
+            talker.ok_or_else(|| self.wrong("the program that talks with the submission is missing"))?;
+        self.problem.interactor =
+            Some(self.program(talker, Protocol::Testlib, &config.judge_extra_files.0)?);
+        self.problem.checker = Checker::Interactor;
+        Ok(())
+    }
+
+    fn checker(&mut self, config: &Config) -> Result<(), Error> {
+        if self.problem.checker == Checker::Interactor {
+            return Ok(());
+        }
+        let protocol = match config.checker_type.0.as_str() {
+            "" | "default" => return self.builtin(LineRules::Trailing),
+            "strict" => return self.builtin(LineRules::CarriageReturns),
+            "testlib" => Protocol::Testlib,
+            "lemon" => Protocol::Lemon,
+            "syzoj" => Protocol::Syzoj,
+            "hustoj" => Protocol::Hustoj,
+            "qduoj" => Protocol::Qduoj,
+            "kattis" => Protocol::Kattis,
+            other => return Err(self.wrong(format!("unknown checker_type `{}`", other.escape_debug()))),
+        };
+        let checker = config.checker.as_ref().ok_or_else(|| self.wrong("`checker` is missing"))?;
+        let (NameOr::Name(name) | NameOr::Keys(FileKeys { file: name, .. })) = checker;
+        let is_standard = protocol == Protocol::Testlib && !self.files.has(&format!("{}{name}", self.below));
+        self.problem.checker = match Testlib::from_name(name).filter(|_| is_standard) {
+            Some(standard) => Checker::Builtin(Compare::Testlib(standard)),
+            None => Checker::Program(self.program(checker, protocol, &config.judge_extra_files.0)?),
+        };
+        Ok(())
+    }
+
+    fn builtin(&mut self, rules: LineRules) -> Result<(), Error> {
+        self.problem.checker = Checker::Builtin(Compare::Lines(rules));
+        Ok(())
+    }
+
+    fn program(&self, name: &FileName, protocol: Protocol, extra: &[String]) -> Result<Program, Error> {
+        let (file, language) = match name {
+            NameOr::Name(file) => (file, None),
+            NameOr::Keys(FileKeys { file, lang }) => (file, lang.clone().filter(|lang| lang != "auto")),
+        };
+        let mut names = Vec::new();
+        for name in [file].into_iter().chain(extra) {
+            let path = format!("{}{name}", self.below);
+            if !self.files.has(&path) {
+                return Err(self
+                    .files
+                    .error(Mistake::new(path, format!("the file is missing, {} names it", self.sheet))));
+            }
+            names.push(path);
+        }
+        let language = language.as_deref().and_then(pack);
+        Ok(Program { protocol, files: names, directory: self.below.to_owned(), language, args: Vec::new() })
+    }
+
+    fn tests(&mut self, config: Config) -> Result<(), Error> {
+        let mut root = Group::new("", Aggregate::Sum);
+        root.stop_at_failure = false;
+        let subtasks = if !config.subtasks.is_empty() {
+            config.subtasks
+        } else if !config.cases.is_empty() {
+            vec![Subtask { cases: config.cases, ..Subtask::default() }]
+        } else {
+            self.problem.root = self.by_name(root)?;
+            return Ok(());
+        };
+        let shares = shares(
+            FULL_SCORE,
+            &subtasks.iter().map(|subtask| subtask.score.map(|score| score.0)).collect::<Vec<_>>(),
+        );
+        let mut names: Vec<String> = Vec::new();
+        for (index, (subtask, points)) in subtasks.iter().zip(shares).enumerate() {
+            let name = subtask.id.as_ref().map_or_else(|| (index + 1).to_string(), |id| id.0.clone());
+            if let Some(required) = subtask.r#if.0.iter().find(|required| !names.contains(required)) {
+                return Err(self.wrong(format!(
+                    "subtask {name} needs subtask `{}`, which does not come before it",
+                    required.escape_debug()
+                )));
+            }
+            names.push(name.clone());
+            let group = self.subtask(subtask, name, points)?;
+            root.members.push(Member::Group(group));
+        }
+        self.problem.root = root;
+        Ok(())
+    }
+
+    /// Tests that no configuration lists: `SUB-N` makes subtasks, of which all tests must be right.
+    fn by_name(&mut self, mut root: Group) -> Result<Group, Error> {
+        let tests = plain::pairs(self.files, self.below)?;
+        let scores = shares(FULL_SCORE, &vec![None; tests.len()]);
+        for (index, (mut test, points)) in tests.into_iter().zip(scores).enumerate() {
+            test.points = points;
+            self.problem.tests.push(test);
+            root.members.push(Member::Test(index));
+        }
+        Ok(root)
+    }
+
+    fn subtask(&mut self, subtask: &Subtask, name: String, points: f64) -> Result<Group, Error> {
+        let score = match subtask.r#type.0.as_str() {
+            "min" => Aggregate::Min,
+            "max" => Aggregate::Max,
+            "" | "sum" => Aggregate::Sum,
+            other => {
+                return Err(self.wrong(format!("unknown type `{}` of subtask {name}", other.escape_debug())));
+            }
+        };
+        let mut group = Group::new(name, score);
+        group.points = Some(points);
+        group.stop_at_failure = score == Aggregate::Min;
+        group.requires.clone_from(&subtask.r#if.0);
+        let scores = match score {
+            Aggregate::Sum => shares(
+                points,
+                &subtask.cases.iter().map(|case| case.score.map(|score| score.0)).collect::<Vec<_>>(),
+            ),
+            _ => vec![points; subtask.cases.len()],
+        };
+        let (cpu_us, memory_bytes) = (self.time(subtask.time.as_ref())?, self.size(subtask.memory.as_ref())?);
+        for (case, points) in subtask.cases.iter().zip(scores) {
+            let name = format!("{}/{}", group.name, case.input.0);
+            let answer = Some(&case.output.0).filter(|name| !name.is_empty() && *name != "/dev/null");
+            let mut test = Test::new(
+                name,
+                format!("{}{}", self.below, case.input.0),
+                answer.map(|name| format!("{}{name}", self.below)),
+            );
+            test.points = points;
+            test.cpu_us = self.time(case.time.as_ref())?.or(cpu_us);
+            test.memory_bytes = self.size(case.memory.as_ref())?.or(memory_bytes);
+            group.members.push(Member::Test(self.problem.tests.len()));
+            self.problem.tests.push(test);
+        }
+        Ok(group)
+    }
+}
+
+/// The language of a pack for one of Hydro's names: `cc.cc17o2` is one of C++. One that has no pack is told by its file.
+fn pack(name: &str) -> Option<String> {
+    let pack = match name.split('.').next().unwrap_or_default() {
+        "cc" => "cpp",
+        "c" => "c",
+        "py" => "python",
+        "pas" => "pascal",
+        "java" => "java",
+        "rs" => "rust",
+        "go" => "go",
+        "js" => "javascript",
+        _ => return None,
+    };
+    Some(pack.to_owned())
+}
+
+/// Scores that are not given share what is left, in whole numbers: the last ones get the remainder.
+fn shares(total: f64, given: &[Option<f64>]) -> Vec<f64> {
+    let left = (total - given.iter().flatten().sum::<f64>()).max(0.0);
+    let open = given.iter().filter(|score| score.is_none()).count();
+    let base = if open == 0 { 0.0 } else { (left / open as f64).floor() };
+    let larger = (left - base * open as f64) as usize;
+    let mut seen = 0;
+    let mut share = |score: &Option<f64>| {
+        score.unwrap_or_else(|| {
+            seen += 1;
+            if seen > open - larger.min(open) { base + 1.0 } else { base }
+        })
+    };
+    given.iter().map(&mut share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_are_not_given_share_the_rest() {
+        assert_eq!(shares(100.0, &[None; 3]), [33.0, 33.0, 34.0]);
+        assert_eq!(shares(100.0, &[Some(30.0), None, None]), [30.0, 35.0, 35.0]);
+        assert_eq!(shares(10.0, &[Some(30.0), None]), [30.0, 0.0]);
+        assert!(shares(100.0, &[]).is_empty());
+    }
+}

@@ -1,0 +1,159 @@
+//! The problem package format of ICPC and Kattis: legacy, legacy-icpc, 2023-07-draft and 2025-09.
+
+mod data;
+mod legacy_groups;
+mod new_groups;
+mod programs;
+mod sheet;
+
+use std::collections::BTreeMap;
+
+use super::{amount, domjudge};
+use crate::compare::{Compare, TokenRules};
+use crate::error::{Error, Mistake};
+use crate::files::Files;
+use crate::problem::{Checker, Format, Io, Kind, Limits, Problem, StepLimits};
+
+use amount::{KIB, MIB};
+use sheet::{Sheet, YamlLimits};
+
+const SHEET: &str = "problem.yaml";
+const INI: &str = "domjudge-problem.ini";
+const TIME_LIMIT: &str = ".timelimit";
+
+/// Whether the files are a package.
+pub(super) fn is_one(files: &Files) -> bool {
+    files.has(SHEET)
+        || files.has(INI)
+        || ["data/sample", "data/secret"].iter().any(|data| files.has_directory(data))
+}
+
+pub(super) fn read(files: &Files) -> Result<Problem, Error> {
+    let sheet = Sheet::read(files)?;
+    let ini = files.has(INI).then(|| domjudge::read(files, INI)).transpose()?;
+    let mut problem = Problem {
+        format: sheet.format,
+        name: sheet.name.clone(),
+        kind: if sheet.is_submit_answer { Kind::SubmitAnswer } else { Kind::Batch },
+        passes: 1,
+        limits: limits(&sheet.limits).map_err(|mistake| files.error(mistake))?,
+        io: Io::Std,
+        checker: Checker::Builtin(Compare::Tokens(TokenRules::default())),
+        interactor: None,
+        tests: Vec::new(),
+        root: crate::problem::Group::new("", crate::problem::Aggregate::None),
+        include: include(files),
+        languages: sheet.languages.clone(),
+        submissions: Vec::new(),
+        warnings: Vec::new(),
+        unsupported: Vec::new(),
+    };
+    if sheet.is_multi_pass {
+        problem.passes = sheet.limits.passes().unwrap_or(2);
+    }
+    if let Some(ini) = &ini {
+        problem.name = ini.name.clone().filter(|_| problem.name.is_empty()).unwrap_or(problem.name);
+    }
+    time_limit(files, &mut problem, ini.and_then(|ini| ini.cpu_us))?;
+    match sheet.format {
+        Format::Kattis2025 => new_groups::read(files, &sheet, &mut problem)?,
+        _ => legacy_groups::read(files, &sheet, &mut problem)?,
+    }
+    programs::read(files, &sheet, &mut problem)?;
+    unsupported(files, &mut problem);
+    Ok(problem)
+}
+
+/// The time limit by DOMjudge's order: its own file, `.timelimit`, problem.yaml. Two different ones are a mistake.
+fn time_limit(files: &Files, problem: &mut Problem, ini: Option<u64>) -> Result<(), Error> {
+    let mut found: Vec<(&str, u64)> = Vec::new();
+    found.extend(ini.map(|limit| (INI, limit)));
+    if files.has(TIME_LIMIT) {
+        let text = files.text(TIME_LIMIT)?;
+        let limit = text.trim().parse().ok().and_then(amount::seconds);
+        let what = || {
+            Mistake::new(
+                TIME_LIMIT,
+                format!("expected a number of seconds, found `{}`", text.trim().escape_debug()),
+            )
+        };
+        found.push((TIME_LIMIT, limit.ok_or_else(|| files.error(what()))?));
+    }
+    found.extend(problem.limits.cpu_us.map(|limit| (SHEET, limit)));
+    if let [(one, first), .., (other, last)] = found[..]
+        && first != last
+    {
+        return Err(files.error(Mistake::new(other, format!("its time limit is not that of {one}"))));
+    }
+    problem.limits.cpu_us = found.first().map(|(_, limit)| *limit);
+    Ok(())
+}
+
+fn limits(sheet: &YamlLimits) -> Result<Limits, Mistake> {
+    let time = |key: &str, value: Option<f64>| convert(key, value, amount::seconds);
+    let size =
+        |key: &str, value: Option<f64>, unit: u64| convert(key, value, |count| amount::bytes(count, unit));
+    let step = |name: &str, seconds: Option<f64>, memory: Option<f64>, output: Option<f64>| {
+        Ok::<_, Mistake>(StepLimits {
+            cpu_us: time(&format!("{name}_time"), seconds)?,
+            memory_bytes: size(&format!("{name}_memory"), memory, MIB)?,
+            output_bytes: size(&format!("{name}_output"), output, MIB)?,
+        })
+    };
+    let number = |value: Option<super::yaml::Number>| value.map(|number| number.0);
+    Ok(Limits {
+        cpu_us: time("time_limit", number(sheet.time_limit))?,
+        memory_bytes: size("memory", number(sheet.memory), MIB)?,
+        output_bytes: size("output", number(sheet.output), MIB)?,
+        code_bytes: size("code", number(sheet.code), KIB)?,
+        compile: step("compilation", number(sheet.compilation_time), number(sheet.compilation_memory), None)?,
+        check: step(
+            "validation",
+            number(sheet.validation_time),
+            number(sheet.validation_memory),
+            number(sheet.validation_output),
+        )?,
+        accepted_to_limit: sheet.accepted_to_limit(),
+        limit_to_slow: sheet.limit_to_slow(),
+        resolution_us: time("time_resolution", number(sheet.time_resolution))?,
+        time_rates: BTreeMap::new(),
+        memory_rates: BTreeMap::new(),
+    })
+}
+
+fn convert(key: &str, value: Option<f64>, to: impl Fn(f64) -> Option<u64>) -> Result<Option<u64>, Mistake> {
+    let Some(value) = value else { return Ok(None) };
+    let what = || Mistake::new(SHEET, format!("the limit `{key}` cannot be {value}"));
+    to(value).map(Some).ok_or_else(what)
+}
+
+fn include(files: &Files) -> BTreeMap<String, Vec<String>> {
+    let mut include: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in files.below("include/") {
+        if let Some((language, _)) = name.split_once('/') {
+            include.entry(language.to_owned()).or_default().push(format!("include/{name}"));
+        }
+    }
+    include
+}
+
+fn unsupported(files: &Files, problem: &mut Problem) {
+    for (directory, what) in [("graders", "a grader of its own"), ("static_validator", "a static validator")]
+    {
+        if files.has_directory(directory) {
+            problem.unsupported.push(format!("{directory}/: {what}"));
+        }
+    }
+    let files_of_tests =
+        files.below("data/").any(|name| name.split('/').any(|part| part.ends_with(".files")));
+    if files_of_tests {
+        problem.unsupported.push("data/: files of a test (`.files`)".to_owned());
+    }
+    for directory in ["input_validators", "input_format_validators", "input_validator"] {
+        if files.has_directory(directory) {
+            problem
+                .warnings
+                .push(format!("{directory}/ is not run: it checks the tests, and not submissions"));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Hydro's exported problems.
+
+use judge::compare::{Compare, LineRules, Testlib};
+use judge::problem::{Aggregate, Checker, Io, Kind, Protocol};
+
+use crate::sheet::{group, mistake, names, problem};
+
+const TESTS: [(&str, &str); 4] =
+    [("testdata/a1.in", ""), ("testdata/a1.out", ""), ("testdata/a2.in", ""), ("testdata/a2.out", "")];
+
+fn files(config: &str) -> Vec<(&str, &str)> {
+    [&[("problem.yaml", "pid: P1\ntitle: A sum\ntag: []\n"), ("testdata/config.yaml", config)][..], &TESTS]
+        .concat()
+}
+
+#[test]
+fn without_a_list_tests_are_paired_by_name() {
+    let problem = problem(&files("time: 500ms\nmemory: 64m"));
+    assert_eq!((problem.name.as_str(), names(&problem)), ("A sum", vec!["a1", "a2"]));
+    assert_eq!((problem.limits.cpu_us, problem.limits.memory_bytes), (Some(500_000), Some(64 << 20)));
+    assert_eq!(problem.checker, Checker::Builtin(Compare::Lines(LineRules::Trailing)));
+    assert_eq!((problem.root.score, problem.tests[1].points), (Aggregate::Sum, 50.0));
+}
+
+#[test]
+fn hydros_own_limits_hold_when_none_are_given() {
+    let problem = problem(&files(""));
+    assert_eq!((problem.limits.cpu_us, problem.limits.memory_bytes), (Some(1_000_000), Some(256 << 20)));
+}
+
+#[test]
+fn subtasks_have_types_scores_and_requirements() {
+    let config = "subtasks:
+- {id: 1, score: 30, type: min, cases: [{input: a1.in, output: a1.out, time: 2s}]}
+- {id: 2, type: sum, if: [1], cases: [{input: a1.in, output: a1.out, score: 20}, {input: a2.in, output: a2.out}]}
+";
+    let problem = problem(&files(config));
+    let [one, two] = ["1", "2"].map(|name| group(&problem.root, name));
+    assert_eq!(
+        (one.score, one.points, two.score, two.points),
+        (Aggregate::Min, Some(30.0), Aggregate::Sum, Some(70.0))
+    );
+    assert_eq!(two.requires, ["1"]);
+    assert_eq!(problem.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [30.0, 20.0, 50.0]);
+    assert_eq!(problem.tests[0].cpu_us, Some(2_000_000));
+    assert!(mistake(&files(&config.replace("if: [1]", "if: [2]"))).contains("needs subtask `2`"));
+    assert!(
+        mistake(&files(&config.replace("a2.out", "a3.out"))).contains("testdata/a3.out: the file is missing")
+    );
+}
+
+#[test]
+fn checkers_have_protocols() {
+    let checker = |config: &str| {
+        problem(&[&files(config)[..], &[("testdata/c.cc", ""), ("testdata/x.h", "")]].concat()).checker
+    };
+    assert_eq!(checker("checker_type: strict"), Checker::Builtin(Compare::Lines(LineRules::CarriageReturns)));
+    assert_eq!(
+        checker("checker_type: testlib\nchecker: ncmp"),
+        Checker::Builtin(Compare::Testlib(Testlib::Ncmp))
+    );
+    let Checker::Program(program) =
+        checker("checker_type: syzoj\nchecker: {file: c.cc, lang: cc.cc17o2}\njudge_extra_files: [x.h]")
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (program.protocol, program.language.as_deref(), program.files.len()),
+        (Protocol::Syzoj, Some("cpp"), 2)
+    );
+    assert!(
+        mistake(&files("checker_type: testlib\nchecker: c.cc"))
+            .contains("testdata/c.cc: the file is missing")
+    );
+    assert!(mistake(&files("checker_type: own")).contains("unknown checker_type `own`"));
+}
+
+#[test]
+fn files_processes_and_interactors_are_read() {
+    let with = |config: &str| problem(&[&files(config)[..], &[("testdata/i.cc", "")]].concat());
+    assert_eq!(
+        with("filename: sum").io,
+        Io::Files { input: "sum.in".to_owned(), output: "sum.out".to_owned() }
+    );
+    assert_eq!(with("type: interactive\ninteractor: i.cc").kind, Kind::Interactive);
+    assert_eq!(with("type: communication\nmanager: i.cc\nnum_processes: 3").kind, Kind::Communication(3));
+    assert_eq!(with("type: objective").unsupported.len(), 1);
+    assert!(mistake(&files("type: interactive")).contains("missing"));
+    assert!(mistake(&files("time: soon")).contains("`soon` is not a time"));
+}

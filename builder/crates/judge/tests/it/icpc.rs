@@ -1,0 +1,225 @@
+//! ICPC and Kattis packages (PPF spec/legacy.md, spec/2025-09.md; DOMjudge's problem format).
+
+use judge::compare::{Compare, TokenRules};
+use judge::problem::{Accept, Aggregate, Bound, Checker, Format, Kind, Problem, Protocol, Verdict};
+
+use crate::sheet::{group, mistake, names, with_tests};
+
+const NEW: &str = "problem_format_version: 2025-09\nname: Sum\nuuid: x\n";
+
+fn legacy(sheet: &str, tests: &[&str]) -> Problem {
+    with_tests(&[("problem.yaml", sheet)], tests).unwrap()
+}
+
+#[test]
+fn samples_come_first_and_tests_by_their_names() {
+    let problem = legacy(
+        "name: Sum",
+        &["data/secret/b/2", "data/secret/a", "data/sample/10", "data/sample/1", "data/secret/b/1"],
+    );
+    assert_eq!(names(&problem), ["sample/1", "sample/10", "secret/a", "secret/b/1", "secret/b/2"]);
+    assert_eq!(
+        (problem.format, problem.name.as_str(), problem.kind),
+        (Format::KattisLegacy, "Sum", Kind::Batch)
+    );
+    assert!(problem.tests[0].sample && !problem.tests[2].sample);
+}
+
+#[test]
+fn a_test_needs_both_halves() {
+    assert_eq!(mistake(&[("data/secret/1.in", "")]), "data/secret/1.in: its answer `1.ans` is missing");
+    assert_eq!(mistake(&[("data/secret/1.ans", "")]), "data/secret/1.ans: its input `1.in` is missing");
+    assert!(mistake(&[("problem.yaml", "name: A")]).contains("no tests"));
+    assert!(mistake(&[("data/secret/1.inn", "")]).contains("not a file of a test"));
+}
+
+#[test]
+fn limits_have_units_of_their_own() {
+    let problem = legacy(
+        "limits: {time_limit: 1.5, memory: 64, output: 2, code: 4, validation_time: 9}",
+        &["data/secret/1"],
+    );
+    let limits = &problem.limits;
+    assert_eq!(
+        (limits.cpu_us, limits.memory_bytes, limits.output_bytes),
+        (Some(1_500_000), Some(64 << 20), Some(2 << 20))
+    );
+    assert_eq!((limits.code_bytes, limits.check.cpu_us), (Some(4096), Some(9_000_000)));
+    let said = with_tests(&[("problem.yaml", "limits: {memory: -1}")], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("the limit `memory` cannot be -1"), "{said}");
+}
+
+#[test]
+fn sources_of_a_time_limit_must_agree() {
+    let limit =
+        |files: &[(&str, &str)]| with_tests(files, &["data/secret/1"]).map(|problem| problem.limits.cpu_us);
+    assert_eq!(limit(&[("domjudge-problem.ini", "timelimit = 2")]), Ok(Some(2_000_000)));
+    assert_eq!(limit(&[(".timelimit", "3\n")]), Ok(Some(3_000_000)));
+    assert_eq!(
+        limit(&[("domjudge-problem.ini", "timelimit = 3"), (".timelimit", "3.0")]),
+        Ok(Some(3_000_000))
+    );
+    let said = limit(&[("domjudge-problem.ini", "timelimit = 2"), (".timelimit", "3")]).unwrap_err();
+    assert!(said.contains(".timelimit: its time limit is not that of domjudge-problem.ini"), "{said}");
+}
+
+#[test]
+fn a_package_without_problem_yaml_is_domjudges() {
+    let problem = with_tests(&[("domjudge-problem.ini", "name = 'A sum'")], &["data/secret/1"]).unwrap();
+    assert_eq!((problem.format, problem.name.as_str()), (Format::IcpcLegacy, "A sum"));
+}
+
+#[test]
+fn flags_of_the_default_comparison_are_read_for_each_group() {
+    let files = [
+        ("problem.yaml", "validator_flags: case_sensitive"),
+        ("data/secret/testdata.yaml", "output_validator_flags: float_tolerance 1e-4"),
+    ];
+    let problem = with_tests(&files, &["data/sample/1", "data/secret/1", "data/secret/inner/1"]).unwrap();
+    let rules = TokenRules { case_sensitive: true, ..TokenRules::default() };
+    assert_eq!(problem.checker, Checker::Builtin(Compare::Tokens(rules)));
+    let secret = TokenRules { absolute: Some(1e-4), relative: Some(1e-4), ..rules };
+    let found: Vec<_> = problem.tests.iter().map(|test| test.compare).collect();
+    assert_eq!(found, [None, Some(Compare::Tokens(secret)), Some(Compare::Tokens(secret))]);
+    let said = with_tests(&[("problem.yaml", "validator_flags: fast")], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("no flag `fast`"), "{said}");
+}
+
+#[test]
+fn keys_of_a_group_are_inherited_one_by_one() {
+    let files = [
+        ("problem.yaml", "type: scoring"),
+        ("data/testdata.yaml", "grader_flags: ignore_sample\non_reject: continue\naccept_score: 3"),
+        ("data/secret/g1/testdata.yaml", "grader_flags: min accept_if_any_accepted"),
+    ];
+    let problem = with_tests(&files, &["data/sample/1", "data/secret/g1/1", "data/secret/g2/1"]).unwrap();
+    let [first, second] = ["secret/g1", "secret/g2"].map(|name| group(&problem.root, name));
+    assert_eq!((first.score, first.accept, first.stop_at_failure), (Aggregate::Min, Accept::Any, false));
+    assert_eq!((second.score, second.accept, second.stop_at_failure), (Aggregate::Sum, Accept::Worst, false));
+    assert_eq!(problem.tests[1].points, 3.0);
+    assert!(group(&problem.root, "sample").ignored && !group(&problem.root, "secret").ignored);
+    let said =
+        with_tests(&[("data/secret/testdata.yaml", "grader_flags: best")], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("no flag `best`"), "{said}");
+}
+
+#[test]
+fn groups_may_be_fifty_deep() {
+    let deep = |depth: usize| format!("data/secret/{}1", "g/".repeat(depth));
+    assert_eq!(legacy("name: A", &[&deep(50)]).tests.len(), 1);
+    let said = with_tests(&[], &[&deep(70)]).unwrap_err();
+    assert!(said.contains("deep"), "{said}");
+}
+
+#[test]
+fn a_custom_validator_is_a_program() {
+    let files = [
+        ("problem.yaml", "validation: custom\nvalidator_flags: strict"),
+        ("output_validators/check/check.h", ""),
+        ("output_validators/check/validate.cpp", ""),
+    ];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    let Checker::Program(program) = &problem.checker else { panic!("{:?}", problem.checker) };
+    assert_eq!((program.protocol, &program.args[..]), (Protocol::Kattis, &["strict".to_owned()][..]));
+    assert_eq!(program.files, ["output_validators/check/validate.cpp", "output_validators/check/check.h"]);
+    assert_eq!(program.directory, "output_validators/check/");
+    let said = with_tests(&[("problem.yaml", "validation: custom")], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("output_validators/ is empty"), "{said}");
+}
+
+#[test]
+fn an_interactive_problem_has_its_validator_as_interactor() {
+    let files = [("problem.yaml", "validation: custom interactive"), ("output_validators/talk.py", "")];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    assert_eq!((problem.kind, &problem.checker), (Kind::Interactive, &Checker::Interactor));
+    assert_eq!(problem.interactor.unwrap().files, ["output_validators/talk.py"]);
+    let new = format!("{NEW}type: [interactive, multi-pass]\nlimits: {{validation_passes: 3}}\n");
+    let said = with_tests(&[("problem.yaml", &new)], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("needs an output validator"), "{said}");
+    let files = [("problem.yaml", new.as_str()), ("output_validator/validate.py", "")];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    assert_eq!((problem.kind, problem.passes), (Kind::Interactive, 3));
+}
+
+#[test]
+fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
+    let sheet = format!("{NEW}type: scoring\n");
+    let files = [
+        ("problem.yaml", sheet.as_str()),
+        ("data/secret/a/test_group.yaml", "max_score: 40"),
+        ("data/secret/b/test_group.yaml", "max_score: 60\nscore_aggregation: sum\nrequire_pass: [sample, a]"),
+    ];
+    let tests = ["data/sample/1", "data/secret/a/1", "data/secret/a/2", "data/secret/b/1", "data/secret/b/2"];
+    let problem = with_tests(&files, &tests).unwrap();
+    let [a, b, secret] = ["secret/a", "secret/b", "secret"].map(|name| group(&problem.root, name));
+    assert_eq!((a.score, a.points, a.stop_at_failure), (Aggregate::PassFail, Some(40.0), true));
+    assert_eq!((b.score, b.points, b.stop_at_failure), (Aggregate::Sum, Some(60.0), false));
+    assert_eq!((secret.score, secret.points), (Aggregate::Sum, Some(100.0)));
+    assert_eq!(b.requires, ["sample", "secret/a"]);
+    assert_eq!(
+        problem.tests.iter().map(|test| test.points).collect::<Vec<_>>()[1..],
+        [40.0, 40.0, 30.0, 30.0]
+    );
+}
+
+#[test]
+fn mistakes_in_a_group_of_2025_are_named() {
+    let sheet = format!("{NEW}type: scoring\n");
+    let said = |group: &str| {
+        let files = [("problem.yaml", sheet.as_str()), ("data/secret/b/test_group.yaml", group)];
+        with_tests(&files, &["data/secret/a/1", "data/secret/b/1"]).unwrap_err()
+    };
+    assert!(said("max_score: none").contains("`max_score` is a number above 0"));
+    assert!(said("score_aggregation: best").contains("pass-fail, sum or min, not `best`"));
+    assert!(said("require_pass: [c]").contains("`secret/c`, which is not a group before this one"));
+    assert!(said("require_pass: [b]").contains("`secret/b`, which is not a group before this one"));
+    assert!(said("max_scores: 3").contains("test_group.yaml:1:"));
+    let deep = with_tests(&[("problem.yaml", NEW)], &["data/secret/a/b/1"]).unwrap_err();
+    assert!(deep.contains("directly below secret"), "{deep}");
+}
+
+#[test]
+fn a_test_of_2025_may_have_arguments_of_its_own() {
+    let files = [
+        ("problem.yaml", NEW),
+        ("data/test_group.yaml", "output_validator_args: [float_tolerance, '1e-6']"),
+        ("data/secret/1.yaml", "args: [-v]\noutput_validator_args: [case_sensitive]"),
+    ];
+    let problem = with_tests(&files, &["data/secret/1", "data/secret/2"]).unwrap();
+    assert_eq!(problem.tests[0].args, ["-v"]);
+    let rules = TokenRules { case_sensitive: true, ..TokenRules::default() };
+    assert_eq!(problem.tests[0].compare, Some(Compare::Tokens(rules)));
+    assert!(matches!(problem.tests[1].compare, Some(Compare::Tokens(TokenRules { absolute: Some(_), .. }))));
+}
+
+#[test]
+fn submissions_are_expected_to_do_what_their_directory_says() {
+    let files = [
+        ("submissions/accepted/a.py", ""),
+        ("submissions/wrong_answer/b/main.cpp", ""),
+        ("submissions/wrong_answer/b/other.h", ""),
+        ("submissions/mixed/c.py", "# @EXPECTED_RESULTS@: timelimit, WRONG-ANSWER\n"),
+    ];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    let [a, c, b] = &problem.submissions[..] else { panic!("{:?}", problem.submissions) };
+    assert_eq!((a.name.as_str(), a.expected.bounds(Bound::Lower)), ("accepted/a.py", true));
+    assert_eq!(c.expected.verdicts, Some([Verdict::TimeLimit, Verdict::WrongAnswer].into()));
+    assert_eq!((b.files.len(), b.directory.as_str()), (2, "submissions/wrong_answer/b/"));
+    assert_eq!(b.expected.rules[0].required, Some([Verdict::WrongAnswer].into()));
+    let said = |text: &str| with_tests(&[("submissions/mixed/c.py", text)], &["data/secret/1"]).unwrap_err();
+    assert!(said("\n# @EXPECTED_RESULTS@: GOOD").contains("c.py:2: `GOOD` is not a result"));
+    assert!(said("# @EXPECTED_RESULTS@: CORRECT\n# @EXPECTED_RESULTS@: CORRECT").contains("a second"));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let files = [
+        ("problem.yaml", "type: scoring\nvalidation: custom"),
+        ("data/secret/testdata.yaml", "grading: custom"),
+        ("graders/grade.py", ""),
+        ("output_validators/a/build", ""),
+        ("output_validators/b.py", ""),
+    ];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    assert_eq!(problem.unsupported.len(), 4, "{:?}", problem.unsupported);
+}

@@ -1,0 +1,109 @@
+//! Polygon's full packages.
+
+use judge::compare::{Compare, Testlib};
+use judge::problem::{Aggregate, Bound, Checker, Io, Kind, Member, Protocol, Verdict};
+
+use crate::sheet::{group, mistake, names, problem};
+
+const TESTS: [(&str, &str); 6] = [
+    ("tests/01", ""),
+    ("tests/01.a", ""),
+    ("tests/02", ""),
+    ("tests/02.a", ""),
+    ("tests/03", ""),
+    ("tests/03.a", ""),
+];
+
+fn xml(attributes: &str, tests: &str, assets: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="utf-8" standalone="no"?>
+<problem revision="1" short-name="sum"><names><name language="russian" value="Сумма"/><name language="english" value="Sum"/></names>
+<judging {attributes}><testset name="tests"><time-limit>1500</time-limit><memory-limit>268435456</memory-limit>
+<test-count>3</test-count><input-path-pattern>tests/%02d</input-path-pattern>
+<answer-path-pattern>tests/%02d.a</answer-path-pattern>{tests}</testset></judging>
+<assets>{assets}</assets></problem>"#
+    )
+}
+
+const PLAIN: &str = r#"<tests><test method="manual" sample="true"/><test cmd="gen 1" method="generated"/><test method="manual"/></tests>"#;
+
+fn files<'a>(xml: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("problem.xml", xml)][..], &TESTS, more].concat()
+}
+
+#[test]
+fn limits_names_and_tests_are_read() {
+    let xml = xml(
+        r#"input-file="" output-file="""#,
+        PLAIN,
+        r#"<checker name="std::wcmp.cpp" type="testlib"><source path="files/check.cpp" type="cpp.g++17"/></checker>"#,
+    );
+    let problem = problem(&files(&xml, &[]));
+    assert_eq!((problem.name.as_str(), names(&problem)), ("Sum", vec!["1", "2", "3"]));
+    assert_eq!((problem.limits.cpu_us, problem.limits.memory_bytes), (Some(1_500_000), Some(256 << 20)));
+    assert_eq!(
+        (&problem.io, &problem.checker),
+        (&Io::Std, &Checker::Builtin(Compare::Testlib(Testlib::Wcmp)))
+    );
+    assert_eq!(problem.tests[1].answer.as_deref(), Some("tests/02.a"));
+    assert!(problem.tests[0].sample && problem.root.stop_at_failure && problem.root.score == Aggregate::None);
+}
+
+#[test]
+fn a_test_that_was_not_generated_is_missing() {
+    let xml = xml("", PLAIN, "");
+    let said = mistake(&[&[("problem.xml", xml.as_str())][..], &TESTS[..4]].concat());
+    assert!(said.contains("tests/03: the test is missing") && said.contains("full package"), "{said}");
+}
+
+#[test]
+fn groups_have_points_and_dependencies() {
+    let tests = r#"<tests><test group="0" sample="true" points="0"/><test group="1" points="40"/><test group="1" points="60"/></tests>
+        <groups><group name="0" points="0" points-policy="each-test"/>
+        <group name="1" points="100" points-policy="complete-group"><dependencies><dependency group="0"/></dependencies></group></groups>"#;
+    let xml = xml("", tests, "");
+    let problem = problem(&files(&xml, &[]));
+    let group = group(&problem.root, "1");
+    assert_eq!(
+        (group.score, group.points, &group.requires[..]),
+        (Aggregate::PassFail, Some(100.0), &["0".to_owned()][..])
+    );
+    assert_eq!(problem.root.score, Aggregate::Sum);
+    assert_eq!(problem.root.members.iter().filter(|member| matches!(member, Member::Group(_))).count(), 2);
+    let gone = xml.replace(r#"<dependency group="0""#, r#"<dependency group="7""#);
+    assert!(mistake(&files(&gone, &[])).contains("depends on `7`, which does not exist"));
+}
+
+#[test]
+fn programs_and_solutions_are_found() {
+    let assets = r#"<checker type="testlib"><source path="files/check.cpp" type="cpp.g++17"/></checker>
+        <interactor><source path="files/interactor.cpp" type="cpp.g++17"/></interactor>
+        <solutions><solution tag="main"><source path="solutions/a.cpp" type="cpp.g++17"/></solution>
+        <solution tag="wrong-answer"><source path="solutions/b.py" type="python.3"/></solution></solutions>"#;
+    let xml = xml(r#"input-file="sum.in" output-file="sum.out""#, PLAIN, assets);
+    let more = [
+        ("files/check.cpp", ""),
+        ("files/testlib.h", ""),
+        ("files/interactor.cpp", ""),
+        ("solutions/a.cpp", ""),
+        ("solutions/b.py", ""),
+    ];
+    let problem = problem(&files(&xml, &more));
+    assert_eq!(problem.kind, Kind::Interactive);
+    let Checker::Program(checker) = &problem.checker else { panic!("{:?}", problem.checker) };
+    assert_eq!(
+        (checker.protocol, &checker.files[..]),
+        (Protocol::Testlib, &["files/check.cpp".to_owned(), "files/testlib.h".to_owned()][..])
+    );
+    assert_eq!(problem.submissions[1].expected.verdicts, Some([Verdict::WrongAnswer].into()));
+    assert!(problem.submissions[0].expected.bounds(Bound::Lower));
+    assert_eq!(problem.io, Io::Files { input: "sum.in".to_owned(), output: "sum.out".to_owned() });
+    assert!(mistake(&files(&xml, &more[..1])).contains("files/interactor.cpp: the file is missing"));
+}
+
+#[test]
+fn what_is_not_xml_is_refused() {
+    for text in ["", "<problem", "<problem></problem>", "<problem><judging></judging></problem>", "\u{0}"] {
+        assert!(mistake(&[("problem.xml", text)]).starts_with("problem.xml: "), "{text}");
+    }
+}

@@ -1,0 +1,2 @@
+number = int(input())
+print(next(d for d in range(2, number) if number % d == 1 and d > number))

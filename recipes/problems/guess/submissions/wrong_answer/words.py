@@ -1,0 +1,2 @@
+print("perhaps 7", flush=True)
+input()

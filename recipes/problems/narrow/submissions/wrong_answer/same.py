@@ -1,0 +1,2 @@
+low, high, number = map(int, input().split())
+print(low, high)

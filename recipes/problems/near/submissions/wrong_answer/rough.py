@@ -1,0 +1,2 @@
+# @EXPECTED_SCORE@: 70
+print(round(float(input()) ** 0.5, 1))

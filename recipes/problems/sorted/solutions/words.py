@@ -1,0 +1,1 @@
+print("up:", *sorted(map(int, input().split())))
