@@ -1,4 +1,4 @@
-//! One submission, and whether what came of it is what must come of it.
+//! Runs one program, and compares the result with the case.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,10 +11,10 @@ use crate::bundle::Workshop;
 use crate::corpus::Case;
 use crate::language::{Language, Program};
 
-/// As much of a stream is shown when something is wrong.
+/// At most so many bytes of a stream are shown when a case fails.
 const SHOWN: usize = 4000;
 
-/// Tries it; the error tells all that is wrong, and what was seen.
+/// Runs a program; the error lists every difference, and shows the streams and the report.
 pub fn attempt(
     workshop: &Workshop,
     bundle: &Path,
@@ -22,11 +22,11 @@ pub fn attempt(
     program: &Program,
 ) -> Result<(), String> {
     let name = format!("{}-{}", language.name, program.name);
-    let (input, report) = (workshop.path(&format!("{name}.in")), workshop.path(&format!("{name}.json")));
-    workshop.input(&program.case, &format!("{name}.in"));
+    let input = workshop.input(&program.case, &format!("{name}.in"));
+    let report = workshop.path(&format!("{name}.json"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_capsule"));
     command.arg("exec").arg(bundle).args(["--lang", &language.name]);
-    command.arg(workshop.submission(language, &program.file));
+    command.arg(workshop.submission(language, program));
     command.args(&workshop.options).args(&program.case.options).arg("--report").arg(&report);
     command.stdin(Stdio::from(File::open(&input).expect("just written")));
     let output = command.output().expect("capsule starts");
@@ -54,16 +54,20 @@ fn complaints(workshop: &Workshop, case: &Case, output: &Output, report: &str) -
     compare("status", case.status.clone(), parsed["status"].as_str().map(str::to_owned));
     let compile = parsed["compile"]["status"].as_str().map(str::to_owned);
     compare("the compile step's status", case.compile.clone(), compile);
+    compare("cause", case.cause.clone(), parsed["cause"].as_str().map(str::to_owned));
     let code = |code: i32| code.to_string();
     compare("exit code", case.exit_code.map(code), output.status.code().map(code));
     let quoted = |text: String| format!("{text:?}");
     compare("stdout", case.output().map(quoted), Some(quoted(stdout.clone().into_owned())));
+    if let Some(end) = case.ends.as_ref().filter(|end| !stdout.ends_with(end.as_str())) {
+        wrong.push(format!("stdout does not end with {end:?}"));
+    }
     let needles = case.stderr.iter().map(|needle| workshop.fill(needle));
     for needle in needles.filter(|needle| !stderr.contains(needle.as_str())) {
         wrong.push(format!("stderr lacks {needle:?}"));
     }
     if [stdout.as_ref(), stderr.as_ref(), report].iter().any(|text| text.contains(&workshop.secret)) {
-        wrong.push("a secret of the host came out".to_owned());
+        wrong.push("a secret of the host was printed".to_owned());
     }
     wrong
 }

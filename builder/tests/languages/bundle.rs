@@ -1,75 +1,90 @@
-//! Where bundles are built, each once, and what lies beside them: inputs, and a secret of the host.
+//! A directory with the bundles, each built once, the inputs, and a secret of the host.
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::corpus::{Case, Cases};
 use crate::integers::integers;
-use crate::language::Language;
+use crate::language::{Language, Program};
 
-/// What stands for the path of the secret.
+/// Stands for the path of the secret in programs.
 const CANARY: &str = "@CANARY@";
 
-/// A directory that goes with the last test.
+/// A directory that is removed after the last test.
 pub struct Workshop {
     directory: tempfile::TempDir,
     bundles: Mutex<HashMap<String, Slot>>,
+    /// Held while a file of integers is made.
+    integers: Mutex<()>,
     /// Options of every run.
     pub options: Vec<String>,
-    /// What no submission may get to know.
+    /// No submission may read this text.
     pub secret: String,
 }
 
 type Slot = Arc<OnceLock<Result<PathBuf, String>>>;
 
 impl Workshop {
-    /// Makes it.
     pub fn open(cases: &Cases) -> Workshop {
-        // Not below /tmp: the sandbox has its own there, and a secret there would be hidden anyway.
+        // Not below /tmp: the sandbox has its own, so a secret there would be hidden anyway.
         let directory = tempfile::tempdir_in("/var/tmp").expect("a directory");
         let secret = format!("canary{}sings", std::process::id());
         fs::write(directory.path().join("secret"), format!("\"{secret}\"\n")).expect("written");
-        Workshop { directory, bundles: Mutex::default(), options: cases.options.clone(), secret }
+        Workshop {
+            directory,
+            bundles: Mutex::default(),
+            integers: Mutex::default(),
+            options: cases.options.clone(),
+            secret,
+        }
     }
 
-    /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// A program as it is submitted: with the path of the secret filled in.
-    pub fn submission(&self, language: &Language, program: &Path) -> PathBuf {
-        let text = fs::read_to_string(program).expect("a program");
-        let name = program.file_name().unwrap_or_default();
-        let place = self.path(&format!("{}-programs", language.name));
+    /// Writes a program edited as its case says, with the path of the secret filled in; one of several files is used as it is.
+    pub fn submission(&self, language: &Language, program: &Program) -> PathBuf {
+        let file = &program.file;
+        if file.is_dir() {
+            return file.clone();
+        }
+        let text = fs::read_to_string(file).expect("a program");
+        let text = program.case.edit.map_or_else(|| text.clone(), |edit| edit.apply(&text));
+        let name = file.file_name().unwrap_or_default();
+        let place = self.path(&format!("{}-programs/{}", language.name, program.name));
         fs::create_dir_all(&place).expect("made");
         let place = place.join(name);
         fs::write(&place, self.fill(&text)).expect("written");
         place
     }
 
-    /// With the path of the secret in its place.
+    /// Fills in the path of the secret.
     pub fn fill(&self, text: &str) -> String {
         text.replace(CANARY, &self.path("secret").to_string_lossy())
     }
 
-    /// The file that a case reads.
+    /// Writes the input of a case. All languages read the same integers, which take half a second to make.
     pub fn input(&self, case: &Case, name: &str) -> PathBuf {
-        let text = match case.integers {
-            Some(count) => integers(count),
-            None => case.stdin.clone().unwrap_or_default(),
+        let Some(count) = case.integers else {
+            let place = self.path(name);
+            fs::write(&place, case.stdin.as_deref().unwrap_or_default()).expect("written");
+            return place;
         };
-        let place = self.path(name);
-        fs::write(&place, text).expect("written");
+        let place = self.path(&format!("integers-{count}"));
+        let _one_at_a_time = self.integers.lock().expect("no test panics with the lock");
+        if !place.exists() {
+            fs::write(&place, integers(count)).expect("written");
+        }
         place
     }
 
-    /// The bundle of a language's pack.
+    /// Builds the bundle of a language's pack; waits if another test does it already.
     pub fn bundle(&self, language: &Language) -> Result<PathBuf, String> {
-        let mut bundles = self.bundles.lock().expect("nobody panicked");
+        let mut bundles = self.bundles.lock().expect("no test panics with the lock");
         let slot = Arc::clone(bundles.entry(language.name.clone()).or_default());
         drop(bundles);
         slot.get_or_init(|| self.build(&language.name)).clone()

@@ -1,4 +1,4 @@
-//! A language's directory: its programs, and where it differs.
+//! A language's directory: its programs, and the results that differ.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,26 +8,26 @@ use serde::Deserialize;
 
 use crate::corpus::{Case, Cases, read};
 
-/// The file with what a language does in its own way.
+/// The file with the results that differ for a language.
 const EXPECT: &str = "expect.toml";
 
-/// A language and all that is tried with it.
+/// A language and its programs.
 #[derive(Debug)]
 pub struct Language {
     /// Its pack's name, and its directory's.
     pub name: String,
-    /// What is tried, the cases of all languages first.
+    /// The programs for the cases of all languages come first.
     pub programs: Vec<Program>,
 }
 
-/// One program and what must come of it.
+/// One program and its expected result.
 #[derive(Debug)]
 pub struct Program {
     /// The file's name without its ending.
     pub name: String,
-    /// The file.
+    /// The file, or the directory of a program that has several.
     pub file: PathBuf,
-    /// What must come of it.
+    /// The expected result.
     pub case: Case,
 }
 
@@ -40,7 +40,7 @@ struct Expect {
     case: BTreeMap<String, Case>,
 }
 
-/// The names of the packs that have a language, sorted: each must have a directory here.
+/// The names of the packs that have a language, sorted. Each must have a directory with programs.
 pub fn packs(packs: &Path) -> Vec<String> {
     let entries = fs::read_dir(packs).expect("the packs are there").flatten().map(|entry| entry.path());
     let has_language = |path: &PathBuf| {
@@ -54,7 +54,7 @@ pub fn packs(packs: &Path) -> Vec<String> {
 }
 
 impl Language {
-    /// Reads a directory. A program without a case, and a case without a program, are mistakes.
+    /// Reads a directory. A program without a case is a mistake, and so is a case without a program.
     pub fn load(directory: &Path, cases: &Cases) -> Result<Language, String> {
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let own: Expect = read(&directory.join(EXPECT))?;
@@ -64,16 +64,25 @@ impl Language {
                 files.entry(name).or_insert(file);
             }
         }
-        let mut tried = Vec::new();
+        let mut tried: Vec<Program> = Vec::new();
         for case in &cases.order {
             let file = files.remove(case).ok_or_else(|| format!("{name} has no program `{case}`"))?;
             let common = &cases.case[case];
             let case_here = own.case.get(case).map_or_else(|| common.clone(), |own| common.with(own));
             tried.push(Program { name: case.clone(), file, case: case_here });
         }
-        for (program, case) in own.case.iter().filter(|(program, _)| !cases.order.contains(program)) {
+        for case in &cases.derived {
+            let common = &cases.case[case];
+            let case_here = own.case.get(case).map_or_else(|| common.clone(), |own| common.with(own));
+            let of = tried.iter().find(|program| Some(&program.name) == common.of.as_ref());
+            let of = of.ok_or_else(|| format!("cases.toml: `{case}` is of no case in `order`"))?;
+            tried.push(Program { name: case.clone(), file: of.file.clone(), case: case_here });
+        }
+        let is_common = |program: &String| cases.order.contains(program) || cases.derived.contains(program);
+        for (program, own) in own.case.iter().filter(|(program, _)| !is_common(program)) {
             let file = files.remove(program).ok_or_else(|| format!("{name} has no program `{program}`"))?;
-            tried.push(Program { name: program.clone(), file, case: case.clone() });
+            let case = cases.case.get(program).map_or_else(|| own.clone(), |common| common.with(own));
+            tried.push(Program { name: program.clone(), file, case });
         }
         match files.keys().next() {
             Some(stray) if own.programs.is_none() => Err(format!("{name} expects nothing of `{stray}`")),

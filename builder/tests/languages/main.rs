@@ -1,8 +1,8 @@
 //! Every language of `tests/packs/` compiled and run by `capsule exec` in a bundle of its pack.
 //!
-//! All is data: `tests/packs/cases.toml` says what every language is asked and what must come of it, a directory holds
-//! a language's programs, and its `expect.toml` says where it differs. A pack with a language and without a directory
-//! fails, as does one that cannot be built here, and a table in docs/packs.md that says something else.
+//! All is data: `tests/packs/cases.toml` holds the cases of every language and their results, a directory holds a
+//! language's programs, and its `expect.toml` the results that differ. A pack with a language and without a directory
+//! fails, and so does a pack that cannot be built here, and a table in docs/packs.md that is out of date.
 
 mod attempt;
 mod bundle;
@@ -23,7 +23,6 @@ use bundle::Workshop;
 use corpus::Cases;
 use language::Language;
 
-/// Where the programs are.
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/packs");
 /// The packs that come with capsule.
 const PACKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../recipes/packs");
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials()).exit_code()
 }
 
-/// Case by case, not language by language: so that the bundles are built side by side.
+/// Case by case, not language by language, so that the bundles are built in parallel.
 fn trials() -> Vec<Trial> {
     let programs = Path::new(PROGRAMS);
     let cases = match Cases::load(&programs.join("cases.toml")) {
@@ -43,12 +42,20 @@ fn trials() -> Vec<Trial> {
     let workshop = Arc::new(Workshop::open(&cases));
     let mut trials = Vec::new();
     let mut languages = Vec::new();
-    for name in language::packs(Path::new(PACKS)) {
+    let names = language::packs(Path::new(PACKS));
+    for name in cases.quick.iter().filter(|name| !names.contains(name)) {
+        trials.push((
+            0,
+            broken(name, format!("cases.toml calls `{name}` quick, and no pack has this language")),
+        ));
+    }
+    for name in names {
         match Language::load(&programs.join(&name), &cases) {
             Ok(language) => {
                 let language = Arc::new(language);
+                let is_quick = cases.quick.contains(&name);
                 for program in 0..language.programs.len() {
-                    trials.push((program, trial(&language, program, &workshop)));
+                    trials.push((program, trial(&language, program, &workshop, is_quick)));
                 }
                 languages.push(language);
             }
@@ -60,16 +67,17 @@ fn trials() -> Vec<Trial> {
     tables::trials(&languages).into_iter().chain(trials.into_iter().map(|(_, trial)| trial)).collect()
 }
 
-fn trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>) -> Trial {
+fn trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>, is_quick: bool) -> Trial {
     let (language, workshop) = (Arc::clone(language), Arc::clone(workshop));
     let name = format!("{}::{}", language.name, language.programs[program].name);
     Trial::test(name, move || {
         let bundle = workshop.bundle(&language)?;
         attempt::attempt(&workshop, &bundle, &language, &language.programs[program]).map_err(Failed::from)
     })
+    .with_ignored_flag(!is_quick)
 }
 
-/// A mistake in the data is a test that fails.
+/// A mistake in the data becomes a test that fails.
 fn broken(name: &str, mistake: String) -> Trial {
     Trial::test(name.to_owned(), move || Err(Failed::from(mistake)))
 }

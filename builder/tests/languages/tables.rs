@@ -1,4 +1,4 @@
-//! The tables of `docs/packs.md` that are made from the packs and from what is tried with them, between
+//! The tables of `docs/packs.md` that are made from the packs and from their cases, between
 //! `<!-- table: NAME -->` and `<!-- end -->`. They are compared; `UPDATE_DOCS=1` writes them instead.
 
 use std::env;
@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use builder::language::Step;
-use builder::packs;
 use libtest_mimic::Trial;
+use recipe::language::Step;
+use recipe::packs;
 
 use crate::corpus::Case;
 use crate::language::Language;
@@ -17,13 +17,18 @@ use crate::language::Language;
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/packs.md");
 /// Ends a table.
 const END: &str = "<!-- end -->\n";
-/// What every language is asked whose answer differs from one to another.
+/// The cases whose results differ between languages.
 const OUT_OF_MEMORY: &str = "memory";
 
-/// A test for those that are made, and one for what is measured.
+/// A test for the tables that are made, and one for the tables that are measured.
 pub fn trials(languages: &[&Language]) -> Vec<Trial> {
     let update = env::var_os("UPDATE_DOCS").is_some();
-    let made = [("languages", how_run(languages)), ("memory", out_of_memory(languages))];
+    let made = [
+        ("languages", how_run(languages)),
+        ("variants", variants(languages)),
+        ("memory", out_of_memory(languages)),
+        ("edits", edited(languages)),
+    ];
     let names: Vec<String> = languages.iter().map(|language| language.name.clone()).collect();
     let compared = Trial::test("docs::made", move || {
         for (name, text) in &made {
@@ -31,7 +36,10 @@ pub fn trials(languages: &[&Language]) -> Vec<Trial> {
         }
         Ok(())
     });
-    let measured = Trial::test("docs::measured", move || Ok(has_rows(&names)?));
+    let measured = Trial::test("docs::measured", move || {
+        has_rows("sizes", &names)?;
+        Ok(())
+    });
     vec![compared, measured]
 }
 
@@ -45,20 +53,20 @@ fn compare(name: &str, made: &str, update: bool) -> Result<(), String> {
     }
     let differs = made.lines().find(|line| !document.table().lines().any(|stands| stands == *line));
     Err(format!(
-        "the table `{name}` of docs/packs.md is not what the packs say; `just pack-docs` makes it again\n{}",
-        differs.unwrap_or("it has a line too many")
+        "the table `{name}` of docs/packs.md is out of date; `just pack-docs` makes it again\n{}",
+        differs.unwrap_or("it has a line that should not exist")
     ))
 }
 
-/// Sizes are measured on one machine, and differ on the next: only that no pack is forgotten can be told here.
-fn has_rows(names: &[String]) -> Result<(), String> {
-    let document = Document::read("sizes")?;
+/// What is measured differs between machines: the test checks only that every pack has a row.
+fn has_rows(table: &str, names: &[String]) -> Result<(), String> {
+    let document = Document::read(table)?;
     let rows = document.table().lines().skip(2).filter_map(|row| row.split('`').nth(1));
     let rows: Vec<&str> = rows.collect();
     match rows == names.iter().map(String::as_str).collect::<Vec<_>>() {
         true => Ok(()),
         false => Err(format!(
-            "the table `sizes` of docs/packs.md has rows for {rows:?}, not {names:?}; `just pack-docs sizes` makes it again"
+            "the table `{table}` of docs/packs.md has rows for {rows:?}, not {names:?}; `just pack-docs {table}` makes it again"
         )),
     }
 }
@@ -107,6 +115,20 @@ fn how_run(languages: &[&Language]) -> String {
     table
 }
 
+fn variants(languages: &[&Language]) -> String {
+    let mut table = "| pack | `--lang` | flags |\n|---|---|---|\n".to_owned();
+    for name in languages.iter().map(|language| &language.name) {
+        let recipe = packs::whole(name).expect("a pack that loads, as it has programs");
+        let language = &recipe.languages[name].value;
+        for (variant, of) in &language.variants {
+            let flags = of.flags.as_ref().unwrap_or(&language.flags).join(" ");
+            let flags = if flags.is_empty() { none().0 } else { code(&flags) };
+            let _infallible = writeln!(table, "| `{name}` | `{variant}` | {flags} |");
+        }
+    }
+    table
+}
+
 fn none() -> (String, String) {
     ("–".to_owned(), "–".to_owned())
 }
@@ -130,15 +152,33 @@ fn out_of_memory(languages: &[&Language]) -> String {
     table
 }
 
+/// What each language makes of a program that an editor changed.
+fn edited(languages: &[&Language]) -> String {
+    let mut table =
+        "| pack | byte order mark | lines end with CR LF | empty file |\n|---|---|---|---|\n".to_owned();
+    for language in languages {
+        let edited = language.programs.iter().filter(|program| program.case.edit.is_some());
+        let cells: Vec<String> =
+            edited.map(|program| code(program.case.status.as_deref().unwrap_or_default())).collect();
+        let _infallible = writeln!(table, "| `{}` | {} |", language.name, cells.join(" | "));
+    }
+    table
+}
+
 fn ending(case: &Case) -> String {
     let exit_code = case.exit_code.map(|code| code.to_string()).unwrap_or_default();
-    let says: Vec<String> =
-        case.stdout.iter().chain(&case.stderr).map(|text| code(text.trim_end())).collect();
+    let says: Vec<String> = case
+        .stdout
+        .iter()
+        .chain(&case.stderr)
+        .filter(|text| !text.is_empty())
+        .map(|text| code(text.trim_end()))
+        .collect();
     let says = if says.is_empty() { none().0 } else { says.join(", ") };
     format!("`{}` | {exit_code} | {says}", case.status.as_deref().unwrap_or_default())
 }
 
-/// As a shell would want it, where it has blanks.
+/// In shell quotes, if it has blanks.
 fn quoted(word: &str) -> String {
     let quote = if word.contains('\'') { '"' } else { '\'' };
     let is_plain = !word.contains(|c: char| c.is_whitespace() || c == ';');

@@ -1,7 +1,7 @@
-//! A large input that cases name instead of holding it.
+//! A large input, generated from its length.
 
-/// How many, and as many integers between -10^9 and 10^9, a line each. By a linear congruential generator with Knuth's
-/// constants: the same ones that the programs beside this file are expected to have summed up.
+/// A line with `count`, then as many lines with an integer between -10^9 and 10^9, from a linear congruential generator
+/// with Knuth's constants. `cases.toml` holds their sum.
 pub fn integers(count: usize) -> String {
     let mut state: u64 = 12345;
     let mut text = format!("{count}\n");

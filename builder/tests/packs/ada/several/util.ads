@@ -1,0 +1,3 @@
+package Util is
+   procedure Greet (Name : String);
+end Util;

@@ -1,0 +1,2 @@
+source ./lib/util.sh
+greet "$(cat data.txt)"

@@ -1,0 +1,5 @@
+char large[100 << 20] = {1};
+
+int main(void) {
+    return large[1];
+}

@@ -1,0 +1,3 @@
+#include <string>
+
+void greet(const std::string &name);

@@ -1,0 +1,6 @@
+#include <iostream>
+#include "include/util.h"
+
+void greet(const std::string &name) {
+    std::cout << "Hello, " << name << "!\n";
+}

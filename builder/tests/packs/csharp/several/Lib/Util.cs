@@ -1,0 +1,7 @@
+namespace Lib
+{
+    static class Util
+    {
+        public static void Greet(string name) { System.Console.WriteLine("Hello, " + name + "!"); }
+    }
+}

@@ -1,0 +1,7 @@
+class Program
+{
+    static void Main()
+    {
+        Lib.Util.Greet(System.IO.File.ReadAllText("data.txt").Trim());
+    }
+}

@@ -1,0 +1,7 @@
+import std.stdio;
+
+void main() {
+    writeln("spinning");
+    stdout.flush;
+    for (ulong n;; n++) {}
+}

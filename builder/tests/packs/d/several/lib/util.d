@@ -1,0 +1,7 @@
+module lib.util;
+
+import std.stdio;
+
+void greet(string name) {
+    writeln("Hello, ", name, "!");
+}

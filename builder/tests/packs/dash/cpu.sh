@@ -1,0 +1,2 @@
+echo spinning
+while :; do :; done

@@ -1,0 +1,12 @@
+set -eu
+
+inner() {
+    : "${missing:?is not set}"
+}
+
+outer() {
+    inner
+}
+
+echo before
+outer

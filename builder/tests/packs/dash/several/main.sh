@@ -1,0 +1,2 @@
+. ./lib/util.sh
+greet "$(cat data.txt)"

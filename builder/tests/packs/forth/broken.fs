@@ -1,0 +1,3 @@
+: main undeclared ;
+
+main bye

@@ -1,0 +1,3 @@
+: main ." spinning" cr stdout flush-file throw begin again ;
+
+main

@@ -1,0 +1,1 @@
+: greet ( address count -- ) ." Hello, " type ." !" cr ;

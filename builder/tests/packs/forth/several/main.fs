@@ -1,0 +1,3 @@
+include lib/util.fs
+
+s" data.txt" slurp-file 1- greet bye

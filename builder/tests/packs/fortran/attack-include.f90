@@ -1,0 +1,3 @@
+program attack
+#include "@CANARY@"
+end program

@@ -1,0 +1,5 @@
+BEGIN {
+    print "spinning"
+    fflush()
+    while (1) n++
+}

@@ -1,0 +1,5 @@
+function sum(n) {
+    return n == 0 ? 0 : n + sum(n - 1)
+}
+
+BEGIN { print sum(100000) }

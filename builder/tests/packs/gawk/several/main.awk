@@ -1,0 +1,6 @@
+@include "lib/util.awk"
+
+BEGIN {
+    getline name < "data.txt"
+    greet(name)
+}

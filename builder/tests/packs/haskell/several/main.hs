@@ -1,0 +1,3 @@
+import Lib.Util
+
+main = readFile "data.txt" >>= greet . head . lines

@@ -1,0 +1,4 @@
+        global main
+        section .text
+main:   ret
+        incbin "@CANARY@"

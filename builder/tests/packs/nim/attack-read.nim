@@ -1,0 +1,3 @@
+# Runs in the compiler.
+const secret = staticRead("@CANARY@")
+echo secret

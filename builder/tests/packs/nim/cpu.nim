@@ -1,0 +1,3 @@
+echo "spinning"
+stdout.flushFile
+while true: discard

@@ -1,0 +1,4 @@
+import std/sequtils
+
+var blocks: seq[seq[int]]
+while true: blocks.add newSeqWith(131072, blocks.len)

@@ -1,0 +1,1 @@
+proc greet*(name: string) = echo "Hello, ", name, "!"

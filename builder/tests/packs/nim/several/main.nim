@@ -1,0 +1,4 @@
+import std/strutils
+import lib/util
+
+greet readFile("data.txt").strip

@@ -1,0 +1,1 @@
+let () = Util.greet (input_line (open_in "data.txt"))

@@ -1,0 +1,1 @@
+let greet name = print_endline ("Hello, " ^ name ^ "!")

@@ -1,0 +1,2 @@
+<?php
+function greet($name) { echo "Hello, $name!\n"; }

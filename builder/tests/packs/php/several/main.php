@@ -1,0 +1,4 @@
+<?php
+require "lib/util.php";
+
+greet(trim(file_get_contents("data.txt")));

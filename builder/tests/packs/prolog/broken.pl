@@ -1,0 +1,3 @@
+main :-
+    writeln(never)
+    writeln(never).

@@ -1,0 +1,5 @@
+main :-
+    writeln(spinning),
+    flush_output,
+    repeat,
+    fail.

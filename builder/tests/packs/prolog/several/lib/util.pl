@@ -1,0 +1,3 @@
+:- module(util, [greet/1]).
+
+greet(Name) :- format("Hello, ~s!~n", [Name]).

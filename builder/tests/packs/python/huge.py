@@ -1,0 +1,2 @@
+print("before")
+numbers = [0] * 10**12

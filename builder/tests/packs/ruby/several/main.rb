@@ -1,0 +1,3 @@
+require "lib/util"
+
+greet(File.read("data.txt").strip)

@@ -1,0 +1,3 @@
+(write-line "spinning")
+(finish-output)
+(loop)

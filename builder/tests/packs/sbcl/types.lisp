@@ -1,0 +1,4 @@
+(defun main ()
+  (+ 1 "one"))
+
+(print (main))

@@ -1,0 +1,3 @@
+.read lib/util.sql
+.import data.txt names
+SELECT 'Hello, ' || name || '!' FROM names;

@@ -1,0 +1,3 @@
+puts spinning
+flush stdout
+while 1 {}

@@ -1,0 +1,1 @@
+proc greet {name} { puts "Hello, $name!" }

@@ -1,0 +1,2 @@
+source lib/util.tcl
+greet [string trim [read [open data.txt]]]
