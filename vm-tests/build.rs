@@ -18,7 +18,8 @@ fn main() {
     // OUT_DIR is TARGET/PROFILE/build/NAME/out; the harness itself builds them at the same place.
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let target = out.ancestors().nth(4).expect("OUT_DIR is that deep");
-    let built = guest::build(&target.join("guest")).unwrap_or_else(|command| panic!("`{command}` failed"));
+    let built = guest::build(&target.join("guest"), "x86_64-unknown-linux-gnu", false)
+        .unwrap_or_else(|command| panic!("`{command}` failed"));
     for name in ["agent", "probe"] {
         println!("cargo::rustc-env=GUEST_{}={}", name.to_uppercase(), built.join(name).display());
     }

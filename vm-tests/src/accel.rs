@@ -1,8 +1,8 @@
 //! Whether guests are executed by KVM or by translation. KVM is believed only after a probe boot.
 //!
-//! That /dev/kvm opens and makes a VM says little: on a host that is a VM itself, or with another hypervisor below, a
-//! guest may hang in its early boot for ever. So one VM is booted with an empty plan, with a deadline; only when its
-//! agent has said hello and goodbye does KVM count as working. The answer holds for this boot of the host, this QEMU
+//! A /dev/kvm that opens and makes a VM is not enough: on a host that is a VM itself, or with another hypervisor below, a
+//! guest may hang in its early boot for ever. So one VM is booted with an empty plan and a deadline. KVM counts as working
+//! only when its agent has sent its first and its last message. The answer holds for this boot of the host, this QEMU
 //! and this kernel, and is kept as long.
 
 use std::fs::{self, OpenOptions};
@@ -19,6 +19,7 @@ use crate::guest::Guest;
 use crate::initramfs;
 use crate::kernel::Kernel;
 use crate::plan::{Plan, Watch};
+use crate::processor::Processor;
 use crate::qemu::{Accel, Machine};
 use crate::random::to_hex;
 use crate::vm::{Deadlines, Vm};
@@ -39,7 +40,7 @@ pub enum Choice {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A probe boot: with what, and how long.
-pub struct Probe<'a> {
+pub struct KvmProbe<'a> {
     /// QEMU.
     pub qemu: &'a Path,
     /// The archive to boot.
@@ -56,19 +57,19 @@ pub struct Probe<'a> {
 
 /// An answer, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub(crate) struct KvmAnswer {
     boot: String,
     qemu: String,
     kernel: String,
     /// Why KVM is not used; nothing when it works.
-    pub objection: Option<String>,
+    pub(crate) objection: Option<String>,
 }
 
-impl<'a> Probe<'a> {
+impl<'a> KvmProbe<'a> {
     /// A probe with QEMU from PATH, the usual deadline and the usual cache.
-    pub fn new(initramfs: &'a Path, guest: &'a Guest, cache: &'a Path) -> Probe<'a> {
-        let (qemu, device) = (Path::new(crate::qemu::PROGRAM), Path::new("/dev/kvm"));
-        Probe { qemu, initramfs, guest, deadline: DEADLINE, cache, device }
+    pub fn new(initramfs: &'a Path, guest: &'a Guest, cache: &'a Path) -> KvmProbe<'a> {
+        let (qemu, device) = (Path::new(Processor::HERE.qemu()), Path::new("/dev/kvm"));
+        KvmProbe { qemu, initramfs, guest, deadline: DEADLINE, cache, device }
     }
 
     /// How to execute guests with this kernel, and why not by KVM.
@@ -76,8 +77,17 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// KVM was asked for, and does not work.
     pub fn choose(&self, choice: Choice, kernel: &Kernel) -> Result<(Accel, Option<String>), String> {
-        if choice == Choice::Tcg {
-            return Ok((Accel::Tcg, None));
+        let is_foreign = kernel.processor != Processor::HERE;
+        match choice {
+            Choice::Tcg => return Ok((Accel::Tcg, None)),
+            Choice::Auto if is_foreign => return Ok((Accel::Tcg, None)),
+            Choice::Kvm if is_foreign => {
+                return Err(format!(
+                    "KVM has no processor but this host's, not {}",
+                    kernel.processor.debian()
+                ));
+            }
+            Choice::Auto | Choice::Kvm => {}
         }
         match (self.objection(kernel), choice) {
             (None, _) => Ok((Accel::Kvm, None)),
@@ -97,13 +107,14 @@ impl<'a> Probe<'a> {
             (_, Err(cause)) => return Some(cause),
         };
         let file = self.file(&[&boot, &qemu, &kernel.sha256]);
-        let asked =
-            |answer: &Answer| (&answer.boot, &answer.qemu, &answer.kernel) == (&boot, &qemu, &kernel.sha256);
+        let asked = |answer: &KvmAnswer| {
+            (&answer.boot, &answer.qemu, &answer.kernel) == (&boot, &qemu, &kernel.sha256)
+        };
         if let Some(known) = load(&file).filter(asked) {
             return known.objection;
         }
         let objection = self.boot(kernel).err();
-        let answer = Answer { boot, qemu, kernel: kernel.sha256.clone(), objection };
+        let answer = KvmAnswer { boot, qemu, kernel: kernel.sha256.clone(), objection };
         // An answer that cannot be kept is asked for again.
         keep(&file, &answer).ok();
         answer.objection
@@ -113,7 +124,7 @@ impl<'a> Probe<'a> {
         self.cache.join(format!("{}.json", to_hex(&Sha256::digest(key.join("\n")))))
     }
 
-    /// Hello and goodbye of an agent without a plan.
+    /// Boots an agent with an empty plan.
     fn boot(&self, kernel: &Kernel) -> Result<(), String> {
         let plan = Plan {
             init: "/init".into(),
@@ -129,8 +140,11 @@ impl<'a> Probe<'a> {
             initramfs::segment(self.guest, &[], &plan, &nonce).map_err(|cause| cause.to_string())?;
         let archive =
             initramfs::join(self.initramfs, &segment, &joined).map_err(|cause| cause.to_string())?;
-        let machine =
-            Machine { program: self.qemu.into(), accel: Accel::Kvm, ..Machine::emulated(&kernel.file()) };
+        let machine = Machine {
+            program: self.qemu.into(),
+            accel: Accel::Kvm,
+            ..Machine::emulated(kernel.processor, &kernel.file())
+        };
         let machine = machine.with_room_for(&archive);
         let vm = Vm::start(&machine, &joined).map_err(|failure| failure.cause.to_string())?;
         let deadlines = Deadlines { ready: self.deadline, silence: self.deadline, total: self.deadline };
@@ -164,15 +178,15 @@ pub fn version(qemu: &Path) -> Result<String, String> {
     }
 }
 
-fn load(file: &Path) -> Option<Answer> {
+fn load(file: &Path) -> Option<KvmAnswer> {
     // One that is not there or cannot be read is asked for again.
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-fn keep(file: &Path, answer: &Answer) -> io::Result<()> {
+fn keep(file: &Path, answer: &KvmAnswer) -> io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory)?;
-    let mut beside = tempfile::NamedTempFile::new_in(directory)?;
-    serde_json::to_writer(&mut beside, answer)?;
-    beside.persist(file).map(drop).map_err(|error| error.error)
+    let mut unfinished = tempfile::NamedTempFile::new_in(directory)?;
+    serde_json::to_writer(&mut unfinished, answer)?;
+    unfinished.persist(file).map(drop).map_err(|error| error.error)
 }

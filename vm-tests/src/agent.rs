@@ -1,7 +1,7 @@
-//! The agent: sets out canaries, runs the plan step by step, says what each step did.
+//! The agent: sets out canaries, runs the plan step by step, and reports what each step did.
 //!
-//! It runs as root, in the VM started by init as PID 1, or on the host itself; it decides nothing. What it saw goes
-//! into frames, and the harness judges.
+//! It runs as root, in the VM started by init as PID 1, or on the host itself. It writes what it saw into frames; the
+//! harness judges.
 
 use std::fs;
 use std::io::{self, Write};
@@ -22,29 +22,29 @@ pub fn run<W: Write>(
     out: &mut FrameWriter<W>,
 ) -> io::Result<()> {
     let mut canaries = Canaries::set_out(directory, program)?;
-    say(out, &Message::Hello(hello(&canaries)))?;
+    send(out, &Message::Hello(hello(&canaries)))?;
     let mut before = Census::take();
     for step in &plan.steps {
-        let fill_in = |words: &[String]| words.iter().map(|word| canaries.fill_in(word)).collect::<Vec<_>>();
+        let fill_in = |args: &[String]| args.iter().map(|word| canaries.fill_in(word)).collect::<Vec<_>>();
         let neighbour = step.neighbour.as_deref().map(fill_in);
         let mut step = Step { argv: fill_in(&step.argv), neighbour, ..step.clone() };
-        if let Some(workbox) = &step.workbox {
-            step.options.extend(workbox.lay_out(directory)?);
+        if let Some(workspace) = &step.workspace {
+            step.options.extend(workspace.lay_out(directory)?);
         }
         let mut seen = execute::step(plan, &step, &step.argv);
         seen.leftovers.extend(canaries.harm());
         if plan.watch == Watch::Machine {
-            // Against the step before, so that only the culprit is blamed.
+            // Compared with the step before, so that only the step that left it fails.
             let after = Census::take();
             seen.leftovers.extend(after.since(&before));
             before = after;
         }
-        say(out, &Message::Step(Box::new(seen)))?;
+        send(out, &Message::Step(Box::new(seen)))?;
     }
-    say(out, &Message::Done { steps: plan.steps.len() })
+    send(out, &Message::Done { steps: plan.steps.len() })
 }
 
-fn say<W: Write>(out: &mut FrameWriter<W>, message: &Message) -> io::Result<()> {
+fn send<W: Write>(out: &mut FrameWriter<W>, message: &Message) -> io::Result<()> {
     out.write(&serde_json::to_vec(message)?)
 }
 

@@ -1,7 +1,7 @@
-//! From QEMU's start to init's first line: our machine, QEMU as a person starts it, and ours with one difference.
+//! From QEMU's start to init's first line: our machine, QEMU as a user starts it, and ours with one difference.
 //!
-//! Always by translation, where each thing that firmware and kernel need not do is seen. Measured in turns, and by
-//! QEMU's processor time: what else goes on on the host lengthens the time on the clock by chance.
+//! Always by translation, where everything that firmware and kernel do takes time. Measured in turns, and by QEMU's
+//! processor time: other work on the host lengthens the time on the clock by chance.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
@@ -11,12 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::qemu::{Machine, PROGRAM};
+use crate::processor::Processor;
+use crate::qemu::Machine;
 use crate::vm::forward;
 
-/// What init is told to do: it says one line, and powers off.
+/// For init, which prints one line and powers off.
 const COMMAND: &str = "-- --version";
-/// Ten times what the slowest machine needs to get there.
+/// Ten times what the slowest machine that was measured needs to get there.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One difference from our machine.
@@ -32,7 +33,7 @@ pub struct Knob {
 enum Change {
     /// The image in the place of the kernel that was unpacked from it.
     Packed,
-    /// Without the kernel words that begin with one of these.
+    /// Without the kernel parameters that begin with one of these.
     Words(&'static [&'static str]),
     /// Without this option and its value.
     Pair(&'static str),
@@ -42,7 +43,7 @@ enum Change {
     Swap(&'static str, &'static str),
 }
 
-/// What our machine has and QEMU's defaults have not, in the order of the command line.
+/// What our machine has and QEMU's defaults lack, in the order of the command line.
 pub const KNOBS: &[Knob] = &[
     Knob {
         name: "with the image as it is",
@@ -82,7 +83,7 @@ pub const KNOBS: &[Knob] = &[
     },
     Knob {
         name: "without no_timer_check",
-        why: "for a busy host: a timer that ticks late is no broken one",
+        why: "for a busy host: a timer that ticks late is not broken",
         change: Change::Words(&["no_timer_check"]),
     },
     Knob {
@@ -92,7 +93,7 @@ pub const KNOBS: &[Knob] = &[
     },
     Knob {
         name: "without nowatchdog",
-        why: "for quiet: no CPU is called stuck that the host gave to somebody else",
+        why: "for quiet: a CPU that the host took away for a while is not reported as stuck",
         change: Change::Words(&["nowatchdog"]),
     },
     Knob {
@@ -118,19 +119,19 @@ pub struct Took {
 
 /// A command that starts a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct CommandLine {
     /// The program, then its arguments.
-    words: Vec<OsString>,
+    argv: Vec<OsString>,
     /// The kernel's image, whatever is started of it.
     image: PathBuf,
 }
 
-impl Line {
-    /// QEMU as a person starts it who has read how to boot a kernel with it.
-    pub fn by_hand(kernel: &Path, initramfs: &Path) -> Line {
+impl CommandLine {
+    /// QEMU as a user starts it after reading how to boot a kernel with it.
+    pub fn by_hand(kernel: &Path, initramfs: &Path) -> CommandLine {
         let append = format!("console=ttyS0 {COMMAND}");
-        let words: [&OsStr; 8] = [
-            PROGRAM.as_ref(),
+        let argv: [&OsStr; 8] = [
+            Processor::X86_64.qemu().as_ref(),
             "-kernel".as_ref(),
             kernel.as_os_str(),
             "-initrd".as_ref(),
@@ -139,70 +140,69 @@ impl Line {
             append.as_ref(),
             "-nographic".as_ref(),
         ];
-        Line { words: words.map(OsStr::to_os_string).to_vec(), image: kernel.to_path_buf() }
+        CommandLine { argv: argv.map(OsStr::to_os_string).to_vec(), image: kernel.to_path_buf() }
     }
 
     /// Ours, as all VMs are started.
     ///
     /// # Errors
-    /// There is no /dev/null.
-    pub fn ours(machine: &Machine, image: &Path, initramfs: &Path) -> io::Result<Line> {
+    /// /dev/null cannot be opened.
+    pub fn ours(machine: &Machine, image: &Path, initramfs: &Path) -> io::Result<CommandLine> {
         let results = OpenOptions::new().write(true).open("/dev/null")?.into();
         let mut machine = machine.clone();
         machine.append.push(COMMAND.into());
         let command = machine.command(initramfs, &results);
-        let mut words = vec![command.get_program().to_os_string()];
-        // Nobody sends frames here, so the results port needs no file that is open in QEMU.
-        words.extend(command.get_args().map(|word| match word.to_str() {
+        let mut argv = vec![command.get_program().to_os_string()];
+        // The guest sends no frames here, so the results port needs no file that is open in QEMU.
+        argv.extend(command.get_args().map(|word| match word.to_str() {
             Some(text) if text.starts_with("file,id=results") => "null,id=results".into(),
             _ => word.to_os_string(),
         }));
-        Ok(Line { words, image: image.to_path_buf() })
+        Ok(CommandLine { argv, image: image.to_path_buf() })
     }
 
     /// The same but for this.
-    pub fn but(&self, knob: &Knob) -> Line {
-        let mut words = self.words.clone();
+    pub fn but(&self, knob: &Knob) -> CommandLine {
+        let mut argv = self.argv.clone();
         match knob.change {
             Change::Packed => {
-                if let Some(at) = words.iter().position(|word| word == "-kernel") {
-                    words[at + 1] = self.image.clone().into();
+                if let Some(at) = argv.iter().position(|word| word == "-kernel") {
+                    argv[at + 1] = self.image.clone().into();
                 }
             }
             Change::Words(gone) => {
-                words
-                    .iter_mut()
+                argv.iter_mut()
                     .filter(|word| is_kernel_line(word))
                     .for_each(|line| *line = fewer(line, gone));
             }
             Change::Pair(option) => {
-                if let Some(at) = words.iter().position(|word| word == option) {
-                    words.drain(at..at + 2);
+                if let Some(at) = argv.iter().position(|word| word == option) {
+                    argv.drain(at..at + 2);
                 }
             }
-            Change::Flags(gone) => words.retain(|word| !gone.iter().any(|flag| word == flag)),
+            Change::Flags(gone) => argv.retain(|word| !gone.iter().any(|flag| word == flag)),
             Change::Swap(one, other) => {
-                words.iter_mut().filter(|word| *word == one).for_each(|word| *word = other.into());
+                argv.iter_mut().filter(|word| *word == one).for_each(|word| *word = other.into());
             }
         }
-        Line { words, image: self.image.clone() }
+        CommandLine { argv, image: self.image.clone() }
     }
 
     /// From the start to `first`, init's first line. QEMU is ended then.
     ///
     /// # Errors
-    /// QEMU does not start, ends before, or takes too long: with the console's last words.
+    /// QEMU does not start, ends before, or takes too long: with the console's last line.
     pub fn time_to(&self, first: &str) -> Result<Took, String> {
-        let (program, arguments) = self.words.split_first().ok_or("an empty command")?;
+        let (program, arguments) = self.argv.split_first().ok_or("an empty command")?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let begun = Instant::now();
         let child = command.spawn().map_err(|cause| format!("`{}`: {cause}", program.display()))?;
-        Guest { child, begun }.until(first)
+        Booting { child, begun }.until(first)
     }
 }
 
-/// What comes behind `-append` begins with the console.
+/// The argument of `-append`, which begins with the console.
 fn is_kernel_line(word: &OsStr) -> bool {
     word.to_str().is_some_and(|text| text.starts_with("console="))
 }
@@ -214,12 +214,12 @@ fn fewer(line: &OsStr, gone: &[&str]) -> OsString {
 }
 
 /// A machine that is starting; it ends with this.
-struct Guest {
+struct Booting {
     child: Child,
     begun: Instant,
 }
 
-impl Guest {
+impl Booting {
     fn until(mut self, first: &str) -> Result<Took, String> {
         let (sender, chunks) = mpsc::channel();
         forward(self.child.stdout.take(), sender, |chunk| chunk, None);
@@ -228,7 +228,7 @@ impl Guest {
             let left = DEADLINE.saturating_sub(self.begun.elapsed());
             match chunks.recv_timeout(left) {
                 Ok(chunk) => console.extend(chunk),
-                Err(_) => return Err(self.last_words(&console)),
+                Err(_) => return Err(self.timeout_message(&console)),
             }
             if has_line(&console, first) {
                 let wall = self.begun.elapsed();
@@ -238,11 +238,11 @@ impl Guest {
         }
     }
 
-    fn last_words(&mut self, console: &[u8]) -> String {
+    fn timeout_message(&mut self, console: &[u8]) -> String {
         self.child.kill().ok(); // it may have ended by itself
         let mut said = String::from_utf8_lossy(console).into_owned();
         if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut said).ok(); // what QEMU says is only shown
+            stderr.read_to_string(&mut said).ok(); // QEMU's messages are only shown
         }
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
         let last: String = last.chars().filter(|c| !c.is_control()).collect();
@@ -250,7 +250,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for Booting {
     fn drop(&mut self) {
         self.child.kill().ok(); // it may have ended by itself
         self.child.wait().ok();
@@ -275,9 +275,9 @@ fn has_line(console: &[u8], wanted: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn ours() -> Line {
-        let machine = Machine::emulated(Path::new("/vmlinux"));
-        Line::ours(&machine, Path::new("/vmlinuz"), Path::new("/initramfs")).unwrap()
+    fn ours() -> CommandLine {
+        let machine = Machine::emulated(Processor::X86_64, Path::new("/vmlinux"));
+        CommandLine::ours(&machine, Path::new("/vmlinuz"), Path::new("/initramfs")).unwrap()
     }
 
     #[test]
@@ -288,9 +288,9 @@ mod tests {
     }
 
     #[test]
-    fn no_kernel_word_of_ours_is_without_its_knob() {
+    fn every_kernel_parameter_of_ours_has_its_knob() {
         let left = KNOBS.iter().fold(ours(), |line, knob| line.but(knob));
-        let kernel_line = left.words.iter().find(|word| is_kernel_line(word)).unwrap();
+        let kernel_line = left.argv.iter().find(|word| is_kernel_line(word)).unwrap();
         assert_eq!(kernel_line, "console=ttyS0 -- --version");
     }
 
@@ -302,9 +302,9 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_ends_early_is_an_error_with_its_last_words() {
-        let line = |script: &str| Line {
-            words: ["sh", "-c", script].map(OsString::from).to_vec(),
+    fn a_machine_that_ends_early_is_an_error_with_its_last_line() {
+        let line = |script: &str| CommandLine {
+            argv: ["sh", "-c", script].map(OsString::from).to_vec(),
             image: PathBuf::new(),
         };
         let took = line("echo first; exec sleep 60").time_to("first").unwrap();

@@ -1,8 +1,8 @@
 //! The kernel inside of a bzImage, unpacked on the host.
 //!
-//! A bzImage is a small program with the kernel packed behind it. Started as it is, its first work is to unpack the
-//! kernel, which an emulated CPU takes a fifth of the whole boot for. The kernel itself is an ELF file with a second
-//! entry for starters that find it unpacked: PVH, a note that QEMU looks for in what `-kernel` names.
+//! A bzImage is a small program followed by the packed kernel, which it unpacks first. An emulated CPU takes a fifth of
+//! the whole boot for that. The kernel itself is an ELF file with a second entry for loaders that start it unpacked: PVH,
+//! a note that QEMU looks for in the file that `-kernel` names.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,14 +13,14 @@ use std::sync::Arc;
 use goblin::elf::Elf;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-/// A kernel that lies unpacked in memory, as long as this lives. Nobody can write to it, and no file of it can be
-/// another one's: it comes from the image that was just checked.
+/// A kernel that lies unpacked in memory, as long as this lives. It is sealed against writes, and it has no path at which
+/// another file could take its place after the image was checked.
 #[derive(Debug, Clone)]
 pub struct Unpacked(Arc<File>);
 
 impl Unpacked {
-    /// Unpacks the kernel of `image`, or says why it cannot be started unpacked.
-    pub fn of(image: &[u8]) -> Result<Unpacked, String> {
+    /// Unpacks the kernel of `image`. The error is why it cannot be started unpacked.
+    pub(crate) fn of(image: &[u8]) -> Result<Unpacked, String> {
         let kernel = kernel_of(image)?;
         if !has_entry(&kernel) {
             return Err("its kernel was built without CONFIG_PVH".into());
@@ -29,7 +29,7 @@ impl Unpacked {
     }
 
     /// Where every process of this user finds it.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()))
     }
 }
@@ -41,7 +41,7 @@ fn held(kernel: &[u8]) -> io::Result<Unpacked> {
     Ok(Unpacked(Arc::new(file)))
 }
 
-/// One way to pack: its first bytes, its name, and who reads it.
+/// One way to pack: its first bytes, its name, and its reader.
 type Packing = (&'static [u8], &'static str, fn(&[u8], &mut Vec<u8>) -> io::Result<usize>);
 
 /// What kernels are packed with (their build's CONFIG_KERNEL_*), but for the ones that no distribution takes any more.
@@ -54,9 +54,9 @@ const PACKINGS: &[Packing] = &[
     }),
 ];
 
-/// The ELF file that is packed in `image`. Its length stands behind it (gzip has it there by itself).
+/// The ELF file that is packed in `image`. Its length follows it (with gzip it is a part of the format).
 fn kernel_of(image: &[u8]) -> Result<Vec<u8>, String> {
-    let payload = payload(image).ok_or("no bzImage")?;
+    let payload = payload(image).ok_or("not a bzImage")?;
     let known = PACKINGS.iter().find(|(magic, ..)| payload.starts_with(magic));
     let (_, name, unpack) = known.ok_or("packed in a way that is not known here")?;
     let (packed, length) = payload.split_last_chunk::<4>().ok_or("its kernel is cut short")?;
@@ -71,7 +71,7 @@ fn kernel_of(image: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// What the image's header says where the packed kernel is (the kernel's Documentation/arch/x86/boot.rst, protocol
+/// The packed kernel, which the image's header locates (the kernel's Documentation/arch/x86/boot.rst, protocol
 /// 2.08 and later).
 fn payload(image: &[u8]) -> Option<&[u8]> {
     const SECTOR: usize = 512;
@@ -80,7 +80,7 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     if image.get(0x202..0x206)? != b"HdrS" || protocol < 0x0208 {
         return None;
     }
-    // Behind the boot sector, and as many more; zero stands for four.
+    // After the boot sector and this many more; zero stands for four.
     let sectors = match *image.get(0x1f1)? {
         0 => 4,
         sectors => usize::from(sectors),
@@ -120,7 +120,7 @@ mod tests {
         image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
         image[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
         image.extend(payload);
-        image.extend(b"what stands behind it");
+        image.extend(b"what follows it");
         image
     }
 
@@ -172,14 +172,14 @@ mod tests {
         let zstd = packed("zstd", &elf(18));
         let short = zstd[..zstd.len() - 9].to_vec();
         for (image, why) in [
-            (b"MZ".to_vec(), "no bzImage"),
-            (elf(18), "no bzImage"),
+            (b"MZ".to_vec(), "not a bzImage"),
+            (elf(18), "not a bzImage"),
             (bzimage(&packed("zstd", &elf(17))), "its kernel was built without CONFIG_PVH"),
             (bzimage(&packed("zstd", b"not a kernel")), "its kernel was built without CONFIG_PVH"),
             (bzimage(b"BZh9"), "packed in a way that is not known here"),
             (bzimage(&with_length(zstd[..zstd.len() - 4].to_vec(), 1)), "zstd: 140 bytes instead of 1"),
             (bzimage(&with_length(short, 140)), "zstd: incomplete frame"),
-            (bzimage(&zstd)[..1030].to_vec(), "no bzImage"),
+            (bzimage(&zstd)[..1030].to_vec(), "not a bzImage"),
         ] {
             assert_eq!(Unpacked::of(&image).unwrap_err(), why);
         }

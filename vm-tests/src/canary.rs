@@ -1,8 +1,8 @@
-//! The canaries: what lies outside of every sandbox and holds a secret that no run may ever print.
+//! The canaries: a file and a process outside of every sandbox that hold a secret. No run may ever print it.
 //!
 //! A file with random content, and a process with a random pid whose environment holds the same secret and which
-//! answers every connection to its loopback port and its abstract socket with it. Where they are is no secret:
-//! the probes are told, as an attacker would find out.
+//! answers every connection to its loopback port and its abstract socket with it. Their places are not secret:
+//! the probes get them as arguments, since an attacker would find them.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -13,13 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::{env, fs, process, thread};
 
 /// Where the secret is.
-pub struct Canaries {
+pub(crate) struct Canaries {
     /// What must not be seen.
     pub secret: String,
     file: PathBuf,
     port: u16,
     socket: String,
-    /// What two neighbours know, and nobody else.
+    /// What only two neighbours know.
     token: String,
     process: Child,
 }
@@ -29,7 +29,7 @@ const VARIABLE: &str = "CANARY";
 
 impl Canaries {
     /// Sets them out: the file below `directory`, the process by running `program canary`.
-    pub fn set_out(directory: &Path, program: &Path) -> io::Result<Canaries> {
+    pub(crate) fn set_out(directory: &Path, program: &Path) -> io::Result<Canaries> {
         let secret = format!("canary-{}", crate::random::hex(16)?);
         let file = directory.join(format!("canary-{}", crate::random::hex(4)?));
         fs::write(&file, format!("{secret}\n"))?;
@@ -50,7 +50,7 @@ impl Canaries {
     }
 
     /// Replaces `{canary}`, `{pid}`, `{port}`, `{socket}` and `{token}`.
-    pub fn fill_in(&self, word: &str) -> String {
+    pub(crate) fn fill_in(&self, word: &str) -> String {
         word.replace("{canary}", &self.file.to_string_lossy())
             .replace("{pid}", &self.process.id().to_string())
             .replace("{port}", &self.port.to_string())
@@ -59,7 +59,7 @@ impl Canaries {
     }
 
     /// What has happened to them: nothing, unless a sandbox leaked.
-    pub fn harm(&mut self) -> Vec<String> {
+    pub(crate) fn harm(&mut self) -> Vec<String> {
         let mut harm = Vec::new();
         if !matches!(self.process.try_wait(), Ok(None)) || self.is_stopped() {
             harm.push(format!("the canary process {} was killed or stopped", self.process.id()));
@@ -86,7 +86,7 @@ impl Drop for Canaries {
     }
 }
 
-/// The canary process: says where it listens, then answers everybody with the secret, for ever.
+/// The canary process: prints where it listens, then answers every connection with the secret, for ever.
 pub fn serve() -> io::Result<()> {
     let secret = env::var(VARIABLE).map_err(io::Error::other)?;
     let tcp = TcpListener::bind(("127.0.0.1", 0))?;

@@ -7,35 +7,35 @@ use serde::Serialize;
 use crate::message::{End, Observation};
 use crate::plan::{Place, Step};
 use crate::probe::{Finding, Outcome};
-
-/// The suites whose cases every world answers alike, whoever makes the sandbox.
-pub const SUITES: [&str; 6] = ["capsule/", "net/", "attack/", "neighbour/", "verdict/", "streams/"];
+use crate::suite::Suite;
 
 /// One step and its expectations.
 #[derive(Clone)]
 pub struct Case {
-    /// What is run.
+    /// The suite, with whose name the case's begins.
+    pub suite: Suite,
+    /// What to run.
     pub step: Step,
-    /// Rows of the catalogue that it covers.
+    /// Rows of the catalogue of attacks that it tries.
     pub ids: Vec<String>,
-    /// What must be seen; all of it.
+    /// All of it must be seen.
     pub expect: Vec<Expect>,
-    /// Whether what holds after any sandboxed run must hold here. Not where a guard is removed.
+    /// Whether the rules for every sandboxed run hold here too. They do not where a guard is removed.
     pub contained: bool,
-    /// What it is about that an ordinary user's sandbox has not. There it is not run, and not applicable.
+    /// Why only root's sandbox can show this. In an ordinary user's world the case is not applicable, with this reason.
     pub needs_root: Option<&'static str>,
-    /// The guard that it is about. Where that cannot be had, the case is not applicable.
+    /// The tested guard. Where the report says that it is unavailable, the case is not applicable.
     pub guard: Option<&'static str>,
-    /// Whether it leaves a machine on which nothing else can be shown: then it gets a VM of its own.
+    /// Whether it leaves a machine on which nothing else can be shown: then it is the last one in its VM.
     pub alone: bool,
-    /// What this bundle lacks for it. Then it is not run, and not applicable.
+    /// What this bundle lacks for it. Such a case does not run, and is not applicable.
     pub lacking: Option<String>,
-    /// The case, run in the same world, whose report must be the same, but for what is measured.
+    /// The name of a case of the same world. Both must have the same report, apart from measured numbers.
     pub like: Option<String>,
 }
 
-/// Says what is wrong.
-pub type Rule = fn(&Observation) -> Result<(), String>;
+/// Returns what is wrong.
+pub(crate) type Rule = fn(&Observation) -> Result<(), String>;
 
 /// One thing that must be seen.
 #[derive(Clone)]
@@ -56,11 +56,11 @@ pub enum Expect {
     StderrHas(Cow<'static, str>),
     /// At most this many bytes on each stream.
     StreamsUpTo(u64),
-    /// A rule of its own.
+    /// Any other rule.
     Rule(Rule),
     /// A rule that must not hold.
     Broken(Rule),
-    /// The probe's own words.
+    /// The outcome that the probe reports.
     Attack(Outcome),
 }
 
@@ -70,36 +70,31 @@ pub enum Expect {
 pub enum Verdict {
     /// Everything was seen.
     Passed,
-    /// This kernel has nothing to attack here, says the probe.
+    /// The case does not apply to this world, kernel or bundle, for this reason.
     NotApplicable(String),
-    /// Something was not as it must be: all of it.
+    /// Everything that was wrong.
     Failed(Vec<String>),
 }
 
 impl Case {
-    /// The same case in a sandbox that an ordinary user makes, if it is of a suite that such a one answers.
+    /// The same case in a sandbox that an ordinary user makes. `None` where its suite takes root.
     pub fn by_user(&self) -> Option<Case> {
-        let is_of = |suites: &[&str]| suites.iter().any(|suite| self.step.name.starts_with(suite));
-        is_of(&SUITES).then(|| {
-            let step = self.step.clone().by_user();
-            // What stands in for the cgroup's limit counts the probe's large static array too.
-            let is_small = is_of(&["verdict/", "streams/"]);
-            let step = if is_small { step.with(&["--memory", "512M"]) } else { step };
-            let lacking = self.needs_root.map(str::to_string).or_else(|| self.lacking.clone());
-            Case { step, lacking, ..self.clone() }
-        })
+        let step = self.step.clone().by_user().with(self.suite.options_for_users()?);
+        let lacking = self.needs_root.map(str::to_string).or_else(|| self.lacking.clone());
+        Some(Case { step, lacking, ..self.clone() })
     }
 
-    /// Whether it may run on a host. What has no sandbox around it, or one with a hole in it, is for VMs only.
-    pub fn is_for_hosts(&self) -> bool {
-        let name = &self.step.name;
-        matches!(self.step.place, Place::Sandbox | Place::User)
-            && !["guard/", "mutant/", "net/host"].iter().any(|suite| name.starts_with(suite))
+    /// Whether it may run on a host: a sandbox must hold it, and that sandbox must have no hole.
+    ///
+    /// `contained` alone is not enough. Most runs of the guards with the guard up are contained, but other guards that
+    /// would stop the same attack are removed there, so a fault in the tested guard would let the attack reach the host.
+    pub(crate) fn is_for_hosts(&self) -> bool {
+        matches!(self.step.place, Place::Sandbox | Place::User) && self.contained && self.suite.is_for_hosts()
     }
 
     /// Judges what was seen. `secret` is what no sandbox may print.
     pub fn judge(&self, seen: &Observation, secret: &str) -> Verdict {
-        if let Some(why) = self.guard.and_then(|guard| unavailable(seen, guard)) {
+        if let Some(why) = self.guard.and_then(|guard| missing_here(seen, guard)) {
             return Verdict::NotApplicable(why);
         }
         let mut wrong: Vec<String> =
@@ -119,17 +114,16 @@ impl Case {
         }
     }
 
-    /// What the probe of this case said, if it is one and said something.
+    /// The probe's report, where the case is an attack and has one.
     pub fn finding(&self, seen: &Observation) -> Option<Finding> {
         let is_attack = self.expect.iter().any(|expect| matches!(expect, Expect::Attack(_)));
         if is_attack { finding(seen).ok() } else { None }
     }
 }
 
-/// Why this machine cannot have a guard, in the report's words.
-fn unavailable(seen: &Observation, guard: &str) -> Option<String> {
-    let report = seen.report().ok()?;
-    let state = report.get("guards")?.get(guard)?.as_str()?;
+/// Why this machine cannot have the guard, where the report says so.
+fn missing_here(seen: &Observation, guard: &str) -> Option<String> {
+    let state = seen.guard(guard)?;
     state.strip_prefix("unavailable: ").map(|why| format!("{guard}: {why}"))
 }
 
@@ -191,11 +185,11 @@ fn has(what: &str, seen: &str, wanted: &str) -> Result<(), String> {
     if seen.contains(wanted) { Ok(()) } else { Err(format!("{wanted:?} is not on {what}: {seen:?}")) }
 }
 
-/// The runner's own words help to understand an end that nobody expected.
+/// Adds the runner's own message, which explains an unexpected end.
 fn with_stderr(wrong: String, seen: &Observation) -> String {
     let error = seen.report().ok().and_then(|report| report.get("error").map(|error| error.to_string()));
-    let words: String = error.unwrap_or_else(|| seen.stderr.clone()).chars().take(300).collect();
-    if words.is_empty() { wrong } else { format!("{wrong}; it said: {}", words.trim_end()) }
+    let message: String = error.unwrap_or_else(|| seen.stderr.clone()).chars().take(300).collect();
+    if message.is_empty() { wrong } else { format!("{wrong}; its message: {}", message.trim_end()) }
 }
 
 fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
@@ -205,8 +199,8 @@ fn attack(expected: Outcome, seen: &Observation) -> Result<(), String> {
     if is_accepted { Ok(()) } else { Err(format!("{:?}: {}", finding.outcome, finding.saw)) }
 }
 
-/// A run that did not come about breaks no rule, unless it left something behind. (One whose report others have
-/// written to did come about.)
+/// A run that never started cannot show that a rule is broken, unless it left something behind. (A run whose report was
+/// forged did start.)
 fn broken(rule: Rule, seen: &Observation) -> Result<(), String> {
     match seen.status() {
         Err(why) if seen.report.is_empty() => return Err(why),
@@ -221,18 +215,18 @@ fn broken(rule: Rule, seen: &Observation) -> Result<(), String> {
     }
 }
 
-/// A probe says one line. One that the filter killed says nothing, and init says why.
+/// A probe prints one line. One that the filter killed prints nothing, and init's report has the reason.
 fn finding(seen: &Observation) -> Result<Finding, String> {
     let lines: Vec<&str> = seen.stdout.lines().collect();
     if let [line] = lines[..] {
         return serde_json::from_str(line)
-            .map_err(|cause| format!("the probe said no finding ({cause}): {line}"));
+            .map_err(|cause| format!("the probe's line is not a finding ({cause}): {line}"));
     }
     if lines.is_empty() && seen.status().is_ok_and(|status| status == "forbidden-syscall") {
         return Ok(Finding { outcome: Outcome::Blocked, saw: "killed: forbidden-syscall".into() });
     }
     Err(with_stderr(
-        format!("the probe said {} lines: {:?}, it ended with {:?}", lines.len(), seen.stdout, seen.end),
+        format!("the probe printed {} lines: {:?}; it ended with {:?}", lines.len(), seen.stdout, seen.end),
         seen,
     ))
 }
@@ -252,13 +246,13 @@ mod tests {
     }
 
     fn case(expect: Vec<Expect>) -> Case {
-        crate::suite::case(Step::sandbox("case", &["/bin/true"]), &[], expect)
+        crate::cases::case(Suite::Capsule, Step::sandbox("case", &["/bin/true"]), &[], expect)
     }
 
     const OK: &str = "{\"status\":\"ok\"}\n";
 
     #[test]
-    fn what_was_expected_passes() {
+    fn a_case_passes_when_all_that_it_expects_is_seen() {
         let case = case(vec![Expect::Exit(0), Expect::Status("ok".into()), Expect::Stdout("hi\n".into())]);
         assert_eq!(case.judge(&seen("hi\n", OK, 0), "canary-1"), Verdict::Passed);
     }
@@ -280,14 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn two_reports_are_no_report() {
+    fn two_reports_do_not_count_as_a_report() {
         let verdict =
             case(vec![Expect::Status("ok".into())]).judge(&seen("", &format!("{OK}{OK}"), 0), "canary-1");
         assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
     }
 
     #[test]
-    fn an_attack_that_says_nothing_is_not_blocked() {
+    fn an_attack_that_prints_nothing_is_not_blocked() {
         let case = case(vec![Expect::Attack(Outcome::Blocked)]);
         assert!(matches!(case.judge(&seen("", OK, 0), "canary-1"), Verdict::Failed(_)));
         let killed = seen("", "{\"status\":\"forbidden-syscall\"}", 159);
@@ -309,6 +303,24 @@ mod tests {
         assert_eq!(case.judge(&seen("", OK, 0), "canary-1"), Verdict::Passed);
         assert!(failed(&seen("", "", 127)));
         assert!(failed(&seen("", "{\"status\":\"sandbox-error\"}\n", 125)));
+    }
+
+    #[test]
+    fn only_what_cannot_harm_a_host_runs_on_one() {
+        let on_host = |name: &str| {
+            let all = crate::cases::of_scope(crate::suite::Scope::All, true);
+            all.into_iter().find(|case| case.step.name == name).expect(name).is_for_hosts()
+        };
+        assert!(on_host("attack/files/climb"));
+        assert!(on_host("net/loopback talks to itself"));
+        for name in [
+            "net/host reaches the host's services, and says so",
+            "guard/read-only-root up: files/write-outside-of-scratch",
+            "mutant/outer-proc shipped: process/see-outside",
+            "control/files/climb",
+        ] {
+            assert!(!on_host(name), "{name}");
+        }
     }
 
     #[test]

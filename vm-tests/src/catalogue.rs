@@ -1,34 +1,35 @@
-//! The catalogue of attacks: every row, and where it is tried. Rows that a case names are tried there; every other row
-//! says why not, or where else.
+//! The catalogue of attacks: every row, and where it is tried. Cases name the rows that they try; every other row has the
+//! place where it is tried instead, or the reason why it is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::case::Case;
+use crate::suite::Suite;
 
 /// One attack.
-struct Row {
+struct CatalogueRow {
     id: &'static str,
     attack: &'static str,
-    /// Where else it is tried, or why it is not. Only where no case of this crate does.
+    /// Where else it is tried, or why it is not. Only where no case of this crate tries it.
     instead: Option<&'static str>,
 }
 
-const fn row(id: &'static str, attack: &'static str) -> Row {
-    Row { id, attack, instead: None }
+const fn row(id: &'static str, attack: &'static str) -> CatalogueRow {
+    CatalogueRow { id, attack, instead: None }
 }
 
-const fn except(id: &'static str, attack: &'static str, instead: &'static str) -> Row {
-    Row { id, attack, instead: Some(instead) }
+const fn except(id: &'static str, attack: &'static str, instead: &'static str) -> CatalogueRow {
+    CatalogueRow { id, attack, instead: Some(instead) }
 }
 
 const A_RUN_LIKE_ANY: &str = "not applicable: a compiler is a submission like any other, with its own run, limits and empty scratch space";
-const NOT_OURS: &str = "not applicable: the judge's own harness or files, of which the runner knows nothing";
+const NOT_OURS: &str = "not applicable: the judge's own harness or files, which the runner does not know";
 const OF_THE_BUILDER: &str = "builder/tests/it/guards.rs";
-/// Only `capsule exec` hands on what a submission has written: from its compile step to its run step.
-const OF_THE_BOX: &str = "builder/tests/it/planted.rs";
+/// Only `capsule exec` passes on files that a submission has written: from its compile step to its run step.
+const OF_THE_WORKSPACE: &str = "builder/tests/it/planted.rs";
 
-const ROWS: &[Row] = &[
+const ROWS: &[CatalogueRow] = &[
     row("FS-01", "double chroot"),
     row("FS-02", "a directory kept open over a chroot"),
     row("FS-03", "a descriptor that the supervisor leaked"),
@@ -43,13 +44,13 @@ const ROWS: &[Row] = &[
     row("FS-12", "mounting, by the old calls and the new"),
     row("FS-13", "pivot_root"),
     row("FS-14", "a mask peeled off"),
-    except("FS-15", "a symbolic link as the output file", OF_THE_BOX),
-    except("FS-16", "a symbolic link where the supervisor writes next", OF_THE_BOX),
-    except("FS-17", "a symbolic link under a recursive chown", OF_THE_BOX),
-    except("FS-18", "a path exchanged while it is read", OF_THE_BOX),
-    except("FS-19", "output that is a pipe, a socket or a device", OF_THE_BOX),
-    except("FS-20", "a hard link to a foreign file", OF_THE_BOX),
-    except("FS-21", "sparse, deep and oddly named output", OF_THE_BOX),
+    except("FS-15", "a symbolic link as the output file", OF_THE_WORKSPACE),
+    except("FS-16", "a symbolic link where the supervisor writes next", OF_THE_WORKSPACE),
+    except("FS-17", "a symbolic link under a recursive chown", OF_THE_WORKSPACE),
+    except("FS-18", "a path exchanged while it is read", OF_THE_WORKSPACE),
+    except("FS-19", "output that is a pipe, a socket or a device", OF_THE_WORKSPACE),
+    except("FS-20", "a hard link to a foreign file", OF_THE_WORKSPACE),
+    except("FS-21", "sparse, deep and oddly named output", OF_THE_WORKSPACE),
     row("FS-22", "set-user-ID programs, an empty argument vector"),
     row("FS-23", "file capabilities"),
     row("FS-24", "kernel settings in /proc"),
@@ -57,7 +58,7 @@ const ROWS: &[Row] = &[
     row("FS-26", "/sys"),
     row("FS-27", "release_agent of a cgroup"),
     row("FS-28", "out of the cgroup, or its limits raised"),
-    row("FS-29", "files of /proc that tell of the machine"),
+    row("FS-29", "files of /proc that reveal the machine"),
     row("FS-30", "a root whose /proc, /dev or /tmp is a symbolic link"),
     except(
         "FS-31",
@@ -70,6 +71,7 @@ const ROWS: &[Row] = &[
     row("FS-35", "shared files of the root changed"),
     row("FS-36", "very many and very deep files"),
     except("FS-37", "hostile input of the builder", OF_THE_BUILDER),
+    row("FS-38", "pages and hints of shared files"),
     row("PR-01", "kill every process"),
     row("PR-02", "stop the parent"),
     row("PR-03", "every signal to PID 1"),
@@ -113,6 +115,8 @@ const ROWS: &[Row] = &[
     row("NET-16", "tunnels and interfaces"),
     row("NET-17", "IPC objects of others"),
     row("NET-18", "shared memory of others"),
+    row("NET-19", "socket options that reach more of the kernel"),
+    row("NET-20", "socket types that load modules"),
     row("KRN-01", "new namespaces"),
     row("KRN-02", "clone3"),
     row("KRN-03", "setns"),
@@ -163,8 +167,9 @@ const ROWS: &[Row] = &[
     except(
         "KRN-40",
         "speculative execution",
-        "not ours: the mitigations are the kernel's; /sys/devices/system/cpu/vulnerabilities tells on the host",
+        "not ours: the mitigations are the kernel's; the host's are in /sys/devices/system/cpu/vulnerabilities",
     ),
+    row("KRN-41", "requests to namespaces and file systems"),
     row("RES-01", "memory of the heap"),
     row("RES-02", "a large static array"),
     row("RES-03", "the stack"),
@@ -176,8 +181,8 @@ const ROWS: &[Row] = &[
     row("RES-09", "space and number of files"),
     row("RES-10", "the size of a file"),
     row("RES-11", "a flood of output"),
-    row("RES-12", "a pipe that nobody reads"),
-    row("RES-13", "output that is no text"),
+    row("RES-12", "a pipe that no process reads"),
+    row("RES-13", "output that is not text"),
     row("RES-14", "a busy loop"),
     row("RES-15", "sleep"),
     row("RES-16", "CPU time of children"),
@@ -203,9 +208,10 @@ const ROWS: &[Row] = &[
     except(
         "RES-32",
         "a huge command line from the judge",
-        "init/src/options.rs: more words than there is room for are refused; the kernel refuses longer strings to init itself",
+        "init/src/options.rs: more arguments than there is room for are refused; the kernel refuses longer strings to init itself",
     ),
     row("RES-33", "a last answer after the limit"),
+    row("RES-34", "huge pages"),
     row("JDG-01", "the judge's answers"),
     row("JDG-02", "a forged verdict in the output"),
     row("JDG-03", "the report's descriptor"),
@@ -214,7 +220,7 @@ const ROWS: &[Row] = &[
     except(
         "JDG-06",
         "an interactor killed or starved",
-        "not applicable: one run is one program; whoever joins two holds both reports",
+        "not applicable: one run is one program; the caller that joins two has both reports",
     ),
     row("JDG-07", "the right answer, then a crash"),
     except("JDG-08", "a test harness in the same process", NOT_OURS),
@@ -234,7 +240,7 @@ const ROWS: &[Row] = &[
     except(
         "JDG-22",
         "a verdict as a channel",
-        "accepted: who sees exit code, time and memory of his program learns what it can tell by them",
+        "accepted: a user who sees the exit code, time and memory of a program learns what the program can express by them",
     ),
     except("JDG-23", "several limits at once", "init/src/outcome.rs: the first cause wins"),
     row("JDG-24", "a forged proof on the console"),
@@ -263,15 +269,16 @@ const HEAD: &str = "\
 # Attacks, and where each is tried
 
 Every row is tried by a case of vm-tests (`just vm-test` in virtual machines, `just host-test` on this host), unless it
-says where else, or why not. `control/…` are the same probes without a sandbox, where they get through. This file is
-written by `vm-tests --coverage`, and a test compares.
+names another place, or a reason. `control/…` are the same probes without a sandbox, where they get through. This file
+is the output of `vm-tests --coverage`, and a test compares.
 
 | row | attack | tried by |
 |---|---|---|
 ";
 
-/// What is wrong with the catalogue: rows that nobody tries, rows that are tried and excused, cases of no row.
-pub fn gaps(cases: &[Case]) -> Vec<String> {
+/// What is wrong with the catalogue: rows that no case tries, rows that are tried and excused, cases without a row.
+#[cfg(test)]
+fn gaps(cases: &[Case]) -> Vec<String> {
     let tried = tried(cases);
     let mut gaps = Vec::new();
     for row in ROWS {
@@ -283,17 +290,20 @@ pub fn gaps(cases: &[Case]) -> Vec<String> {
     }
     let known: BTreeSet<&str> = ROWS.iter().map(|row| row.id).collect();
     let unknown = tried.keys().filter(|id| !known.contains(*id));
-    gaps.extend(unknown.map(|id| format!("{id} is no row of the catalogue")));
+    gaps.extend(unknown.map(|id| format!("{id} is not a row of the catalogue")));
     gaps
 }
 
-/// The cases of each row; many of one suite are one name with a star.
+/// The cases of each row. The exit codes and signals are one name with a star.
 fn tried(cases: &[Case]) -> BTreeMap<&str, BTreeSet<String>> {
     let mut tried: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for case in cases.iter().filter(|case| !case.step.name.starts_with("control/")) {
-        let name = match case.step.name.split_once(' ') {
-            Some((first @ ("verdict/exit" | "verdict/raise"), _)) => format!("{first} *"),
-            _ => case.step.name.clone(),
+    for case in cases.iter().filter(|case| case.suite != Suite::Controls) {
+        let name = &case.step.name;
+        let name = match (case.suite, case.suite.without_suite(name).split_once(' ')) {
+            (Suite::Verdicts, Some((first @ ("exit" | "raise"), _))) => {
+                case.suite.case_name(&format!("{first} *"))
+            }
+            _ => name.clone(),
         };
         for id in &case.ids {
             tried.entry(id).or_default().insert(name.clone());
@@ -305,10 +315,11 @@ fn tried(cases: &[Case]) -> BTreeMap<&str, BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases::of_scope;
     use crate::suite::Scope;
 
     fn all() -> Vec<Case> {
-        Scope::All.cases(true)
+        of_scope(Scope::All, true)
     }
 
     #[test]
@@ -326,13 +337,13 @@ mod tests {
     #[test]
     fn the_catalogue_is_whole() {
         let ids: BTreeSet<&str> = ROWS.iter().map(|row| row.id).collect();
-        assert_eq!((ROWS.len(), ids.len()), (181, 181));
+        assert_eq!((ROWS.len(), ids.len()), (186, 186));
     }
 
     #[test]
     fn the_document_is_the_catalogue() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/attacks.md");
         let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(written == document(&all()), "write it anew: vm-tests --coverage > docs/attacks.md");
+        assert!(written == document(&all()), "write it again: vm-tests --coverage > docs/attacks.md");
     }
 }

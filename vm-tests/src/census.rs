@@ -1,4 +1,4 @@
-//! The census: what exists on the machine besides the agent, so that what a run leaves behind is seen.
+//! The census: what exists on the machine, so that whatever a run leaves behind is seen.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Kernel threads are children of kthreadd; they come and go on their own.
 const KTHREADD: &str = "2";
-/// Settings that a run has no business changing. (Some, like random/*, change by themselves.)
+/// Settings that a run must not change. (Others, like random/*, change by themselves.)
 const SETTINGS: [&str; 8] = [
     "/proc/sys/kernel/hostname",
     "/proc/sys/kernel/core_pattern",
@@ -19,11 +19,11 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// One look at the machine.
-pub struct Census(BTreeSet<String>);
+pub(crate) struct Census(BTreeSet<String>);
 
 impl Census {
     /// Looks now.
-    pub fn take() -> Census {
+    pub(crate) fn take() -> Census {
         let mut found = BTreeSet::new();
         found.extend(processes());
         found.extend(lines("mount", "/proc/self/mountinfo"));
@@ -39,7 +39,7 @@ impl Census {
     }
 
     /// What is there now and was not there `before`.
-    pub fn since(&self, before: &Census) -> Vec<String> {
+    pub(crate) fn since(&self, before: &Census) -> Vec<String> {
         self.0.difference(&before.0).cloned().collect()
     }
 }
@@ -48,7 +48,7 @@ fn processes() -> impl Iterator<Item = String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| {
         let pid = entry.file_name().into_string().ok().filter(|name| name.parse::<u32>().is_ok())?;
-        // The process may be gone by now: then it is no leftover.
+        // The process may be gone by now: then it is not a leftover.
         let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
         let (name, rest) = stat.split_once(") ")?;
         let parent = rest.split(' ').nth(1)?;
@@ -67,7 +67,7 @@ fn first_words(line: &str, count: usize) -> String {
 }
 
 /// Every cgroup below the root of each hierarchy.
-pub fn cgroups() -> Vec<PathBuf> {
+pub(crate) fn cgroups() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let root = Path::new("/sys/fs/cgroup");
     collect_directories(root, &mut found);

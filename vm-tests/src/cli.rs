@@ -10,7 +10,7 @@ use vm_tests::suite::Scope;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// What is run.
+    /// What to run.
     #[arg(value_enum, default_value_t = Scope::Subset)]
     pub scope: Scope,
     /// The bundle, as `capsule build` left it.
@@ -25,7 +25,7 @@ pub struct Cli {
     /// Run on this host, in the bundle's sandbox, instead of in VMs.
     #[arg(long)]
     pub host: bool,
-    /// On this host, with sandboxes that an ordinary user makes.
+    /// With `--host`: the sandboxes are made by an ordinary user.
     #[arg(long, requires = "host")]
     pub user: bool,
     /// An option for every sandbox run, as in `--option=--cgroup=v1`; may be repeated.
@@ -34,7 +34,7 @@ pub struct Cli {
     /// How guests are executed; KVM only after a probe boot with it has ended well.
     #[arg(long, value_enum, default_value = "auto")]
     pub accel: accel::Choice,
-    /// VMs at a time; one a core unless given.
+    /// VMs at a time; one per core by default.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
     /// Static guest programs that were built before, instead of building them with cargo.

@@ -4,31 +4,39 @@
 //! each beginning at a multiple of four bytes, so the bundle's own archive stays as it ships, byte for byte.
 
 /// Regular file, executable by all.
-pub const PROGRAM: u32 = 0o100755;
+pub(crate) const PROGRAM: u32 = 0o100755;
 /// Regular file that only root reads.
-pub const SECRET: u32 = 0o100600;
+pub(crate) const SECRET: u32 = 0o100600;
 const DIRECTORY: u32 = 0o040755;
+#[cfg(test)]
+const LINK: u32 = 0o120777;
 
 /// An archive under construction.
 #[derive(Default)]
-pub struct Archive {
+pub(crate) struct Archive {
     bytes: Vec<u8>,
     inodes: u32,
 }
 
 impl Archive {
     /// Adds a directory; its parent must be there already.
-    pub fn directory(&mut self, path: &str) -> &mut Self {
+    pub(crate) fn directory(&mut self, path: &str) -> &mut Self {
         self.entry(path, DIRECTORY, &[])
     }
 
     /// Adds a regular file with this mode.
-    pub fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> &mut Self {
+    pub(crate) fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> &mut Self {
         self.entry(path, mode, content)
     }
 
+    /// Adds a symbolic link.
+    #[cfg(test)]
+    pub(crate) fn link(&mut self, path: &str, target: &str) -> &mut Self {
+        self.entry(path, LINK, target.as_bytes())
+    }
+
     /// The archive with its trailer.
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes
     }
@@ -54,7 +62,7 @@ impl Archive {
 }
 
 /// Fills up to a multiple of four bytes.
-pub fn pad(bytes: &mut Vec<u8>) {
+pub(crate) fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 
 /// The user's from here down.
 const SUBTREE: &str = "/sys/fs/cgroup/delegated";
-/// Where the user's own processes are: a cgroup with processes of its own hands no controller on.
+/// Where the user's own processes are: a cgroup that has processes cannot enable controllers for its children
+/// (cgroup-v2.rst, "No Internal Process Constraint").
 const HOME: &str = "/sys/fs/cgroup/delegated/home";
 const ROOT: &str = "/sys/fs/cgroup";
 /// What becomes the user's: the directory, and the files that the kernel lists in /sys/kernel/cgroup/delegate and that
@@ -16,14 +17,14 @@ const ROOT: &str = "/sys/fs/cgroup";
 const GIVEN: [&str; 4] = ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 /// The subtree; dropped, it is removed.
-pub struct Delegated;
+pub(crate) struct Delegated;
 
 impl Delegated {
     /// Makes the subtree and moves this process into it, for a child to be born there.
     ///
     /// # Errors
-    /// Where /sys/fs/cgroup is no version 2 hierarchy with the controllers.
-    pub fn enter(user: u32) -> io::Result<Delegated> {
+    /// /sys/fs/cgroup is not a version 2 hierarchy with these controllers.
+    pub(crate) fn enter(user: u32) -> io::Result<Delegated> {
         write(ROOT, "cgroup.subtree_control", "+memory +pids")?;
         fs::create_dir(SUBTREE)?;
         let subtree = Delegated;
@@ -39,7 +40,7 @@ impl Delegated {
     }
 
     /// Moves this process back; its children stay.
-    pub fn leave(&self) -> io::Result<()> {
+    pub(crate) fn leave(&self) -> io::Result<()> {
         write(ROOT, "cgroup.procs", "0")
     }
 }

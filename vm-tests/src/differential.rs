@@ -1,21 +1,23 @@
 //! The differential: one program, the same answer in every world, or a reason why not.
 //!
 //! A judge that moves from one kernel, cgroup version or user to another must not give other verdicts. So the rows of a
-//! run are laid side by side, case by case. Where worlds answer differently, [`EXPLAINED`] has to say why; a difference
-//! without a reason fails the run, and so does a reason that nothing needs any more.
+//! run are compared case by case. Where worlds answer differently, [`EXPLAINED`] has to give the reason. A difference
+//! without a reason fails the run, and so does a reason without a difference.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::campaign::Row;
-use crate::case::{SUITES, Verdict};
+use crate::case::Verdict;
+use crate::matrix::CaseResult;
 use crate::message::{End, Observation};
 use crate::probe::Finding;
 
 /// A kind of world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+// [`EXPLAINED`] may be empty, and then names none of them.
+#[allow(dead_code)]
+pub(crate) enum WorldKind {
     /// Those that an ordinary user makes, without a cgroup.
     OrdinaryUser,
     /// Those with cgroups of version 1.
@@ -26,58 +28,53 @@ pub enum Kind {
     Kernel(&'static str),
 }
 
-/// Why worlds of one kind answer a case otherwise than the rest.
+/// Why worlds of one kind answer a case differently from the rest.
 #[derive(Debug, Clone, Copy)]
-pub struct Explained {
-    /// The case.
-    pub case: &'static str,
-    /// Which worlds.
-    pub kind: Kind,
-    /// What they answer, in the words of [`answer`].
-    pub answer: &'static str,
+pub(crate) struct KnownDifference {
+    pub(crate) case: &'static str,
+    pub(crate) kind: WorldKind,
+    /// Their answer, as [`answer`] gives it.
+    pub(crate) answer: &'static str,
     /// Why that has to be so.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 /// Every difference that is known, and why it is left.
-pub const EXPLAINED: &[Explained] = &[];
+pub(crate) const EXPLAINED: &[KnownDifference] = &[];
 
 /// One case that worlds answer differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// The case.
-    pub case: String,
-    /// The answers.
-    pub answers: Vec<Answer>,
-    /// Why they differ; nothing where nobody knows.
-    pub why: Option<String>,
+pub(crate) struct Difference {
+    pub(crate) case: String,
+    pub(crate) answers: Vec<Answer>,
+    /// Why they differ; `None` where no reason is known.
+    pub(crate) why: Option<String>,
 }
 
 /// One answer, and who gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// Status, end, and what the probe says of itself.
-    pub answer: String,
-    /// The worlds.
-    pub worlds: Vec<String>,
+pub(crate) struct Answer {
+    /// Status, end, and the outcome that the probe reports.
+    pub(crate) answer: String,
+    pub(crate) worlds: Vec<String>,
 }
 
-/// What came of laying the rows side by side.
+/// The result of the comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Cases that more than one world answered.
-    pub compared: usize,
+    pub(crate) compared: usize,
     /// Those with different answers.
-    pub differences: Vec<Difference>,
-    /// Reasons for differences that are none: the case, and the reason.
-    pub outdated: Vec<(String, String)>,
+    pub(crate) differences: Vec<Difference>,
+    /// Reasons for differences that do not exist: the case, and the reason.
+    pub(crate) outdated: Vec<(String, String)>,
 }
 
 impl Comparison {
-    /// Lays `rows` side by side, whatever order they have.
-    pub fn of(rows: &[Row], explained: &[Explained]) -> Comparison {
+    /// Compares `rows`, in any order.
+    pub(crate) fn of(rows: &[CaseResult], explained: &[KnownDifference]) -> Comparison {
         let mut cases: BTreeMap<&str, Vec<(&str, Answered)>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| SUITES.iter().any(|suite| row.case.starts_with(suite))) {
+        for row in rows.iter().filter(|row| row.suite.is_compared()) {
             if let Some(answered) = answer(row) {
                 cases.entry(&row.case).or_default().push((&row.world, answered));
             }
@@ -85,7 +82,8 @@ impl Comparison {
         cases.retain(|_, answers| answers.len() > 1);
         let mut comparison = Comparison { compared: cases.len(), ..Comparison::default() };
         for (case, answers) in &cases {
-            let known: Vec<&Explained> = explained.iter().filter(|reason| reason.case == *case).collect();
+            let known: Vec<&KnownDifference> =
+                explained.iter().filter(|reason| reason.case == *case).collect();
             let outdated = known.iter().filter(|known| known.is_outdated(answers));
             comparison.outdated.extend(outdated.map(|known| (case.to_string(), known.outdated())));
             comparison.differences.extend(difference(case, answers, &known));
@@ -94,10 +92,10 @@ impl Comparison {
     }
 
     /// Everything that is not as it must be: the case, and what is wrong with it.
-    pub fn wrong(&self) -> impl Iterator<Item = (String, String)> {
+    pub(crate) fn wrong(&self) -> impl Iterator<Item = (String, String)> {
         let unexplained = self.differences.iter().filter(|difference| difference.why.is_none());
         let unexplained = unexplained.map(|difference| {
-            (difference.case.clone(), format!("{}: nobody knows why", difference.in_words()))
+            (difference.case.clone(), format!("{}: no known reason", difference.in_words()))
         });
         let outdated = self.outdated.iter().cloned();
         unexplained.chain(outdated)
@@ -109,12 +107,12 @@ impl Comparison {
 enum Answered {
     /// This.
     Plainly(String),
-    /// It has nothing to attack, and says why.
+    /// The case does not apply to it, for this reason.
     NotApplicable(String),
 }
 
 /// Nothing where a VM failed before: that is a failure by itself.
-fn answer(row: &Row) -> Option<Answered> {
+fn answer(row: &CaseResult) -> Option<Answered> {
     if let Verdict::NotApplicable(why) = &row.verdict {
         return Some(Answered::NotApplicable(why.clone()));
     }
@@ -137,26 +135,26 @@ fn in_words(seen: &Observation) -> String {
 }
 
 /// The difference, if there is one. What is explained is set aside, and the rest has to agree.
-fn difference(case: &str, answers: &[(&str, Answered)], known: &[&Explained]) -> Option<Difference> {
+fn difference(case: &str, answers: &[(&str, Answered)], known: &[&KnownDifference]) -> Option<Difference> {
     let mut groups: Vec<Answer> = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
     let mut rest: Vec<&str> = Vec::new();
     for (world, answered) in answers {
-        let (words, reason) = match answered {
+        let (text, reason) = match answered {
             Answered::NotApplicable(why) => ("not applicable", Some(why.clone())),
-            Answered::Plainly(words) => {
-                let reason = known.iter().find(|known| known.covers(world) && known.answer == words);
-                (words.as_str(), reason.map(|known| known.why.to_string()))
+            Answered::Plainly(text) => {
+                let reason = known.iter().find(|known| known.covers(world) && known.answer == text);
+                (text.as_str(), reason.map(|known| known.why.to_string()))
             }
         };
-        match groups.iter_mut().find(|group| group.answer == words) {
+        match groups.iter_mut().find(|group| group.answer == text) {
             Some(group) => group.worlds.push(world.to_string()),
-            None => groups.push(Answer { answer: words.into(), worlds: vec![world.to_string()] }),
+            None => groups.push(Answer { answer: text.into(), worlds: vec![world.to_string()] }),
         }
         match reason {
             Some(reason) if !reasons.contains(&reason) => reasons.push(reason),
             Some(_) => {}
-            None if !rest.contains(&words) => rest.push(words),
+            None if !rest.contains(&text) => rest.push(text),
             None => {}
         }
     }
@@ -164,20 +162,20 @@ fn difference(case: &str, answers: &[(&str, Answered)], known: &[&Explained]) ->
     (groups.len() > 1).then(|| Difference { case: case.into(), answers: groups, why })
 }
 
-impl Explained {
+impl KnownDifference {
     fn covers(&self, world: &str) -> bool {
         match self.kind {
-            Kind::OrdinaryUser => world.contains("ordinary user"),
-            Kind::CgroupV1 => world.contains("cgroup v1"),
-            Kind::Host => world.starts_with("host"),
-            Kind::Kernel(name) => world.starts_with(name),
+            WorldKind::OrdinaryUser => world.contains("ordinary user"),
+            WorldKind::CgroupV1 => world.contains("cgroup v1"),
+            WorldKind::Host => world.starts_with("host"),
+            WorldKind::Kernel(name) => world.starts_with(name),
         }
     }
 
-    /// Whether worlds of its kind were asked, and others too, and it is not so.
+    /// Whether worlds of its kind and others were both asked, and this difference does not exist.
     fn is_outdated(&self, answers: &[(&str, Answered)]) -> bool {
         let plain = answers.iter().filter_map(|(world, answered)| match answered {
-            Answered::Plainly(words) => Some((self.covers(world), words == self.answer)),
+            Answered::Plainly(text) => Some((self.covers(world), text == self.answer)),
             Answered::NotApplicable(_) => None,
         });
         let (covered, others): (Vec<_>, Vec<_>) = plain.partition(|(is_covered, _)| *is_covered);
@@ -187,7 +185,7 @@ impl Explained {
 
     fn outdated(&self) -> String {
         format!(
-            "the reason that {:?} answers `{}` is outdated: it does not, or everybody does",
+            "the reason that {:?} answers `{}` is outdated: it does not, or all worlds do",
             self.kind, self.answer
         )
     }
@@ -203,18 +201,20 @@ impl Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::{Scope, Suite};
 
     const V1: &str = "6.1.0-56, cgroup v1";
     const V2: &str = "6.12.117, cgroup v2";
     const USER: &str = "6.12.117, ordinary user";
 
-    fn row(world: &str, case: &str, status: &str, code: i32) -> Row {
+    fn row(world: &str, case: &str, status: &str, code: i32) -> CaseResult {
         let seen = Observation {
             end: End::Code(code),
             report: format!("{{\"status\":\"{status}\"}}\n"),
             ..Observation::silent(case)
         };
-        Row {
+        CaseResult {
+            suite: Suite::of(case).expect("a case of a suite"),
             world: world.into(),
             case: case.into(),
             ids: vec![],
@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    fn eater(user: &str) -> Vec<Row> {
+    fn eater(user: &str) -> Vec<CaseResult> {
         vec![
             row(V1, "verdict/eat", "memory-limit", 137),
             row(V2, "verdict/eat", "memory-limit", 137),
@@ -232,14 +232,14 @@ mod tests {
         ]
     }
 
-    const REASON: Explained = Explained {
+    const REASON: KnownDifference = KnownDifference {
         case: "verdict/eat",
-        kind: Kind::OrdinaryUser,
+        kind: WorldKind::OrdinaryUser,
         answer: "signaled, exit 139",
         why: "rlimits only",
     };
 
-    fn wrong(rows: &[Row], explained: &[Explained]) -> Vec<String> {
+    fn wrong(rows: &[CaseResult], explained: &[KnownDifference]) -> Vec<String> {
         let comparison = Comparison::of(rows, explained);
         comparison.wrong().map(|(case, why)| format!("{case}: {why}")).collect()
     }
@@ -252,9 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_that_nobody_explains_is_wrong() {
+    fn a_difference_without_a_reason_is_wrong() {
         let expected = "verdict/eat: `memory-limit, exit 137` in 6.1.0-56, cgroup v1 and 6.12.117, cgroup v2; \
-                        `signaled, exit 139` in 6.12.117, ordinary user: nobody knows why";
+                        `signaled, exit 139` in 6.12.117, ordinary user: no known reason";
         assert_eq!(wrong(&eater("signaled"), &[]), [expected]);
     }
 
@@ -268,11 +268,11 @@ mod tests {
 
     #[test]
     fn a_reason_holds_for_its_worlds_and_its_answer_only() {
-        let by_version = Explained { kind: Kind::CgroupV1, ..REASON };
-        let other_answer = Explained { answer: "signaled, exit 137", ..REASON };
+        let by_version = KnownDifference { kind: WorldKind::CgroupV1, ..REASON };
+        let other_answer = KnownDifference { answer: "signaled, exit 137", ..REASON };
         for reason in [by_version, other_answer] {
             let wrong = wrong(&eater("signaled"), &[reason]);
-            assert!(wrong.iter().any(|line| line.ends_with("nobody knows why")), "{wrong:?}");
+            assert!(wrong.iter().any(|line| line.ends_with("no known reason")), "{wrong:?}");
         }
         let mut rows = eater("signaled");
         rows[0] = row(V1, "verdict/eat", "ok", 0);
@@ -283,16 +283,16 @@ mod tests {
     fn a_reason_that_nothing_needs_is_wrong() {
         let mut rows = eater("memory-limit");
         rows[2] = row(USER, "verdict/eat", "memory-limit", 137);
-        let outdated = "verdict/eat: the reason that OrdinaryUser answers `signaled, exit 139` is outdated: it does not, or everybody does";
+        let outdated = "verdict/eat: the reason that OrdinaryUser answers `signaled, exit 139` is outdated: it does not, or all worlds do";
         assert_eq!(wrong(&rows, &[REASON]), [outdated]);
-        let as_the_rest = Explained { answer: "memory-limit, exit 137", ..REASON };
+        let as_the_rest = KnownDifference { answer: "memory-limit, exit 137", ..REASON };
         assert_eq!(wrong(&rows, &[as_the_rest]).len(), 1);
-        // Where no such world was asked, nothing is known of it.
+        // A reason for a world that was not asked is not outdated.
         assert_eq!(wrong(&rows[..2], &[REASON]), [""; 0]);
     }
 
     #[test]
-    fn what_is_not_applicable_says_why_by_itself() {
+    fn a_case_that_is_not_applicable_has_its_reason() {
         let mut rows = eater("signaled");
         rows[2].verdict = Verdict::NotApplicable("no such part".into());
         let comparison = Comparison::of(&rows, &[]);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attack_says_of_itself_is_part_of_the_answer() {
+    fn the_outcome_of_an_attack_is_part_of_the_answer() {
         let mut rows = vec![row(V1, "attack/a", "ok", 0), row(V2, "attack/a", "ok", 0)];
         for (row, outcome) in rows.iter_mut().zip(["blocked", "escaped"]) {
             let line = format!("{{\"outcome\":\"{outcome}\",\"saw\":\"\"}}\n");
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn every_reason_names_a_case_that_there_is() {
-        let cases = crate::suite::Scope::All.cases(true);
+        let cases = crate::cases::of_scope(Scope::All, true);
         for reason in EXPLAINED {
             assert!(cases.iter().any(|case| case.step.name == reason.case), "{}", reason.case);
         }

@@ -1,11 +1,13 @@
 //! Runs one step: spawn, feed, drain, wait with a deadline.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tempfile::NamedTempFile;
 
 use crate::census;
 use crate::delegation::Delegated;
@@ -22,13 +25,14 @@ use crate::plan::{Peek, Place, Plan, Sink, Stdin, Step};
 
 /// What is kept of each stream, in bytes; the rest is counted only.
 const KEPT: usize = 64 << 10;
-/// Who runs init where root does not: the first id that distributions give to people.
+/// Who runs init where root does not: the first id that distributions give to users.
 const ORDINARY_USER: u32 = 1000;
-/// How long a stream may stay open after the process ended: whoever still holds it is a leftover.
-const STREAM_GRACE: Duration = Duration::from_secs(2);
+/// How long the streams of a step may stay open after its process ended. A process that still holds one afterwards is
+/// a leftover; a slow machine needs a moment to read to the end of them.
+const STREAM_GRACE: Duration = Duration::from_secs(10);
 
-/// Runs `step` with `argv` (placeholders already replaced) and says what it did.
-pub fn step(plan: &Plan, step: &Step, argv: &[String]) -> Observation {
+/// Runs `step` with `argv` (placeholders already replaced) and reports what it did.
+pub(crate) fn step(plan: &Plan, step: &Step, argv: &[String]) -> Observation {
     match attempt(plan, step, argv) {
         Ok(observation) => observation,
         Err(cause) => Observation {
@@ -52,29 +56,48 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     // A careless supervisor: the runner inherits a descriptor of a directory outside of the root.
     let careless = rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
     let mut command = command(plan, step, argv, &report_write);
+    // Held to the end of the step: its name has to lead to it.
+    let input = input_file(&step.stdin)?;
+    if let Some(file) = &input {
+        command.stdin(file.reopen()?);
+    }
+    let almost_full = (step.sink == Sink::AlmostFull).then(almost_full_pipe).transpose()?;
+    if let Some((_, write)) = &almost_full {
+        command.stdout(write.try_clone()?).stderr(write.try_clone()?);
+    }
     let delegated = (step.place == Place::Delegated).then(|| Delegated::enter(ORDINARY_USER)).transpose()?;
     let begun = Instant::now();
     let mut child = command.spawn()?;
     delegated.as_ref().map(Delegated::leave).transpose()?;
-    // Ours would keep the report open for ever.
+    // Our copies would keep the report open for ever.
     drop((report_write, careless));
-    let silent = feed(&mut child, &step.stdin);
-    let stdout = drain(child.stdout.take(), step.sink);
-    let stderr = drain(child.stderr.take(), step.sink);
-    let report = drain(Some(File::from(report_read)), Sink::Read);
-    let peek = step.peek.clone().map(|peek| thread::spawn(move || cgroup_peek(&peek)));
+    let mut stdin = feed(&mut child, &step.stdin);
+    let (first, printed) = mpsc::channel();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let drain_both = move || (drain(stdout, step.sink, Some(first)), drain(stderr, step.sink, None));
+    let (now, later) =
+        if step.sink == Sink::ReadAfterEnd { (None, Some(drain_both)) } else { (Some(drain_both()), None) };
+    let report = drain(Some(File::from(report_read)), Sink::Read, None);
+    let peek = step.peek.clone().map(|peek| {
+        let stdin = stdin.take();
+        thread::spawn(move || peek_when(&printed, &peek, stdin))
+    });
     let end = wait(&mut child, Duration::from_millis(step.limit_ms))?;
-    let peeked = peek.and_then(|peek| peek.join().ok()).unwrap_or_default();
     let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    drop(silent);
-    // Before the census looks.
+    let peeked = peek.and_then(|peek| peek.join().ok()).unwrap_or_default();
+    drop((stdin, almost_full));
+    // The cgroup has to be gone before the census.
     drop(delegated);
 
     let mut leftovers = Vec::new();
     leftovers.extend(neighbour.and_then(|neighbour| neighbour.end().err()));
-    let stdout = collect("stdout", stdout, &mut leftovers);
-    let stderr = collect("stderr", stderr, &mut leftovers);
-    let report = collect("the report", report, &mut leftovers);
+    let deadline = Instant::now() + STREAM_GRACE;
+    let (stdout, stderr) =
+        now.or_else(|| later.map(|drain_both| drain_both())).ok_or(io::ErrorKind::BrokenPipe)?;
+    let mut collect = |name, stream| collect(name, &stream, deadline, &mut leftovers);
+    let stdout = collect("stdout", stdout);
+    let stderr = collect("stderr", stderr);
+    let report = collect("the report", report);
     Ok(Observation {
         name: step.name.clone(),
         end,
@@ -89,14 +112,14 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     })
 }
 
-/// A second run beside the step's own.
+/// A second run, at the same time as the step's own.
 struct Neighbour {
     child: Child,
     report: Receiver<Stream>,
 }
 
-/// How long a neighbour may take to come and to go.
-const NEIGHBOUR_LIMIT: Duration = Duration::from_secs(15);
+/// How long a neighbour may take to get ready, and to end. Only one that hangs takes as long.
+const NEIGHBOUR_LIMIT: Duration = Duration::from_secs(30);
 
 impl Neighbour {
     /// Returns when it has said that it is ready.
@@ -106,7 +129,7 @@ impl Neighbour {
         command.stdin(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn()?;
         drop(report_write);
-        let report = drain(Some(File::from(report_read)), Sink::Read);
+        let report = drain(Some(File::from(report_read)), Sink::Read, None);
         let (sender, first_line) = mpsc::channel();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         thread::spawn(move || {
@@ -129,7 +152,7 @@ impl Neighbour {
         }
     }
 
-    /// Its standard input ends, and so does it; by itself, or something was done to it.
+    /// Ends its standard input, and with it the neighbour. One that does not end by itself was harmed.
     fn end(mut self) -> Result<(), String> {
         drop(self.child.stdin.take());
         match wait(&mut self.child, NEIGHBOUR_LIMIT) {
@@ -143,13 +166,24 @@ impl Neighbour {
     }
 }
 
-/// What the cgroups that exist beside the machine's own have in these files.
-fn cgroup_peek(peek: &Peek) -> Vec<String> {
-    thread::sleep(Duration::from_millis(peek.after_ms));
+/// Looks as soon as the program has printed something: then the sandbox is complete, however slow the machine is. The
+/// program ends with its standard input, `stdin`. A program that ends without output leaves nothing to look at.
+fn peek_when(printed: &Receiver<()>, peek: &Peek, stdin: Option<ChildStdin>) -> Vec<String> {
+    let lines = printed.recv().map(|()| cgroup_files(peek)).unwrap_or_default();
+    drop(stdin);
+    lines
+}
+
+/// The content of these files in every cgroup below the roots.
+fn cgroup_files(peek: &Peek) -> Vec<String> {
     let mut lines = Vec::new();
     for directory in census::cgroups() {
         for file in &peek.files {
-            if let Ok(value) = fs::read_to_string(directory.join(file)) {
+            let value = match file.as_str() {
+                SUPERVISOR => stat_of_supervisor(&directory),
+                file => fs::read_to_string(directory.join(file)).ok(),
+            };
+            if let Some(value) = value {
                 lines.push(format!("{file} {}", value.trim()));
             }
         }
@@ -157,10 +191,45 @@ fn cgroup_peek(peek: &Peek) -> Vec<String> {
     lines
 }
 
+/// In the place of a file of the run's cgroup: the stat of its supervisor (proc_pid_stat(5)).
+pub(crate) const SUPERVISOR: &str = "the supervisor's stat";
+
+/// Once it sleeps, as it does when it has passed on what made us look. The name of the cgroup has its pid.
+fn stat_of_supervisor(cgroup: &Path) -> Option<String> {
+    let name = cgroup.file_name()?.to_str()?;
+    let pid = u32::from_str_radix(name.strip_prefix("capsule-")?.split('-').next()?, 16).ok()?;
+    let sleeping = |stat: &String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S "));
+    // A deadline for a hang: it sleeps within a millisecond.
+    (0..1_000).find_map(|_| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok().filter(sleeping);
+        if stat.is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        stat
+    })
+}
+
 /// The write end is inherited by the runner under its own number; the read end is not.
 fn report_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe()?;
     fcntl_setfd(&read, FdFlags::CLOEXEC)?;
+    Ok((read, write))
+}
+
+fn input_file(stdin: &Stdin) -> io::Result<Option<NamedTempFile>> {
+    let Stdin::File(bytes) = stdin else { return Ok(None) };
+    let mut file = NamedTempFile::new()?;
+    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    file.write_all(&vec![b'x'; *bytes])?;
+    Ok(Some(file))
+}
+
+/// A pipe with room for one page more.
+fn almost_full_pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    const PAGE: usize = 4096;
+    let (read, mut write) = io::pipe()?;
+    rustix::pipe::fcntl_setpipe_size(&write, 2 * PAGE)?;
+    write.write_all(&[b'x'; PAGE])?;
     Ok((read, write))
 }
 
@@ -185,9 +254,11 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
     let stdin = match step.stdin {
         Stdin::Empty => Stdio::null(),
         Stdin::Text(_) | Stdin::Integers(_) | Stdin::Silent => Stdio::piped(),
+        // Given to the command once it is made.
+        Stdin::File(_) => Stdio::null(),
         Stdin::Writable => tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from),
     };
-    // Nothing of the caller's environment may get inside: here is something that could.
+    // The caller's environment must not get inside: this variable shows it where it does.
     command.env("OUTSIDE", "1");
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -199,7 +270,7 @@ fn feed(child: &mut Child, stdin: &Stdin) -> Option<ChildStdin> {
     let text = match stdin {
         Stdin::Text(text) => text.clone(),
         Stdin::Integers(count) => integers(*count),
-        Stdin::Empty | Stdin::Silent | Stdin::Writable => return Some(pipe),
+        Stdin::Empty | Stdin::Silent | Stdin::File(_) | Stdin::Writable => return Some(pipe),
     };
     // A program may end without reading: a broken pipe is its right.
     thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
@@ -218,41 +289,58 @@ impl Stream {
     }
 }
 
-fn drain<R: Read + Send + 'static>(source: Option<R>, sink: Sink) -> Receiver<Stream> {
+/// Reads `source` to its end, and sends what came; `first` learns of the first bytes.
+fn drain<R: Read + Send + 'static>(
+    source: Option<R>,
+    sink: Sink,
+    mut first: Option<Sender<()>>,
+) -> Receiver<Stream> {
     let (sender, receiver) = mpsc::channel();
-    let Some(mut source) = source else { return receiver };
+    let Some(mut source) = source else {
+        sender.send(Stream::default()).unwrap_or_default(); // the receiver is here
+        return receiver;
+    };
     thread::spawn(move || {
         let mut stream = Stream::default();
         let mut buffer = vec![0; 64 << 10];
         match sink {
-            Sink::Read => {}
+            Sink::Read | Sink::ReadAfterEnd | Sink::AlmostFull => {}
             Sink::ReadAfter(ms) => thread::sleep(Duration::from_millis(ms)),
             Sink::Closed => {
                 drop(source);
-                return sender.send(stream).unwrap_or_default(); // nobody listens any more
+                return sender.send(stream).unwrap_or_default(); // the receiver is gone
             }
         }
         // A read error ends the stream like its end does: what was read until then is what there is.
         while let Ok(count @ 1..) = source.read(&mut buffer) {
+            // The look at the cgroup may be over, or there may be none.
+            if let Some(first) = first.take() {
+                first.send(()).ok();
+            }
             stream.bytes += count as u64;
             let room = KEPT - stream.kept.len();
             stream.kept.extend_from_slice(&buffer[..count.min(room)]);
         }
-        // Nobody listens any more when the grace has passed.
+        // The receiver is gone when the grace has passed.
         sender.send(stream).ok();
     });
     receiver
 }
 
-fn collect(name: &str, receiver: Receiver<Stream>, leftovers: &mut Vec<String>) -> Stream {
-    receiver.recv_timeout(STREAM_GRACE).unwrap_or_else(|_| {
-        leftovers.push(format!("{name} is still held open by somebody"));
+fn collect(
+    name: &str,
+    receiver: &Receiver<Stream>,
+    deadline: Instant,
+    leftovers: &mut Vec<String>,
+) -> Stream {
+    receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).unwrap_or_else(|_| {
+        leftovers.push(format!("{name} is still held open by a process"));
         Stream::default()
     })
 }
 
 /// Waits for the end of `child`, and ends it when the time is over.
-pub fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pidfd = pidfd_open(id.ok_or(io::ErrorKind::InvalidInput)?, PidfdFlags::empty())?;
     if !ends_within(&pidfd, limit)? {

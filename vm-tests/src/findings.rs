@@ -1,9 +1,9 @@
-//! How a program ends that looks for what is wrong.
+//! How a program reports what it found wrong.
 
 use std::process::ExitCode;
 
-/// Says what was found, or `fine` when nothing was, or why nothing could be looked for.
-pub fn tell(found: Result<Vec<String>, String>, fine: &str) -> ExitCode {
+/// Prints what was found, or `fine` when nothing was, or the error that stopped the search.
+pub fn report(found: Result<Vec<String>, String>, fine: &str) -> ExitCode {
     match found {
         Ok(wrong) if wrong.is_empty() => {
             println!("{fine}");

@@ -6,12 +6,13 @@
 //! so nothing but the agent can write a frame that is accepted. Any other byte on the port is an error.
 
 use std::io::{self, Write};
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
 /// Longest payload that is accepted, in bytes: an observation is at most two capped streams and a report.
-pub const LONGEST: usize = 4 << 20;
-/// Longest header line: the word, two decimal numbers, a digest, three blanks, with room to spare.
+pub(crate) const LONGEST: usize = 4 << 20;
+/// Longest header line, in bytes: the marker, two decimal numbers, a digest, three blanks, with room to spare.
 const LONGEST_HEADER: usize = 128;
 const WORD: &str = "@frame";
 
@@ -22,11 +23,11 @@ pub struct Nonce(String);
 impl Nonce {
     /// A new one: 128 bits from the kernel's random generator.
     pub fn random() -> io::Result<Nonce> {
-        crate::random::hex(16).map(Nonce)
+        super::random::hex(16).map(Nonce)
     }
 
     /// The nonce as the initramfs carries it.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
@@ -41,7 +42,7 @@ impl Nonce {
         hash.update(seq.to_le_bytes());
         hash.update((payload.len() as u64).to_le_bytes());
         hash.update(payload);
-        crate::random::to_hex(&hash.finalize())
+        super::random::to_hex(&hash.finalize())
     }
 }
 
@@ -69,7 +70,7 @@ impl<W: Write> FrameWriter<W> {
         self.out.flush()
     }
 
-    /// What is written to, for what has to happen once the last frame is out.
+    /// The port, to be drained after the last frame.
     pub fn get_ref(&self) -> &W {
         &self.out
     }
@@ -78,8 +79,8 @@ impl<W: Write> FrameWriter<W> {
 /// Why the results port is not believed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// Bytes that are no header.
-    #[error("`{0}` on the results port is no frame")]
+    /// Bytes that are not a header.
+    #[error("`{0}` on the results port is not a frame")]
     NotAFrame(String),
     /// The numbers do not count up by one.
     #[error("frame {got} where frame {expected} was due")]
@@ -92,7 +93,7 @@ pub enum FrameError {
     /// Longer than [`LONGEST`].
     #[error("frame {0} is longer than a frame may be")]
     TooLong(u64),
-    /// Damaged on the way, or written by somebody without the nonce.
+    /// Damaged on the way, or written by a process without the nonce.
     #[error("frame {0} does not carry this boot's digest: damaged or forged")]
     WrongDigest(u64),
     /// The port closed inside a frame.
@@ -106,7 +107,7 @@ pub enum FrameError {
 }
 
 /// Reads frames from bytes as they arrive, in pieces of any size.
-pub struct FrameReader {
+pub(crate) struct FrameReader {
     nonce: Nonce,
     next: u64,
     pending: Vec<u8>,
@@ -114,12 +115,12 @@ pub struct FrameReader {
 
 impl FrameReader {
     /// A reader that expects frame 0 first.
-    pub fn new(nonce: Nonce) -> Self {
+    pub(crate) fn new(nonce: Nonce) -> Self {
         FrameReader { nonce, next: 0, pending: Vec::new() }
     }
 
     /// Takes what arrived and returns the payloads that are complete now.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, FrameError> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, FrameError> {
         self.pending.extend_from_slice(bytes);
         let mut payloads = Vec::new();
         while let Some(payload) = self.take_one()? {
@@ -128,8 +129,8 @@ impl FrameReader {
         Ok(payloads)
     }
 
-    /// Says that nothing more will come.
-    pub fn finish(&self) -> Result<(), FrameError> {
+    /// Call when nothing more will come.
+    pub(crate) fn finish(&self) -> Result<(), FrameError> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -185,19 +186,24 @@ struct Header {
     length: usize,
 }
 
+/// A number as the writer writes it. `parse` takes `05` and `+5` too.
+fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
 impl Header {
     fn parse(line: &[u8]) -> Option<Header> {
-        let words: Vec<&str> = std::str::from_utf8(line).ok()?.split(' ').collect();
-        let [WORD, seq, payload, digest] = words[..] else { return None };
+        let fields: Vec<&str> = std::str::from_utf8(line).ok()?.split(' ').collect();
+        let [WORD, seq, payload, digest] = fields[..] else { return None };
         Some(Header {
-            seq: seq.parse().ok()?,
-            payload: payload.parse().ok()?,
+            seq: number(seq)?,
+            payload: number(payload)?,
             digest: digest.to_string(),
             length: line.len() + 1,
         })
     }
 
-    /// Header, payload and the newline behind it.
+    /// Header, payload and the newline after it.
     fn total(&self) -> usize {
         self.length + self.payload + 1
     }
@@ -270,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_line_on_the_results_port_is_no_frame() {
+    fn a_pass_line_on_the_results_port_is_not_a_frame() {
         let mut reader = FrameReader::new(nonce());
         let error = reader.push(b"ok 1 - everything passed\n").unwrap_err();
         assert_eq!(error, FrameError::NotAFrame("ok 1 - everything passed".into()));
@@ -282,6 +288,17 @@ mod tests {
         let mut reader = FrameReader::new(nonce());
         reader.push(&bytes).unwrap();
         assert_eq!(reader.push(&bytes), Err(FrameError::OutOfOrder { expected: 1, got: 0 }));
+    }
+
+    #[test]
+    fn a_number_that_is_written_otherwise_is_not_a_frame() {
+        let bytes = stream(&[b"alpha"]);
+        for (as_written, otherwise) in [("@frame 0 5 ", "@frame 0 05 "), ("@frame 0 ", "@frame +0 ")] {
+            let text = String::from_utf8(bytes.clone()).unwrap().replace(as_written, otherwise);
+            assert_ne!(text.as_bytes(), bytes);
+            let mut reader = FrameReader::new(nonce());
+            assert!(matches!(reader.push(text.as_bytes()), Err(FrameError::NotAFrame(_))), "{text}");
+        }
     }
 
     #[test]

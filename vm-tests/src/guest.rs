@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::processor::Processor;
+
 /// Where the static programs are.
 #[derive(Debug, Clone)]
 pub enum Guest {
@@ -22,6 +24,11 @@ pub enum GuestError {
     /// cargo failed, and has said why on stderr.
     #[error("the guest programs were not built: `{0}` failed")]
     Build(String),
+    /// The program carries none for this processor.
+    #[error(
+        "this program carries the guest's programs for its own processor only, not for {0}\n  hint: in capsule's source, `just vm-test {0}`"
+    )]
+    Foreign(&'static str),
     /// A program is missing or unreadable.
     #[error("`{path}`: {cause}")]
     File {
@@ -43,12 +50,24 @@ impl Guest {
         #[cfg(feature = "embedded")]
         return Ok(Guest::Embedded);
         #[cfg(not(feature = "embedded"))]
-        Guest::build()
+        Guest::build(Processor::HERE)
+    }
+
+    /// The same for a processor. A program carries only those for its own.
+    pub fn ready_for(processor: Processor) -> Result<Guest, GuestError> {
+        match processor == Processor::HERE {
+            true => Guest::ready(),
+            false if cfg!(feature = "embedded") => Err(GuestError::Foreign(processor.debian())),
+            false => Guest::build(processor),
+        }
     }
 
     /// Builds them with cargo.
-    pub fn build() -> Result<Guest, GuestError> {
-        build::build(&target_directory().join("guest")).map(Guest::Directory).map_err(GuestError::Build)
+    pub fn build(processor: Processor) -> Result<Guest, GuestError> {
+        let is_foreign = processor != Processor::HERE;
+        build::build(&target_directory().join("guest"), processor.triple(), is_foreign)
+            .map(Guest::Directory)
+            .map_err(GuestError::Build)
     }
 
     /// The bytes of one of them.
@@ -86,7 +105,7 @@ pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Where cargo builds; what is built besides has a directory of its own in it.
+/// Where cargo builds. The builds that the harness starts have directories of their own in it.
 pub(crate) fn target_directory() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     chosen.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))

@@ -6,22 +6,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::campaign::{Row, judge, ready};
 use crate::case::Case;
+use crate::cases::probe_bind;
 use crate::frame::{FrameReader, Nonce};
 use crate::guest::Guest;
+use crate::matrix::{CaseResult, judge, ready};
 use crate::message::{Hello, Message, Observation};
 use crate::plan::{Place, Plan, Watch};
-use crate::suite::probe_bind;
 
 /// Runs `cases` with the bundle's init on this machine. Cases without a sandbox are refused: they are hostile.
-pub fn run(
+pub(crate) fn run(
     world: &str,
     bundle: &Path,
     guest: &Guest,
     options: &[String],
     cases: &[Case],
-) -> Result<Vec<Row>, String> {
+) -> Result<Vec<CaseResult>, String> {
     let (cases, not_run) = ready(world, cases);
     let cases = cases.as_slice();
     if let Some(bare) = cases.iter().find(|case| case.step.place == Place::Bare) {
@@ -50,7 +50,7 @@ fn prepare(
 ) -> io::Result<()> {
     let probes = directory.join("probes");
     fs::create_dir(&probes)?;
-    // The sandbox's user has to get at the probe by its own rights.
+    // The sandbox's user reaches the probe by these permissions.
     for path in [directory, &probes] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }

@@ -1,4 +1,4 @@
-//! The initramfs of a test VM: the bundle's own archive, unchanged, and behind it a segment with the agent.
+//! The initramfs of a test VM: the bundle's own archive, unchanged, then a segment with the agent.
 
 use std::fs;
 use std::io;
@@ -13,11 +13,11 @@ use crate::plan::Plan;
 /// What init reads after the kernel has started it.
 const BOOT_LIST: &[u8] = b"exec /vm-tests/agent\n";
 /// Where the probes lie in the VM, to be bound into a sandbox.
-pub const PROBES: &str = "/vm-tests/probes";
+pub(crate) const PROBES: &str = "/vm-tests/probes";
 
 /// The second segment: boot list, agent, plan, nonce, probes and mutants.
 pub fn segment(guest: &Guest, mutants: &[Mutant], plan: &Plan, nonce: &Nonce) -> Result<Vec<u8>, GuestError> {
-    let plan = serde_json::to_vec(plan).expect("a plan has no map with keys that are no strings");
+    let plan = serde_json::to_vec(plan).expect("all keys of a plan are strings");
     let mut archive = Archive::default();
     archive
         .directory("/etc")
@@ -48,7 +48,7 @@ pub fn join(first: &Path, segment: &[u8], to: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An initramfs whose `/init` is the fixture, told to do `behaviour`.
+/// An initramfs whose `/init` is the fixture, which does `behaviour`.
 pub fn fixture(guest: &Guest, behaviour: &str) -> Result<Vec<u8>, GuestError> {
     let mut archive = Archive::default();
     for directory in ["/proc", "/sys", "/dev"] {

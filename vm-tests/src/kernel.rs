@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bzimage::Unpacked;
+use crate::processor::Processor;
 use crate::random::to_hex;
 
-/// A kernel image that is there and is what it was when it was fetched.
+/// A kernel image that exists and has not changed since it was fetched.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    /// What it runs on.
+    pub processor: Processor,
     /// What to call it: the package's name, or the path that the operator gave.
     pub name: String,
     /// The image.
@@ -48,7 +51,7 @@ pub enum KernelError {
     Tool {
         /// The command as it was run.
         command: String,
-        /// Its last words.
+        /// The last line of its output.
         cause: String,
     },
     /// A package without an image in it.
@@ -56,7 +59,7 @@ pub enum KernelError {
     NoImage(String),
 }
 
-/// Written beside the image.
+/// Stored in the same directory as the image.
 #[derive(Serialize, Deserialize)]
 struct Record {
     package: String,
@@ -65,18 +68,23 @@ struct Record {
 
 impl Kernel {
     /// An image that the operator brings.
-    pub fn at(image: &Path) -> Result<Kernel, KernelError> {
-        read(image.display().to_string(), image)
+    pub fn at(image: &Path, processor: Processor) -> Result<Kernel, KernelError> {
+        read(image.display().to_string(), image, processor)
     }
 
     /// The kernel of `series` from the cache, fetched into it when it is not there.
-    pub fn of_series(series: &str) -> Result<Kernel, KernelError> {
-        let directory = cache_directory().join("kernels").join(series);
-        match cached(&directory)? {
+    pub fn of_series(series: &str, processor: Processor) -> Result<Kernel, KernelError> {
+        let name = match processor {
+            Processor::X86_64 => series.to_string(),
+            other => format!("{series}-{}", other.debian()),
+        };
+        let directory = cache_directory().join("kernels").join(name);
+        match cached(&directory, processor)? {
             Some(kernel) => Ok(kernel),
             None => {
-                fetch(series, &directory)?;
-                cached(&directory)?.ok_or_else(|| KernelError::NoImage(directory.display().to_string()))
+                fetch(series, &directory, &Apt::of(processor)?)?;
+                cached(&directory, processor)?
+                    .ok_or_else(|| KernelError::NoImage(directory.display().to_string()))
             }
         }
     }
@@ -85,7 +93,9 @@ impl Kernel {
 impl Kernel {
     /// The name without what every package of its kind has in it.
     pub fn short_name(&self) -> &str {
-        self.name.trim_start_matches("linux-image-").trim_end_matches("-cloud-amd64")
+        let name = self.name.trim_start_matches("linux-image-");
+        // The processor is a part of the name unless it is the usual one.
+        name.trim_end_matches("-cloud-amd64").trim_end_matches("-cloud")
     }
 
     /// What QEMU is to start: the kernel, unpacked where that can be.
@@ -95,13 +105,13 @@ impl Kernel {
 }
 
 /// `$XDG_CACHE_HOME/capsule`, or below ~/.cache.
-pub fn cache_directory() -> PathBuf {
+pub(crate) fn cache_directory() -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("capsule")
 }
 
-fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {
+fn cached(directory: &Path, processor: Processor) -> Result<Option<Kernel>, KernelError> {
     let record = directory.join("kernel.json");
     let text = match fs::read(&record) {
         Ok(text) => text,
@@ -110,14 +120,15 @@ fn cached(directory: &Path) -> Result<Option<Kernel>, KernelError> {
     };
     let image = directory.join("vmlinuz");
     let parsed: Record = serde_json::from_slice(&text).map_err(|_| KernelError::Changed(record))?;
-    let kernel = read(parsed.package, &image)?;
+    let kernel = read(parsed.package, &image, processor)?;
     if kernel.sha256 == parsed.sha256 { Ok(Some(kernel)) } else { Err(KernelError::Changed(image)) }
 }
 
 /// The digest is one of the bytes that the kernel is unpacked from.
-fn read(name: String, image: &Path) -> Result<Kernel, KernelError> {
+fn read(name: String, image: &Path, processor: Processor) -> Result<Kernel, KernelError> {
     let bytes = contents(image)?;
-    Ok(Kernel { name, image: image.to_path_buf(), sha256: digest(&bytes), unpacked: Unpacked::of(&bytes) })
+    let (sha256, unpacked) = (digest(&bytes), Unpacked::of(&bytes));
+    Ok(Kernel { processor, name, image: image.to_path_buf(), sha256, unpacked })
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, KernelError> {
@@ -132,20 +143,20 @@ fn file(path: &Path, cause: io::Error) -> KernelError {
     KernelError::File { path: path.to_path_buf(), cause }
 }
 
-/// apt checks the package's digest against signed lists; ours only says that the image stayed the same since then.
-fn fetch(series: &str, directory: &Path) -> Result<(), KernelError> {
-    let package = match newest_known(series)? {
+/// apt checks the package's digest against signed lists; ours only shows that the image has not changed since.
+fn fetch(series: &str, directory: &Path, apt: &Apt) -> Result<(), KernelError> {
+    let package = match newest_known(series, apt)? {
         Some(package) => package,
         None => {
-            run(Command::new("apt-get").args(["update", "-q"]))?;
-            newest_known(series)?.ok_or_else(|| KernelError::Unknown(series.to_string()))?
+            run(apt.command("apt-get").args(["update", "-q"]))?;
+            newest_known(series, apt)?.ok_or_else(|| KernelError::Unknown(series.to_string()))?
         }
     };
     let parent = directory.parent().unwrap_or(directory);
     fs::create_dir_all(parent).map_err(|cause| file(parent, cause))?;
-    // Beside its destination, so that a rename completes it: a fetch that is cut short leaves nothing behind.
+    // In the directory of the destination, so that a rename completes it: a fetch that is interrupted leaves nothing.
     let work = tempfile::tempdir_in(parent).map_err(|cause| file(parent, cause))?;
-    run(Command::new("apt-get").args(["download", "-q", &package]).current_dir(work.path()))?;
+    run(apt.command("apt-get").args(["download", "-q", &package]).current_dir(work.path()))?;
     let deb = only(work.path(), ".deb").ok_or_else(|| KernelError::NoImage(package.clone()))?;
     run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(work.path().join("unpacked")))?;
     let image =
@@ -157,15 +168,54 @@ fn fetch(series: &str, directory: &Path) -> Result<(), KernelError> {
     let text = serde_json::to_vec(&record).map_err(|cause| file(&kept, cause.into()))?;
     fs::write(kept.join("kernel.json"), text).map_err(|cause| file(&kept, cause))?;
     match fs::rename(&kept, directory) {
-        // Another harness was faster; what is there was checked like ours.
+        // Another harness was faster, and checked its kernel in the same way.
         Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
         renamed => renamed.map_err(|cause| file(directory, cause)),
     }
 }
 
-fn newest_known(series: &str) -> Result<Option<String>, KernelError> {
-    let pattern = format!(r"^linux-image-{}\.[0-9].*-cloud-amd64$", series.replace('.', r"\."));
-    let listed = run(Command::new("apt-cache").args(["search", "--names-only", &pattern]))?;
+/// apt, for a processor.
+struct Apt {
+    processor: Processor,
+    /// Its lists for another processor than this host's.
+    config: Option<PathBuf>,
+}
+
+impl Apt {
+    /// For another processor apt gets lists of its own: this host's must not change (apt.conf(5), APT_CONFIG).
+    fn of(processor: Processor) -> Result<Apt, KernelError> {
+        if processor == Processor::HERE {
+            return Ok(Apt { processor, config: None });
+        }
+        let name = processor.debian();
+        let base = cache_directory().join(format!("apt-{name}"));
+        for directory in ["state/lists/partial", "cache/archives/partial"] {
+            let path = base.join(directory);
+            fs::create_dir_all(&path).map_err(|cause| file(&path, cause))?;
+        }
+        let place = base.display();
+        let text = format!(
+            "APT::Architecture \"{name}\";\nAPT::Architectures \"{name}\";\nDir::State \"{place}/state\";\n\
+             Dir::State::status \"{place}/status\";\nDir::Cache \"{place}/cache\";\n"
+        );
+        let config = base.join("apt.conf");
+        for (path, content) in [(base.join("status"), ""), (config.clone(), &text)] {
+            fs::write(&path, content).map_err(|cause| file(&path, cause))?;
+        }
+        Ok(Apt { processor, config: Some(config) })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.envs(self.config.iter().map(|config| ("APT_CONFIG", config)));
+        command
+    }
+}
+
+fn newest_known(series: &str, apt: &Apt) -> Result<Option<String>, KernelError> {
+    let pattern =
+        format!(r"^linux-image-{}\.[0-9].*-cloud-{}$", series.replace('.', r"\."), apt.processor.debian());
+    let listed = run(apt.command("apt-cache").args(["search", "--names-only", &pattern]))?;
     let text = String::from_utf8_lossy(&listed.stdout);
     Ok(newest(text.lines().filter_map(|line| line.split(' ').next())).map(str::to_string))
 }
@@ -218,16 +268,16 @@ mod tests {
         fs::write(directory.path().join("vmlinuz"), b"kernel").unwrap();
         let record = Record { package: "linux-image".into(), sha256: to_hex(&Sha256::digest(b"kernel")) };
         fs::write(directory.path().join("kernel.json"), serde_json::to_vec(&record).unwrap()).unwrap();
-        let kernel = cached(directory.path()).unwrap().unwrap();
+        let kernel = cached(directory.path(), Processor::HERE).unwrap().unwrap();
         assert_eq!(kernel.name, "linux-image");
         assert_eq!(kernel.file(), kernel.image, "what cannot be unpacked is started as it is");
         fs::write(directory.path().join("vmlinuz"), b"kernel!").unwrap();
-        assert!(matches!(cached(directory.path()), Err(KernelError::Changed(_))));
+        assert!(matches!(cached(directory.path(), Processor::HERE), Err(KernelError::Changed(_))));
     }
 
     #[test]
-    fn an_empty_cache_is_no_error() {
+    fn an_empty_cache_is_not_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(cached(&directory.path().join("6.1")).unwrap().is_none());
+        assert!(cached(&directory.path().join("6.1"), Processor::HERE).unwrap().is_none());
     }
 }

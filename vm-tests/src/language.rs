@@ -6,20 +6,20 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// Where the submission's file, and what is made of it, lie inside of a sandbox.
-pub const BOX: &str = "/home/judge/box";
-/// What init grants when nothing is said. Said here, so that words that name a limit agree with it.
+/// Where the submission's file, and what the compiler makes of it, are inside the sandbox.
+pub(crate) const WORK_DIR: &str = "/home/judge/box";
+/// Init's own defaults. They are passed all the same, so that arguments that name a limit have its value.
 const DEFAULTS: [(&str, &str); 2] = [("memory", "256M"), ("stack", "64M")];
 /// The heap is at least this part of the memory.
 const SMALLEST_HEAP: u64 = 4;
 
-/// A limit of init's: the option without its dashes, and the amount.
-pub type Limit = (String, String);
+/// One of init's limits: the option without its dashes, and the amount.
+pub(crate) type Limit = (String, String);
 
-/// What is read of a manifest.
+/// The part of the manifest that is used here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Languages {
+pub(crate) struct Languages {
     languages: BTreeMap<String, Language>,
     /// The bundle's own limits, for submissions.
     limits: BTreeMap<String, String>,
@@ -27,13 +27,15 @@ pub struct Languages {
 
 /// One of them.
 #[derive(Debug, Deserialize)]
-pub struct Language {
+pub(crate) struct Language {
     source: SourceName,
     output: Option<String>,
+    #[serde(default)]
+    flags: Vec<String>,
     /// Absent where a submission runs as it is.
-    pub compile: Option<Launch>,
+    pub(crate) compile: Option<Launch>,
     /// How it is run.
-    pub run: Launch,
+    pub(crate) run: Launch,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +50,7 @@ enum SourceName {
 
 /// One start of a program.
 #[derive(Debug, Deserialize)]
-pub struct Launch {
+pub(crate) struct Launch {
     argv: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
@@ -56,20 +58,21 @@ pub struct Launch {
     limits: BTreeMap<String, String>,
     #[serde(default)]
     reserve: u64,
+    memory_exit_code: Option<i32>,
 }
 
-/// What `init run` is told.
+/// Arguments of `init run`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Words {
+pub(crate) struct InitArgs {
     /// Options.
-    pub options: Vec<String>,
+    pub(crate) options: Vec<String>,
     /// Program and arguments.
-    pub argv: Vec<String>,
+    pub(crate) argv: Vec<String>,
 }
 
 impl Languages {
     /// Reads the bundle's manifest.
-    pub fn of(bundle: &Path) -> Result<Languages, String> {
+    pub(crate) fn of(bundle: &Path) -> Result<Languages, String> {
         let path = bundle.join("manifest.json");
         let named = |cause: String| format!("`{}`: {cause}", path.display());
         let text = fs::read(&path).map_err(|cause| named(cause.to_string()))?;
@@ -84,26 +87,26 @@ impl Languages {
     }
 
     /// By name.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Language)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Language)> {
         self.languages.iter()
     }
 
-    /// The compile step, with more limits, of which the last one wins.
-    pub fn compile(&self, language: &Language, more: &[Limit]) -> Option<Words> {
-        let mut words = language.compile.as_ref()?.words(language, &BTreeMap::new(), more);
-        words.options.extend(["--cwd", BOX].map(str::to_string));
-        Some(words)
+    /// Arguments of the compile step, with more limits, of which the last of each kind holds.
+    pub(crate) fn compile(&self, language: &Language, more: &[Limit]) -> Option<InitArgs> {
+        let mut args = language.compile.as_ref()?.args(language, &BTreeMap::new(), more);
+        args.options.extend(["--cwd", WORK_DIR].map(str::to_string));
+        Some(args)
     }
 
-    /// The run step, likewise.
-    pub fn run(&self, language: &Language, more: &[Limit]) -> Words {
-        language.run.words(language, &self.limits, more)
+    /// The same for the run step.
+    pub(crate) fn run(&self, language: &Language, more: &[Limit]) -> InitArgs {
+        language.run.args(language, &self.limits, more)
     }
 }
 
 impl Language {
     /// What the submission's file is called.
-    pub fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         match &self.source {
             SourceName::Fixed(name) | SourceName::Rule { otherwise: name } => name,
         }
@@ -111,7 +114,12 @@ impl Language {
 }
 
 impl Launch {
-    fn words(&self, language: &Language, bundle: &BTreeMap<String, String>, more: &[Limit]) -> Words {
+    /// The exit code of a program that fills a heap that ends before the memory limit does; init reports it as it is.
+    pub(crate) fn full_heap(&self) -> Option<i32> {
+        self.memory_exit_code.filter(|_| self.reserve > 0)
+    }
+
+    fn args(&self, language: &Language, bundle: &BTreeMap<String, String>, more: &[Limit]) -> InitArgs {
         let defaults = DEFAULTS.map(|(name, amount)| (name.to_string(), amount.to_string()));
         let owned = |limits: &BTreeMap<String, String>| limits.clone().into_iter();
         let limits: Vec<Limit> = defaults
@@ -128,13 +136,20 @@ impl Launch {
             let variable = fill(value).map(|value| ["--env".to_string(), format!("{name}={value}")]);
             options.extend(variable.into_iter().flatten());
         }
-        Words { options, argv: self.argv.iter().filter_map(fill).collect() }
+        let argv = self.argv.iter().flat_map(|word| match word.as_str() {
+            // Every program that is tried here is one file.
+            "{units}" => Vec::new(),
+            "{flags}" => language.flags.clone(),
+            _ => fill(word).into_iter().collect(),
+        });
+        InitArgs { options, argv: argv.collect() }
     }
 
-    /// What stands for what; nothing stands for an amount that is not limited.
+    /// The values of the placeholders; `None` for an amount that is not limited.
     fn meanings(&self, language: &Language, limits: &[Limit]) -> Vec<(&'static str, Option<String>)> {
         let source = language.source();
-        let output = language.output.as_deref().unwrap_or(source);
+        let stem = source.rsplit_once('.').map_or(source, |(stem, _)| stem);
+        let output = language.output.as_deref().unwrap_or(source).replace("{name}", stem);
         let amount = |wanted: &str| {
             let (_, amount) = limits.iter().rev().find(|(name, _)| name == wanted)?;
             bytes(amount)
@@ -143,10 +158,11 @@ impl Launch {
         let heap = memory.map(|all| all.saturating_sub(self.reserve).max(all / SMALLEST_HEAP));
         let shifted = |amount: Option<u64>, bits: u32| amount.map(|bytes| (bytes >> bits).to_string());
         vec![
-            ("{source}", Some(format!("{BOX}/{source}"))),
-            ("{output}", Some(format!("{BOX}/{output}"))),
-            ("{dir}", Some(BOX.to_string())),
-            ("{name}", Some(source.rsplit_once('.').map_or(source, |(stem, _)| stem).to_string())),
+            ("{source}", Some(format!("{WORK_DIR}/{source}"))),
+            ("{output}", Some(format!("{WORK_DIR}/{output}"))),
+            ("{dir}", Some(WORK_DIR.to_string())),
+            ("{name}", Some(stem.to_string())),
+            ("{main}", Some(stem.to_string())),
             ("{memory}", shifted(memory, 0)),
             ("{memory_mb}", shifted(memory, 20)),
             ("{heap}", shifted(heap, 0)),
@@ -158,7 +174,7 @@ impl Launch {
     }
 }
 
-/// A word that names a limit that is not set is left out.
+/// `None` for a word that names a limit that is not set: it is left out.
 fn fill(word: &str, meanings: &[(&str, Option<String>)]) -> Option<String> {
     let mut filled = word.to_string();
     for (placeholder, value) in meanings.iter().filter(|(placeholder, _)| word.contains(placeholder)) {
@@ -184,10 +200,11 @@ fn bytes(amount: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn words(more: &[(&str, &str)]) -> Words {
+    fn args(more: &[(&str, &str)]) -> InitArgs {
         let manifest = r#"{ "limits": {}, "languages": { "java": {
             "source": { "match": ["class"], "name": "{1}.java", "otherwise": "Main.java" },
-            "run": { "argv": ["java", "-Xmx{heap_mb}m", "-cp", "{dir}", "{name}"], "env": { "HEAP": "{heap}" },
+            "flags": ["-ea"],
+            "run": { "argv": ["java", "-Xmx{heap_mb}m", "-cp", "{dir}", "{flags}", "{main}", "{units}"], "env": { "HEAP": "{heap}" },
                      "limits": { "memory": "512M" }, "reserve": 134217728 } } } }"#;
         let languages: Languages = serde_json::from_str(manifest).unwrap();
         let more: Vec<Limit> =
@@ -197,21 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn words_name_files_and_limits() {
-        assert_eq!(words(&[]).argv, ["java", "-Xmx384m", "-cp", "/home/judge/box", "Main"]);
-        assert_eq!(words(&[("memory", "256M")]).argv[1], "-Xmx128m");
-        assert!(words(&[]).options.contains(&"HEAP=402653184".to_string()));
+    fn arguments_name_files_and_limits() {
+        assert_eq!(args(&[]).argv, ["java", "-Xmx384m", "-cp", "/home/judge/box", "-ea", "Main"]);
+        assert_eq!(args(&[("memory", "256M")]).argv[1], "-Xmx128m");
+        assert!(args(&[]).options.contains(&"HEAP=402653184".to_string()));
     }
 
     #[test]
-    fn a_limit_that_is_not_set_has_no_words() {
-        let words = words(&[("memory", "none")]);
-        assert_eq!(words.argv, ["java", "-cp", "/home/judge/box", "Main"]);
-        assert!(!words.options.contains(&"--env".to_string()));
+    fn an_argument_for_a_limit_that_is_not_set_is_left_out() {
+        let args = args(&[("memory", "none")]);
+        assert_eq!(args.argv, ["java", "-cp", "/home/judge/box", "-ea", "Main"]);
+        assert!(!args.options.contains(&"--env".to_string()));
     }
 
     #[test]
     fn a_heap_is_never_less_than_a_quarter() {
-        assert_eq!(words(&[("memory", "64M")]).argv[1], "-Xmx16m");
+        assert_eq!(args(&[("memory", "64M")]).argv[1], "-Xmx16m");
     }
 }

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::Cli;
+use vm_tests::cases::of_scope;
 use vm_tests::catalogue::document;
 use vm_tests::export::{Proof, junit, tap, written};
 use vm_tests::guest::Guest;
-use vm_tests::prove::Question;
+use vm_tests::processor::Processor;
+use vm_tests::prove::ProofConfig;
 use vm_tests::suite::Scope;
 
 fn main() -> ExitCode {
@@ -27,14 +29,14 @@ fn main() -> ExitCode {
 /// Whether everything passed.
 fn run(cli: &Cli) -> Result<bool, String> {
     if cli.coverage {
-        print!("{}", document(&Scope::All.cases(true)));
+        print!("{}", document(&of_scope(Scope::All, true)));
         return Ok(true);
     }
     let guest = match &cli.guest {
         Some(directory) => Guest::at(directory),
-        None => Guest::ready().map_err(|error| error.to_string())?,
+        None => Guest::ready_for(Processor::of_bundle(&cli.bundle)).map_err(|error| error.to_string())?,
     };
-    let question = Question {
+    let config = ProofConfig {
         bundle: &cli.bundle,
         guest: &guest,
         scope: cli.scope,
@@ -47,10 +49,10 @@ fn run(cli: &Cli) -> Result<bool, String> {
         verbose: cli.verbose,
     };
     if cli.list {
-        question.cases(true)?.iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
+        config.cases(true)?.iter().for_each(|case| println!("{} {}", case.step.name, case.ids.join(" ")));
         return Ok(true);
     }
-    let proof = if cli.host { question.on_host(cli.user)? } else { question.in_vms()? };
+    let proof = if cli.host { config.on_host(cli.user)? } else { config.in_vms()? };
     export(cli, &proof)?;
     println!("{}", proof.tally());
     Ok(proof.tally().is_green())

@@ -1,5 +1,6 @@
-//! A campaign: the same cases in every world, each world one VM, as many at a time as asked for.
+//! The matrix: the same cases in every world. Each world is a VM, and `jobs` of them run at a time.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::thread;
 use serde::Serialize;
 
 use crate::case::{Case, Verdict};
+use crate::cases::probe_bind;
 use crate::frame::Nonce;
 use crate::guest::Guest;
 use crate::initramfs::{self, PROBES};
@@ -17,15 +19,15 @@ use crate::message::Observation;
 use crate::mutant::Mutant;
 use crate::plan::{Place, Plan, Step, Watch};
 use crate::qemu::{Accel, Machine};
-use crate::suite::probe_bind;
+use crate::suite::Suite;
 use crate::vm::{Deadlines, Failure, Session, Vm};
 
 /// Which hierarchy init mounts at /sys/fs/cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cgroup {
+pub(crate) enum Cgroup {
     /// The unified one.
     V2,
-    /// One hierarchy a controller, as on old hosts.
+    /// One hierarchy for each controller, as on old hosts.
     V1,
 }
 
@@ -39,7 +41,7 @@ pub enum Identity {
 }
 
 /// A world and what is tried in it.
-pub struct Visit {
+pub(crate) struct TestRun {
     /// The world.
     pub world: World,
     /// The cases, in order.
@@ -48,14 +50,14 @@ pub struct Visit {
 
 /// Where cases run.
 #[derive(Debug, Clone)]
-pub struct World {
+pub(crate) struct World {
     /// The kernel that is booted.
     pub kernel: Kernel,
     /// How it is executed.
     pub accel: Accel,
     /// Its control groups.
     pub cgroup: Cgroup,
-    /// Who runs init; the cases say so too.
+    /// Who runs init. The cases' steps agree with it.
     pub identity: Identity,
     /// Options of every sandbox run in it.
     pub options: Vec<String>,
@@ -74,45 +76,55 @@ impl fmt::Display for World {
 }
 
 /// What is proven, and with what.
-pub struct Campaign<'a> {
+pub(crate) struct Matrix<'a> {
     /// The bundle's own archive, booted as it is.
     pub initramfs: PathBuf,
     /// The agent and the probes.
     pub guest: &'a Guest,
     /// Broken inits that cases name.
-    pub mutants: &'a [Mutant],
+    pub(crate) mutants: &'a [Mutant],
     /// VMs at a time.
     pub jobs: usize,
 }
 
 /// One case in one world.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub struct CaseResult {
+    /// The suite of the case.
+    #[serde(skip)]
+    pub suite: Suite,
     /// The world's name.
     pub world: String,
     /// The case's name.
     pub case: String,
     /// Rows of the catalogue of attacks.
     pub ids: Vec<String>,
-    /// What was run, without where the report goes.
+    /// The command, without the descriptor for the report.
     pub command: String,
     /// What became of it.
     pub verdict: Verdict,
-    /// What was seen; nothing when its VM failed before.
+    /// What was seen; `None` when its VM failed earlier.
     pub seen: Option<Observation>,
 }
 
-impl Campaign<'_> {
-    /// Makes all visits and hands every world's rows to `done` as it ends. The rows come in the order of visits and
+impl Matrix<'_> {
+    /// Makes all runs and hands every world's rows to `done` as it ends. The rows come in the order of runs and
     /// cases.
-    pub fn run(&self, visits: &[Visit], done: impl Fn(&World, &[Row]) + Sync) -> Vec<Row> {
-        let waiting = Mutex::new(visits.iter().enumerate().collect::<VecDeque<_>>());
+    pub(crate) fn run(
+        &self,
+        runs: &[TestRun],
+        done: impl Fn(&World, &[CaseResult]) + Sync,
+    ) -> Vec<CaseResult> {
+        // The longest first, so that no CPU is idle while a long one that started late ends.
+        let mut order: Vec<(usize, &TestRun)> = runs.iter().enumerate().collect();
+        order.sort_by_key(|(_, run)| Reverse(run.cases.len()));
+        let waiting = Mutex::new(VecDeque::from(order));
         let finished = Mutex::new(Vec::new());
         let next = || waiting.lock().ok()?.pop_front();
         thread::scope(|scope| {
-            for _ in 0..self.jobs.clamp(1, visits.len().max(1)) {
+            for _ in 0..self.jobs.clamp(1, runs.len().max(1)) {
                 scope.spawn(|| {
-                    while let Some((index, Visit { world, cases })) = next() {
+                    while let Some((index, TestRun { world, cases })) = next() {
                         let rows = self.world(world, cases);
                         done(world, &rows);
                         if let Ok(mut finished) = finished.lock() {
@@ -127,10 +139,10 @@ impl Campaign<'_> {
         finished.into_iter().flat_map(|(_, rows)| rows).collect()
     }
 
-    fn world(&self, world: &World, cases: &[Case]) -> Vec<Row> {
+    fn world(&self, world: &World, cases: &[Case]) -> Vec<CaseResult> {
         let (ready, rows_of_others) = ready(&world.to_string(), cases);
         let unseen = |case: &Case, verdict| row(&world.to_string(), case, verdict, None);
-        let mut rows: Vec<Row> = match self.boot(world, &ready) {
+        let mut rows: Vec<CaseResult> = match self.boot(world, &ready) {
             Ok(session) => judge(&world.to_string(), &ready, &session.observations, &session.hello.secret),
             Err(why) => ready.iter().map(|case| unseen(case, Verdict::Failed(vec![why.clone()]))).collect(),
         };
@@ -153,7 +165,8 @@ impl Campaign<'_> {
     }
 
     fn machine(&self, world: &World) -> Machine {
-        let mut machine = Machine { accel: world.accel, ..Machine::emulated(&world.kernel.file()) };
+        let mut machine =
+            Machine { accel: world.accel, ..Machine::emulated(world.kernel.processor, &world.kernel.file()) };
         if world.cgroup == Cgroup::V1 {
             machine.append.push("capsule.cgroup=v1".into());
         }
@@ -174,7 +187,7 @@ fn plan(world: &World, cases: &[Case]) -> Plan {
 }
 
 /// The cases that can be run, and the rows of all others.
-pub fn ready(world: &str, cases: &[Case]) -> (Vec<Case>, Vec<Row>) {
+pub fn ready(world: &str, cases: &[Case]) -> (Vec<Case>, Vec<CaseResult>) {
     let (ready, lacking): (Vec<Case>, Vec<Case>) =
         cases.iter().cloned().partition(|case| case.lacking.is_none());
     let not_run = lacking.iter().map(|case| {
@@ -185,7 +198,7 @@ pub fn ready(world: &str, cases: &[Case]) -> (Vec<Case>, Vec<Row>) {
 }
 
 /// Compares each case with what was seen of it, and of the case that it must be like. `all` is in the order of `cases`.
-pub fn judge(world: &str, cases: &[Case], all: &[Observation], secret: &str) -> Vec<Row> {
+pub fn judge(world: &str, cases: &[Case], all: &[Observation], secret: &str) -> Vec<CaseResult> {
     cases
         .iter()
         .zip(all)
@@ -204,7 +217,7 @@ pub fn judge(world: &str, cases: &[Case], all: &[Observation], secret: &str) -> 
         .collect()
 }
 
-/// How the report differs from that of the case that it must be like.
+/// How the report differs from that of the case with which it must agree.
 fn unlike(case: &Case, seen: &Observation, all: &[Observation]) -> Option<String> {
     let like = case.like.as_ref()?;
     let Some(other) = all.iter().find(|other| other.name == *like) else {
@@ -214,8 +227,9 @@ fn unlike(case: &Case, seen: &Observation, all: &[Observation]) -> Option<String
     (ours != theirs).then(|| format!("the report is {ours:?}, that of `{like}` is {theirs:?}"))
 }
 
-fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) -> Row {
-    Row {
+fn row(world: &str, case: &Case, verdict: Verdict, seen: Option<Observation>) -> CaseResult {
+    CaseResult {
+        suite: case.suite,
         world: world.to_string(),
         case: case.step.name.clone(),
         ids: case.ids.clone(),
@@ -233,9 +247,9 @@ fn command(step: &Step) -> String {
         Place::Delegated => "(as an ordinary user with a cgroup) ",
     };
     let init = step.init.as_deref().unwrap_or("init");
-    let words = [init, "run"].into_iter().chain(step.options.iter().map(String::as_str));
-    let words = words.chain(["--"]).chain(step.argv.iter().map(String::as_str));
-    format!("{by}{}", words.collect::<Vec<_>>().join(" "))
+    let args = [init, "run"].into_iter().chain(step.options.iter().map(String::as_str));
+    let args = args.chain(["--"]).chain(step.argv.iter().map(String::as_str));
+    format!("{by}{}", args.collect::<Vec<_>>().join(" "))
 }
 
 /// Where the bundle's bootable archive is.
@@ -253,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_report_that_is_not_like_another_is_seen() {
-        let cases = crate::suite::streams::cases();
+        let cases = crate::cases::streams::cases();
         let case = cases.iter().find(|case| case.like.is_some()).expect("a case that is like another");
         let like = case.like.clone().unwrap_or_default();
         let differs = |report: &str| {

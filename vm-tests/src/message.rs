@@ -1,4 +1,4 @@
-//! What the agent says: one message a frame, as JSON.
+//! What the agent reports: one message in each frame, as JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "message")]
 pub enum Message {
-    /// First of all: the agent runs, in this world.
+    /// The first message: the agent runs, in this world.
     Hello(Hello),
     /// One step of the plan ended. Boxed: it is by far the largest.
     Step(Box<Observation>),
-    /// Last of all: this many steps were run.
+    /// The last message: this many steps were run.
     Done {
         /// As many as the plan had.
         steps: usize,
     },
 }
 
-/// The world that the agent woke up in.
+/// The world in which the agent runs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Hello {
     /// `uname -r`.
     pub kernel: String,
     /// Which hierarchy stands at /sys/fs/cgroup: `v2`, `v1` or `none`.
     pub cgroup: String,
-    /// Of the first canary: the content that no sandbox may ever print.
+    /// The content of the canary file, which no sandbox may ever print.
     pub secret: String,
     /// Seconds since the kernel started, when the agent did.
-    pub uptime_s: f64,
+    pub(crate) uptime_s: f64,
 }
 
 /// How a process ended.
@@ -38,7 +38,7 @@ pub enum End {
     Code(i32),
     /// By this signal.
     Signal(i32),
-    /// Not in time: the agent killed it.
+    /// Not within its limit: the agent killed it.
     Overdue,
     /// It could not be started at all.
     Unstarted,
@@ -56,24 +56,24 @@ pub struct Observation {
     /// Standard error, cut at the agent's cap.
     pub stderr: String,
     /// Bytes on standard output, also those cut.
-    pub stdout_bytes: u64,
+    pub(crate) stdout_bytes: u64,
     /// Bytes on standard error, also those cut.
-    pub stderr_bytes: u64,
-    /// What init wrote to the report's descriptor, as it came; empty without a sandbox.
+    pub(crate) stderr_bytes: u64,
+    /// What init wrote to the report's descriptor, unchanged; empty without a sandbox.
     pub report: String,
     /// Wall time from spawn to the end, in microseconds.
-    pub wall_us: u64,
+    pub(crate) wall_us: u64,
     /// Lines `FILE VALUE` of the cgroups that the run made, when the step asked for them.
     #[serde(default)]
-    pub peeked: Vec<String>,
-    /// What the census found after the step that was not there before.
+    pub(crate) peeked: Vec<String>,
+    /// What exists after the step and did not exist before.
     pub leftovers: Vec<String>,
 }
 
 impl Observation {
-    /// One that ended well without a word, for tests to begin with.
+    /// One that ended well and printed nothing, as a start for tests.
     #[cfg(test)]
-    pub fn silent(name: &str) -> Self {
+    pub(crate) fn silent(name: &str) -> Self {
         Observation {
             name: name.into(),
             end: End::Code(0),
@@ -89,21 +89,21 @@ impl Observation {
     }
 
     /// The report as JSON, when it is one object on one line.
-    pub fn report(&self) -> Result<serde_json::Value, String> {
+    pub(crate) fn report(&self) -> Result<serde_json::Value, String> {
         let line = self.report.strip_suffix('\n').unwrap_or(&self.report);
         if line.contains('\n') {
             return Err(format!("the report is more than one line: {:?}", self.report));
         }
         match serde_json::from_str::<serde_json::Value>(line) {
             Ok(value) if value.is_object() => Ok(value),
-            Ok(_) => Err(format!("the report is no object: {line}")),
-            Err(cause) => Err(format!("the report is no JSON ({cause}): {line:?}")),
+            Ok(_) => Err(format!("the report is not an object: {line}")),
+            Err(cause) => Err(format!("the report is not JSON ({cause}): {line:?}")),
         }
     }
 
-    /// The report as it came, without the numbers that differ from run to run: times, peaks and bytes.
-    pub fn report_without_measures(&self) -> String {
-        const MEASURES: [&str; 10] = [
+    /// The report without the numbers that differ from run to run: times, peaks and bytes.
+    pub(crate) fn report_without_measures(&self) -> String {
+        const MEASURES: [&str; 11] = [
             "cpu_us",
             "user_us",
             "system_us",
@@ -113,6 +113,7 @@ impl Observation {
             "pids_peak",
             "stdout_bytes",
             "stderr_bytes",
+            "undelivered_bytes",
             "observed",
         ];
         MEASURES.iter().fold(self.report.clone(), |report, measure| {
@@ -126,10 +127,15 @@ impl Observation {
     }
 
     /// The report's `status`, or what is wrong with the report.
-    pub fn status(&self) -> Result<String, String> {
+    pub(crate) fn status(&self) -> Result<String, String> {
         let report = self.report()?;
         let status = report.get("status").and_then(|status| status.as_str());
         status.map(str::to_string).ok_or_else(|| format!("the report has no status: {}", self.report))
+    }
+
+    /// The state of a guard in the report: `on`, `off`, or `unavailable: ` and why.
+    pub(crate) fn guard(&self, name: &str) -> Option<String> {
+        Some(self.report().ok()?.get("guards")?.get(name)?.as_str()?.to_string())
     }
 }
 

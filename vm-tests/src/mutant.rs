@@ -1,52 +1,77 @@
 //! Mutants: inits built from this tree, each with one guard broken on purpose (init/build.rs, init/mutations).
 //!
-//! They are what an attacker would wish for and nobody notices: their reports say that every guard is up. So only a
+//! They are faults that would help an attacker without being noticed: their reports claim that every guard is up. So only a
 //! probe can tell them from the init that ships.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::guest::{GuestError, cargo, target_directory};
 
-/// Where the mutants lie in the VM.
-pub const DIRECTORY: &str = "/vm-tests/mutants";
+/// The directory of the mutants in the VM.
+pub(crate) const DIRECTORY: &str = "/vm-tests/mutants";
 
 /// One of them.
 #[derive(Debug, Clone)]
 pub struct Mutant {
     /// What is broken: a name of init/mutations.
-    pub name: String,
+    pub(crate) name: String,
     /// The program.
-    pub init: PathBuf,
+    pub(crate) init: PathBuf,
 }
 
-/// Builds one for each name, all in one target directory: only init's own crate differs.
-pub fn build(names: &[&str]) -> Result<Vec<Mutant>, GuestError> {
+/// Builds one for each name, as many at a time as there are CPUs. One build uses one CPU nearly all of the time: only
+/// init's own crate differs, and it is one codegen unit. Each worker has a target directory, since cargo locks the one
+/// it builds in.
+///
+/// # Errors
+/// cargo fails, or its program cannot be copied.
+pub(crate) fn build(names: &[&str]) -> Result<Vec<Mutant>, GuestError> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = target_directory().join("mutants");
-    names.iter().map(|name| build_one(name, &workspace, &target)).collect()
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(names.len());
+    let (workspace, target) = (&workspace, &target);
+    let built = thread::scope(|scope| {
+        let build = |worker: usize| {
+            let own = target.join(worker.to_string());
+            let share = names.iter().enumerate().skip(worker).step_by(workers);
+            share.map(|(index, name)| Ok((index, build_one(name, workspace, &own, target)?))).collect()
+        };
+        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || build(worker))).collect();
+        let shares = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
+        shares.collect::<Result<Vec<Vec<(usize, Mutant)>>, GuestError>>()
+    });
+    let mut mutants = built?.concat();
+    mutants.sort_by_key(|(index, _)| *index);
+    Ok(mutants.into_iter().map(|(_, mutant)| mutant).collect())
 }
 
-fn build_one(name: &str, workspace: &Path, target: &Path) -> Result<Mutant, GuestError> {
+fn panicked() -> GuestError {
+    GuestError::Build("a thread that builds mutants".into())
+}
+
+/// Builds `name` in the directory `own`, and copies it to `target`.
+fn build_one(name: &str, workspace: &Path, own: &Path, target: &Path) -> Result<Mutant, GuestError> {
     let mut command = Command::new(cargo());
     command.current_dir(workspace);
     command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
-    command.arg("--target-dir").arg(target);
-    // As the init that ships is built (builder/build.rs).
+    command.arg("--target-dir").arg(own);
+    // As the init that ships is built (builder/crates/bundle/build.rs).
     command.env("CAPSULE_MUTATION", name).env("RUSTFLAGS", include_str!("../../init/rustflags").trim());
     command.env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !command.status().is_ok_and(|status| status.success()) {
         return Err(GuestError::Build(format!("CAPSULE_MUTATION={name} {command:?}").replace('"', "")));
     }
     let init = target.join(name);
-    match fs::copy(target.join("init/init"), &init) {
+    match fs::copy(own.join("init/init"), &init) {
         Ok(_) => Ok(Mutant { name: name.to_string(), init }),
         Err(cause) => Err(GuestError::File { path: init, cause }),
     }
 }
 
 /// Where the mutant `name` is in the VM.
-pub fn place(name: &str) -> String {
+pub(crate) fn place(name: &str) -> String {
     format!("{DIRECTORY}/{name}")
 }

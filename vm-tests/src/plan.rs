@@ -1,8 +1,8 @@
-//! The plan: what the agent is to run, in order. Written by the harness, read by the agent.
+//! The plan: what the agent runs, in order. Written by the harness, read by the agent.
 
 use serde::{Deserialize, Serialize};
 
-use crate::workbox::Workbox;
+use crate::workspace::Workspace;
 
 /// Everything the agent needs to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Plan {
 pub enum Watch {
     /// The machine is ours: any process, mount, cgroup or IPC object that a step leaves is a finding.
     Machine,
-    /// Others work on the machine too: only the canaries are looked at.
+    /// Other programs work on the machine too: only the canaries are looked at.
     Canaries,
 }
 
@@ -45,29 +45,28 @@ pub struct Step {
     /// Program and arguments. `{canary}`, `{pid}`, `{port}`, `{socket}` and `{token}` are replaced by the agent.
     pub argv: Vec<String>,
     /// What the program reads on standard input.
-    pub stdin: Stdin,
+    pub(crate) stdin: Stdin,
     /// How its standard output and error are read.
     #[serde(default)]
-    pub sink: Sink,
+    pub(crate) sink: Sink,
     /// Program and arguments of a second run, made like this one, that is under way when this one starts: it says one
     /// line when it is ready, and ends when its standard input does.
     #[serde(default)]
-    pub neighbour: Option<Vec<String>>,
+    pub(crate) neighbour: Option<Vec<String>>,
     /// A directory that it shares with other steps.
     #[serde(default)]
-    pub workbox: Option<Workbox>,
-    /// What to read of the run's cgroup from outside while it runs.
+    pub(crate) workspace: Option<Workspace>,
+    /// What to read of the run's cgroup from outside while it runs. The agent looks when the program has printed
+    /// something, and ends its standard input afterwards.
     #[serde(default)]
-    pub peek: Option<Peek>,
-    /// After this many milliseconds the agent kills the step and says so.
+    pub(crate) peek: Option<Peek>,
+    /// After this many milliseconds the agent kills the step and reports it as overdue.
     pub limit_ms: u64,
 }
 
 /// A look at the cgroups that a run made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Peek {
-    /// When, in milliseconds after the start.
-    pub after_ms: u64,
+pub(crate) struct Peek {
     /// Names of files to read in each of them.
     pub files: Vec<String>,
 }
@@ -89,7 +88,7 @@ pub enum Place {
 /// Standard input of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stdin {
+pub(crate) enum Stdin {
     /// At its end from the start.
     Empty,
     /// This text, then the end.
@@ -98,6 +97,8 @@ pub enum Stdin {
     Integers(usize),
     /// A pipe on which nothing ever comes.
     Silent,
+    /// A file of so many bytes, which every user may read.
+    File(usize),
     /// A file that the runner itself could write, as a careless supervisor opens it.
     Writable,
 }
@@ -105,18 +106,22 @@ pub enum Stdin {
 /// Who reads what a step writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Sink {
+pub(crate) enum Sink {
     /// All of it, at once.
     #[default]
     Read,
     /// All of it, but only after so many milliseconds.
     ReadAfter(u64),
-    /// Nobody: the reading end is closed.
+    /// All of it, but only after the end of the run.
+    ReadAfterEnd,
+    /// None of it: both streams are one pipe, which another writer has left almost full.
+    AlmostFull,
+    /// Not at all: the reading end is closed.
     Closed,
 }
 
-/// What a sandboxed step may take when nothing else is said: emulation is slow, and a hang must still end.
-pub const STEP_LIMIT_MS: u64 = 30_000;
+/// How long a step may take unless it sets its own limit: emulation is slow, and a hang must still end.
+pub(crate) const STEP_LIMIT_MS: u64 = 30_000;
 
 impl Step {
     /// A sandboxed step without options, with an empty standard input.
@@ -130,7 +135,7 @@ impl Step {
             stdin: Stdin::Empty,
             sink: Sink::Read,
             neighbour: None,
-            workbox: None,
+            workspace: None,
             peek: None,
             limit_ms: STEP_LIMIT_MS,
         }
@@ -146,7 +151,7 @@ impl Step {
         Step { place: Place::User, ..self }
     }
 
-    /// With these options of init.
+    /// The same with these additional options of init.
     pub fn with(mut self, options: &[&str]) -> Step {
         self.options.extend(options.iter().map(|word| word.to_string()));
         self

@@ -1,29 +1,31 @@
-//! What is proven of a bundle: which cases in which worlds, what people are told meanwhile, and the proof at the end.
+//! What is proven of a bundle: which cases in which worlds, what is printed meanwhile, and the proof at the end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::accel::{self, Probe};
-use crate::campaign::{Campaign, Cgroup, Identity, Row, Visit, World, archive_of};
+use crate::accel::{self, KvmProbe};
 use crate::case::{Case, Verdict};
+use crate::cases::{self, capsule, guards, languages, mutants};
 use crate::differential::Comparison;
 use crate::export::{Bundle, Proof};
 use crate::guest::Guest;
 use crate::host;
 use crate::kernel::{Kernel, cache_directory};
+use crate::matrix::{CaseResult, Cgroup, Identity, Matrix, TestRun, World, archive_of};
 use crate::mutant;
 use crate::plan::Place;
-use crate::qemu::{Accel, PROGRAM};
-use crate::suite::{Scope, capsule, guards, languages, mutants};
+use crate::processor::Processor;
+use crate::qemu::Accel;
+use crate::suite::{Scope, Suite};
 use crate::tally::Tally;
 
-/// Kernels and hierarchies; the first of each row is in the subset. Debian's 6.12 is built without version 1 of the
-/// memory controller (MEMCG_V1).
-const MATRIX: [(&str, &[Cgroup]); 2] = [("6.1", &[Cgroup::V1, Cgroup::V2]), ("6.12", &[Cgroup::V2])];
+/// Kernels and hierarchies; the subset has the first hierarchy of each kernel. Debian's 6.12 is built without version 1
+/// of the memory controller (MEMCG_V1).
+const KERNELS: [(&str, &[Cgroup]); 2] = [("6.1", &[Cgroup::V1, Cgroup::V2]), ("6.12", &[Cgroup::V2])];
 
-/// A question about a bundle.
-pub struct Question<'a> {
+/// What is proven, and how.
+pub struct ProofConfig<'a> {
     /// The bundle's directory.
     pub bundle: &'a Path,
     /// The guest's programs.
@@ -40,20 +42,21 @@ pub struct Question<'a> {
     pub options: &'a [String],
     /// How guests are executed.
     pub accel: accel::Choice,
-    /// VMs at a time; one a core unless given.
+    /// VMs at a time; one per core by default.
     pub jobs: Option<usize>,
     /// Whether each case is printed, and not only those that failed.
     pub verbose: bool,
 }
 
-impl Question<'_> {
-    /// The answer on this host, without a VM; by an ordinary user if asked.
+impl ProofConfig<'_> {
+    /// The proof from this host, without a VM; with the sandboxes of an ordinary user if `by_user`.
     pub fn on_host(&self, by_user: bool) -> Result<Proof, String> {
+        let bundle = Bundle::of(self.bundle, None)?;
         let rows = self.host_rows(by_user)?;
-        Ok(Proof::new(Bundle::of(self.bundle, None), &[], rows, Vec::new()))
+        Ok(Proof::new(bundle, &[], rows, Vec::new()))
     }
 
-    fn host_rows(&self, by_user: bool) -> Result<Vec<Row>, String> {
+    fn host_rows(&self, by_user: bool) -> Result<Vec<CaseResult>, String> {
         let mut cases = self.cases(true)?;
         cases.retain(Case::is_for_hosts);
         let world = if by_user { "host, ordinary user" } else { "host" };
@@ -65,13 +68,13 @@ impl Question<'_> {
         Ok(rows)
     }
 
-    /// Beside everything else, this host is a world too: what has a sandbox around it answers here as it does in VMs.
-    fn host_beside(&self) -> Result<Vec<Row>, String> {
-        if self.scope != Scope::All {
+    /// With [`Scope::All`] this host is a world too: its sandboxes must give the same answers as those in VMs.
+    fn rows_of_this_host(&self) -> Result<Vec<CaseResult>, String> {
+        if self.scope != Scope::All || Processor::of_bundle(self.bundle) != Processor::HERE {
             return Ok(Vec::new());
         }
         if !rustix::process::geteuid().is_root() {
-            println!("# host: not asked, for that takes root");
+            println!("# host: not tested, which takes root");
             return Ok(Vec::new());
         }
         let rows: Result<Vec<_>, String> =
@@ -79,48 +82,59 @@ impl Question<'_> {
         Ok(rows?.concat())
     }
 
-    /// The answer in VMs, and beside them on this host where everything is asked.
+    /// The proof from VMs; with [`Scope::All`] from this host too.
     pub fn in_vms(&self) -> Result<Proof, String> {
         let initramfs = archive_of(self.bundle).ok_or_else(|| no_archive(self.bundle))?;
-        accel::version(Path::new(PROGRAM))?;
-        let bundle = Bundle::of(self.bundle, Some(&initramfs));
-        let worlds = self.worlds(&initramfs)?;
-        let visits = self.visits(&worlds)?;
-        let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&visits, name)).collect();
-        let mutants = mutant::build(&broken).map_err(|error| error.to_string())?;
+        let processor = Processor::of_bundle(self.bundle);
+        let emulator = accel::version(Path::new(processor.qemu()))?;
+        let bundle = Bundle::of(self.bundle, Some(&initramfs))?;
+        let cases = self.cases(self.scope != Scope::Subset)?;
+        let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&cases, name)).collect();
+        // At the same time: the worlds may wait for a download and for a probe of KVM, the builds wait for a CPU.
+        let (worlds, mutants) = thread::scope(|scope| {
+            let mutants = scope.spawn(|| mutant::build(&broken).map_err(|error| error.to_string()));
+            let worlds = self.worlds(&initramfs, processor);
+            let panicked = |_| Err("the build of the mutants panicked".to_string());
+            (worlds, mutants.join().unwrap_or_else(panicked))
+        });
+        let (worlds, mutants) = (worlds?, mutants?);
+        let runs = runs(cases, &worlds);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
-        let campaign = Campaign { initramfs, guest: self.guest, mutants: &mutants, jobs };
-        let mut rows = campaign.run(&visits, |world, rows| show(&world.to_string(), rows, self.verbose));
-        rows.extend(self.host_beside()?);
+        let matrix = Matrix { initramfs, guest: self.guest, mutants: &mutants, jobs };
+        let mut rows = matrix.run(&runs, |world, rows| show(&world.to_string(), rows, self.verbose));
+        rows.extend(self.rows_of_this_host()?);
         let unproven = self.unproven()?;
         let kernels: Vec<Kernel> = worlds.into_iter().map(|world| world.kernel).collect();
-        let proof = Proof::new(bundle, &kernels, rows, unproven);
+        let proof = Proof::new(bundle, &kernels, rows, unproven).made_with(vec![emulator]);
         show_comparison(&proof.comparison);
         Ok(proof)
     }
 
-    /// The cases, in order; fewer in a VM when there are many worlds to go through in minutes.
+    /// The cases, in order; without `in_full` fewer verdicts, for scopes that have to end within minutes.
     pub fn cases(&self, in_full: bool) -> Result<Vec<Case>, String> {
         let is_wanted = |case: &Case| {
             self.only.is_empty() || self.only.iter().any(|text| case.step.name.contains(text.as_str()))
         };
         let mut cases = match self.scope {
             Scope::Languages => languages::cases(self.bundle)?,
-            scope => scope.cases(in_full),
+            scope => cases::of_scope(scope, in_full),
         };
-        // What a case is compared with is run with it.
+        // A case with which another is compared runs too.
         let with: Vec<String> =
             cases.iter().filter(|case| is_wanted(case)).filter_map(|case| case.like.clone()).collect();
         cases.retain(|case| is_wanted(case) || with.contains(&case.step.name));
-        let root = self.bundle.join("rootfs");
-        cases.iter_mut().for_each(|case| case.lacking = capsule::lacking(case, &root));
+        let (root, processor) = (self.bundle.join("rootfs"), Processor::of_bundle(self.bundle));
+        cases.iter_mut().for_each(|case| {
+            case.lacking = lacking_for(case, processor).or_else(|| capsule::lacking(case, &root));
+        });
         Ok(cases)
     }
 
-    /// Guards that nothing takes away. Asked only where all rows of the guards were run.
+    /// Guards that no case removes. Only where all cases of the guards were run.
     fn unproven(&self) -> Result<Vec<String>, String> {
-        if !self.scope.has_guards() || !self.only.is_empty() {
+        let is_foreign = Processor::of_bundle(self.bundle) != Processor::HERE;
+        if is_foreign || !Suite::Guards.is_in(self.scope) || !self.only.is_empty() {
             return Ok(Vec::new());
         }
         let unproven = guards::unproven(&self.bundle.join("init"))?;
@@ -128,17 +142,19 @@ impl Question<'_> {
         Ok(unproven)
     }
 
-    fn worlds(&self, initramfs: &Path) -> Result<Vec<World>, String> {
+    fn worlds(&self, initramfs: &Path, processor: Processor) -> Result<Vec<World>, String> {
         let mut kernels = Vec::new();
         for path in self.kernels {
-            kernels.push((Kernel::at(path).map_err(|error| error.to_string())?, &[Cgroup::V2][..]));
+            kernels
+                .push((Kernel::at(path, processor).map_err(|error| error.to_string())?, &[Cgroup::V2][..]));
         }
-        for (series, cgroups) in MATRIX.iter().filter(|_| self.kernels.is_empty()) {
-            let kernel = Kernel::of_series(series).map_err(|error| error.to_string())?;
+        for (series, cgroups) in KERNELS.iter().filter(|_| self.kernels.is_empty()) {
+            let kernel = Kernel::of_series(series, processor).map_err(|error| error.to_string())?;
             kernels.push((kernel, if self.all_worlds { cgroups } else { &cgroups[..1] }));
         }
         for (kernel, _) in &kernels {
-            if let Err(why) = &kernel.unpacked {
+            // arm64's image is not packed.
+            if let (Err(why), Processor::X86_64) = (&kernel.unpacked, processor) {
                 println!("# {}: started as it is: {why}", kernel.short_name());
             }
         }
@@ -163,10 +179,10 @@ impl Question<'_> {
         Ok(worlds)
     }
 
-    /// All kernels at once: each may cost a deadline.
+    /// For all kernels at the same time, since each probe may take until its deadline.
     fn accels(&self, initramfs: &Path, kernels: &[(Kernel, &[Cgroup])]) -> Vec<Result<Accel, String>> {
         let cache = cache_directory().join("kvm");
-        let probe = Probe::new(initramfs, self.guest, &cache);
+        let probe = KvmProbe::new(initramfs, self.guest, &cache);
         let choose = |kernel: &Kernel| {
             let (accel, objection) = probe.choose(self.accel, kernel)?;
             objection.iter().for_each(|why| println!("# {}: no KVM: {why}", kernel.short_name()));
@@ -180,34 +196,45 @@ impl Question<'_> {
             ended.map(|answer| answer.unwrap_or_else(|_| Err("the probe of KVM panicked".into()))).collect()
         })
     }
+}
 
-    /// The worlds, each with its cases.
-    fn visits(&self, worlds: &[World]) -> Result<Vec<Visit>, String> {
-        let cases = self.cases(self.scope != Scope::Subset)?;
-        let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
-        let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
-        // Version 1 delegates nothing.
-        let is_possible =
-            |world: &World, case: &Case| world.cgroup == Cgroup::V2 || case.step.place != Place::Delegated;
-        let visit = |world: &World, cases: &[Case]| {
-            let possible = cases.iter().filter(|case| is_possible(world, case)).cloned().collect();
-            Visit { world: world.clone(), cases: possible }
-        };
-        let of = |world: &World| match world.identity {
-            Identity::User => vec![visit(world, &by_user)],
-            Identity::Root => {
-                let alone = alone.chunks(1).map(|case| visit(world, case));
-                [visit(world, &together)].into_iter().chain(alone).collect()
-            }
-        };
-        Ok(worlds.iter().flat_map(of).filter(|visit| !visit.cases.is_empty()).collect())
+/// The worlds, each with its cases.
+fn runs(cases: Vec<Case>, worlds: &[World]) -> Vec<TestRun> {
+    let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
+    let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+    // A cgroup of version 1 cannot be delegated safely (cgroups(7), "Cgroups v2 delegation").
+    let is_possible =
+        |world: &World, case: &Case| world.cgroup == Cgroup::V2 || case.step.place != Place::Delegated;
+    let run = |world: &World, cases: &[Case]| {
+        let possible = cases.iter().filter(|case| is_possible(world, case)).cloned().collect();
+        TestRun { world: world.clone(), cases: possible }
+    };
+    // Nothing can be shown after such a case. So one of them comes last, and each other one gets its own boot.
+    let (last, alone) = alone.split_at(alone.len().min(1));
+    let together = [&together, last].concat();
+    let of = |world: &World| match world.identity {
+        Identity::User => vec![run(world, &by_user)],
+        Identity::Root => {
+            let alone = alone.chunks(1).map(|case| run(world, case));
+            [run(world, &together)].into_iter().chain(alone).collect()
+        }
+    };
+    worlds.iter().flat_map(of).filter(|run| !run.cases.is_empty()).collect()
+}
+
+/// What a machine of this processor lacks for a case, if anything.
+fn lacking_for(case: &Case, processor: Processor) -> Option<String> {
+    let lacks = || processor.lacks().iter().find(|(what, _)| case.step.name.ends_with(what));
+    match processor != Processor::HERE && case.step.init.is_some() {
+        true => Some("mutants are built for this host's processor".to_string()),
+        false => lacks().map(|(_, why)| (*why).to_string()),
     }
 }
 
 /// Whether a case runs this mutant.
-fn needs(visits: &[Visit], mutant: &str) -> bool {
+fn needs(cases: &[Case], mutant: &str) -> bool {
     let place = mutant::place(mutant);
-    visits.iter().flat_map(|visit| &visit.cases).any(|case| case.step.init.as_ref() == Some(&place))
+    cases.iter().any(|case| case.lacking.is_none() && case.step.init.as_ref() == Some(&place))
 }
 
 fn no_archive(bundle: &Path) -> String {
@@ -217,8 +244,8 @@ fn no_archive(bundle: &Path) -> String {
     )
 }
 
-/// What could not be tried, by its reason.
-fn not_applicable(rows: &[Row]) -> BTreeMap<&str, Vec<&str>> {
+/// Cases that are not applicable, by reason.
+fn not_applicable(rows: &[CaseResult]) -> BTreeMap<&str, Vec<&str>> {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in rows {
         if let Verdict::NotApplicable(why) = &row.verdict {
@@ -228,7 +255,7 @@ fn not_applicable(rows: &[Row]) -> BTreeMap<&str, Vec<&str>> {
     reasons
 }
 
-/// One line for all worlds, then what they answer differently for no known reason.
+/// One line for all worlds, then the answers that differ for no known reason.
 fn show_comparison(comparison: &Comparison) {
     let known = comparison.differences.iter().filter(|difference| difference.why.is_some()).count();
     println!(
@@ -239,11 +266,11 @@ fn show_comparison(comparison: &Comparison) {
 }
 
 /// One line for a world, then what failed in it; everything when asked for.
-fn show(world: &str, rows: &[Row], verbose: bool) {
+fn show(world: &str, rows: &[CaseResult], verbose: bool) {
     println!("# {world}: {}", Tally::of(rows));
     // A world that did not come to its end has the same reason, with its transcript, in every row.
     let died = rows.iter().find(|row| row.seen.is_none() && matches!(row.verdict, Verdict::Failed(_)));
-    if let Some(Row { verdict: Verdict::Failed(why), .. }) = died {
+    if let Some(CaseResult { verdict: Verdict::Failed(why), .. }) = died {
         println!("FAIL {world}: {}", why.join("; "));
         return;
     }

@@ -1,4 +1,4 @@
-//! Random names and secrets, from the kernel's generator.
+//! Random names and secrets, from the kernel's generator (random(4)).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,6 +11,6 @@ pub fn hex(bytes: usize) -> io::Result<String> {
 }
 
 /// Lowercase hexadecimal.
-pub fn to_hex(bytes: &[u8]) -> String {
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,7 +12,7 @@ const STARTED: &str = "started";
 /// Directories that every root has.
 const PLACES: [&str; 6] = ["proc", "dev", "tmp", "home", "home/judge", "bin"];
 
-/// Runs init with each of them; what it returns was not refused. `root` is a sound root.
+/// Runs init with each of them, and returns those that were not refused. `root` is a sound root.
 pub fn all(init: &Path, root: &Path) -> io::Result<Vec<String>> {
     let directory = tempfile::tempdir()?;
     let mut wrong = Vec::new();
@@ -24,7 +24,7 @@ pub fn all(init: &Path, root: &Path) -> io::Result<Vec<String>> {
     for options in OPTIONS {
         wrong.extend(refused(init, root, options).err().map(|why| format!("{}: {why}", options.join(" "))));
     }
-    // The same, unspoiled, has to start: else the refusals prove nothing.
+    // A sound root has to start: else the refusals prove nothing.
     if refused(init, root, &[]).is_ok() {
         wrong.push("a sound root was refused".into());
     }

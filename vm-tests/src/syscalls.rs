@@ -1,15 +1,15 @@
-//! The system calls of one run beside the document that gives each a reason.
+//! The system calls of one run compared with the document that gives each a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The processes of a run, in the order in which they appear.
-pub const PROCESSES: [&str; 3] = ["supervisor", "PID 1", "submission"];
+pub(crate) const PROCESSES: [&str; 3] = ["supervisor", "PID 1", "submission"];
 
 /// Calls by name, each with the indexes of the processes that make it.
-pub type Calls = BTreeMap<String, BTreeSet<usize>>;
+pub(crate) type Calls = BTreeMap<String, BTreeSet<usize>>;
 
 /// A row of the document: when each process makes the call; `None` for never, a condition in words, or `yes`.
-pub type Rows = BTreeMap<String, [Option<String>; 3]>;
+pub(crate) type Rows = BTreeMap<String, [Option<String>; 3]>;
 
 /// Reads the output of `strace -f -o`: what each process called, the submission until its program began.
 pub fn traced(trace: &str) -> Calls {
@@ -40,7 +40,8 @@ pub fn traced(trace: &str) -> Calls {
     calls
 }
 
-/// `name(…`, or `<... name resumed>…`, which belongs to a line before it but for an execve that has now succeeded.
+/// `name(…`, or `<... name resumed>…`: the end of a call from an earlier line, which matters for an execve that has
+/// succeeded.
 fn call_of(text: &str) -> Option<&str> {
     let text = text.strip_prefix("<... ").unwrap_or(text);
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
@@ -63,7 +64,7 @@ pub fn documented(document: &str) -> Rows {
     rows
 }
 
-/// What stands in one and not in the other.
+/// What only one of them has.
 pub fn compare(calls: &Calls, rows: &Rows) -> Vec<String> {
     let mut wrong = Vec::new();
     for (call, processes) in calls {

@@ -1,22 +1,22 @@
-//! The count: the last line of a campaign.
+//! The count: the last line of the output.
 
 use std::fmt;
 
-use crate::campaign::Row;
 use crate::case::Verdict;
+use crate::matrix::CaseResult;
 
-/// How many passed and failed. What is not applicable is neither, and is listed by itself.
+/// How many passed and failed. Cases that are not applicable are neither, and are listed separately.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     /// As expected.
-    pub passed: usize,
+    pub(crate) passed: usize,
     /// Not as expected.
-    pub failed: usize,
+    pub(crate) failed: usize,
 }
 
 impl Tally {
     /// Counts these rows.
-    pub fn of(rows: &[Row]) -> Tally {
+    pub(crate) fn of(rows: &[CaseResult]) -> Tally {
         let count = |wanted: fn(&Verdict) -> bool| rows.iter().filter(|row| wanted(&row.verdict)).count();
         Tally {
             passed: count(|verdict| matches!(verdict, Verdict::Passed)),
@@ -24,7 +24,7 @@ impl Tally {
         }
     }
 
-    /// Something passed and nothing failed: a campaign in which nothing ran proves nothing.
+    /// Something passed and nothing failed: without a case nothing is proven.
     pub fn is_green(&self) -> bool {
         self.passed > 0 && self.failed == 0
     }

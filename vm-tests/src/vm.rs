@@ -1,4 +1,4 @@
-//! One VM from start to end: waits with deadlines, believes only frames, and keeps a transcript for when it fails.
+//! One VM from start to end: waits with deadlines, believes only frames, and keeps a transcript for a failure.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::case::Case;
 use crate::frame::{FrameError, FrameReader, Nonce};
 use crate::message::{Hello, Message, Observation};
-use crate::qemu::{GUEST_DONE, Machine, exit_status};
+use crate::qemu::{GUEST_DONE, Machine};
 
 /// How long each phase may take.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,14 @@ impl Default for Deadlines {
         Deadlines {
             ready: Duration::from_secs(60),
             silence: Duration::from_secs(60),
-            total: Duration::from_secs(900),
+            total: Duration::from_secs(1800),
         }
     }
 }
 
 impl Deadlines {
     /// With time to unpack an archive of so many bytes, for the longest step, and for some that are nearly as long.
-    pub fn for_plan(archive: usize, cases: &[Case]) -> Deadlines {
+    pub(crate) fn for_plan(archive: usize, cases: &[Case]) -> Deadlines {
         const GRACE: Duration = Duration::from_secs(30);
         let common = Deadlines::default();
         const LONG_STEPS: u32 = 8;
@@ -61,8 +61,6 @@ pub struct Session {
     pub observations: Vec<Observation>,
     /// Everything on the console.
     pub console: String,
-    /// From QEMU's start to the first frame, in milliseconds.
-    pub ready_ms: u128,
 }
 
 /// A VM that did not run its plan to the end, or not credibly.
@@ -70,7 +68,7 @@ pub struct Session {
 pub struct Failure {
     /// Why.
     pub cause: Cause,
-    /// What the VM said until then.
+    /// The output until then.
     pub transcript: Transcript,
 }
 
@@ -86,7 +84,7 @@ pub enum Cause {
         cause: io::Error,
     },
     /// No frame at all.
-    #[error("the guest said nothing that counts within {0:?}")]
+    #[error("the guest sent no frame within {0:?}")]
     NotReady(Duration),
     /// No frame for too long.
     #[error("the guest fell silent for {0:?} after {1} steps")]
@@ -94,20 +92,20 @@ pub enum Cause {
     /// Frames to the end of all deadlines.
     #[error("the guest was not done within {0:?}")]
     Overrun(Duration),
-    /// The guest's kernel gave up.
+    /// The guest's kernel panicked.
     #[error("guest kernel: {0}")]
     Panic(String),
-    /// The results port carried something else than frames of this boot.
+    /// The results port carried bytes that are not frames of this boot.
     #[error(transparent)]
     Frames(#[from] FrameError),
-    /// A frame of this boot with a payload that makes no sense.
-    #[error("a frame that says nothing sensible: {0}")]
+    /// A frame of this boot with an invalid payload.
+    #[error("a frame without a valid message: {0}")]
     Message(String),
-    /// QEMU ended before the agent said that it was done.
+    /// QEMU ended before the agent reported that it was done.
     #[error("QEMU ended ({0}) after {1} steps, before the agent was done")]
     Died(ExitStatus, usize),
-    /// The agent said that it was done, and the exit code says something else.
-    #[error("the agent said it was done after {steps} steps, but {disagreement}")]
+    /// The agent reported that it was done, and plan or exit code do not fit.
+    #[error("the agent was done after {steps} steps by its own account, but {disagreement}")]
     Disagree {
         /// The agent's count.
         steps: usize,
@@ -116,7 +114,7 @@ pub enum Cause {
     },
 }
 
-/// What a VM said.
+/// The output of a VM.
 #[derive(Debug, Default, Clone)]
 pub struct Transcript {
     /// The first serial port.
@@ -138,7 +136,7 @@ impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, text) in [("console", &self.console), ("qemu", &self.qemu)] {
             for line in text.lines() {
-                // The guest writes what it likes: escape sequences must not reach our terminal.
+                // The guest can write anything: escape sequences must not reach our terminal.
                 writeln!(f, "  {name}| {}", printable(line))?;
             }
         }
@@ -155,6 +153,8 @@ pub struct Vm {
     child: Child,
     events: Receiver<Event>,
     begun: Instant,
+    /// QEMU's exit status after the agent is done.
+    expected: i32,
 }
 
 enum Event {
@@ -175,7 +175,7 @@ impl Vm {
             cause: Cause::Start { program: machine.program.display().to_string(), cause },
             transcript: Transcript::default(),
         };
-        // Poisoned only means that another start failed: there is no state behind the lock.
+        // Poisoned only means that another start failed: the lock holds no state.
         let starting = STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (read, write) = rustix::pipe::pipe().map_err(|errno| failed(errno.into()))?;
         rustix::io::fcntl_setfd(&read, rustix::io::FdFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
@@ -187,7 +187,8 @@ impl Vm {
         forward(child.stdout.take(), sender.clone(), Event::Console, None);
         forward(child.stderr.take(), sender.clone(), Event::Qemu, None);
         forward(Some(std::fs::File::from(read)), sender, Event::Results, Some(Event::ResultsEnd));
-        Ok(Vm { child, events, begun: Instant::now() })
+        let expected = machine.processor.exit_status(GUEST_DONE);
+        Ok(Vm { child, events, begun: Instant::now(), expected })
     }
 
     /// QEMU's process id.
@@ -195,11 +196,11 @@ impl Vm {
         self.child.id()
     }
 
-    /// Waits for `steps` observations and the agent's farewell, and ends the VM in any case.
+    /// Waits for `steps` observations and the agent's last message, and ends the VM in any case.
     pub fn run(mut self, nonce: &Nonce, deadlines: Deadlines, steps: usize) -> Result<Session, Failure> {
         let mut heard = Heard::new(nonce.clone());
-        let ended = self.listen(&mut heard, deadlines).and_then(|()| self.part(&mut heard, steps));
-        // Ended already when all went well; a failed one must not go on.
+        let ended = self.listen(&mut heard, deadlines).and_then(|()| self.conclude(&mut heard, steps));
+        // It has ended when all went well; a VM that failed must not go on.
         self.child.kill().ok();
         self.child.wait().ok();
         heard.rest(&self.events);
@@ -221,7 +222,6 @@ impl Vm {
                     heard.take(event)?;
                     if heard.frames > before {
                         last_frame = Instant::now();
-                        heard.ready_ms.get_or_insert(self.begun.elapsed().as_millis());
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => return Err(heard.panic().unwrap_or(cause)),
@@ -229,8 +229,8 @@ impl Vm {
         }
     }
 
-    /// The port is closed: do frames, plan and exit code tell the same story?
-    fn part(&mut self, heard: &mut Heard, planned: usize) -> Result<Hello, Cause> {
+    /// After the port has closed: compares frames, plan and exit code.
+    fn conclude(&mut self, heard: &mut Heard, planned: usize) -> Result<Hello, Cause> {
         let status = self.child.wait().map_err(|cause| Cause::Start { program: "wait".into(), cause })?;
         heard.rest(&self.events);
         if let Some(panic) = heard.panic() {
@@ -241,7 +241,7 @@ impl Vm {
         let (Some(hello), Some(steps)) = (heard.hello.clone(), heard.done) else {
             return Err(Cause::Died(status, done));
         };
-        let expected = exit_status(GUEST_DONE);
+        let expected = self.expected;
         let disagreement = if steps != planned || done != planned {
             format!("{planned} were planned and {done} reported")
         } else if status.code() != Some(expected) {
@@ -255,7 +255,7 @@ impl Vm {
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        // After `run` both fail, for there is nothing left to end.
+        // Both fail after `run`, which has ended it.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -293,7 +293,7 @@ pub(crate) fn forward<R: Read + Send + 'static, T: Send + 'static>(
             }
         }
         if let Some(last) = last {
-            // Nobody listens any more: the VM was given up.
+            // The receiver is gone when the VM was given up.
             sender.send(last).ok();
         }
     });
@@ -308,7 +308,6 @@ struct Heard {
     hello: Option<Hello>,
     observations: Vec<Observation>,
     done: Option<usize>,
-    ready_ms: Option<u128>,
 }
 
 impl Heard {
@@ -321,7 +320,6 @@ impl Heard {
             hello: None,
             observations: Vec::new(),
             done: None,
-            ready_ms: None,
         }
     }
 
@@ -352,9 +350,10 @@ impl Heard {
         Ok(())
     }
 
-    /// What the threads still deliver after QEMU has ended.
+    /// What the threads still deliver after QEMU has ended. With QEMU the pipes close, and the threads with them: the
+    /// time is only for a pipe that another process holds open.
     fn rest(&mut self, events: &Receiver<Event>) {
-        while let Ok(event) = events.recv_timeout(Duration::from_millis(500)) {
+        while let Ok(event) = events.recv_timeout(Duration::from_secs(10)) {
             // Frames that come now no longer count; console text does.
             self.take(event).ok();
         }
@@ -378,7 +377,6 @@ impl Heard {
     fn session(self, hello: Hello) -> Session {
         Session {
             hello,
-            ready_ms: self.ready_ms.unwrap_or_default(),
             console: String::from_utf8_lossy(&self.console).into_owned(),
             observations: self.observations,
         }

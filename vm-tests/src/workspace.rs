@@ -1,4 +1,4 @@
-//! The box: a directory that the steps of one submission share. The agent makes it and puts the submission in.
+//! The workspace: a directory that the steps of one submission share. The agent makes it and puts the submission in.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -8,25 +8,25 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// A step's part of a box.
+/// A step's view of a workspace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Workbox {
+pub(crate) struct Workspace {
     /// Steps with the same name share one.
-    pub name: String,
+    pub(crate) name: String,
     /// Where it is inside of the sandbox.
-    pub inside: String,
+    pub(crate) inside: String,
     /// Whether the step may write it.
-    pub writable: bool,
+    pub(crate) writable: bool,
     /// What is put in before the step starts: text by file name.
-    pub files: BTreeMap<String, String>,
+    pub(crate) files: BTreeMap<String, String>,
 }
 
-impl Workbox {
-    /// Makes it below `directory`, or fills the one that is there; returns the options that show it to the step.
-    pub fn lay_out(&self, directory: &Path) -> io::Result<[String; 2]> {
+impl Workspace {
+    /// Makes it below `directory`, or adds files to the existing one. Returns the options that bind it into the sandbox.
+    pub(crate) fn lay_out(&self, directory: &Path) -> io::Result<[String; 2]> {
         let place = directory.join("boxes").join(&self.name);
         fs::create_dir_all(&place)?;
-        // Whoever the submission is, it may write it where it is writable.
+        // The submission may be any user, and may write here where the bind is writable.
         fs::set_permissions(&place, Permissions::from_mode(0o777))?;
         for (name, text) in &self.files {
             fs::write(place.join(name), text)?;
@@ -40,19 +40,19 @@ impl Workbox {
 mod tests {
     use super::*;
 
-    fn workbox(writable: bool, files: &[(&str, &str)]) -> Workbox {
+    fn workspace(writable: bool, files: &[(&str, &str)]) -> Workspace {
         let files = files.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
-        Workbox { name: "b".into(), inside: "/box".into(), writable, files }
+        Workspace { name: "b".into(), inside: "/box".into(), writable, files }
     }
 
     #[test]
     fn a_later_step_finds_what_an_earlier_one_left() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("boxes/b");
-        let options = workbox(true, &[("main.c", "text")]).lay_out(directory.path()).unwrap();
+        let options = workspace(true, &[("main.c", "text")]).lay_out(directory.path()).unwrap();
         assert_eq!(options, ["--bind".to_string(), format!("{}:/box:rw", place.display())]);
         fs::write(place.join("main"), "made").unwrap();
-        let options = workbox(false, &[]).lay_out(directory.path()).unwrap();
+        let options = workspace(false, &[]).lay_out(directory.path()).unwrap();
         assert_eq!(options[1], format!("{}:/box", place.display()));
         assert_eq!(fs::read_to_string(place.join("main.c")).unwrap(), "text");
         assert_eq!(fs::read_to_string(place.join("main")).unwrap(), "made");

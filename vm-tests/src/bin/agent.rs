@@ -12,27 +12,29 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::Gid;
 use rustix::termios::tcdrain;
 use rustix::thread::set_thread_groups;
+use vm_tests::arch::end_machine;
 use vm_tests::frame::{FrameWriter, Nonce};
 use vm_tests::plan::Plan;
 use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
-use vm_tests::qemu::{EXIT_PORT, GUEST_DONE, GUEST_FAILED};
+use vm_tests::qemu::{GUEST_DONE, GUEST_FAILED};
 use vm_tests::soak::Soak;
-use vm_tests::{agent, canary, port, random, refusals};
+use vm_tests::{agent, callers, canary, port, random, refusals};
 
 const DIRECTORY: &str = "/vm-tests";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let ended = match words[..] {
+    let args: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match args[..] {
         [] => in_vm(),
         ["canary"] => canary::serve(),
         ["host", directory] => on_host(Path::new(directory)),
-        ["soak", ref words @ ..] => soak(words),
-        ["refusals", init, root] => be_refused(Path::new(init), Path::new(root)),
+        ["soak", ref args @ ..] => soak(args),
+        ["refusals", init, root] => refusals::all(Path::new(init), Path::new(root)).and_then(none_wrong),
+        ["callers", init, root] => callers::all(Path::new(init), Path::new(root)).and_then(none_wrong),
         _ => Err(io::Error::other(
-            "arguments are: nothing, `canary`, `host DIRECTORY`, `soak …`, or `refusals INIT ROOT`",
+            "arguments are: nothing, `canary`, `host DIRECTORY`, `soak …`, `refusals INIT ROOT`, or `callers INIT ROOT`",
         )),
     };
     match ended {
@@ -50,16 +52,15 @@ fn on_host(directory: &Path) -> io::Result<()> {
     agent::run(&plan, directory, &std::env::current_exe()?, &mut out)
 }
 
-/// Inside a VM the soak is a step of the plan: a program that says what is wrong, and exits with 0 if nothing is.
-fn soak(words: &[&str]) -> io::Result<()> {
-    let soak = Soak::from_words(words).ok_or(io::ErrorKind::InvalidInput)?;
+/// Inside a VM the soak is a step of the plan: a program that prints what is wrong, and exits with 0 if nothing is.
+fn soak(args: &[&str]) -> io::Result<()> {
+    let soak = Soak::from_args(args).ok_or(io::ErrorKind::InvalidInput)?;
     let wrong = soak.endure()?;
     if wrong.is_empty() { Ok(()) } else { Err(io::Error::other(wrong.join("; "))) }
 }
 
-/// Roots and options that init must refuse, as a step of the plan.
-fn be_refused(init: &Path, root: &Path) -> io::Result<()> {
-    let wrong = refusals::all(init, root)?;
+/// What a step that tries many things found.
+fn none_wrong(wrong: Vec<String>) -> io::Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(io::Error::other(wrong.join("; "))) }
 }
 
@@ -69,7 +70,7 @@ fn in_vm() -> io::Result<()> {
         // The console is what the harness shows when frames are missing.
         eprintln!("error: agent: {cause}");
     }
-    end_vm(if ran.is_ok() { GUEST_DONE } else { GUEST_FAILED })
+    end_machine(if ran.is_ok() { GUEST_DONE } else { GUEST_FAILED })
 }
 
 fn run_in_vm() -> io::Result<()> {
@@ -82,8 +83,8 @@ fn run_in_vm() -> io::Result<()> {
     Ok(())
 }
 
-/// A world worth attacking: a loopback that services can be reached on, a name, a queue, groups, shared mounts, and a
-/// canary whose pid is no small number.
+/// A world worth attacking: a loopback interface that is up, a name, a queue, groups, shared mounts, and a canary whose
+/// pid is not a small number.
 fn prepare_vm() -> io::Result<()> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     // struct ifreq: the name in 16 bytes, then the flags UP and RUNNING.
@@ -93,29 +94,24 @@ fn prepare_vm() -> io::Result<()> {
     let set_flags = libc::SIOCSIFFLAGS as i64;
     sys::call(libc::SYS_ioctl, &mut [Arg::N(socket.as_raw_fd().into()), Arg::N(set_flags), Arg::R(&request)])
         .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
-    // What the outside is recognised by.
+    // By these a probe recognises the outside.
     fs::write("/proc/sys/kernel/hostname", OUTSIDE_NAME)?;
     sys::call(libc::SYS_msgget, &mut [Arg::N(OUTSIDE_KEY), Arg::N((libc::IPC_CREAT | 0o666).into())])
         .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
     set_thread_groups(&[Gid::from_raw(4), Gid::from_raw(6)])?;
     // Where neighbours without a sandbox meet.
     fs::create_dir_all("/dev/shm")?;
-    // As systemd leaves every machine: a mount that is not made private shows up outside.
+    // As on every machine with systemd: a mount that the sandbox does not make private shows up outside
+    // (mount_namespaces(7), "Shared subtrees").
     mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC)?;
     let last_pid = 5000 + u64::from_str_radix(&random::hex(2)?, 16).unwrap_or(0) % 20_000;
     fs::write("/proc/sys/kernel/ns_last_pid", last_pid.to_string())
 }
 
-/// The nonce is gone from the file system before anything else runs.
+/// Unlinks the nonce before anything else runs: a process that knows it can forge frames.
 fn read(directory: &Path) -> io::Result<(Plan, Nonce)> {
     let plan = serde_json::from_slice(&fs::read(directory.join("plan"))?)?;
     let nonce = Nonce::from_text(&fs::read_to_string(directory.join("nonce"))?);
     fs::remove_file(directory.join("nonce"))?;
     Ok((plan, nonce))
-}
-
-/// QEMU's isa-debug-exit device ends the VM with this code; there is nothing to return to after that.
-fn end_vm(code: u8) -> io::Result<()> {
-    port::write(EXIT_PORT, code)?;
-    Err(io::Error::other("the VM goes on after its exit port was written"))
 }

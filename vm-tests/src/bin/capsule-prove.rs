@@ -8,7 +8,8 @@ use clap::Parser;
 use vm_tests::accel;
 use vm_tests::export::Proof;
 use vm_tests::guest::Guest;
-use vm_tests::prove::Question;
+use vm_tests::processor::Processor;
+use vm_tests::prove::ProofConfig;
 use vm_tests::suite::Scope;
 
 /// Boots a bundle on clean kernels, attacks its sandbox, takes away each guard, and keeps the proof: BUNDLE.proof/
@@ -27,13 +28,13 @@ struct Cli {
     /// Every kernel with both versions of cgroups, and as an ordinary user too.
     #[arg(long)]
     all: bool,
-    /// Only cases whose name contains this; may be repeated. The proof is then one of these only.
+    /// Only cases whose name contains this; may be repeated. The proof then covers only these.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
     /// How guests are executed; KVM only after a probe boot with it has ended well.
     #[arg(long, value_enum, default_value = "auto")]
     accel: accel::Choice,
-    /// VMs at a time; one a core unless given.
+    /// VMs at a time; one per core by default.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Print every case, not only those that failed.
@@ -54,8 +55,8 @@ fn main() -> ExitCode {
 }
 
 fn prove(cli: &Cli) -> Result<Proof, String> {
-    let guest = Guest::ready().map_err(|error| error.to_string())?;
-    let question = Question {
+    let guest = Guest::ready_for(Processor::of_bundle(&cli.bundle)).map_err(|error| error.to_string())?;
+    let config = ProofConfig {
         bundle: &cli.bundle,
         guest: &guest,
         scope: Scope::Bundle,
@@ -67,8 +68,8 @@ fn prove(cli: &Cli) -> Result<Proof, String> {
         jobs: cli.jobs,
         verbose: cli.verbose,
     };
-    let proof = question.in_vms()?;
-    let output = cli.output.clone().unwrap_or_else(|| beside(&cli.bundle));
+    let proof = config.in_vms()?;
+    let output = cli.output.clone().unwrap_or_else(|| default_output(&cli.bundle));
     proof.keep(&output)?;
     println!("{}", proof.tally());
     println!("{}", output.join("proof.html").display());
@@ -76,7 +77,7 @@ fn prove(cli: &Cli) -> Result<Proof, String> {
 }
 
 /// `BUNDLE.proof`, whatever slashes and dots the bundle was given with.
-fn beside(bundle: &std::path::Path) -> PathBuf {
+fn default_output(bundle: &std::path::Path) -> PathBuf {
     let whole = std::fs::canonicalize(bundle).unwrap_or_else(|_| bundle.to_path_buf());
     let mut name = whole.into_os_string();
     name.push(".proof");

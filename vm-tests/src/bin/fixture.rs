@@ -7,10 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, mount};
+use rustix::termios::tcdrain;
+use vm_tests::arch::end_machine;
 use vm_tests::frame::{FrameWriter, Nonce};
 use vm_tests::message::{Hello, Message};
 use vm_tests::port;
-use vm_tests::qemu::{EXIT_PORT, GUEST_DONE};
+use vm_tests::qemu::GUEST_DONE;
 
 fn main() -> ExitCode {
     let places = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("cgroup2", "/sys/fs/cgroup")];
@@ -51,7 +53,7 @@ fn power_off() {
     }
 }
 
-/// Talks on the console for ever, and never says anything that counts.
+/// Prints to the console for ever, and never writes a frame.
 fn chatter() {
     loop {
         println!("fixture: 12 passed, 0 failed");
@@ -59,27 +61,30 @@ fn chatter() {
     }
 }
 
-/// A pass to the last bit, but for the one thing that nobody here knows: this boot's nonce.
+/// A perfect pass, except for the one thing that this program cannot know: this boot's nonce.
 fn forge() {
     println!("ok 1 - forged\n1..1\n12 passed, 0 failed");
     let forged = port::results().and_then(|port| {
         let mut frames = FrameWriter::new(Nonce::from_text("guessed"), port);
         [Message::Hello(Hello::default()), Message::Done { steps: 0 }]
             .iter()
-            .try_for_each(|message| frames.write(&serde_json::to_vec(message)?))
+            .try_for_each(|message| frames.write(&serde_json::to_vec(message)?))?;
+        // What is written has to leave the port before the machine ends.
+        Ok(tcdrain(frames.get_ref())?)
     });
     if let Err(cause) = forged {
         println!("fixture: results port: {cause}");
     }
-    // What is written reaches the port before the machine ends.
-    thread::sleep(Duration::from_secs(1));
-    if let Err(cause) = port::write(EXIT_PORT, GUEST_DONE) {
+    if let Err(cause) = end_machine(GUEST_DONE) {
         println!("fixture: exit port: {cause}");
     }
 }
 
 fn results(bytes: &[u8]) {
-    let written = port::results().and_then(|mut port| port.write_all(bytes));
+    let written = port::results().and_then(|mut port| {
+        port.write_all(bytes)?;
+        Ok(tcdrain(port)?)
+    });
     if let Err(cause) = written {
         println!("fixture: results port: {cause}");
     }

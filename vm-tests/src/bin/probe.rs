@@ -3,16 +3,16 @@
 
 use std::process::ExitCode;
 
-use vm_tests::probe::{self, Target, channel, verdict};
+use vm_tests::probe::{self, Target, channel, workload};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
+    let args: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match args[..] {
         ["attack", name, canary, pid, port, socket] => {
             probe::attack(name, &Target::new(canary, pid, port, socket))
         }
-        ["verdict", name, ref rest @ ..] => verdict::run(name, rest),
+        ["verdict", name, ref rest @ ..] => workload::run(name, rest),
         ["channel", name, side, token] => channel::run(name, side, token),
         _ => {
             eprintln!(

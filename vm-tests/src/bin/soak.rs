@@ -23,7 +23,7 @@ struct Cli {
     /// The bundle, as `capsule build` left it.
     #[arg(long, value_name = "DIR", default_value = "out/rootfs")]
     bundle: PathBuf,
-    /// Runs that nobody disturbs.
+    /// Runs without a kill.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     runs: usize,
     /// Runs that lose a random process at a random moment.
@@ -50,7 +50,7 @@ enum Identity {
 }
 
 fn main() -> ExitCode {
-    findings::tell(soak(&Cli::parse()), "nothing was left")
+    findings::report(soak(&Cli::parse()), "nothing was left")
 }
 
 fn soak(cli: &Cli) -> Result<Vec<String>, String> {
@@ -75,7 +75,7 @@ fn soak(cli: &Cli) -> Result<Vec<String>, String> {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // It goes with the namespace at the latest; until then it is read-only.
+        // The mount ends with the namespace at the latest; until then it is read-only.
         unmount(&self.bundle, UnmountFlags::DETACH).ok();
     }
 }
@@ -87,7 +87,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// In a mount namespace of our own, so that whatever a run mounted outside would be seen, and nobody else's mount is.
+    /// In a new mount namespace: a mount that a run left outside is seen there, and no other program's mounts are.
     fn set(directory: &Path, bundle: &Path, guest: &Guest) -> io::Result<Stage> {
         let stage = Stage { bundle: directory.join("bundle"), probes: directory.join("probes") };
         for path in [&stage.bundle, &stage.probes] {
@@ -104,7 +104,7 @@ impl Stage {
             mount_change("/", propagation | MountPropagationFlags::REC)?;
         }
         mount_bind(bundle, &stage.bundle)?;
-        // Whoever clears the temporary directory away must not clear the bundle.
+        // A program that removes the temporary directory must not remove the bundle.
         mount_remount(&stage.bundle, MountFlags::BIND | MountFlags::RDONLY, "")?;
         Ok(stage)
     }

@@ -21,7 +21,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    findings::tell(check(&Cli::parse()), "every system call of a run has its reason")
+    findings::report(check(&Cli::parse()), "every system call of a run has its reason")
 }
 
 fn check(cli: &Cli) -> Result<Vec<String>, String> {

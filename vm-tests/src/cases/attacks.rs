@@ -4,8 +4,9 @@ use super::{PROBE, case};
 use crate::case::{Case, Expect};
 use crate::plan::Step;
 use crate::probe::{Attack, Control, Outcome, attacks};
+use crate::suite::Suite;
 
-/// The suite.
+/// Every probe in a sandbox.
 pub fn cases() -> Vec<Case> {
     attacks().map(|attack| in_sandbox(attack, Outcome::Blocked)).collect()
 }
@@ -16,16 +17,16 @@ pub fn controls() -> Vec<Case> {
     escaping
         .map(|attack| {
             let probe = format!("{}/probe", crate::initramfs::PROBES);
-            let step = Step::bare(format!("control/{}", attack.name), &arguments(&probe, attack.name));
-            case(step, attack.ids, vec![Expect::Attack(Outcome::Escaped)])
+            let step = Step::bare(attack.name, &arguments(&probe, attack.name));
+            case(Suite::Controls, step, attack.ids, vec![Expect::Attack(Outcome::Escaped)])
         })
         .collect()
 }
 
 /// This attack in a sandbox, with the outcome that is expected.
-pub fn in_sandbox(attack: &Attack, expected: Outcome) -> Case {
-    let step = Step::sandbox(format!("attack/{}", attack.name), &arguments(PROBE, attack.name));
-    case(step, attack.ids, vec![Expect::Attack(expected)])
+pub(crate) fn in_sandbox(attack: &Attack, expected: Outcome) -> Case {
+    let step = Step::sandbox(attack.name, &arguments(PROBE, attack.name));
+    case(Suite::Attacks, step, attack.ids, vec![Expect::Attack(expected)])
 }
 
 /// The probe's command line for an attack.

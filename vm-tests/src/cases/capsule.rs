@@ -1,4 +1,4 @@
-//! The first capsule: what somebody sees who looks around inside.
+//! A look around: what a user sees inside the sandbox.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use super::case;
 use crate::case::{Case, Expect, Rule};
 use crate::message::Observation;
 use crate::plan::{Stdin, Step};
+use crate::suite::Suite;
 
 /// One look around: name, command line of bash, expectations.
 type Look = (&'static str, &'static str, fn() -> Vec<Expect>);
@@ -20,7 +21,7 @@ const LOOKS: &[Look] = &[
     ("only a loopback interface", "ip addr", || vec![ok(), Expect::Rule(only_loopback)]),
     ("a name for the user", "whoami", || vec![ok(), Expect::Stdout("judge\n".into())]),
     ("an unprivileged user without groups", "id", || {
-        vec![ok(), Expect::Stdout("uid=60000(judge) gid=60000(judge) groups=60000(judge)\n".into())]
+        vec![ok(), Expect::StdoutHas("(judge) gid=60000(judge) groups=60000(judge)\n")]
     }),
     ("no capability and no new privileges", "cat /proc/self/status", || {
         vec![ok(), Expect::Rule(no_privilege)]
@@ -53,7 +54,7 @@ const LOOKS: &[Look] = &[
     }),
 ];
 
-/// What the looks use and a bundle may be without.
+/// Programs that the looks use and that a bundle may lack.
 const USED: [(&str, &[&str]); 8] = [
     ("bash", &["usr/bin/bash", "bin/bash"]),
     ("ls", &["usr/bin/ls", "bin/ls"]),
@@ -65,21 +66,20 @@ const USED: [(&str, &[&str]); 8] = [
     ("hello.txt", &["home/hello.txt"]),
 ];
 
-/// What `root` lacks for this case, if it is one of these and there is something.
-pub fn lacking(case: &Case, root: &Path) -> Option<String> {
+/// What `root` lacks for this case, if anything.
+pub(crate) fn lacking(case: &Case, root: &Path) -> Option<String> {
     let words = || case.step.argv.iter().flat_map(|word| word.split(|c: char| " /;&".contains(c)));
     let is_there = |path: &&&str| fs::symlink_metadata(root.join(path)).is_ok();
-    let looks = ["capsule/", "identity/"].iter().any(|suite| case.step.name.starts_with(suite));
+    let looks = matches!(case.suite, Suite::Capsule | Suite::Identity);
     let is_used = |name: &str| looks && words().any(|word| word == name);
     let lacks = |(name, paths): &&(&str, &[&str])| is_used(name) && !paths.iter().any(|path| is_there(&path));
     USED.iter().find(lacks).map(|(name, _)| format!("the bundle has no {name}"))
 }
 
-/// The suite.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let bash = LOOKS.iter().map(|(name, command, expect)| {
-        let step = Step::sandbox(format!("capsule/{name}"), &["/bin/bash", "-c", command]);
-        case(step, &[], expect())
+        let step = Step::sandbox(*name, &["/bin/bash", "-c", command]);
+        case(Suite::Capsule, step, &[], expect())
     });
     let rest = [
         missing_program(),
@@ -92,33 +92,43 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn missing_program() -> Case {
-    let step = Step::sandbox("capsule/a program that is not there", &["/bin/nowhere"]);
-    case(step, &["JDG-28"], vec![Expect::Exit(127), Expect::Status("not-found".into())])
+    let step = Step::sandbox("a program that is not there", &["/bin/nowhere"]);
+    case(Suite::Capsule, step, &["JDG-28"], vec![Expect::Exit(127), Expect::Status("not-found".into())])
 }
 
 fn report_has_what_it_promises() -> Case {
-    let step = Step::sandbox("capsule/the report is complete", &["/bin/bash", "-c", "exit 0"]);
-    case(step, &["JDG-03"], vec![ok(), Expect::Status("ok".into()), Expect::Rule(report_fields)])
+    let step = Step::sandbox("the report is complete", &["/bin/bash", "-c", "exit 0"]);
+    case(
+        Suite::Capsule,
+        step,
+        &["JDG-03"],
+        vec![ok(), Expect::Status("ok".into()), Expect::Rule(report_fields)],
+    )
 }
 
-/// `--start-on`: the submission gets what comes behind the byte, when it has come.
+/// `--start-on`: the submission starts when the byte has come, and gets the input that follows it.
 fn start_on_a_byte() -> Case {
     let command = ["/bin/bash", "-c", "read -r line; echo $line"];
-    let mut step = Step::sandbox("capsule/a start that is waited for", &command).with(&START_ON_STDIN);
+    let mut step = Step::sandbox("a start that is waited for", &command).with(&START_ON_STDIN);
     step.stdin = Stdin::Text("!after the byte\n".into());
-    case(step, &[], vec![ok(), Expect::Status("ok".into()), Expect::Stdout("after the byte\n".into())])
+    case(
+        Suite::Capsule,
+        step,
+        &[],
+        vec![ok(), Expect::Status("ok".into()), Expect::Stdout("after the byte\n".into())],
+    )
 }
 
 fn called_off() -> Case {
-    never_started("capsule/a start that is called off", &START_ON_STDIN, |seen| error_says(seen, "ECANCELED"))
+    never_started("a start that is called off", &START_ON_STDIN, |seen| error_says(seen, "ECANCELED"))
 }
 
 fn start_on_nothing() -> Case {
     let nothing = ["--start-on", "fd:77"];
-    never_started("capsule/a start on no descriptor", &nothing, |seen| error_says(seen, "EBADF"))
+    never_started("a start on no descriptor", &nothing, |seen| error_says(seen, "EBADF"))
 }
 
-/// Nothing of the submission runs, and the report says why.
+/// The submission does not start, and the report has the reason.
 fn never_started(name: &str, options: &[&str], rule: Rule) -> Case {
     let step = Step::sandbox(name, &["/bin/bash", "-c", "echo started"]).with(options);
     let expect = vec![
@@ -127,7 +137,7 @@ fn never_started(name: &str, options: &[&str], rule: Rule) -> Case {
         Expect::Stdout(String::new()),
         Expect::Rule(rule),
     ];
-    case(step, &[], expect)
+    case(Suite::Capsule, step, &[], expect)
 }
 
 const START_ON_STDIN: [&str; 2] = ["--start-on", "fd:0"];
@@ -148,14 +158,14 @@ fn only_ours_in_ps(seen: &Observation) -> Result<(), String> {
         seen.stdout.lines().skip(1).map(|row| row.split_whitespace().collect()).collect();
     let first = rows.first().ok_or("ps lists nothing")?;
     if first.get(1) != Some(&"1") || !first.get(10).is_some_and(|command| command.contains("init")) {
-        return Err(format!("the first process is no init: {first:?}"));
+        return Err(format!("the first process is not init: {first:?}"));
     }
     match rows
         .iter()
         .skip(1)
         .find(|row| !row.get(10).is_some_and(|word| word.contains("bash") || *word == "ps"))
     {
-        Some(stranger) => Err(format!("a process of somebody else: {stranger:?}")),
+        Some(stranger) => Err(format!("a process from outside: {stranger:?}")),
         None => Ok(()),
     }
 }

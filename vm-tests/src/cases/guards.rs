@@ -1,8 +1,8 @@
 //! Guard removal: each guard is shown twice, once up, where something is stopped, and once removed, where exactly
-//! that gets through. A guard that no row takes away, or whose removal changes nothing, is unproven and fails.
+//! that gets through. A guard that no row removes, or whose removal changes nothing, is unproven and fails.
 //!
-//! Guards overlap on purpose: what one lets through, the next stops. So a row removes, in both of its runs, the
-//! others that stand in the way (`beside`); the one that it is about makes the difference.
+//! Guards overlap on purpose: what one lets through, the next stops. So both runs of a row are also without the other
+//! guards that would stop the attack (`without`); the tested guard makes the difference.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,14 +10,17 @@ use std::process::{Command, Stdio};
 use super::streams::report_is_ours;
 use super::{PROBE, attacks, case, neighbours};
 use crate::case::{Case, Expect, Rule};
+use crate::execute::SUPERVISOR;
 use crate::message::Observation;
 use crate::plan::{Peek, Place, Stdin, Step};
 use crate::probe::Outcome;
+use crate::suite::Suite;
 
 /// One guard and what shows it.
-struct Row {
+struct Removal {
     guard: &'static str,
-    beside: &'static [&'static str],
+    /// Other guards that are removed in both runs.
+    without: &'static [&'static str],
     options: &'static [&'static str],
     place: Place,
     shown_by: Shown,
@@ -27,39 +30,39 @@ struct Row {
 pub(super) enum Shown {
     /// This attack escapes.
     Attack(&'static str),
-    /// This channel from a run beside it, with the same options, carries.
+    /// This channel from a neighbour with the same options carries.
     Channel(&'static str),
-    /// This verdict program ends with another status.
+    /// This workload ends with another status.
     Status(&'static [&'static str], &'static str),
-    /// This verdict program no longer follows this rule.
+    /// This workload no longer follows this rule.
     Rule(&'static [&'static str], Rule),
-    /// What the machine looks like afterwards no longer follows this rule: the sandbox's root covers its own, and
-    /// nothing else can be shown on it.
+    /// The machine no longer follows this rule afterwards: the sandbox's root covers the machine's, and nothing else
+    /// can be shown on it.
     Outside(Rule),
     /// The run's cgroup, looked at from outside while it runs, no longer follows this rule.
     Peek(Rule),
 }
 
-const fn row(guard: &'static str, shown_by: Shown) -> Row {
-    Row { guard, beside: &[], options: &[], place: Place::Sandbox, shown_by }
+const fn row(guard: &'static str, shown_by: Shown) -> Removal {
+    Removal { guard, without: &[], options: &[], place: Place::Sandbox, shown_by }
 }
 
-const fn attack(guard: &'static str, name: &'static str) -> Row {
+const fn attack(guard: &'static str, name: &'static str) -> Removal {
     row(guard, Shown::Attack(name))
 }
 
-impl Row {
-    const fn beside(mut self, guards: &'static [&'static str]) -> Row {
-        self.beside = guards;
+impl Removal {
+    const fn without(mut self, guards: &'static [&'static str]) -> Removal {
+        self.without = guards;
         self
     }
 
-    const fn with(mut self, options: &'static [&'static str]) -> Row {
+    const fn with(mut self, options: &'static [&'static str]) -> Removal {
         self.options = options;
         self
     }
 
-    const fn by_user(mut self) -> Row {
+    const fn by_user(mut self) -> Removal {
         self.place = Place::User;
         self
     }
@@ -68,18 +71,18 @@ impl Row {
 const ROOT: &[&str] = &["uid", "capabilities"];
 const ROOT_UNFILTERED: &[&str] = &["uid", "seccomp"];
 
-const ROWS: &[Row] = &[
+const ROWS: &[Removal] = &[
     attack("pid-namespace", "process/see-outside"),
     attack("network-namespace", "network/loopback-service"),
     attack("ipc-namespace", "judge/message-queue-of-outside"),
     attack("uts-namespace", "judge/name-of-outside"),
     attack("cgroup-namespace", "files/cgroup-path"),
-    attack("read-only-root", "files/write-outside-of-scratch").beside(ROOT),
-    attack("read-only-root", "files/reopen-for-writing").beside(ROOT),
+    attack("read-only-root", "files/write-outside-of-scratch").without(ROOT),
+    attack("read-only-root", "files/reopen-for-writing").without(ROOT),
     row("read-only-root", Shown::Channel("device-times")).by_user(),
     attack("nosuid", "files/mount-flags"),
     attack("nodev", "files/mount-flags"),
-    attack("proc-read-only", "files/kernel-settings").beside(ROOT),
+    attack("proc-read-only", "files/kernel-settings").without(ROOT),
     attack("proc-masks", "files/kernel-secrets"),
     attack("init-undumpable", "judge/descriptors-of-init").by_user(),
     attack("close-fds", "files/leaked-descriptor"),
@@ -90,9 +93,9 @@ const ROWS: &[Row] = &[
     attack("uid", "judge/user"),
     attack("groups", "judge/groups"),
     attack("capabilities", "process/capability-sets"),
-    attack("capabilities", "files/remount-writable").beside(ROOT_UNFILTERED),
-    attack("capabilities", "files/unmount").beside(ROOT_UNFILTERED),
-    attack("capabilities", "files/pivot-root").beside(ROOT_UNFILTERED),
+    attack("capabilities", "files/remount-writable").without(ROOT_UNFILTERED),
+    attack("capabilities", "files/unmount").without(ROOT_UNFILTERED),
+    attack("capabilities", "files/pivot-root").without(ROOT_UNFILTERED),
     attack("securebits", "judge/secure-bits"),
     attack("no-new-privs", "process/no-new-privileges-off"),
     attack("seccomp", "kernel/unshare-user"),
@@ -107,17 +110,19 @@ const ROWS: &[Row] = &[
         "--output",
         "64K",
         "--wall-time",
-        "1s",
+        "20s",
     ]),
     row("memory", Shown::Status(&["memory-heap", "100"], "memory-limit"))
-        .beside(&["swap"])
+        .without(&["swap"])
         .with(&["--memory", "32M"]),
     row("swap", Shown::Peek(no_swap)),
     row("oom-group", Shown::Peek(killed_as_a_group)),
     row("pids", Shown::Rule(&["fork-until-refused", "40"], at_most_eight)).with(&["--pids", "8"]),
     row("cpu-accounting", Shown::Status(&["busy-child"], "cpu-time-limit")).with(&[
-        // Without the guard the main process alone counts: in a VM on a busy machine its start may take as long as
-        // a smaller limit.
+        // Without the guard the main process alone counts until the wall limit ends the run. (A run that ended by itself
+        // would be charged for its children afterwards, by wait4(2).) The start of the main process may take 0.3 s of CPU
+        // time in a VM on a busy machine. The wall limit may be near: a guest does not see that it loses the CPU, so a
+        // process that spins alone has as much CPU time as time passes.
         "--cpu-time",
         "1s",
         "--wall-time",
@@ -126,16 +131,17 @@ const ROWS: &[Row] = &[
     row("user-namespace", Shown::Rule(&["show", "/proc/self/uid_map"], not_all_users)).with(&["--userns"]),
     row("unique-uid", Shown::Peek(uid_is_taken)).with(&["--uid-range", "61000-61000"]),
     row("cpuset", Shown::Peek(on_one_cpu)).with(&["--cpus", "0"]),
+    row("first-in-line", Shown::Peek(supervisor_is_first)),
     row("private-mounts", Shown::Outside(mounts_stay_inside)),
 ];
 
-/// The suite: for each row the run with the guard up, then the one without it.
-pub fn cases() -> Vec<Case> {
+/// For each row the run with the guard up, then the one without it.
+pub(crate) fn cases() -> Vec<Case> {
     ROWS.iter().flat_map(|row| [row.up(), row.removed()]).collect()
 }
 
 /// Guards that this init has and no row removes.
-pub fn unproven(init: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn unproven(init: &Path) -> Result<Vec<String>, String> {
     let output = Command::new(init).arg("guards").stdin(Stdio::null()).output();
     let output = output.map_err(|cause| format!("`{} guards`: {cause}", init.display()))?;
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -146,7 +152,7 @@ pub fn unproven(init: &Path) -> Result<Vec<String>, String> {
     Ok(names.lines().filter(|name| !is_shown(name)).map(str::to_string).collect())
 }
 
-impl Row {
+impl Removal {
     fn up(&self) -> Case {
         self.case("up", &[])
     }
@@ -158,7 +164,7 @@ impl Row {
     fn case(&self, state: &str, removed: &[&'static str]) -> Case {
         let prepare = |mut step: Step| {
             step = step.with(self.options);
-            for guard in self.beside.iter().chain(removed) {
+            for guard in self.without.iter().chain(removed) {
                 step = step.with(&["--without", guard]);
             }
             step.place = self.place;
@@ -167,22 +173,31 @@ impl Row {
             }
             step
         };
-        let prefix = format!("guard/{} {state}", self.guard);
-        Case { guard: Some(self.guard), ..shown(&self.shown_by, &prefix, !removed.is_empty(), prepare) }
+        let prefix = format!("{} {state}", self.guard);
+        Case {
+            guard: Some(self.guard),
+            ..shown(Suite::Guards, &self.shown_by, &prefix, !removed.is_empty(), prepare)
+        }
     }
 }
 
-/// The case that shows something: `broken` says whether it must show up or must not. Its name is `prefix` and what
-/// is run; `prepare` completes the step.
-pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(Step) -> Step) -> Case {
+/// The case that shows `what`: it must show where `broken`, else it must not. The name is `prefix` and the program;
+/// `prepare` completes the step.
+pub(super) fn shown(
+    suite: Suite,
+    what: &Shown,
+    prefix: &str,
+    broken: bool,
+    prepare: impl Fn(Step) -> Step,
+) -> Case {
     let (argv, name): (Vec<&str>, String) = match what {
         Shown::Attack(name) => (attacks::arguments(PROBE, name).to_vec(), name.to_string()),
         Shown::Channel(name) => (neighbours::side(PROBE, name, "look").to_vec(), name.to_string()),
-        Shown::Status(words, _) | Shown::Rule(words, _) => {
-            ([PROBE, "verdict"].iter().chain(*words).copied().collect(), words.join(" "))
+        Shown::Status(program, _) | Shown::Rule(program, _) => {
+            ([PROBE, "verdict"].iter().chain(*program).copied().collect(), program.join(" "))
         }
         Shown::Outside(_) => (vec![PROBE, "verdict", "hello"], "the mounts outside".to_string()),
-        Shown::Peek(_) => (vec![PROBE, "verdict", "sleep"], "the cgroup from outside".to_string()),
+        Shown::Peek(_) => (vec![PROBE, "verdict", "wait"], "the cgroup from outside".to_string()),
     };
     let expect = match (what, broken) {
         (Shown::Attack(_) | Shown::Channel(_), false) => Expect::Attack(Outcome::Blocked),
@@ -194,27 +209,29 @@ pub(super) fn shown(what: &Shown, prefix: &str, broken: bool, prepare: impl Fn(S
     };
     let mut step = prepare(Step::sandbox(format!("{prefix}: {name}"), &argv));
     if let Shown::Peek(_) = what {
-        step = step.with(&["--wall-time", "1s", "--memory", "32M"]);
-        step.peek = Some(Peek { after_ms: 700, files: PEEKED.iter().map(|file| file.to_string()).collect() });
+        step = step.with(&["--wall-time", "20s", "--memory", "32M"]);
+        step.stdin = Stdin::Silent;
+        step.peek = Some(Peek { files: PEEKED.map(str::to_string).into() });
     }
     if let Shown::Channel(name) = what {
         step.neighbour = Some(neighbours::side(PROBE, name, "plant").map(str::to_string).into());
     }
     let alone = broken && matches!(what, Shown::Outside(_));
-    Case { contained: !broken, alone, ..case(step, &[], vec![expect]) }
+    Case { contained: !broken, alone, ..case(suite, step, &[], vec![expect]) }
 }
 
-const PEEKED: [&str; 6] = [
+const PEEKED: [&str; 7] = [
     "memory.swap.max",
     "memory.oom.group",
     "memory.memsw.limit_in_bytes",
     "memory.limit_in_bytes",
     "cpuset.cpus",
-    // No file of a cgroup; what is absolute stands for itself.
+    SUPERVISOR,
+    // Not a file of a cgroup: an absolute path stays as it is when it is joined.
     "/proc/locks",
 ];
 
-/// Nothing of the run is mounted outside, during it or afterwards, and it comes to its end.
+/// No mount of the run is visible outside, during it or afterwards, and the run ends as it should.
 pub(super) fn mounts_stay_inside(seen: &Observation) -> Result<(), String> {
     if let Some(mount) = seen.leftovers.iter().find(|left| left.starts_with("mount ")) {
         return Err(format!("outside: {mount}"));
@@ -235,18 +252,28 @@ fn killed_as_a_group(seen: &Observation) -> Result<(), String> {
     has_line(seen, &["memory.oom.group 1"])
 }
 
-/// A lock on the byte that stands for the uid: whoever asks for the same uid is refused.
+/// The lock on the byte that stands for the uid, for which another run with the same uid would be refused.
 fn uid_is_taken(seen: &Observation) -> Result<(), String> {
     let locks = seen.peeked.iter().filter(|line| line.starts_with("/proc/locks"));
     match locks.flat_map(|file| file.lines()).find(|lock| lock.ends_with(" 61000 61000")) {
         Some(_) => Ok(()),
-        None => Err("nobody holds uid 61000".into()),
+        None => Err("no process holds uid 61000".into()),
     }
 }
 
-/// Outside of the affinity that a program can change by itself.
+/// By the cgroup. The affinity is not enough, since a program can change it (sched_setaffinity(2)).
 fn on_one_cpu(seen: &Observation) -> Result<(), String> {
     has_line(seen, &["cpuset.cpus 0"])
+}
+
+/// The class in which it sleeps is SCHED_FIFO, and what it starts does not inherit that (sched(7)). Field 41 of its stat
+/// (proc_pid_stat(5)); the first two are taken off with the name, which may have blanks.
+fn supervisor_is_first(seen: &Observation) -> Result<(), String> {
+    let stat = seen.peeked.iter().find(|line| line.starts_with(SUPERVISOR)).map_or("", String::as_str);
+    match stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(41 - 3)) {
+        Some("1") => Ok(()),
+        class => Err(format!("the supervisor's class is {class:?}")),
+    }
 }
 
 /// The host's own user namespace has all 2³² - 1 of them.

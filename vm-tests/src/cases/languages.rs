@@ -1,7 +1,7 @@
-//! Languages: what judges really run, compiled and run inside of the bundle by its init and nothing else.
+//! Languages: programs as judges run them, compiled and run in the bundle by its init alone.
 //!
-//! The programs, and what must come of them, are those of builder/tests/packs. Each is two steps of the plan that share
-//! a box: the compile step writes it, the run step sees it read-only. The bundle's manifest says how.
+//! The programs and their expected results are those of builder/tests/packs. Each is two steps of the plan that share
+//! a workspace: the compile step writes it, the run step sees it read-only. The bundle's manifest has the commands.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,20 +13,24 @@ use corpus::{Case as Ending, Cases, read};
 
 use super::case;
 use crate::case::{Case, Expect};
-use crate::language::{BOX, Language, Languages, Limit, Words};
+use crate::language::{InitArgs, Language, Languages, Limit, WORK_DIR};
 use crate::plan::{Stdin, Step};
-use crate::workbox::Workbox;
+use crate::suite::Suite;
+use crate::workspace::Workspace;
 
+// A file of the builder's tests, which is public there and uses all of it.
+#[allow(unreachable_pub, dead_code)]
 #[path = "../../../builder/tests/packs/corpus.rs"]
-pub mod corpus;
+mod corpus;
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder/tests/packs");
-/// What ends a step that would not end by itself; emulation is slow.
-const PATIENCE: [(&str, &str); 2] = [("cpu-time", "240s"), ("wall-time", "400s")];
-/// After the sandbox's own limit.
-const STEP_LIMIT_MS: u64 = 420_000;
-/// As many times longer than on a host a runtime may take to start.
-const SLOWER: u64 = 10;
+/// Limits that only a step that hangs reaches. Emulation is slow, and on a busy host the guest counts the time that its
+/// processor waits for one of the host's.
+const PATIENCE: [(&str, &str); 2] = [("cpu-time", "900s"), ("wall-time", "1500s")];
+/// Longer than the sandbox's own limit.
+const STEP_LIMIT_MS: u64 = 1_520_000;
+/// How many times longer than on a host a runtime may take to start.
+const SLOWER: u64 = 40;
 
 /// `expect.toml`: where a language differs.
 #[derive(Deserialize, Default)]
@@ -35,8 +39,8 @@ struct Own {
     case: BTreeMap<String, Ending>,
 }
 
-/// The suite for this bundle: every language that it has.
-pub fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
+/// Every language of this bundle.
+pub(crate) fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
     let languages = Languages::of(bundle)?;
     let programs = Path::new(PROGRAMS);
     let table = Cases::load(&programs.join("cases.toml"))?;
@@ -48,7 +52,7 @@ pub fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
             let common = table.case.get(program).cloned().unwrap_or_default();
             let ending = own.case.get(program).map_or(common.clone(), |own| common.with(own));
             let submission = Submission {
-                name: format!("language/{name}/{program}"),
+                name: format!("{name}/{program}"),
                 text: text(&directory, program)?,
                 languages: &languages,
                 language,
@@ -75,31 +79,42 @@ impl Submission<'_> {
         let patience = PATIENCE.map(|(name, amount)| (name.to_string(), amount.to_string()));
         let compile = self.languages.compile(self.language, &patience);
         let run = self.languages.run(self.language, &[&patience[..], &self.ending.limits()].concat());
+        let ending = self.reported();
         let is_refused = self.ending.status.as_deref() == Some("compile-error");
-        let compile = compile.map(|words| {
+        let compile = compile.map(|args| {
             let expect = if is_refused { self.ending.refused() } else { Ending::compiled() };
-            case(self.step("compile", words, true), &[], expect)
+            case(Suite::Languages, self.step("compile", args, true), &[], expect)
         });
         let run = (!is_refused).then(|| {
             let stdin = self.ending.input();
-            case(Step { stdin, ..self.step("run", run, false) }, &[], self.ending.ran())
+            case(Suite::Languages, Step { stdin, ..self.step("run", run, false) }, &[], ending.ran())
         });
         compile.into_iter().chain(run).collect()
     }
 
-    fn step(&self, which: &str, words: Words, writable: bool) -> Step {
+    /// The ending in init's words: `capsule exec` knows what a runtime's exit code means.
+    fn reported(&self) -> Ending {
+        match (self.ending.status.as_deref(), self.language.run.full_heap()) {
+            (Some("memory-limit"), Some(code)) => {
+                Ending { status: Some("nonzero-exit".into()), exit_code: Some(code), ..self.ending.clone() }
+            }
+            _ => self.ending.clone(),
+        }
+    }
+
+    fn step(&self, which: &str, args: InitArgs, writable: bool) -> Step {
         let is_first = writable || self.language.compile.is_none();
         let file = is_first.then(|| (self.language.source().to_string(), self.text.clone()));
-        let workbox = Workbox {
+        let workspace = Workspace {
             name: self.name.replace('/', "-"),
-            inside: BOX.into(),
+            inside: WORK_DIR.into(),
             writable,
             files: file.into_iter().collect(),
         };
         Step {
-            options: words.options,
-            argv: words.argv,
-            workbox: Some(workbox),
+            options: args.options,
+            argv: args.argv,
+            workspace: Some(workspace),
             limit_ms: STEP_LIMIT_MS,
             ..Step::sandbox(format!("{}: {which}", self.name), &[])
         }
@@ -129,20 +144,21 @@ impl Ending {
         vec![Expect::Status("ok".into()), Expect::Exit(0)]
     }
 
-    /// The exit code in the table is that of `capsule exec`; what init says is the compiler's own end.
+    /// The exit code in the table is that of `capsule exec`; init's report has the compiler's own end.
     fn refused(&self) -> Vec<Expect> {
         let status = self.compile.clone().unwrap_or_else(|| "nonzero-exit".into());
-        [Expect::Status(status.into())].into_iter().chain(self.words()).collect()
+        [Expect::Status(status.into())].into_iter().chain(self.messages()).collect()
     }
 
     fn ran(&self) -> Vec<Expect> {
         let status = self.status.clone().map(|status| Expect::Status(status.into()));
         let code = self.exit_code.map(Expect::Exit);
         let stdout = self.output().map(Expect::Stdout);
-        status.into_iter().chain(code).chain(stdout).chain(self.words()).collect()
+        status.into_iter().chain(code).chain(stdout).chain(self.messages()).collect()
     }
 
-    fn words(&self) -> impl Iterator<Item = Expect> {
+    /// What must be on standard error.
+    fn messages(&self) -> impl Iterator<Item = Expect> {
         self.stderr.iter().map(|text| Expect::StderrHas(text.clone().into()))
     }
 }
@@ -178,7 +194,7 @@ mod tests {
     fn times_are_stretched_and_nothing_else() {
         let options = ["--cpu-time", "400ms", "--memory", "64M"].map(str::to_string).to_vec();
         let limits = Ending { options, ..Ending::default() }.limits();
-        assert_eq!(limits, [("cpu-time".into(), "4000ms".into()), ("memory".into(), "64M".into())]);
+        assert_eq!(limits, [("cpu-time".into(), "16000ms".into()), ("memory".into(), "64M".into())]);
     }
 
     #[test]

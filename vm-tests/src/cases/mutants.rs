@@ -5,25 +5,26 @@ use super::guards::{Shown, at_most_eight, mounts_stay_inside, no_swap, shown};
 use crate::case::Case;
 use crate::mutant;
 use crate::plan::Step;
+use crate::suite::Suite;
 
 /// A mutation (a name of init/mutations) and the probe that notices it.
-struct Row {
+struct Mutation {
     mutation: &'static str,
     options: &'static [&'static str],
     caught_by: Shown,
 }
 
-const fn row(mutation: &'static str, caught_by: Shown) -> Row {
-    Row { mutation, options: &[], caught_by }
+const fn row(mutation: &'static str, caught_by: Shown) -> Mutation {
+    Mutation { mutation, options: &[], caught_by }
 }
 
-const ROWS: &[Row] = &[
+const ROWS: &[Mutation] = &[
     row("skip-close-range", Shown::Attack("files/leaked-descriptor")),
     row("keep-one-fd", Shown::Attack("files/leaked-descriptor")),
     row("keep-sys-chroot", Shown::Attack("process/capability-sets")),
     row("outer-proc", Shown::Attack("process/see-outside")),
     row("no-arch-check", Shown::Attack("kernel/i386-entry")),
-    Row {
+    Mutation {
         options: &["--pids", "8"],
         ..row("no-pids-limit", Shown::Rule(&["fork-until-refused", "40"], at_most_eight))
     },
@@ -33,21 +34,21 @@ const ROWS: &[Row] = &[
     row("shared-mounts", Shown::Outside(mounts_stay_inside)),
 ];
 
-/// The suite: for each row the run under the bundle's init, then the one under the mutant.
-pub fn cases() -> Vec<Case> {
+/// For each row the run under the bundle's init, then the one under the mutant.
+pub(crate) fn cases() -> Vec<Case> {
     ROWS.iter().flat_map(|row| [row.case("shipped", None), row.case("broken", Some(row.mutation))]).collect()
 }
 
 /// The names of all mutations.
-pub fn names() -> Vec<&'static str> {
+pub(crate) fn names() -> Vec<&'static str> {
     ROWS.iter().map(|row| row.mutation).collect()
 }
 
-impl Row {
+impl Mutation {
     fn case(&self, state: &str, mutation: Option<&str>) -> Case {
-        let prefix = format!("mutant/{} {state}", self.mutation);
+        let prefix = format!("{} {state}", self.mutation);
         let prepare = |step: Step| Step { init: mutation.map(mutant::place), ..step.with(self.options) };
-        shown(&self.caught_by, &prefix, mutation.is_some(), prepare)
+        shown(Suite::Mutants, &self.caught_by, &prefix, mutation.is_some(), prepare)
     }
 }
 

@@ -4,21 +4,22 @@ use super::case;
 use crate::case::{Case, Expect};
 use crate::initramfs::PROBES;
 use crate::plan::Step;
+use crate::suite::Suite;
 
 /// A minute's work under emulation on a slow machine.
 const RUNS: &str = "30";
 const KILLS: &str = "20";
-/// Only what hangs takes longer: how fast the machine is, is nothing that a soak finds out.
+/// Only a soak that hangs takes longer, on the slowest machine too.
 const LIMIT_MS: u64 = 300_000;
 
-/// The suite. The agent does the soak, as a step like any other.
-pub fn cases() -> Vec<Case> {
+/// The agent does the soak, as a step like any other.
+pub(crate) fn cases() -> Vec<Case> {
     [("root", "root"), ("an ordinary user", "user")].map(|(who, identity)| soak(who, identity)).into()
 }
 
 fn soak(who: &str, identity: &str) -> Case {
     let seed = fastrand::u32(..).to_string();
-    let words = ["/vm-tests/agent", "soak", "/init", "/rootfs", PROBES, identity, RUNS, KILLS, &seed];
-    let step = Step { limit_ms: LIMIT_MS, ..Step::bare(format!("soak/by {who}"), &words) };
-    case(step, &["PR-11", "JDG-27"], vec![Expect::Exit(0)])
+    let argv = ["/vm-tests/agent", "soak", "/init", "/rootfs", PROBES, identity, RUNS, KILLS, &seed];
+    let step = Step { limit_ms: LIMIT_MS, ..Step::bare(format!("by {who}"), &argv) };
+    case(Suite::Soak, step, &["PR-11", "JDG-27"], vec![Expect::Exit(0)])
 }

@@ -1,12 +1,14 @@
-//! The report and the streams under a hostile submission: the report is ours alone, whole, and says what passed.
+//! The report and the streams under a hostile submission: init alone writes the report, all of it, and it counts the
+//! bytes that passed.
 
 use super::{PROBE, case};
 use crate::case::{Case, Expect};
 use crate::message::Observation;
 use crate::plan::{Sink, Stdin, Step};
+use crate::suite::Suite;
 
-/// What a run does with its streams, and what becomes of it.
-struct Row {
+/// What a run does with its streams, and how it must end.
+struct StreamCase {
     name: &'static str,
     program: &'static [&'static str],
     options: &'static [&'static str],
@@ -14,76 +16,132 @@ struct Row {
     sink: Sink,
     status: &'static str,
     exit: i32,
-    /// The honest program that ends alike: the report must be the same.
+    /// The honest program that ends in the same way: both reports must be the same.
     like: Option<&'static str>,
 }
 
-const fn row(name: &'static str, program: &'static [&'static str], status: &'static str, exit: i32) -> Row {
-    Row { name, program, options: &[], stdin: || Stdin::Empty, sink: Sink::Read, status, exit, like: None }
+const fn row(
+    name: &'static str,
+    program: &'static [&'static str],
+    status: &'static str,
+    exit: i32,
+) -> StreamCase {
+    StreamCase {
+        name,
+        program,
+        options: &[],
+        stdin: || Stdin::Empty,
+        sink: Sink::Read,
+        status,
+        exit,
+        like: None,
+    }
 }
 
-impl Row {
-    const fn like(mut self, name: &'static str) -> Row {
+impl StreamCase {
+    const fn like(mut self, name: &'static str) -> StreamCase {
         self.like = Some(name);
         self
     }
 }
 
-const WALL: &[&str] = &["--wall-time", "500ms"];
+/// The output limit is out of reach: a caller that happens to read early must not change the verdict.
+const WALL: &[&str] = &["--wall-time", "500ms", "--output", "1G"];
 
 const EXIT: &str = "an honest program with an exit code";
 const OK: &str = "an honest program without one";
 const SLEEP: &str = "an honest program that sleeps";
 const PIPE: &str = "an honest program that says EPIPE";
 
-const ROWS: &[Row] = &[
+const ROWS: &[StreamCase] = &[
     row(EXIT, &["exit", "3"], "nonzero-exit", 3),
     row(OK, &["exit", "0"], "ok", 0),
-    Row { options: WALL, ..row(SLEEP, &["sleep"], "wall-time-limit", 124) },
+    StreamCase { options: WALL, ..row(SLEEP, &["sleep"], "wall-time-limit", 124) },
     row(PIPE, &["exit", "32"], "nonzero-exit", libc::EPIPE),
     row("a forged report on every descriptor", &["forge", "3"], "nonzero-exit", 3).like(EXIT),
     row("a forged report in every file that opens", &["scribble", "3"], "nonzero-exit", 3).like(EXIT),
     row("everything closed", &["close-stdout"], "ok", 0).like(OK),
-    Row { options: WALL, ..row("a pipe of its own, filled", &["block-on-own-pipe"], "wall-time-limit", 124) }
-        .like(SLEEP),
-    Row {
+    StreamCase {
+        options: WALL,
+        ..row("a pipe of its own, filled", &["block-on-own-pipe"], "wall-time-limit", 124)
+    }
+    .like(SLEEP),
+    StreamCase {
         stdin: || Stdin::Text("x".repeat(1 << 20)),
         ..row("a MiB of input that is never read", &["exit", "3"], "nonzero-exit", 3)
     }
     .like(EXIT),
-    // Its caller reads when all is over: until then the pipes are full, and the limit holds all the same.
-    Row {
+    // The caller reads after the limit: until then the pipes are full, and the limit must hold all the same.
+    StreamCase {
         options: WALL,
         sink: Sink::ReadAfter(2_000),
         ..row("a flood that nobody reads in time", &["flood-both"], "wall-time-limit", 124)
     }
     .like(SLEEP),
-    Row {
+    StreamCase {
+        options: WALL,
+        sink: Sink::ReadAfterEnd,
+        ..row("a flood that is never read", &["flood-both"], "wall-time-limit", 124)
+    }
+    .like(SLEEP),
+    // Both directions stand still, as when a program and its interactor talk past each other.
+    StreamCase {
+        options: WALL,
+        stdin: || Stdin::Text("x".repeat(1 << 20)),
+        sink: Sink::ReadAfterEnd,
+        ..row("a flood past an answer that is never read", &["flood-both"], "wall-time-limit", 124)
+    }
+    .like(SLEEP),
+    StreamCase {
+        options: WALL,
+        sink: Sink::AlmostFull,
+        ..row("a flood into a pipe that others fill", &["flood-both"], "wall-time-limit", 124)
+    }
+    .like(SLEEP),
+    // More than the caller's pipe and ours hold is left at the end. It is not a verdict that the caller missed it.
+    StreamCase {
+        options: &["--drain-time", "200ms"],
+        sink: Sink::ReadAfterEnd,
+        ..row("output that is not taken in time", &["print", "100000"], "sandbox-error", 125)
+    },
+    StreamCase {
+        sink: Sink::ReadAfter(500),
+        ..row("output that its program does not wait for", &["print-hasty", "1000000"], "ok", 0)
+    },
+    // Copied, and mounted.
+    StreamCase {
+        stdin: || Stdin::File(9_000),
+        ..row("a small file as input", &["file-input", "9000"], "ok", 0)
+    },
+    StreamCase {
+        stdin: || Stdin::File(2_000_000),
+        ..row("a large file as input", &["file-input", "2000000"], "ok", 0)
+    },
+    StreamCase {
         sink: Sink::Closed,
         ..row("a flood to a caller that has gone", &["flood-stdout"], "nonzero-exit", libc::EPIPE)
     }
     .like(PIPE),
 ];
 
-/// The suite.
-pub fn cases() -> Vec<Case> {
-    ROWS.iter().map(Row::case).collect()
+pub(crate) fn cases() -> Vec<Case> {
+    ROWS.iter().map(StreamCase::case).collect()
 }
 
-impl Row {
+impl StreamCase {
     fn case(&self) -> Case {
         let argv: Vec<&str> = [PROBE, "verdict"].iter().chain(self.program).copied().collect();
-        let mut step = Step::sandbox(format!("streams/{}", self.name), &argv).with(self.options);
+        let mut step = Step::sandbox(self.name, &argv).with(self.options);
         (step.stdin, step.sink) = ((self.stdin)(), self.sink);
         let expect =
             vec![Expect::Status(self.status.into()), Expect::Exit(self.exit), Expect::Rule(report_is_ours)];
-        let like = self.like.map(|name| format!("streams/{name}"));
-        Case { like, ..case(step, &["JDG-02", "JDG-03", "RES-12"], expect) }
+        let like = self.like.map(|name| Suite::Streams.case_name(name));
+        Case { like, ..case(Suite::Streams, step, &["JDG-02", "JDG-03", "RES-12"], expect) }
     }
 }
 
-/// What every report has, whoever the submission was.
-const KEYS: [&str; 17] = [
+/// The keys of every report.
+const KEYS: [&str; 18] = [
     "version",
     "status",
     "exit_code",
@@ -95,6 +153,7 @@ const KEYS: [&str; 17] = [
     "memory_peak_bytes",
     "stdout_bytes",
     "stderr_bytes",
+    "undelivered_bytes",
     "truncated",
     "limits",
     "guards",
@@ -103,11 +162,11 @@ const KEYS: [&str; 17] = [
     "pids_peak",
 ];
 
-/// One line, with all of our keys, no word of the forger's, and the bytes that we passed on.
+/// The report is one line, with all keys, nothing forged, and the number of bytes that were passed on.
 pub(super) fn report_is_ours(seen: &Observation) -> Result<(), String> {
     let report = seen.report()?;
     let without = |key: &&&str| {
-        // Without a cgroup nobody counts processes; a run that we ended has no exit code.
+        // Processes are counted by a cgroup; a run that a limit ended has no exit code.
         let may_miss = matches!(**key, "pids_peak" | "cgroup" | "exit_code");
         report.get(**key).is_none() && !may_miss
     };
@@ -118,10 +177,10 @@ pub(super) fn report_is_ours(seen: &Observation) -> Result<(), String> {
         return Err(format!("the report is not ours alone: {:?}", seen.report));
     }
     for (key, passed) in [("stdout_bytes", seen.stdout_bytes), ("stderr_bytes", seen.stderr_bytes)] {
-        let told = report.get(key).and_then(|bytes| bytes.as_u64());
-        // A caller that has gone reads nothing of what was written to it.
-        if told != Some(passed) && passed > 0 {
-            return Err(format!("{passed} bytes were passed on, the report says {key} {told:?}"));
+        let reported = report.get(key).and_then(|bytes| bytes.as_u64());
+        // A caller that closed its end reads nothing of what was written to it.
+        if reported != Some(passed) && passed > 0 {
+            return Err(format!("{passed} bytes were passed on, the report says {key} {reported:?}"));
         }
     }
     Ok(())

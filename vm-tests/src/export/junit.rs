@@ -1,27 +1,28 @@
-//! JUnit XML, as CI servers read it: one suite a world, one test case a case.
+//! JUnit XML, as CI servers read it: one suite for each world, one test case for each case.
 
 use std::fmt::Write;
 
 use super::{Proof, printable};
-use crate::campaign::Row;
 use crate::case::Verdict;
+use crate::matrix::CaseResult;
+use crate::suite::Suite;
 use crate::tally::Tally;
 
 /// The proof as JUnit XML.
 pub fn render(proof: &Proof) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let beside = proof.beside();
-    let tests = proof.rows.len() + beside.len();
+    let others = proof.failures_of_no_case();
+    let tests = proof.rows.len() + others.len();
     // Writing to a String cannot fail; here and below.
     let _ = writeln!(text, "<testsuites tests=\"{tests}\" failures=\"{}\">", proof.failed);
     for world in proof.worlds() {
-        let rows: Vec<Row> = proof.rows.iter().filter(|row| row.world == world).cloned().collect();
+        let rows: Vec<CaseResult> = proof.rows.iter().filter(|row| row.world == world).cloned().collect();
         let failed = Tally::of(&rows).failed;
         open_suite(&mut text, world, rows.len(), failed);
         rows.iter().for_each(|row| push_case(&mut text, &row.case, seconds(row), &row.verdict));
         text.push_str("  </testsuite>\n");
     }
-    for of in beside.chunk_by(|(one, ..), (other, ..)| one == other) {
+    for of in others.chunk_by(|(one, ..), (other, ..)| one == other) {
         open_suite(&mut text, of[0].0, of.len(), of.len());
         for (_, name, why) in of {
             push_case(&mut text, name, 0.0, &Verdict::Failed(vec![why.clone()]));
@@ -37,12 +38,12 @@ fn open_suite(text: &mut String, name: &str, tests: usize, failures: usize) {
     let _ = writeln!(text, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">"); // a String
 }
 
-fn seconds(row: &Row) -> f64 {
+fn seconds(row: &CaseResult) -> f64 {
     row.seen.as_ref().map_or(0.0, |seen| seen.wall_us as f64 / 1e6)
 }
 
 fn push_case(text: &mut String, name: &str, seconds: f64, verdict: &Verdict) {
-    let suite = escape(name.split('/').next().unwrap_or_default());
+    let suite = escape(Suite::of(name).map_or(name, |suite| suite.name()));
     let _ =
         write!(text, "    <testcase classname=\"{suite}\" name=\"{}\" time=\"{seconds:.3}\"", escape(name)); // a String
     let _ = match verdict {
@@ -54,7 +55,7 @@ fn push_case(text: &mut String, name: &str, seconds: f64, verdict: &Verdict) {
     }; // a String
 }
 
-/// For an attribute's value: XML has no way to say a control character at all.
+/// For an attribute's value. XML 1.0 cannot express most control characters at all, so they are replaced.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for character in printable(text).chars() {

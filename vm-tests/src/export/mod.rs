@@ -1,22 +1,21 @@
-//! The proof of a bundle, and the forms in which it is written: for CI, for machines, for people.
+//! The proof of a bundle, and the forms in which it is written: for CI, for programs, for readers.
 
 pub mod junit;
-pub mod page;
+pub(crate) mod page;
 pub mod tap;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::campaign::Row;
 use crate::differential::{Comparison, EXPLAINED};
 use crate::kernel::Kernel;
-use crate::random::to_hex;
+use crate::matrix::CaseResult;
+use crate::shipped::{self, Compared};
 use crate::tally::Tally;
 
 /// Everything that was tried on one bundle, and how it ended.
@@ -25,53 +24,57 @@ pub struct Proof {
     /// Version of this format.
     pub version: u32,
     /// When, in seconds since 1970: SOURCE_DATE_EPOCH where it is set, so that a proof can be made again.
-    pub date: u64,
+    pub(crate) date: u64,
     /// What was booted.
     pub bundle: Bundle,
     /// On what.
-    pub kernels: Vec<Booted>,
+    pub kernels: Vec<BootedKernel>,
+    /// Programs of the host that the proof depends on, with their versions.
+    pub(crate) tools: Vec<String>,
     /// How many passed and failed.
     pub passed: usize,
     /// See [`Proof::passed`].
     pub failed: usize,
     /// Guards that no case removes.
-    pub unproven: Vec<String>,
+    pub(crate) unproven: Vec<String>,
     /// The worlds side by side.
-    pub comparison: Comparison,
+    pub(crate) comparison: Comparison,
     /// Every case in every world.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CaseResult>,
 }
 
 /// A bundle by its digests.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Bundle {
     /// SHA-256 of init.
-    pub init_sha256: Option<String>,
+    pub(crate) init_sha256: Option<String>,
     /// SHA-256 of the manifest, which holds the digest of every file of the tree.
-    pub manifest_sha256: Option<String>,
+    pub(crate) manifest_sha256: Option<String>,
     /// SHA-256 of the archive that was booted.
-    pub initramfs_sha256: Option<String>,
+    pub(crate) initramfs_sha256: Option<String>,
+    /// What of it was compared before anything was run.
+    pub(crate) compared: Compared,
 }
 
 /// A kernel by its digest.
 #[derive(Debug, Clone, Serialize)]
-pub struct Booted {
+pub struct BootedKernel {
     /// Its package, or its path.
     pub name: String,
     /// SHA-256 of the image.
     pub sha256: String,
     /// Why the image was started as it is, and not the kernel that was unpacked from it.
-    pub packed: Option<String>,
+    pub(crate) packed: Option<String>,
 }
 
 impl Proof {
-    /// Puts together what a campaign found.
-    pub fn new(bundle: Bundle, kernels: &[Kernel], rows: Vec<Row>, unproven: Vec<String>) -> Proof {
+    /// Puts together what was found.
+    pub fn new(bundle: Bundle, kernels: &[Kernel], rows: Vec<CaseResult>, unproven: Vec<String>) -> Proof {
         let tally = Tally::of(&rows);
         let comparison = Comparison::of(&rows, EXPLAINED);
         let mut seen = BTreeSet::new();
         let kernels =
-            kernels.iter().filter(|kernel| seen.insert(kernel.sha256.clone())).map(|kernel| Booted {
+            kernels.iter().filter(|kernel| seen.insert(kernel.sha256.clone())).map(|kernel| BootedKernel {
                 name: kernel.name.clone(),
                 sha256: kernel.sha256.clone(),
                 packed: kernel.unpacked.as_ref().err().cloned(),
@@ -81,6 +84,7 @@ impl Proof {
             date: date(),
             bundle,
             kernels: kernels.collect(),
+            tools: Vec::new(),
             passed: tally.passed,
             failed: tally.failed + unproven.len() + comparison.wrong().count(),
             unproven,
@@ -89,13 +93,18 @@ impl Proof {
         }
     }
 
+    /// The same with the versions of these programs.
+    pub(crate) fn made_with(self, tools: Vec<String>) -> Proof {
+        Proof { tools, ..self }
+    }
+
     /// The count, guards without a proof and worlds that differ included.
     pub fn tally(&self) -> Tally {
         Tally { passed: self.passed, failed: self.failed }
     }
 
-    /// What failed beside the rows: a suite, a name, and why.
-    fn beside(&self) -> Vec<(&'static str, String, String)> {
+    /// What failed without being a case in a world: a group, a name, and why.
+    fn failures_of_no_case(&self) -> Vec<(&'static str, String, String)> {
         let unproven = self
             .unproven
             .iter()
@@ -105,7 +114,7 @@ impl Proof {
     }
 
     /// The worlds, in the order in which they were entered.
-    pub fn worlds(&self) -> Vec<&str> {
+    pub(crate) fn worlds(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
         self.rows.iter().map(|row| row.world.as_str()).filter(|world| seen.insert(*world)).collect()
     }
@@ -119,7 +128,7 @@ impl Proof {
     }
 
     /// `proof.json`: one object, for machines.
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a proof has only strings as keys");
         text.push('\n');
         text
@@ -127,23 +136,28 @@ impl Proof {
 }
 
 impl Bundle {
-    /// Reads the digests of the bundle in `directory`, whose bootable archive is `archive`.
-    pub fn of(directory: &Path, archive: Option<&Path>) -> Bundle {
-        let digest = |path: PathBuf| fs::read(path).ok().map(|bytes| to_hex(&Sha256::digest(bytes)));
-        Bundle {
-            init_sha256: digest(directory.join("init")),
-            manifest_sha256: digest(directory.join("manifest.json")),
-            initramfs_sha256: archive.and_then(|archive| digest(archive.to_path_buf())),
-        }
+    /// Compares the parts of the bundle in `directory`, whose bootable archive is `archive`; the digests are those
+    /// that it was compared with.
+    ///
+    /// # Errors
+    /// The parts differ, or one cannot be read.
+    pub fn of(directory: &Path, archive: Option<&Path>) -> Result<Bundle, String> {
+        let compared = shipped::compare(directory, archive)?;
+        Ok(Bundle {
+            init_sha256: compared.digest("init"),
+            manifest_sha256: compared.digest("manifest.json"),
+            initramfs_sha256: archive.and_then(|archive| compared.digest(archive.file_name()?.to_str()?)),
+            compared,
+        })
     }
 }
 
-/// Writes `text` to `path`, or says which file was not written.
+/// Writes `text` to `path`. The error names the file.
 pub fn written(path: &Path, text: &str) -> Result<(), String> {
     write(path, text).map_err(|cause| format!("`{}` was not written: {cause}", path.display()))
 }
 
-/// Beside its place first, so that what stands there is whole.
+/// To a temporary file in the same directory first, so that a reader never sees half of it (rename(2) is atomic).
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
@@ -158,7 +172,7 @@ fn date() -> u64 {
     fixed.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-/// What is left of `text` for XML and for terminals: no control characters but newline and tab.
+/// `text` for XML and for terminals: without control characters, except newline and tab.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
@@ -166,12 +180,14 @@ fn printable(text: &str) -> String {
 /// Rows as exports are tested with them.
 #[cfg(test)]
 mod examples {
-    use crate::campaign::Row;
     use crate::case::Verdict;
+    use crate::matrix::CaseResult;
     use crate::message::{End, Observation};
+    use crate::suite::Suite;
 
-    pub fn row(world: &str, case: &str, verdict: Verdict) -> Row {
-        Row {
+    pub(crate) fn row(world: &str, case: &str, verdict: Verdict) -> CaseResult {
+        CaseResult {
+            suite: Suite::of(case).expect("a case of a suite"),
             world: world.into(),
             case: case.into(),
             ids: vec!["FS-01".into()],
@@ -182,12 +198,12 @@ mod examples {
     }
 
     /// One that ended with this exit code.
-    pub fn answered(world: &str, case: &str, code: i32) -> Row {
+    pub(crate) fn answered(world: &str, case: &str, code: i32) -> CaseResult {
         let seen = Observation { end: End::Code(code), ..Observation::silent(case) };
-        Row { seen: Some(seen), ..row(world, case, Verdict::Passed) }
+        CaseResult { seen: Some(seen), ..row(world, case, Verdict::Passed) }
     }
 
-    pub fn rows() -> Vec<Row> {
+    pub(crate) fn rows() -> Vec<CaseResult> {
         vec![
             row("6.1", "attack/a", Verdict::Passed),
             row(

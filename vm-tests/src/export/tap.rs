@@ -1,4 +1,4 @@
-//! TAP version 14 (testanything.org): one line a case, a YAML block under what failed.
+//! TAP version 14 (testanything.org): one line for each case, a YAML block under what failed.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use crate::case::Verdict;
 
 /// The proof as TAP.
 pub fn render(proof: &Proof) -> String {
-    let beside = proof.beside();
-    let mut text = format!("TAP version 14\n1..{}\n", proof.rows.len() + beside.len());
+    let others = proof.failures_of_no_case();
+    let mut text = format!("TAP version 14\n1..{}\n", proof.rows.len() + others.len());
     for (index, row) in proof.rows.iter().enumerate() {
         let name = format!("{}: {}", row.world, row.case);
         push_line(&mut text, index + 1, &name, &row.verdict);
     }
-    for (index, (suite, name, why)) in beside.into_iter().enumerate() {
+    for (index, (suite, name, why)) in others.into_iter().enumerate() {
         let why = Verdict::Failed(vec![why]);
         push_line(&mut text, proof.rows.len() + index + 1, &format!("{suite}: {name}"), &why);
     }

@@ -4,13 +4,17 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// glibc's static build has everything these programs use, and needs no other target to be installed.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What brings a cargo that can build for another processor.
+const CROSS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/arm64");
 
-/// Builds them with cargo into `target`, a directory of their own: the one in use is locked while cargo runs us.
-/// Returns where they are, or the command that failed.
-pub fn build(target: &Path) -> Result<PathBuf, String> {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+/// Builds them for `triple` with cargo into `target`, a directory of their own: the one in use is locked while cargo runs
+/// us. Returns where they are, or the command that failed.
+pub(crate) fn build(target: &Path, triple: &str, is_foreign: bool) -> Result<PathBuf, String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(if is_foreign { CROSS.into() } else { cargo });
+    if is_foreign {
+        command.arg("cargo");
+    }
     command.args([
         "build",
         "--quiet",
@@ -20,8 +24,8 @@ pub fn build(target: &Path) -> Result<PathBuf, String> {
         "--bin=probe",
         "--bin=fixture",
     ]);
-    command.args(["--target", TARGET, "--config", "profile.release.strip=true"]);
-    // Nobody waits for these programs to compute; somebody does wait for them to be built.
+    command.args(["--target", triple, "--config", "profile.release.strip=true"]);
+    // These programs compute little, and every run from nothing waits for them to be built.
     command.args(["--config", "profile.release.lto=\"off\"", "--config", "profile.release.opt-level=1"]);
     command.arg("--target-dir").arg(target);
     command.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
@@ -29,10 +33,14 @@ pub fn build(target: &Path) -> Result<PathBuf, String> {
     for inherited in FOREIGN_ENVIRONMENT {
         command.env_remove(inherited);
     }
+    if is_foreign {
+        // It makes the tree and this directory visible to that cargo.
+        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).env("CARGO_TARGET_DIR", target);
+    }
     if !command.status().is_ok_and(|status| status.success()) {
         return Err(format!("{command:?}").replace('"', ""));
     }
-    Ok(target.join(TARGET).join("release"))
+    Ok(target.join(triple).join("release"))
 }
 
 /// What an outer cargo or clippy set for another build. The feature is how the build script knows that it is wanted:

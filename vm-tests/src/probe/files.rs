@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use super::sys::{self, Arg, Errno};
 use super::{Attack, Finding, Target, look, trial};
+use crate::arch;
 
-/// The family.
-pub const ATTACKS: &[Attack] = &[
+/// The attacks of this family.
+pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("files/climb", &["FS-05", "FS-08"], climb).escapes_bare(),
     Attack::new("files/double-chroot", &["FS-01"], double_chroot).escapes_bare(),
     Attack::new("files/saved-directory", &["FS-02"], saved_directory).escapes_bare(),
@@ -28,7 +29,8 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("files/remount-writable", &["FS-12"], remount_writable),
     Attack::new("files/pivot-root", &["FS-13"], pivot_root),
     Attack::new("files/unmount", &["FS-14"], unmount),
-    Attack::new("files/unmount-in-user-namespace", &["FS-14"], unmount_in_user_namespace).escapes_nowhere("the kernel locks the mounts that a user namespace inherits (mount_namespaces(7)), whatever the sandbox does"),
+    Attack::new("files/unmount-in-user-namespace", &["FS-14"], unmount_in_user_namespace)
+        .escapes_nowhere(LOCKED),
     Attack::new("files/mount-flags", &["FS-22"], mount_flags).escapes_bare(),
     Attack::new("files/file-capability", &["FS-23"], file_capability).escapes_bare(),
     Attack::new("files/kernel-settings", &["FS-24", "FS-25"], kernel_settings).escapes_bare(),
@@ -38,15 +40,19 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("files/kernel-secrets", &["FS-29"], kernel_secrets).escapes_bare(),
     Attack::new("files/write-outside-of-scratch", &["FS-32", "FS-35"], write_outside_of_scratch)
         .escapes_bare(),
-    Attack::new("files/scratch-of-another-run", &["JDG-09"], scratch_of_another_run).escapes_nowhere("it takes two runs: control/neighbour/tmp and its like"),
+    Attack::new("files/scratch-of-another-run", &["JDG-09"], scratch_of_another_run)
+        .escapes_nowhere("it takes two runs: control/neighbour/tmp and its like"),
 ];
+
+const LOCKED: &str = "the kernel locks the mounts that a user namespace inherits (mount_namespaces(7)), whatever the \
+                      sandbox does";
 
 fn c_path(path: &Path) -> CString {
     // A path from the command line or from this file has no NUL in it.
     CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
-/// The canary by its own path, and by fifty times `..` before it.
+/// The canary by its own path, and by that path after fifty times `..`.
 fn climb(target: &Target) -> Finding {
     let below_root = target.canary.strip_prefix("/").unwrap_or(&target.canary);
     let climbed: PathBuf = ["..", ".."].iter().cycle().take(50).collect::<PathBuf>().join(below_root);
@@ -94,7 +100,7 @@ fn leaked_descriptor(target: &Target) -> Finding {
     let below_root = target.canary.strip_prefix("/").unwrap_or(&target.canary);
     let mut found = Vec::new();
     for descriptor in 3..1024 {
-        // Anything but EBADF means that somebody left it open for us.
+        // Anything but EBADF means that the descriptor was left open.
         if sys::call(libc::SYS_fcntl, &mut [Arg::N(descriptor), Arg::N(libc::F_GETFD.into())]).is_err() {
             continue;
         }
@@ -131,7 +137,7 @@ fn root_of_a_process(target: &Target) -> Finding {
     Finding::all(found)
 }
 
-/// Where judges keep what nobody may read.
+/// Where judges keep what no submission may read.
 fn judge_paths(target: &Target) -> Finding {
     let outside = target.canary.parent().unwrap_or(Path::new("/vm-tests"));
     let places =
@@ -184,7 +190,16 @@ fn make_device(_: &Target) -> Finding {
     // From a run before, where the control has left one.
     fs::remove_file(&path).ok();
     let made = trial("mknod", || {
-        sys::call(libc::SYS_mknod, &mut [Arg::S(&c_path(&path)), Arg::N(0o020_666), Arg::N(KMSG)]).map(drop)
+        let path = c_path(&path);
+        let (mode, device) = (Arg::N(0o020_666), Arg::N(KMSG));
+        let made = match arch::MKNOD {
+            Some(mknod) => sys::call(mknod, &mut [Arg::S(&path), mode, device]),
+            None => sys::call(
+                libc::SYS_mknodat,
+                &mut [Arg::N(libc::AT_FDCWD.into()), Arg::S(&path), mode, device],
+            ),
+        };
+        made.map(drop)
     });
     match fs::symlink_metadata(&path) {
         Err(_) => made,
@@ -252,7 +267,7 @@ fn unmount(_: &Target) -> Finding {
     }))
 }
 
-/// A mask peeled off where we would be root.
+/// A mask removed in a user namespace, where the caller is root.
 fn unmount_in_user_namespace(_: &Target) -> Finding {
     trial("umount in a user namespace", || {
         let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
@@ -268,8 +283,8 @@ fn mount_flags(_: &Target) -> Finding {
     let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let mut found = Vec::new();
     for line in table.lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [_, place, kind, flags, ..] = words[..] else { continue };
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [_, place, kind, flags, ..] = fields[..] else { continue };
         // A single file that is mounted, as devices and masks are, holds neither programs nor nodes.
         if !Path::new(place).is_dir() {
             continue;
@@ -292,11 +307,11 @@ fn mount_flags(_: &Target) -> Finding {
     }
 }
 
-/// CAP_SYS_ADMIN in the permitted set of a file of ours.
+/// CAP_SYS_ADMIN in the permitted set of our own file.
 fn file_capability(_: &Target) -> Finding {
     let path = env::temp_dir().join("capable");
     if let Err(cause) = fs::write(&path, b"") {
-        return Finding::of_io::<()>("a file of ours", Err(cause));
+        return Finding::of_io::<()>("our own file", Err(cause));
     }
     // vfs_cap_data, revision 2, effective.
     let mut value = [0u8; 20];
@@ -352,7 +367,7 @@ fn cgroup_path(_: &Target) -> Finding {
     };
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let paths = table.lines().chain(own.lines()).filter_map(|line| line.splitn(3, ':').nth(2));
-    // PID 1 sits above the submission, outside of its cgroup: `/..` is all that is said about where.
+    // PID 1 sits above the submission, outside of its cgroup: `/..` reveals no name.
     let is_telling =
         |path: &&str| path.trim_start_matches("/..").trim_matches('/').contains(char::is_alphanumeric);
     let telling: Vec<&str> = paths.filter(is_telling).collect();
@@ -372,7 +387,7 @@ fn cgroup_tree(_: &Target) -> Finding {
     ])
 }
 
-/// What the kernel tells about the machine and its other users.
+/// What the kernel reveals about the machine and its other users.
 fn kernel_secrets(_: &Target) -> Finding {
     const FILES: [&str; 15] = [
         "/proc/kcore",
@@ -406,7 +421,7 @@ fn kernel_secrets(_: &Target) -> Finding {
     }))
 }
 
-/// A file made where only the image's own files are, and an image's file opened for writing.
+/// A new file next to the image's own files, and an image's file opened for writing.
 fn write_outside_of_scratch(_: &Target) -> Finding {
     const PLACES: [&str; 10] =
         ["/", "/etc", "/usr", "/usr/bin", "/bin", "/lib", "/home", "/dev", "/proc", "/root"];

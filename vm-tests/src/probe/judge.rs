@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use super::sys::{self, Arg};
 use super::{Attack, Finding, Target, find_secret};
+use crate::arch;
 
-/// The family.
-pub const ATTACKS: &[Attack] = &[
+/// The attacks of this family.
+pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("judge/write-to-stdin", &["JDG-19", "FS-33"], write_to_stdin),
     Attack::new("judge/rewind-streams", &["JDG-20"], rewind_streams),
     Attack::new("judge/reopen-streams", &["JDG-20"], reopen_streams)
@@ -21,8 +23,9 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("judge/groups", &["KRN-36"], groups).escapes_bare(),
     Attack::new("judge/secure-bits", &["KRN-36"], secure_bits).escapes_bare(),
     Attack::new("judge/message-queue-of-outside", &["NET-17"], queue_of_outside).escapes_bare(),
-    Attack::new("judge/secret-in-own-memory", &["KRN-35"], secret_in_own_memory)
-        .escapes_nowhere("nobody hands the secret to a program; kernel/environment sees what is handed on"),
+    Attack::new("judge/secret-in-own-memory", &["KRN-35"], secret_in_own_memory).escapes_nowhere(
+        "no caller passes the secret to a program; kernel/environment sees what is passed on",
+    ),
     Attack::new("judge/descriptors-of-init", &["PR-08"], descriptors_of_init).escapes_bare(),
 ];
 
@@ -31,19 +34,20 @@ pub const OUTSIDE_NAME: &str = "outside";
 /// See [`OUTSIDE_NAME`].
 pub const OUTSIDE_KEY: i64 = 0x0ca9_5c1f;
 
-/// The judge's input, cut or overwritten for whoever reads it next.
+/// The judge's input, cut or overwritten for its next reader.
 fn write_to_stdin(_: &Target) -> Finding {
     let truncated = sys::call(libc::SYS_ftruncate, &mut [Arg::N(0), Arg::N(0)]);
     let written = sys::call(libc::SYS_write, &mut [Arg::N(0), Arg::R(b"forged"), Arg::N(0)]);
     Finding::all([Finding::of("ftruncate", truncated), Finding::of("write", written)])
 }
 
-/// An offset that is shared with somebody outside.
+/// An offset that is shared with a process outside.
 fn rewind_streams(_: &Target) -> Finding {
     Finding::all([0, 1, 2].map(|stream| {
-        if fs::read_link(format!("/proc/self/fd/{stream}")).is_ok_and(|link| link.as_os_str() == "/dev/null")
-        {
-            return Finding::blocked(format!("{stream} is /dev/null"));
+        let link = fs::read_link(format!("/proc/self/fd/{stream}")).unwrap_or_default();
+        // No other process has the copy that a file as stdin becomes: its offset is this program's own (memfd_create(2)).
+        if link.as_os_str() == "/dev/null" || link.as_os_str().as_bytes().starts_with(b"/memfd:") {
+            return Finding::blocked(format!("{stream} is {}", link.display()));
         }
         let sought =
             sys::call(libc::SYS_lseek, &mut [Arg::N(stream), Arg::N(0), Arg::N(libc::SEEK_SET.into())]);
@@ -51,21 +55,21 @@ fn rewind_streams(_: &Target) -> Finding {
     }))
 }
 
-/// With other rights than the ones that were given: the output read back.
+/// Reopened with other rights, to read the output back.
 fn reopen_streams(_: &Target) -> Finding {
     Finding::all([1, 2].map(|stream| {
         let path = format!("/proc/self/fd/{stream}");
         let is_pipe = fs::metadata(&path).is_ok_and(|kind| kind.file_type().is_fifo());
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
         match opened {
-            // A pipe of our own: what is read from it is only lost to ourselves.
+            // Our own pipe: bytes that are read from it are lost to this program only.
             Ok(_) if is_pipe => Finding::blocked(format!("{path} is a pipe")),
             opened => Finding::of_io(&path, opened),
         }
     }))
 }
 
-/// A forged report into every descriptor there is but the three.
+/// A forged report into every descriptor except the three streams.
 fn any_descriptor(_: &Target) -> Finding {
     const FORGED: &[u8] = b"{\"status\":\"ok\"}\n";
     let written: Vec<String> = (3..1024)
@@ -79,10 +83,10 @@ fn any_descriptor(_: &Target) -> Finding {
     }
 }
 
-/// A line that says "passed" where the harness might look for one.
+/// A forged test result where the harness might look for one.
 fn console(_: &Target) -> Finding {
     const PLACES: [&str; 6] =
-        ["/dev/console", "/dev/ttyS0", "/dev/hvc0", "/dev/kmsg", "/dev/tty0", "/proc/kmsg"];
+        ["/dev/console", arch::CONSOLE, "/dev/hvc0", "/dev/kmsg", "/dev/tty0", "/proc/kmsg"];
     Finding::all(PLACES.map(|place| {
         let written = OpenOptions::new()
             .write(true)
@@ -94,7 +98,8 @@ fn console(_: &Target) -> Finding {
 
 /// What QEMU offers a guest to read.
 fn firmware_of_the_vm(_: &Target) -> Finding {
-    const PLACES: [&str; 4] = [
+    const PLACES: [&str; 5] = [
+        "/sys/firmware/fdt",
         "/sys/firmware/qemu_fw_cfg/raw",
         "/sys/firmware/qemu_fw_cfg/by_name",
         "/sys/firmware/acpi/tables/DSDT",
@@ -103,7 +108,7 @@ fn firmware_of_the_vm(_: &Target) -> Finding {
     Finding::all(PLACES.map(|place| Finding::of_io(place, File::open(place))))
 }
 
-/// uname(2) must not tell the machine's name.
+/// uname(2) must not reveal the machine's name.
 fn name_of_outside(_: &Target) -> Finding {
     let mut names = [0u8; 65 * 6];
     if let Err(errno) = sys::call(libc::SYS_uname, &mut [Arg::W(&mut names)]) {
@@ -128,7 +133,7 @@ fn user(_: &Target) -> Finding {
     }
 }
 
-/// Supplementary groups of the supervisor's.
+/// Supplementary groups that the supervisor has.
 fn groups(_: &Target) -> Finding {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let groups =
@@ -160,7 +165,8 @@ fn secret_in_own_memory(_: &Target) -> Finding {
     if found.is_empty() { Finding::blocked("no secret") } else { Finding::all(found) }
 }
 
-/// Whether PID 1's directory of descriptors may be listed: only its owner may, and nobody where it is not dumpable.
+/// Lists PID 1's descriptors. The kernel lets only the owner do that, and not even the owner where PID 1 is not dumpable
+/// (proc_pid_fd(5), PR_SET_DUMPABLE(2const)).
 fn descriptors_of_init(_: &Target) -> Finding {
     let listed: io::Result<usize> = fs::read_dir("/proc/1/fd").map(Iterator::count);
     Finding::of_io("/proc/1/fd", listed)

@@ -1,4 +1,4 @@
-//! The probes: one file a family, one function an attack of the catalogue, each saying what it saw.
+//! The probes: a file for each family, a function for each attack of the catalogue. Each reports what it saw.
 //!
 //! An attack is real where that is possible: it tries to reach a canary and prints the secret when it does. It never
 //! decides whether the sandbox is good: it reports, and the harness compares.
@@ -14,10 +14,10 @@ pub mod channel;
 pub mod files;
 pub mod judge;
 pub mod kernel;
-pub mod network;
+pub(crate) mod network;
 pub mod process;
 pub mod sys;
-pub mod verdict;
+pub mod workload;
 
 use sys::Errno;
 
@@ -34,7 +34,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// From the command line. A number that is none becomes 0, which reaches nothing.
+    /// From the command line. Text that is not a number becomes 0, which reaches nothing.
     pub fn new(canary: &str, pid: &str, port: &str, socket: &str) -> Target {
         Target {
             canary: canary.into(),
@@ -51,20 +51,20 @@ pub struct Attack {
     pub name: &'static str,
     /// Its rows in the catalogue of attacks.
     pub ids: &'static [&'static str],
-    /// Where it is seen to get through: else it would prove nothing that it does not.
-    pub control: Control,
-    /// Does it.
+    /// Where it gets through. An attack that succeeds nowhere proves nothing when it is blocked.
+    pub(crate) control: Control,
+    /// Tries it.
     pub run: fn(&Target) -> Finding,
 }
 
 /// Where an attack gets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// In a sandbox from which a guard was taken away, as a row of the guards says.
+pub(crate) enum Control {
+    /// In a sandbox without one guard: a row of the guards removes it.
     WithoutGuard,
     /// As root without any sandbox.
     Bare,
-    /// Nowhere that we can show, and why.
+    /// Nowhere in these tests, for this reason.
     Nowhere(&'static str),
 }
 
@@ -100,9 +100,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Finding {
     /// How it ended.
-    pub outcome: Outcome,
-    /// What it saw, for people: errors of the kernel, or the secret.
-    pub saw: String,
+    pub(crate) outcome: Outcome,
+    /// What it saw, human-readable: errors of the kernel, or the secret.
+    pub(crate) saw: String,
 }
 
 /// Every attack, family by family.
@@ -115,14 +115,14 @@ pub fn attacks() -> impl Iterator<Item = &'static Attack> {
 /// Runs the attack of this name and prints what it found.
 pub fn attack(name: &str, target: &Target) -> ExitCode {
     let Some(attack) = attacks().find(|attack| attack.name == name) else {
-        eprintln!("error: `{name}` is no attack");
+        eprintln!("error: `{name}` is not an attack");
         return ExitCode::FAILURE;
     };
-    tell(&(attack.run)(target))
+    print(&(attack.run)(target))
 }
 
-/// One line, and an exit code for people.
-fn tell(finding: &Finding) -> ExitCode {
+/// Prints one line. The exit code is for a user who starts the probe by hand.
+fn print(finding: &Finding) -> ExitCode {
     match serde_json::to_string(finding) {
         Ok(line) => println!("{line}"),
         Err(cause) => eprintln!("error: {cause}"),
@@ -167,13 +167,13 @@ impl Finding {
         }
     }
 
-    /// What std says about something that must be refused.
+    /// The same for a call of std.
     fn of_io<T>(what: &str, returned: std::io::Result<T>) -> Finding {
         Finding::of(what, returned.map_err(|cause| Errno(cause.raw_os_error().unwrap_or(0))))
     }
 }
 
-/// Does something that must be refused in a child, since the refusal may be a kill.
+/// Runs `body`, which must be refused, in a child, since the refusal may be a kill.
 fn trial(what: &str, body: impl FnOnce() -> Result<(), Errno>) -> Finding {
     let ended = sys::in_child(|| match body() {
         Ok(()) => 0,
@@ -197,7 +197,7 @@ fn of_status(what: &str, status: WaitStatus) -> Finding {
 /// How a canary's secret begins.
 const SECRET: &str = "canary-";
 
-/// Reads what should not be there. A secret is an escape; anything else that can be read is not.
+/// Reads a file that should not be there. A secret is an escape; any other content is not.
 fn look(path: &Path) -> Finding {
     let shown = path.display();
     match fs::read(path) {

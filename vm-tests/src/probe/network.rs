@@ -4,16 +4,17 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr as UnixAddress, UnixStream};
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
 use super::sys::{self, Arg};
 use super::{Attack, Finding, Target, find_secret, trial};
+use crate::arch;
 
-/// The family.
-pub const ATTACKS: &[Attack] = &[
+/// The attacks of this family.
+pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("network/loopback-service", &["NET-01"], loopback_service).escapes_bare(),
     Attack::new("network/world", &["NET-02", "NET-03"], world)
         .escapes_nowhere("a VM has no way out at all; guard/network-namespace shows the namespace"),
@@ -33,6 +34,8 @@ pub const ATTACKS: &[Attack] = &[
         .escapes_bare(),
     Attack::new("network/raw-ip", &["NET-07"], |_| family("raw", libc::AF_INET, libc::SOCK_RAW, 1))
         .escapes_bare(),
+    Attack::new("network/socket-types", &["NET-20", "KRN-10"], socket_types).escapes_nowhere(MODULE),
+    Attack::new("network/socket-options", &["NET-19"], socket_options).escapes_bare(),
     Attack::new("network/vsock", &["NET-08", "JDG-25"], |_| {
         family("vsock", libc::AF_VSOCK, libc::SOCK_STREAM, 0)
     })
@@ -53,9 +56,10 @@ pub const ATTACKS: &[Attack] = &[
 
 const MODULE: &str = "a module, which the kernels of the VMs have not loaded";
 
-const PATIENCE: Duration = Duration::from_secs(2);
+/// For a connection to this machine. Only one that hangs takes as long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a service says, if it is reached.
+/// The answer of a service, if it is reached.
 fn listen_to(what: &str, stream: io::Result<impl Read>) -> Finding {
     let mut said = Vec::new();
     match stream.and_then(|mut stream| stream.read_to_end(&mut said)) {
@@ -102,7 +106,7 @@ fn path_sockets(_: &Target) -> Finding {
     Finding::all(PATHS.map(|path| Finding::of_io(path, UnixStream::connect(path))))
 }
 
-/// Loopback and nothing else, as /proc tells.
+/// Loopback and nothing else in /proc/net/dev.
 fn interfaces(_: &Target) -> Finding {
     let Ok(table) = fs::read_to_string("/proc/net/dev") else {
         return Finding::blocked("/proc/net/dev cannot be read");
@@ -112,12 +116,13 @@ fn interfaces(_: &Target) -> Finding {
     if others.is_empty() { Finding::blocked("lo only") } else { Finding::escaped(others.join(", ")) }
 }
 
-/// RTM_NEWLINK for a dummy interface: `ip` may look, nobody may change.
+/// RTM_NEWLINK for a dummy interface: `ip` may look, and nothing may change.
 fn netlink_changes(_: &Target) -> Finding {
     trial("RTM_NEWLINK", || {
         let kinds = [Arg::N(libc::AF_NETLINK.into()), Arg::N(libc::SOCK_RAW.into()), Arg::N(0)];
         let socket = sys::call(libc::SYS_socket, &mut { kinds })?;
-        // nlmsghdr (length, type, flags REQUEST|ACK|CREATE|EXCL, sequence, pid) and an empty ifinfomsg with loopback's index.
+        // nlmsghdr (length, type, flags REQUEST|ACK|CREATE|EXCL, sequence, pid) and an empty ifinfomsg with loopback's
+        // index.
         let mut message = Vec::new();
         message.extend_from_slice(&32u32.to_ne_bytes());
         message.extend_from_slice(&16u16.to_ne_bytes());
@@ -150,6 +155,36 @@ fn family(name: &str, family: i32, kind: i32, protocol: i64) -> Finding {
     })
 }
 
+/// Internet sockets of types that only modules have: the kernel calls modprobe for the first of them.
+fn socket_types(_: &Target) -> Finding {
+    const DCCP: i32 = 6;
+    let types = [libc::SOCK_SEQPACKET, DCCP].into_iter();
+    Finding::all(types.flat_map(|kind| {
+        [libc::AF_INET, libc::AF_INET6].map(|internet| family(&format!("type {kind}"), internet, kind, 0))
+    }))
+}
+
+/// A BPF program on a socket, and back again: the kernel's compiler and its reader of programs.
+fn socket_options(_: &Target) -> Finding {
+    const FILTER: i64 = libc::SO_ATTACH_FILTER as i64;
+    let level = i64::from(libc::SOL_SOCKET);
+    let Ok((socket, _peer)) = UnixDatagram::pair() else { return Finding::blocked("no socket") };
+    let number = i64::from(socket.as_raw_fd());
+    // One instruction, `ret 0`, in a `struct sock_fprog`: length, address.
+    let instruction = [6u8, 0, 0, 0, 0, 0, 0, 0];
+    let program = [1, instruction.as_ptr().addr() as u64].map(u64::to_ne_bytes).concat();
+    let attached = trial("SO_ATTACH_FILTER", || {
+        let args = &mut [Arg::N(number), Arg::N(level), Arg::N(FILTER), Arg::R(&program), Arg::N(16)];
+        sys::call(libc::SYS_setsockopt, args).map(drop)
+    });
+    let mut len = 0u32.to_ne_bytes();
+    let read = trial("SO_GET_FILTER", || {
+        let args = &mut [Arg::N(number), Arg::N(level), Arg::N(FILTER), Arg::N(0), Arg::W(&mut len)];
+        sys::call(libc::SYS_getsockopt, args).map(drop)
+    });
+    Finding::all([attached, read])
+}
+
 /// Everything that is neither unix, internet nor netlink.
 fn other_families(_: &Target) -> Finding {
     // ax25 ipx appletalk netrom x25 rose ash rds sna irda pppox llc ib mpls can tipc bluetooth iucv rxrpc isdn phonet
@@ -175,10 +210,9 @@ fn other_families(_: &Target) -> Finding {
     }
 }
 
-/// socketcall(2), which no filter of 64-bit numbers sees. Without arguments it gets as far as refusing them.
+/// The 32-bit call for sockets, which no filter of 64-bit numbers sees. Without arguments it gets as far as refusing them.
 fn by_the_32_bit_call(_: &Target) -> Finding {
-    const SOCKETCALL: u32 = 102;
-    trial("socketcall", || match -sys::call_i386(SOCKETCALL) {
+    trial("socketcall", || match -arch::call_by_32_bits(arch::SOCKET_BY_32_BITS) {
         errno if errno == i64::from(libc::ENOSYS) => Err(sys::Errno(libc::ENOSYS)),
         _ => Ok(()),
     })

@@ -7,13 +7,15 @@ use std::path::Path;
 use super::sys::{self, Arg};
 use super::{Attack, Finding, Target, look, trial};
 
-/// The family.
-pub const ATTACKS: &[Attack] = &[
+/// The attacks of this family.
+pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("process/see-outside", &["PR-01"], see_outside).escapes_bare(),
     Attack::new("process/signal-outside", &["PR-01", "PR-23"], signal_outside).escapes_bare(),
     Attack::new("process/signal-every-number", &["PR-01"], signal_every_number).escapes_bare(),
-    Attack::new("process/stop-parent", &["PR-02"], stop_parent).escapes_nowhere("without a sandbox it would stop the agent that has to tell"),
-    Attack::new("process/signal-init", &["PR-03"], signal_init).escapes_nowhere("without a sandbox it would hit the machine's own init"),
+    Attack::new("process/stop-parent", &["PR-02"], stop_parent)
+        .escapes_nowhere("without a sandbox it would stop the agent that has to report"),
+    Attack::new("process/signal-init", &["PR-03"], signal_init)
+        .escapes_nowhere("without a sandbox it would hit the machine's own init"),
     Attack::new("process/trace-init", &["PR-05"], trace_init).escapes_bare(),
     Attack::new("process/trace-outside", &["PR-05"], trace_outside).escapes_bare(),
     Attack::new("process/read-memory-of-init", &["PR-06"], read_memory_of_init).escapes_bare(),
@@ -21,9 +23,13 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("process/take-descriptor-of-init", &["PR-07"], take_descriptor_of_init).escapes_bare(),
     Attack::new("process/files-of-init", &["PR-08"], files_of_init).escapes_bare(),
     Attack::new("process/environment-of-outside", &["PR-08"], environment_of_outside).escapes_bare(),
-    Attack::new("process/overwrite-init", &["FS-07"], overwrite_init).escapes_nowhere("the kernel lets nobody write to a program that runs (ETXTBSY)"),
-    Attack::new("process/adopt-as-sibling", &["PR-15"], adopt_as_sibling).escapes_nowhere("there is nothing to refuse: whom it makes is a child of PID 1 and goes with the rest"),
-    Attack::new("process/controlling-terminal", &["PR-20", "KRN-17"], controlling_terminal).escapes_nowhere("the harness has no terminal to get hold of; guard/session shows the session"),
+    Attack::new("process/overwrite-init", &["FS-07"], overwrite_init)
+        .escapes_nowhere("the kernel refuses every write to a program that runs (ETXTBSY, open(2))"),
+    Attack::new("process/adopt-as-sibling", &["PR-15"], adopt_as_sibling).escapes_nowhere(
+        "there is nothing to refuse: the new process is a child of PID 1 and ends with the rest",
+    ),
+    Attack::new("process/controlling-terminal", &["PR-20", "KRN-17"], controlling_terminal)
+        .escapes_nowhere("the harness has no terminal to get hold of; guard/session shows the session"),
     Attack::new("process/session-of-the-supervisor", &["PR-20"], session_of_the_supervisor),
     Attack::new("process/signal-by-descriptor", &["PR-21"], signal_by_descriptor).escapes_bare(),
     Attack::new("process/core-dump", &["PR-25", "RES-30"], core_dump),
@@ -34,7 +40,9 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("process/spare-from-oom-killer", &["RES-28"], spare_from_oom_killer).escapes_bare(),
     Attack::new("process/lock-memory", &["RES-23"], lock_memory).escapes_bare(),
     Attack::new("process/no-new-privileges-off", &["KRN-18"], no_new_privileges_off),
-    Attack::new("process/ambient-capability", &["KRN-36"], ambient_capability).escapes_nowhere("it takes an inheritable capability, which root has not either; process/capability-sets sees all sets"),
+    Attack::new("process/ambient-capability", &["KRN-36"], ambient_capability).escapes_nowhere(
+        "it takes an inheritable capability, which root lacks too; process/capability-sets sees all sets",
+    ),
     Attack::new("process/capability-sets", &["KRN-36"], capability_sets).escapes_bare(),
     Attack::new("process/nested-user-namespaces", &["KRN-01", "KRN-30"], nested_user_namespaces)
         .escapes_bare(),
@@ -69,7 +77,7 @@ fn signal_outside(target: &Target) -> Finding {
     may_signal(target.pid.into())
 }
 
-/// Every number there may be, but our own and PID 1, which the next ones are about.
+/// Every process number except our own and PID 1, which has attacks of its own.
 fn signal_every_number(_: &Target) -> Finding {
     let me = i64::from(std::process::id());
     let reached: Vec<String> = (2..32_768)
@@ -139,7 +147,7 @@ fn read_memory_of_init(_: &Target) -> Finding {
     Finding::all([Finding::of_io("/proc/1/mem", read), vm_read(1, address)])
 }
 
-/// As its maps say; where they are shut, where programs without PIE are mapped, as our init is.
+/// From its maps; where they cannot be read, the usual address of programs without PIE, such as our init.
 fn lowest_address(pid: u32) -> u64 {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let lowest = maps.split('-').next().and_then(|lowest| u64::from_str_radix(lowest, 16).ok());
@@ -178,7 +186,7 @@ fn files_of_init(_: &Target) -> Finding {
     let read = FILES.map(|name| {
         let path = format!("/proc/1/{name}");
         match fs::read(&path) {
-            // Some are empty instead of refused: an empty file tells nothing.
+            // Some are empty instead of refused: an empty file reveals nothing.
             Ok(bytes) if bytes.is_empty() => Finding::blocked(format!("{path}: empty")),
             read => Finding::of_io(&path, read),
         }
@@ -200,7 +208,7 @@ fn overwrite_init(_: &Target) -> Finding {
     Finding::all(paths.map(|path| Finding::of_io(path, fs::OpenOptions::new().write(true).open(path))))
 }
 
-/// A child of our parent instead of ours.
+/// Makes a child of this process's parent (CLONE_PARENT, clone(2)).
 fn adopt_as_sibling(_: &Target) -> Finding {
     let flags = i64::from(libc::CLONE_PARENT | libc::SIGCHLD);
     trial("clone CLONE_PARENT", || match sys::call(libc::SYS_clone, &mut [Arg::N(flags), Arg::N(0)])? {
@@ -227,7 +235,7 @@ fn session_of_the_supervisor(_: &Target) -> Finding {
     }
 }
 
-/// The kernel sends a descriptor's signal to its owner: the owner may only be ours.
+/// The kernel sends a descriptor's signals to its owner (F_SETOWN, fcntl(2)), which must not be a process outside.
 fn signal_by_descriptor(target: &Target) -> Finding {
     let Ok((reader, _writer)) = std::io::pipe() else { return Finding::blocked("no pipe") };
     let own = |pid: i64| {
@@ -240,8 +248,8 @@ fn signal_by_descriptor(target: &Target) -> Finding {
 fn core_dump(_: &Target) -> Finding {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    match words[..] {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    match fields[..] {
         [.., "0", "0", "bytes"] => Finding::blocked("the limit is 0, soft and hard"),
         _ => Finding::escaped(line),
     }
@@ -341,7 +349,7 @@ fn capability_sets(_: &Target) -> Finding {
     if wrong.is_empty() { Finding::blocked("all five are empty") } else { Finding::escaped(wrong.join(", ")) }
 }
 
-/// The setting, and the deed.
+/// A user namespace, and a mount in it.
 fn nested_user_namespaces(_: &Target) -> Finding {
     trial("unshare user, then mount", || {
         let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;

@@ -1,8 +1,7 @@
-//! The system calls that neither std nor rustix has, as a hostile program wants them: raw.
-// Unsafe: raw system calls, fork, signal handlers and single instructions have no safe interface.
+//! Raw system calls, which a hostile program makes and neither std nor rustix has.
+// Unsafe: raw system calls, fork, and signal handlers have no safe interface.
 #![allow(unsafe_code)]
 
-use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long};
 use std::process;
 
@@ -52,7 +51,7 @@ pub fn call(number: c_long, args: &mut [Arg<'_>]) -> Result<i64, Errno> {
         };
     }
     // SAFETY: every pointer comes from a borrow that outlives the call, mutable where the kernel writes; the length
-    // that goes with it is the caller's argument beside it, and all callers are in this directory.
+    // is the caller's next argument, and all callers are in this directory.
     let returned = unsafe { libc::syscall(number, raw[0], raw[1], raw[2], raw[3], raw[4], raw[5]) };
     if returned == -1 { Err(last_errno()) } else { Ok(returned) }
 }
@@ -62,7 +61,7 @@ fn last_errno() -> Errno {
 }
 
 /// Forks. `None` in the child.
-pub fn fork() -> Result<Option<Pid>, Errno> {
+pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: the probe calls this before it starts any thread, or in programs whose threads hold no lock that the
     // child could need: the child only makes system calls and leaves by `leave`.
     match unsafe { libc::fork() } {
@@ -73,19 +72,19 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
 }
 
 /// Ends this process at once, without running anything of std.
-pub fn leave(code: c_int) -> ! {
+pub(crate) fn leave(code: c_int) -> ! {
     // SAFETY: _exit(2) does not return and touches no memory.
     unsafe { libc::_exit(code) }
 }
 
 /// Runs `body` in a child and waits for it: what it returned as exit code, or how it was killed.
-pub fn in_child(body: impl FnOnce() -> u8) -> Result<WaitStatus, Errno> {
+pub(crate) fn in_child(body: impl FnOnce() -> u8) -> Result<WaitStatus, Errno> {
     let Some(child) = fork()? else { leave(body().into()) };
     wait_for(child)
 }
 
 /// Waits for one child.
-pub fn wait_for(child: Pid) -> Result<WaitStatus, Errno> {
+pub(crate) fn wait_for(child: Pid) -> Result<WaitStatus, Errno> {
     loop {
         match waitpid(Some(child), WaitOptions::empty()) {
             Ok(Some((_, status))) => return Ok(status),
@@ -96,56 +95,26 @@ pub fn wait_for(child: Pid) -> Result<WaitStatus, Errno> {
 }
 
 /// Ignores `signal`, as far as the kernel lets us.
-pub fn ignore(signal: c_int) {
-    // SAFETY: SIG_IGN is no function of ours; nothing runs when the signal comes.
+pub(crate) fn ignore(signal: c_int) {
+    // SAFETY: SIG_IGN is not a function; nothing runs when the signal comes.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
 /// Gives `signal` its default action back (std ignores SIGPIPE).
-pub fn default_action(signal: c_int) {
-    // SAFETY: SIG_DFL is no function of ours.
+pub(crate) fn default_action(signal: c_int) {
+    // SAFETY: SIG_DFL is not a function; the kernel acts when the signal comes.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
 /// Sends `signal` to this process, also those that libc keeps for itself.
-pub fn raise(signal: c_int) {
+pub(crate) fn raise(signal: c_int) {
     let this = i64::from(process::id());
     // Nothing to do when it fails: the caller then exits with a code that the table does not expect.
     call(libc::SYS_kill, &mut [Arg::N(this), Arg::N(signal.into())]).ok();
 }
 
-/// Reads address 0.
-pub fn read_null() {
-    // SAFETY: this faults, which is its purpose: the process dies of SIGSEGV here, before any value is used.
-    unsafe { asm!("mov rax, qword ptr [0]", out("rax") _, options(nostack, readonly)) };
-}
-
-/// Divides by zero.
-pub fn divide_by_zero() {
-    // SAFETY: raises #DE, and the process dies of SIGFPE here.
-    unsafe {
-        asm!("xor ecx, ecx", "div ecx", out("ecx") _, inout("eax") 1 => _, inout("edx") 0 => _, options(nostack))
-    };
-}
-
-/// Executes an undefined instruction.
-pub fn undefined_instruction() {
-    // SAFETY: raises #UD, and the process dies of SIGILL here.
-    unsafe { asm!("ud2", options(nostack)) };
-}
-
-/// Returns from a signal that never came, with 8 KiB of zeros for a frame.
-pub fn forged_signal_frame() {
-    // SAFETY: rt_sigreturn(2) loads every register from the zeros: instruction and stack pointer are 0, and the process
-    // dies of SIGSEGV here, before any of our code could run with them.
-    unsafe {
-        asm!("sub rsp, 8192", "mov rdi, rsp", "xor eax, eax", "mov ecx, 1024", "rep stosq", "mov eax, 15", "syscall",
-            out("rdi") _, out("rcx") _, out("rax") _, out("r11") _)
-    };
-}
-
 /// Sends `sent` over the socket `over` (SCM_RIGHTS).
-pub fn send_descriptor(over: i32, sent: i32) -> Result<i64, Errno> {
+pub(crate) fn send_descriptor(over: i32, sent: i32) -> Result<i64, Errno> {
     // cmsghdr: length, level SOL_SOCKET, type SCM_RIGHTS, then the descriptor, padded to 8 bytes.
     let mut control = [20u64.to_ne_bytes(), [0; 8], [0; 8]].concat();
     control[8..12].copy_from_slice(&libc::SOL_SOCKET.to_ne_bytes());
@@ -160,55 +129,43 @@ pub fn send_descriptor(over: i32, sent: i32) -> Result<i64, Errno> {
     call(libc::SYS_sendmsg, &mut [Arg::N(over.into()), Arg::R(&header), Arg::N(0)])
 }
 
-/// The 32-bit system call `number` by `int 0x80`, without arguments.
-pub fn call_i386(number: u32) -> i64 {
-    let returned: i64;
-    // SAFETY: the callers pass numbers of calls that take no pointer (getpid); r8 to r11 are clobbered by this entry
-    // on some kernels and declared so.
-    unsafe {
-        asm!("int 0x80", inout("rax") u64::from(number) => returned,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _, options(nostack));
-    }
-    returned
-}
-
 /// Uses `bytes` of stack by recursion, and returns something that depends on all of it.
 #[inline(never)]
-pub fn recurse(bytes: usize) -> u64 {
+pub(crate) fn recurse(bytes: usize) -> u64 {
     let page = std::hint::black_box([bytes as u8; 4096]);
     let deeper = if bytes > page.len() { recurse(bytes - page.len()) } else { 0 };
     deeper + u64::from(std::hint::black_box(page)[bytes % 4096])
 }
 
 /// Maps `bytes` of anonymous memory, for good.
-pub fn map_anonymous(bytes: usize, flags: c_int) -> Option<&'static mut [u8]> {
+pub(crate) fn map_anonymous(bytes: usize, flags: c_int) -> Option<&'static mut [u8]> {
     let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, flags | libc::MAP_ANONYMOUS);
-    // SAFETY: without MAP_FIXED the kernel chooses a place where nothing of ours is.
+    // SAFETY: without MAP_FIXED the kernel chooses a place that is not mapped yet.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
     if address == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: the kernel has just mapped these bytes, zeroed, readable and writable, and nobody unmaps them; they were
-    // given to nobody else.
+    // SAFETY: the kernel has just mapped these bytes, zeroed, readable and writable; nothing
+    // unmaps them, and this is the only reference to them.
     Some(unsafe { std::slice::from_raw_parts_mut(address.cast(), bytes) })
 }
 
 /// Makes a System V segment of `bytes` and attaches it, for good.
-pub fn map_system_v(bytes: usize) -> Option<&'static mut [u8]> {
+pub(crate) fn map_system_v(bytes: usize) -> Option<&'static mut [u8]> {
     let mode = Arg::N((libc::IPC_CREAT | 0o600).into());
     let id = call(libc::SYS_shmget, &mut [Arg::N(0), Arg::N(i64::try_from(bytes).ok()?), mode]).ok()?;
-    // SAFETY: without an address the kernel chooses a place where nothing of ours is.
+    // SAFETY: without an address the kernel chooses a place that is not mapped yet.
     let address = unsafe { libc::shmat(c_int::try_from(id).ok()?, std::ptr::null(), 0) };
     if address.addr() == usize::MAX {
         return None;
     }
-    // SAFETY: the segment has `bytes` bytes, zeroed, readable and writable; nobody detaches it, and no other process
-    // knows it.
+    // SAFETY: the segment has `bytes` bytes, zeroed, readable and writable; nothing detaches it, and no other
+    // process knows it.
     Some(unsafe { std::slice::from_raw_parts_mut(address.cast(), bytes) })
 }
 
 /// Executes `path` with an argument vector that is empty (CVE-2021-4034). Returns only when that fails.
-pub fn exec_without_arguments(path: &CStr) -> Errno {
+pub(crate) fn exec_without_arguments(path: &CStr) -> Errno {
     let empty = [std::ptr::null()];
     // SAFETY: the path ends with a NUL, both vectors with a null pointer, and all live until the call returns.
     unsafe { libc::execve(path.as_ptr(), empty.as_ptr(), empty.as_ptr()) };
@@ -216,7 +173,7 @@ pub fn exec_without_arguments(path: &CStr) -> Errno {
 }
 
 /// Installs a seccomp filter that allows every call (and sets no_new_privs, which it needs without privilege).
-pub fn allow_everything() -> Result<(), Errno> {
+pub(crate) fn allow_everything() -> Result<(), Errno> {
     const ALLOW: libc::sock_filter =
         libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
     let mut filter = [ALLOW];

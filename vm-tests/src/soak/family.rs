@@ -17,20 +17,20 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Whom `kill -9` hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Victim {
+pub(crate) enum Victim {
     /// Outside, with the caller's privilege.
     Supervisor,
     /// init of the pid namespace.
     Pid1,
     /// The program, or what it started.
     Submission,
-    /// Supervisor and PID 1 in the same instant: whoever is left then cleans nothing up.
+    /// Supervisor and PID 1 in the same instant: no process is left that cleans up.
     Both,
 }
 
 impl Victim {
     /// In the order of their depth below the caller; then both.
-    pub const ALL: [Victim; 4] = [Victim::Supervisor, Victim::Pid1, Victim::Submission, Victim::Both];
+    pub(crate) const ALL: [Victim; 4] = [Victim::Supervisor, Victim::Pid1, Victim::Submission, Victim::Both];
 }
 
 impl fmt::Display for Victim {
@@ -44,22 +44,22 @@ impl fmt::Display for Victim {
     }
 }
 
-/// From here on whoever loses its parent becomes our child (PR_SET_CHILD_SUBREAPER).
-pub fn adopt_orphans() -> io::Result<()> {
+/// From here on a descendant that loses its parent becomes our child (PR_SET_CHILD_SUBREAPER, prctl(2)).
+pub(crate) fn adopt_orphans() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
 /// A blow that was dealt.
 #[derive(Debug, Clone, Copy)]
-pub struct Blow {
+pub(crate) struct Blow {
     /// Whom it hit.
-    pub victim: Victim,
+    pub(crate) victim: Victim,
     /// How many processes of the run were alive, the victim among them.
     pub of: usize,
 }
 
-/// Kills one process of the run of `supervisor`, or its first two, each with the same chance, and says which.
-pub fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
+/// Kills one process of the run of `supervisor`, or its first two, each with the same chance, and returns which.
+pub(crate) fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
     let family = below(supervisor);
     let has_both = matches!(family[..], [(_, Victim::Supervisor), (_, Victim::Pid1), ..]);
     let chosen = random.usize(..family.len().max(1) + usize::from(has_both));
@@ -72,7 +72,7 @@ pub fn strike(supervisor: u32, random: &mut fastrand::Rng) -> Option<Blow> {
         .iter()
         .map(|(pid, _)| pidfd_open(Pid::from_raw(*pid as i32)?, PidfdFlags::empty()).ok())
         .collect();
-    // A number may have gone to somebody else meanwhile; what the handle means is settled now.
+    // The kernel may have given the number to another process before the handle was opened; afterwards it cannot.
     let now = below(supervisor);
     let handles = handles.filter(|_| targets.iter().all(|target| now.contains(target)))?;
     let killed = handles.iter().filter(|handle| pidfd_send_signal(handle, Signal::KILL).is_ok()).count();
@@ -99,13 +99,13 @@ fn below(supervisor: u32) -> Vec<(u32, Victim)> {
     family
 }
 
-/// Reaps until no descendant is left; who still is when the grace is over is named, and ended.
-pub fn survivors() -> Vec<String> {
+/// Reaps until no descendant is left. Those that live when the grace is over are named, and killed.
+pub(crate) fn survivors() -> Vec<String> {
     let deadline = Instant::now() + GRACE;
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) | Err(Errno::INTR) => {}
-            // ECHILD: there is nobody left.
+            // ECHILD: no descendant is left.
             Err(_) => return Vec::new(),
             Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_micros(200)),
             Ok(None) => return name_and_end(),
@@ -113,7 +113,7 @@ pub fn survivors() -> Vec<String> {
     }
 }
 
-/// They are descendants of ours and nobody else's: to be ended here.
+/// They are descendants of this process only, so it may kill them.
 fn name_and_end() -> Vec<String> {
     let processes = processes();
     let mut found = vec![getpid().as_raw_nonzero().get() as u32];
@@ -125,7 +125,7 @@ fn name_and_end() -> Vec<String> {
             names.push(format!("left behind: process {} ({})", child.pid, child.name));
             let handle =
                 Pid::from_raw(child.pid as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            // One that has just ended by itself needs no end.
+            // Fails for one that has just ended by itself.
             handle.map(|handle| pidfd_send_signal(&handle, Signal::KILL).ok());
         }
         next += 1;
@@ -146,14 +146,14 @@ fn processes() -> Vec<Process> {
     entries.filter_map(|entry| read(entry.file_name().to_str()?)).collect()
 }
 
-/// `PID (NAME) STATE PARENT …` (proc_pid_stat(5)). A process that has gone meanwhile is none.
+/// `PID (NAME) STATE PARENT …` (proc_pid_stat(5)). `None` for a process that has ended meanwhile.
 fn read(pid: &str) -> Option<Process> {
     let pid: u32 = pid.parse().ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (head, rest) = stat.rsplit_once(") ")?;
-    let mut words = rest.split(' ');
-    let lives = !matches!(words.next()?, "Z" | "X");
-    let parent = words.next()?.parse().ok()?;
+    let mut fields = rest.split(' ');
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
     let (_, name) = head.split_once('(')?;
     Some(Process { pid, parent, name: name.to_string(), lives })
 }

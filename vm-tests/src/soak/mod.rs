@@ -1,33 +1,35 @@
 //! The soak: many runs in a row, then many that lose one of their processes to `kill -9` at a random moment. Afterwards
 //! the machine holds what it held before, and a run takes as long as at the start.
 //!
-//! Everything that a run starts is a descendant of this process, orphans too ([`family`]), so that what is left is told
-//! apart from what others do on the machine. What the kernel only counts is allowed a stated noise ([`residue`]).
+//! Everything that a run starts is a descendant of this process, orphans too ([`family`]), which tells leftovers
+//! from the work of other programs on the machine. What the kernel only counts is allowed a stated noise ([`residue`]).
 
+mod cgroups;
 mod family;
 mod pace;
 mod residue;
-mod trial;
+mod run;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cgroups::Cgroups;
 use family::{Blow, Victim};
 use pace::Pace;
 use residue::Residue;
-use trial::{Fate, Trial};
+use run::{Fate, SoakRun};
 
 /// Who runs init where root does not; as in the plan's steps.
 const ORDINARY_USER: u32 = 1000;
-/// Runs before anything is measured: pages are read, caches are filled.
+/// Runs before anything is measured: pages are read, caches are filled. A short soak has fewer ([`Soak::warm_up`]).
 const WARM_UP: usize = 20;
-/// More findings than this say nothing new.
+/// After so many findings the soak stops: more of them are not new.
 const ENOUGH: usize = 10;
 /// How long the submission of a run that loses a process stays, so that it is there to be lost.
 const STAY: Duration = Duration::from_millis(3);
 
-/// What is run, and how often.
+/// What to run, and how often.
 #[derive(Debug, Clone)]
 pub struct Soak {
     /// The runner.
@@ -40,7 +42,7 @@ pub struct Soak {
     pub options: Vec<String>,
     /// Whether an ordinary user runs init.
     pub by_user: bool,
-    /// Runs that nobody disturbs.
+    /// Runs without a kill.
     pub runs: usize,
     /// Runs that lose a process.
     pub kills: usize,
@@ -50,8 +52,8 @@ pub struct Soak {
 
 impl Soak {
     /// From the agent's command line: `INIT ROOT PROBES root|user RUNS KILLS SEED OPTION…`.
-    pub fn from_words(words: &[&str]) -> Option<Soak> {
-        let [init, root, probes, identity, runs, kills, seed, ref options @ ..] = *words else { return None };
+    pub fn from_args(args: &[&str]) -> Option<Soak> {
+        let [init, root, probes, identity, runs, kills, seed, ref options @ ..] = *args else { return None };
         Some(Soak {
             init: init.into(),
             root: root.into(),
@@ -64,13 +66,13 @@ impl Soak {
         })
     }
 
-    /// Does it all, and says what it sees. What it returns is wrong.
+    /// Does the whole soak, and prints what it sees. Returns what is wrong.
     pub fn endure(&self) -> io::Result<Vec<String>> {
         family::adopt_orphans()?;
         let who = if self.by_user { "an ordinary user" } else { "root" };
         println!("# {} runs and {} kills as {who}, seed {}", self.runs, self.kills, self.seed);
-        let mut ledger = Ledger::default();
-        for _ in 0..WARM_UP {
+        let mut ledger = Ledger { runs: 0, wrong: Vec::new(), cgroups: Cgroups::take() };
+        for _ in 0..self.warm_up() {
             self.undisturbed(&mut ledger)?;
         }
         let before = Residue::take();
@@ -82,10 +84,15 @@ impl Soak {
         Ok(ledger.wrong)
     }
 
+    /// Under emulation a run takes a tenth of a second: the preparation must not take longer than the soak itself.
+    fn warm_up(&self) -> usize {
+        WARM_UP.min(self.runs / 5 + 1)
+    }
+
     fn run_undisturbed(&self, ledger: &mut Ledger) -> io::Result<()> {
         let mut pace = Pace::default();
         for _ in 0..self.runs {
-            let control = trial::control(self)?;
+            let control = run::control(self)?;
             pace.add(control, self.undisturbed(ledger)?);
             if ledger.is_full() {
                 return Ok(());
@@ -99,7 +106,7 @@ impl Soak {
     }
 
     fn undisturbed(&self, ledger: &mut Ledger) -> io::Result<Duration> {
-        let ended = Trial::start(self, Duration::ZERO)?.end()?;
+        let ended = SoakRun::start(self, Duration::ZERO)?.end()?;
         ledger.note(ended.is_whole(Fate::Undisturbed), ended.pid, || "an undisturbed run".into());
         Ok(ended.wall)
     }
@@ -116,16 +123,16 @@ impl Soak {
                 None => late += 1,
             }
         }
-        let told = Victim::ALL.iter().zip(struck).map(|(victim, count)| format!("{victim} {count}"));
-        let told: Vec<String> = told.collect();
-        println!("killed: {}; {late} times all had ended before", told.join(", "));
+        let counts = Victim::ALL.iter().zip(struck).map(|(victim, count)| format!("{victim} {count}"));
+        let counts: Vec<String> = counts.collect();
+        println!("killed: {}; {late} runs ended before their kill", counts.join(", "));
         Ok(())
     }
 
     fn usual_time(&self, ledger: &mut Ledger) -> io::Result<Duration> {
         let mut times = Vec::new();
-        for _ in 0..WARM_UP {
-            let ended = Trial::start(self, STAY)?.end()?;
+        for _ in 0..self.warm_up() {
+            let ended = SoakRun::start(self, STAY)?.end()?;
             ledger.note(ended.is_whole(Fate::Undisturbed), ended.pid, || "an undisturbed run".into());
             times.push(ended.wall);
         }
@@ -139,19 +146,20 @@ impl Soak {
         delay: Duration,
         random: &mut fastrand::Rng,
     ) -> io::Result<Option<Victim>> {
-        let trial = Trial::start(self, STAY)?;
-        trial.sleep_until(delay);
-        let blow = family::strike(trial.pid, random);
-        let ended = trial.end()?;
+        let run = SoakRun::start(self, STAY)?;
+        run.sleep_until(delay);
+        let blow = family::strike(run.pid, random);
+        let ended = run.end()?;
         let fate = blow.map_or(Fate::Undisturbed, |blow| Fate::Lost(blow.victim));
         let about = || match blow {
             Some(Blow { victim, of }) => format!("{victim}, of {of} processes, killed after {delay:.1?}"),
-            None => format!("nobody killed after {delay:.1?}"),
+            None => format!("no process killed after {delay:.1?}"),
         };
         let whole = ended.is_whole(fate);
         if let Fate::Lost(Victim::Both) = fate {
-            // Nobody was left to remove the run's cgroup (`capsule` does, the next time it is called), but it is empty.
-            ledger.note(whole.and_then(|()| residue::remove_cgroups_of(ended.pid)), ended.pid, about);
+            // No process was left to remove the run's cgroup. It is empty, and `capsule` removes it at its next start.
+            let whole = whole.and_then(|()| ledger.cgroups.remove_those_of(ended.pid));
+            ledger.note(whole, ended.pid, about);
         } else {
             ledger.note(whole, ended.pid, about);
         }
@@ -165,10 +173,10 @@ pub fn parts(bundle: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// What was started, and what was wrong with it.
-#[derive(Default)]
 struct Ledger {
     runs: usize,
     wrong: Vec<String>,
+    cgroups: Cgroups,
 }
 
 impl Ledger {
@@ -178,7 +186,7 @@ impl Ledger {
         let run = self.runs;
         let mut wrong = Vec::from_iter(ended.err());
         wrong.extend(family::survivors());
-        wrong.extend(residue::cgroups_of(pid));
+        wrong.extend(self.cgroups.left_by(pid));
         self.wrong.extend(wrong.into_iter().map(|what| format!("run {run}, {}: {what}", about())));
     }
 

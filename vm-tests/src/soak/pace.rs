@@ -1,21 +1,21 @@
 //! Whether a run takes longer in the end than at the start.
 //!
-//! A shared machine's own pace changes by more than what is looked for. So before each run the cheapest process is
-//! timed, and runs are compared with those of the same tenth. That cheapest process is jostled more than a run is when
-//! others work on the machine; so a growth counts only where the runs themselves take longer, too.
+//! A shared machine's own pace changes by more than the growth in question. So before each run the cheapest process is
+//! timed, and runs are compared with those of the same tenth. Other work on the machine slows that process down more than
+//! a run; so a growth counts only where the runs themselves take longer, too.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Fewer runs in a tenth than this make no median.
+/// With fewer runs in a tenth the median is not used.
 const FEWEST: usize = 10;
 
 /// Every run with its control, in order.
 #[derive(Default)]
-pub struct Pace(Vec<(Duration, Duration)>);
+pub(crate) struct Pace(Vec<(Duration, Duration)>);
 
-/// The first tenth beside the last.
-pub struct Growth {
+/// The first tenth compared with the last.
+pub(crate) struct Growth {
     runs: usize,
     first: Tenth,
     last: Tenth,
@@ -27,13 +27,13 @@ struct Tenth {
 }
 
 impl Pace {
-    /// One more run, and the control beside it.
-    pub fn add(&mut self, control: Duration, run: Duration) {
+    /// One more run, and its control.
+    pub(crate) fn add(&mut self, control: Duration, run: Duration) {
         self.0.push((control, run));
     }
 
     /// `None` for too few runs.
-    pub fn growth(&self) -> Option<Growth> {
+    pub(crate) fn growth(&self) -> Option<Growth> {
         let size = self.0.len() / 10;
         let tenth = |runs: &[(Duration, Duration)]| Tenth {
             control: median(&mut runs.iter().map(|(control, _)| *control).collect::<Vec<_>>()),
@@ -52,14 +52,14 @@ impl Growth {
     }
 
     /// What noise is allowed. A tenth of a thousand runs has a median that is steady within a few per cent, one of
-    /// thirty within a fifth; what leaves something behind that the next run has to pass (a mount, a cgroup, a
+    /// thirty within a fifth; whatever leaves something behind that the next run has to pass (a mount, a cgroup, a
     /// namespace) costs a multiple after ten thousand runs.
     fn limit(&self) -> f64 {
         if self.runs >= 5_000 { 1.25 } else { 1.6 }
     }
 
-    /// Says so when it is more than noise.
-    pub fn too_much(&self) -> Option<String> {
+    /// The message, when it is more than noise.
+    pub(crate) fn too_much(&self) -> Option<String> {
         let (ratio, limit) = (self.ratio(), self.limit());
         (ratio > limit)
             .then(|| format!("a run takes {ratio:.2} times as long as at the start (limit {limit})"))
@@ -71,7 +71,7 @@ impl fmt::Display for Growth {
         let Growth { runs, first, last } = self;
         write!(
             f,
-            "{runs} runs: median {:.2?} in the first tenth, {:.2?} in the last; a control beside each {:.2?} and {:.2?}; \
+            "{runs} runs: median {:.2?} in the first tenth, {:.2?} in the last; a control next to each {:.2?} and {:.2?}; \
             growth {:.2}, limit {}",
             first.run,
             last.run,
@@ -84,7 +84,7 @@ impl fmt::Display for Growth {
 }
 
 /// The middle one; zero of none.
-pub fn median(times: &mut [Duration]) -> Duration {
+pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -3,12 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::io;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::census;
 
 /// How long the kernel may take: network namespaces are torn down by a worker, dead cgroups by another.
 const SETTLING: Duration = Duration::from_secs(30);
@@ -38,14 +34,14 @@ const COUNTS: [Count; 6] = [
 ];
 
 /// One look.
-pub struct Residue {
+pub(crate) struct Residue {
     named: BTreeSet<String>,
     counted: [Option<u64>; COUNTS.len()],
 }
 
 impl Residue {
     /// Looks now.
-    pub fn take() -> Residue {
+    pub(crate) fn take() -> Residue {
         let mut named: BTreeSet<String> = lines("mount", "/proc/self/mountinfo");
         for table in ["/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"] {
             named.extend(lines("ipc object", table));
@@ -55,9 +51,9 @@ impl Residue {
         Residue { named, counted: COUNTS.map(|count| (count.read)()) }
     }
 
-    /// Looks again until there is no more than noise, or for so long that it will not go away. What is too much is
-    /// told with the last look.
-    pub fn settle(&self, runs: usize, look: impl Fn() -> Residue) -> (Residue, Vec<String>) {
+    /// Looks again until there is no more than noise, or until [`SETTLING`] is over. Returns the last look and what is
+    /// too much in it.
+    pub(crate) fn settle(&self, runs: usize, look: impl Fn() -> Residue) -> (Residue, Vec<String>) {
         let deadline = Instant::now() + SETTLING;
         loop {
             let now = look();
@@ -80,19 +76,19 @@ impl Residue {
         named.chain(counted).collect()
     }
 
-    /// The counts, for people.
-    pub fn since<'a>(&'a self, before: &'a Residue) -> Difference<'a> {
-        Difference { before, after: self }
+    /// The counts, human-readable.
+    pub(crate) fn since<'a>(&'a self, before: &'a Residue) -> Increase<'a> {
+        Increase { before, after: self }
     }
 }
 
 /// Two looks side by side.
-pub struct Difference<'a> {
+pub(crate) struct Increase<'a> {
     before: &'a Residue,
     after: &'a Residue,
 }
 
-impl fmt::Display for Difference<'_> {
+impl fmt::Display for Increase<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "more than before:")?;
         let counts = COUNTS.iter().zip(self.after.counted).zip(self.before.counted);
@@ -101,46 +97,12 @@ impl fmt::Display for Difference<'_> {
                 (Some(after), Some(before)) => {
                     write!(f, " {} {:+};", count.name, after as i64 - before as i64)?;
                 }
-                _ => write!(f, " {} not told by this kernel;", count.name)?,
+                _ => write!(f, " {} not reported by this kernel;", count.name)?,
             }
         }
         let named = self.after.named.difference(&self.before.named).count();
         write!(f, " by name {named}")
     }
-}
-
-/// The cgroups that a supervisor has left.
-pub fn cgroups_of(supervisor: u32) -> Vec<String> {
-    left_by(supervisor).iter().map(|path| format!("left behind: cgroup {}", path.display())).collect()
-}
-
-/// Removes them, which the kernel allows as soon as nobody is in them. One that is gone was just removed by a process
-/// that was killed while it did so.
-pub fn remove_cgroups_of(supervisor: u32) -> Result<(), String> {
-    for path in left_by(supervisor) {
-        let deadline = Instant::now() + SETTLING;
-        while let Err(cause) = fs::remove_dir(&path) {
-            if cause.kind() == io::ErrorKind::NotFound {
-                break;
-            }
-            if Instant::now() >= deadline {
-                return Err(format!("cgroup {} is not empty: {cause}", path.display()));
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-    Ok(())
-}
-
-fn left_by(supervisor: u32) -> Vec<PathBuf> {
-    let is_theirs = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let pid = name.strip_prefix("capsule-").and_then(|rest| rest.split('-').next());
-        pid.and_then(|pid| u32::from_str_radix(pid, 16).ok()) == Some(supervisor)
-    };
-    let mut all = census::cgroups();
-    all.retain(is_theirs);
-    all
 }
 
 fn lines(kind: &str, path: &str) -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! One run of the soak: started, perhaps struck, ended, and looked at.
+//! One run of the soak: it starts, may lose a process, ends, and is examined.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use super::family::Victim;
 use super::{ORDINARY_USER, Soak};
+use crate::cases::{PROBE, probe_bind};
 use crate::execute;
 use crate::message::End;
-use crate::suite::{PROBE, probe_bind};
 
 /// A run that takes this long hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A run under way.
-pub struct Trial {
+pub(crate) struct SoakRun {
     child: Child,
     /// The supervisor's.
     pub pid: u32,
@@ -26,7 +26,7 @@ pub struct Trial {
 }
 
 /// A run that has ended.
-pub struct Ended {
+pub(crate) struct Ended {
     /// The supervisor's.
     pub pid: u32,
     /// From its start to its end.
@@ -35,17 +35,17 @@ pub struct Ended {
     report: String,
 }
 
-/// What befell a run.
+/// What happened to a run.
 #[derive(Clone, Copy)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Nothing.
     Undisturbed,
     /// It lost this one.
     Lost(Victim),
 }
 
-/// How long the cheapest process takes: what the machine's own pace is at this moment.
-pub fn control(soak: &Soak) -> io::Result<Duration> {
+/// How long the cheapest process takes: the machine's own pace at this moment.
+pub(crate) fn control(soak: &Soak) -> io::Result<Duration> {
     let mut command = Command::new(&soak.init);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null());
     let begun = Instant::now();
@@ -53,9 +53,9 @@ pub fn control(soak: &Soak) -> io::Result<Duration> {
     Ok(begun.elapsed())
 }
 
-impl Trial {
+impl SoakRun {
     /// The submission leaves as much as it can, stays for `stay`, and exits with 0.
-    pub fn start(soak: &Soak, stay: Duration) -> io::Result<Trial> {
+    pub(crate) fn start(soak: &Soak, stay: Duration) -> io::Result<SoakRun> {
         let report = tempfile::tempfile()?;
         let mut command = Command::new(&soak.init);
         command.arg("run").arg("--root").arg(&soak.root).args(["--report", "-", "--stdout", "/dev/null"]);
@@ -68,16 +68,16 @@ impl Trial {
         let begun = Instant::now();
         let child = command.spawn()?;
         let pid = child.id();
-        Ok(Trial { child, pid, begun, report })
+        Ok(SoakRun { child, pid, begun, report })
     }
 
-    /// Until this long after its start.
-    pub fn sleep_until(&self, delay: Duration) {
+    /// Sleeps until `delay` after its start.
+    pub(crate) fn sleep_until(&self, delay: Duration) {
         thread::sleep(delay.saturating_sub(self.begun.elapsed()));
     }
 
     /// Waits for the supervisor.
-    pub fn end(mut self) -> io::Result<Ended> {
+    pub(crate) fn end(mut self) -> io::Result<Ended> {
         let end = execute::wait(&mut self.child, DEADLINE)?;
         let wall = self.begun.elapsed();
         let mut report = String::new();
@@ -88,9 +88,9 @@ impl Trial {
 }
 
 impl Ended {
-    /// Whether the run came to an end that fits what befell it, with one whole report unless the supervisor was lost.
-    pub fn is_whole(&self, fate: Fate) -> Result<(), String> {
-        // One that was struck on its last steps ends as if nothing had been.
+    /// Whether the end of the run fits what happened to it, with one whole report unless the supervisor was lost.
+    pub(crate) fn is_whole(&self, fate: Fate) -> Result<(), String> {
+        // A run that loses a process in its last steps ends like any other.
         let ends: &[(End, &str)] = match fate {
             Fate::Undisturbed => &[(End::Code(0), "ok")],
             Fate::Lost(Victim::Supervisor | Victim::Both) => &[(End::Signal(9), ""), (End::Code(0), "ok")],
@@ -115,7 +115,7 @@ impl Ended {
             return Err(format!("{:?} with the report {:?}", self.end, self.report));
         };
         let report: serde_json::Value = serde_json::from_str(line)
-            .map_err(|cause| format!("the report is no JSON ({cause}): {line:?}"))?;
+            .map_err(|cause| format!("the report is not JSON ({cause}): {line:?}"))?;
         let status = report.get("status").and_then(|status| status.as_str());
         status.map(str::to_string).ok_or_else(|| format!("a report without a status: {line}"))
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_nobody_disturbed_is_ok() {
+    fn a_run_without_a_kill_is_ok() {
         let ok = "{\"status\":\"ok\"}\n";
         assert_eq!(ended(End::Code(0), ok).is_whole(Fate::Undisturbed), Ok(()));
         assert!(ended(End::Code(0), &ok.repeat(2)).is_whole(Fate::Undisturbed).is_err());

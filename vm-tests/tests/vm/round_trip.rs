@@ -1,13 +1,14 @@
 //! A plan goes into a VM and observations come back, without any sandbox in between.
 
-use vm_tests::campaign::judge;
 use vm_tests::case::Verdict;
+use vm_tests::cases::attacks::controls;
 use vm_tests::kernel::Kernel;
+use vm_tests::matrix::judge;
 use vm_tests::message::End;
 use vm_tests::plan::{Plan, Step, Watch};
-use vm_tests::suite::attacks::controls;
+use vm_tests::processor::Processor;
 
-use crate::world::{boot, deadlines};
+use crate::world::{PATIENT, boot};
 
 const PROBE: &str = "/vm-tests/probes/probe";
 
@@ -25,8 +26,7 @@ fn steps_are_run_in_order_and_reported_as_they_ended() {
         Step::bare("missing program", &["/nowhere"]),
         overdue,
     ]);
-    let session =
-        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let session = boot("agent", Some(&plan)).run(PATIENT).unwrap_or_else(|failure| panic!("{failure}"));
     let ends: Vec<End> = session.observations.iter().map(|seen| seen.end).collect();
     assert_eq!(ends, [End::Code(1), End::Unstarted, End::Overdue], "{:?}", session.observations);
     assert!(session.observations[0].stderr.contains("error: agent:"), "{:?}", session.observations[0]);
@@ -37,7 +37,7 @@ fn steps_are_run_in_order_and_reported_as_they_ended() {
 #[test]
 fn debians_kernels_are_started_unpacked() {
     for series in ["6.1", "6.12"] {
-        let kernel = Kernel::of_series(series).unwrap();
+        let kernel = Kernel::of_series(series, Processor::HERE).unwrap();
         assert_eq!(kernel.unpacked.as_ref().err(), None, "{series}");
         assert_ne!(kernel.file(), kernel.image, "{series}");
     }
@@ -50,8 +50,7 @@ fn what_a_step_leaves_behind_is_named() {
         Step::bare("daemon", &[PROBE, "verdict", "daemon"]),
         Step::bare("clean again", &[PROBE, "verdict", "hello"]),
     ]);
-    let session =
-        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let session = boot("agent", Some(&plan)).run(PATIENT).unwrap_or_else(|failure| panic!("{failure}"));
     assert!(session.observations[0].leftovers.is_empty(), "{:?}", session.observations[0]);
     assert!(session.observations[2].leftovers.is_empty(), "{:?}", session.observations[2]);
     assert!(
@@ -65,8 +64,7 @@ fn what_a_step_leaves_behind_is_named() {
 fn every_control_escapes_where_there_is_no_sandbox() {
     let cases = controls();
     let plan = plan(cases.iter().map(|case| case.step.clone()).collect());
-    let session =
-        boot("agent", Some(&plan)).run(deadlines(60, 60)).unwrap_or_else(|failure| panic!("{failure}"));
+    let session = boot("agent", Some(&plan)).run(PATIENT).unwrap_or_else(|failure| panic!("{failure}"));
     let rows = judge("no sandbox", &cases, &session.observations, &session.hello.secret);
     let failed: Vec<_> = rows.iter().filter(|row| row.verdict != Verdict::Passed).collect();
     assert!(failed.is_empty() && !rows.is_empty(), "{failed:#?}");

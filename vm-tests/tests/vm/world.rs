@@ -8,27 +8,41 @@ use vm_tests::guest::Guest;
 use vm_tests::initramfs;
 use vm_tests::kernel::Kernel;
 use vm_tests::plan::Plan;
+use vm_tests::processor::Processor;
 use vm_tests::qemu::Machine;
-use vm_tests::vm::{Deadlines, Failure, Session, Vm};
+use vm_tests::vm::{Cause, Deadlines, Failure, Session, Vm};
 
 pub fn guest() -> &'static Guest {
     static GUEST: OnceLock<Guest> = OnceLock::new();
-    GUEST.get_or_init(|| Guest::build().expect("the guest programs build"))
+    GUEST.get_or_init(|| Guest::build(Processor::HERE).expect("the guest programs build"))
 }
 
 pub fn machine() -> Machine {
     static KERNEL: OnceLock<Kernel> = OnceLock::new();
-    let kernel = KERNEL.get_or_init(|| Kernel::of_series("6.1").expect("a kernel in the cache or from apt"));
-    Machine { memory_mib: 256, ..Machine::emulated(&kernel.file()) }
+    let kernel = KERNEL.get_or_init(|| {
+        Kernel::of_series("6.1", Processor::HERE).expect("a kernel in the cache or from apt")
+    });
+    Machine { memory_mib: 256, ..Machine::emulated(Processor::HERE, &kernel.file()) }
 }
 
-/// Short where the test waits for the deadline itself, long enough for a busy machine elsewhere.
-pub fn deadlines(ready: u64, silence: u64) -> Deadlines {
-    Deadlines {
-        ready: Duration::from_secs(ready),
-        silence: Duration::from_secs(silence),
-        total: Duration::from_secs(120),
-    }
+/// No test waits for these: only a VM that hangs takes as long, on the slowest machine too.
+pub const PATIENT: Deadlines = within(Duration::from_secs(300));
+
+/// So long for each phase.
+pub const fn within(ready: Duration) -> Deadlines {
+    Deadlines { ready, silence: Duration::from_secs(300), total: Duration::from_secs(900) }
+}
+
+/// Boots a guest that never gets ready and waits for the deadline, which is longer each time until the guest got as far
+/// as `line` on its console before.
+pub fn not_ready(behaviour: &str, line: &str) -> Failure {
+    let failures = [15, 60, 240].map(Duration::from_secs).into_iter().map(|ready| {
+        let failure = boot(behaviour, None).run(within(ready)).unwrap_err();
+        assert!(matches!(failure.cause, Cause::NotReady(after) if after == ready), "{failure}");
+        failure
+    });
+    let mut as_far = failures.filter(|failure| failure.transcript.console.contains(line));
+    as_far.next().expect("the guest boots within minutes")
 }
 
 /// A started VM with the fixture as init, and with an agent and `plan` when the behaviour is `agent`.

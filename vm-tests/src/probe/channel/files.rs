@@ -1,4 +1,4 @@
-//! Files: what one run writes, and what the other finds; and what it notices of the other's reading.
+//! Files: what one run writes or reads, and the other one notices.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,8 +14,8 @@ use super::{Channel, Planted, Token, nothing, seen};
 use crate::probe::Finding;
 use crate::probe::sys::{self, Arg};
 
-/// The family.
-pub const CHANNELS: &[Channel] = &[
+/// The channels of this family.
+pub(crate) const CHANNELS: &[Channel] = &[
     Channel {
         name: "tmp",
         ids: &["JDG-09", "JDG-21"],
@@ -62,7 +62,7 @@ fn bind(token: &Token) -> io::Result<Planted> {
     let listener = UnixListener::bind(&path)?;
     Ok(Box::new(move || {
         drop(listener);
-        fs::remove_file(path).ok(); // nobody else has it
+        fs::remove_file(path).ok(); // only this process has it
     }))
 }
 
@@ -74,7 +74,7 @@ fn connect(token: &Token) -> Finding {
 }
 
 /// A file that both runs see, and neither can write.
-pub fn shared_file() -> PathBuf {
+pub(crate) fn shared_file() -> PathBuf {
     let known = ["/etc/passwd", "/etc/capsule"].into_iter().map(PathBuf::from);
     known.into_iter().find(|path| path.exists()).unwrap_or_else(|| "/etc/hosts".into())
 }
@@ -96,7 +96,9 @@ fn read_again_and_again(_: &Token) -> io::Result<Planted> {
     }))
 }
 
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a look waits for the neighbour, which touches the file every 5 ms. Where the channel carries, the wait ends
+/// with the first event; so only sandboxes, where nothing comes, pay for it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn watch_file(_: &Token) -> Finding {
     const NONBLOCK: i64 = 0o4000;
@@ -137,7 +139,7 @@ fn watch_directory(_: &Token) -> Finding {
     if let Err(errno) = sys::call(libc::SYS_fcntl, &mut notify) {
         return nothing(format!("F_NOTIFY: {errno}"));
     }
-    let timeout = [0i64.to_ne_bytes(), i64::from(PATIENCE.subsec_nanos()).to_ne_bytes()].concat();
+    let timeout = [PATIENCE.as_secs(), PATIENCE.subsec_nanos().into()].map(u64::to_ne_bytes).concat();
     let mut wait = [Arg::W(&mut set), Arg::N(0), Arg::R(&timeout), Arg::N(8)];
     match sys::call(libc::SYS_rt_sigtimedwait, &mut wait) {
         Ok(_) => seen("SIGIO for the shared directory"),
@@ -146,7 +148,7 @@ fn watch_directory(_: &Token) -> Finding {
 }
 
 /// The first bytes of a stream, as text.
-pub fn first_words(mut stream: impl Read) -> String {
+pub(crate) fn first_words(mut stream: impl Read) -> String {
     let mut bytes = [0; 64];
     let count = stream.read(&mut bytes).unwrap_or(0);
     String::from_utf8_lossy(&bytes[..count]).into_owned()

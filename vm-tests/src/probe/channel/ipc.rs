@@ -1,4 +1,4 @@
-//! Memory, queues, keys and sockets: what is named by a number or a name that both know.
+//! Memory, queues, keys and sockets: objects with a number or a name that both runs know.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -12,8 +12,8 @@ use super::{Channel, Planted, Token, nothing, seen};
 use crate::probe::Finding;
 use crate::probe::sys::{self, Arg};
 
-/// The family.
-pub const CHANNELS: &[Channel] = &[
+/// The channels of this family.
+pub(crate) const CHANNELS: &[Channel] = &[
     Channel {
         name: "sysv-memory",
         ids: &["NET-17"],
@@ -49,7 +49,7 @@ fn numbers(arguments: &[i64], last: i64) -> Vec<Arg<'static>> {
     arguments.iter().chain([&last]).map(|number| Arg::N(*number)).collect()
 }
 
-/// Makes a System V object that everybody may use; taken back with IPC_RMID, whose argument has the place `at`.
+/// Makes a System V object that every user may use, to be removed with IPC_RMID as argument number `at`.
 fn make(get: i64, arguments: &[i64], control: i64, at: usize) -> io::Result<Planted> {
     const FOR_ALL: i64 = libc::IPC_CREAT as i64 | libc::IPC_EXCL as i64 | 0o666;
     let id = sys::call(get, &mut numbers(arguments, FOR_ALL)).map_err(io_error)?;
@@ -84,7 +84,7 @@ fn open_queue(token: &Token) -> Finding {
     Finding::of("mq_open", sys::call(libc::SYS_mq_open, &mut args))
 }
 
-/// The keyring of the user: everybody with this uid has the same.
+/// The keyring of the user, which all processes with this uid share (user-keyring(7)).
 const USER_KEYRING: i64 = -4;
 
 fn add_key(token: &Token) -> io::Result<Planted> {
@@ -127,7 +127,7 @@ fn listen_tcp(token: &Token) -> io::Result<Planted> {
     let (answering, text) = (listener.try_clone()?, token.0.clone());
     thread::spawn(move || {
         for mut peer in answering.incoming().flatten() {
-            peer.write_all(text.as_bytes()).ok(); // a peer that hangs up has seen enough
+            peer.write_all(text.as_bytes()).ok(); // a peer that hangs up has read enough
         }
     });
     Ok(Box::new(move || drop(listener)))
@@ -140,7 +140,7 @@ fn connect_tcp(token: &Token) -> Finding {
     }
 }
 
-/// A port that somebody else has is refused.
+/// A port that another process has is refused.
 fn bind_tcp(token: &Token) -> Finding {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, token.port())) {
         Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => seen("the port is taken"),
@@ -163,7 +163,7 @@ fn answer_udp(token: &Token) -> io::Result<Planted> {
 fn ask_udp(token: &Token) -> Finding {
     let mut answer = [0; 16];
     let asked = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
-        socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
         socket.connect((Ipv4Addr::LOCALHOST, token.port()))?;
         socket.send(b"?")?;
         socket.recv(&mut answer)

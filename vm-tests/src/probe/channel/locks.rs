@@ -1,4 +1,4 @@
-//! Locks and times: bits passed over a file that both can only read, or a device that both can write.
+//! Locks and times: bits that pass over a file that both runs can only read, or a device that both can write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,15 +6,15 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::files::shared_file;
 use super::{Channel, Planted, Token, nothing, seen};
 use crate::probe::Finding;
 use crate::probe::sys::{self, Arg, Errno};
 
-/// The family.
-pub const CHANNELS: &[Channel] = &[
+/// The channels of this family.
+pub(crate) const CHANNELS: &[Channel] = &[
     Channel { name: "flock", ids: &["FS-34"], plant: |_| hold(exe()?, flock), look: |_| try_flock() },
     Channel {
         name: "record-lock",
@@ -67,7 +67,7 @@ fn null() -> io::Result<File> {
 
 fn hold(file: File, take: impl FnOnce(&File) -> Result<i64, Errno>) -> io::Result<Planted> {
     take(&file).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
-    // The lock goes with the file.
+    // The lock ends when the file is closed.
     Ok(Box::new(move || drop(file)))
 }
 
@@ -100,17 +100,17 @@ fn contend(file: io::Result<File>, command: i32) -> Finding {
     conflict("fcntl", file.map(|file| lock(&file, command, libc::F_WRLCK)))
 }
 
-/// A lock of somebody else shows as EAGAIN.
+/// Another process's lock shows as EAGAIN or EACCES (fcntl(2)).
 fn conflict(what: &str, taken: io::Result<Result<i64, Errno>>) -> Finding {
     match taken {
         Ok(Ok(_)) => nothing(format!("{what}: the lock was free, or pretended")),
-        Ok(Err(Errno(libc::EAGAIN | libc::EACCES))) => seen(format!("{what}: locked by somebody else")),
+        Ok(Err(Errno(libc::EAGAIN | libc::EACCES))) => seen(format!("{what}: locked by another process")),
         Ok(Err(errno)) => nothing(format!("{what}: {errno}")),
         Err(cause) => nothing(format!("{what}: {cause}")),
     }
 }
 
-/// Whether a write lock would conflict: for that the file need not be writable.
+/// Whether a write lock would conflict. The question takes no write access to the file.
 fn ask(file: io::Result<File>, command: i32) -> Finding {
     let file = match file {
         Ok(file) => file,
@@ -121,11 +121,11 @@ fn ask(file: io::Result<File>, command: i32) -> Finding {
     match sys::call(libc::SYS_fcntl, &mut args) {
         Err(errno) => nothing(format!("asking: {errno}")),
         Ok(_) if record[..2] == (libc::F_UNLCK as i16).to_ne_bytes() => nothing("no lock"),
-        Ok(_) => seen("a lock of somebody else"),
+        Ok(_) => seen("a lock of another process"),
     }
 }
 
-/// Whoever may write to a file may set its times to the present; so does this one, again and again.
+/// A process that may write to a file may set its times to the present (utimensat(2)). Does so again and again.
 fn touch(_: &Token) -> io::Result<Planted> {
     let once = || {
         let here = Arg::N(libc::AT_FDCWD.into());
@@ -145,11 +145,17 @@ fn touch(_: &Token) -> io::Result<Planted> {
     }))
 }
 
-/// Whether somebody else touches it.
+/// How long a look waits for the neighbour, which touches the device every 5 ms.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether another process touches it.
 fn watch_times() -> Finding {
     let time = || fs::metadata("/dev/null").and_then(|metadata| metadata.modified());
     let before = time();
-    thread::sleep(Duration::from_millis(200));
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until && matches!((&before, time()), (Ok(before), Ok(now)) if *before == now) {
+        thread::sleep(Duration::from_millis(5));
+    }
     match (before, time()) {
         (Ok(before), Ok(after)) if before != after => seen("/dev/null was touched"),
         (Ok(_), Ok(_)) => nothing("/dev/null was not touched"),
@@ -162,14 +168,14 @@ fn keep_open(_: &Token) -> io::Result<Planted> {
     Ok(Box::new(move || drop(file)))
 }
 
-/// A write lease is refused while somebody else has the file open.
+/// A write lease is refused while another process has the file open (fcntl(2), F_SETLEASE).
 fn lease() -> Finding {
     let taken = File::open(shared_file()).map(|file| {
         let (command, kind) = (libc::F_SETLEASE.into(), libc::F_WRLCK.into());
         sys::call(libc::SYS_fcntl, &mut [Arg::N(file.as_raw_fd().into()), Arg::N(command), Arg::N(kind)])
     });
     match taken {
-        // EACCES: it is not our file, whoever has it open.
+        // EACCES: the file belongs to another user, which says nothing about who has it open.
         Ok(Err(Errno(libc::EACCES))) => nothing("F_SETLEASE: not our file"),
         taken => conflict("F_SETLEASE", taken),
     }

@@ -1,7 +1,7 @@
-//! Channels between two runs side by side: one plants a token and waits, the other looks for it.
+//! Channels between two runs at the same time: one plants a token and waits, the other looks for it.
 //!
-//! `probe channel NAME plant TOKEN` says one line when the token is out, and takes it back when its standard input
-//! ends. `probe channel NAME look TOKEN` says a finding. Without a sandbox around them every channel carries: the
+//! `probe channel NAME plant TOKEN` prints one line when the token is out, and takes it back when its standard input
+//! ends. `probe channel NAME look TOKEN` prints a finding. Without a sandbox around them every channel carries: the
 //! control that a look can find something.
 
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ mod locks;
 mod processes;
 
 /// One way from one run to another.
-pub struct Channel {
+pub(crate) struct Channel {
     /// Unique.
     pub name: &'static str,
     /// Its rows in the catalogue of attacks.
@@ -27,8 +27,8 @@ pub struct Channel {
 /// What was planted, with how it is taken back: whatever the closure holds stays until then.
 type Planted = Box<dyn FnOnce()>;
 
-/// What both know, and nobody else: 16 hexadecimal digits.
-pub struct Token(String);
+/// What only the two runs know: 16 hexadecimal digits.
+pub(crate) struct Token(String);
 
 impl Token {
     /// A key for what is named by number.
@@ -43,7 +43,7 @@ impl Token {
 }
 
 /// Every channel.
-pub fn channels() -> impl Iterator<Item = &'static Channel> {
+pub(crate) fn channels() -> impl Iterator<Item = &'static Channel> {
     [processes::CHANNELS, files::CHANNELS, ipc::CHANNELS, locks::CHANNELS].into_iter().flatten()
 }
 
@@ -53,7 +53,7 @@ pub fn run(name: &str, side: &str, token: &str) -> ExitCode {
     let channel = channels().find(|channel| channel.name == name);
     let done = match (channel, side) {
         (Some(channel), "plant") => plant(channel, &token),
-        (Some(channel), "look") => return super::tell(&(channel.look)(&token)),
+        (Some(channel), "look") => return super::print(&(channel.look)(&token)),
         _ => Err(io::Error::other("no such channel or side")),
     };
     match done {
@@ -65,11 +65,11 @@ pub fn run(name: &str, side: &str, token: &str) -> ExitCode {
     }
 }
 
-/// What the planter says when the token is out.
-pub const PLANTED: &str = "planted";
+/// What the planter prints when the token is out.
+pub(crate) const PLANTED: &str = "planted";
 
 fn plant(channel: &Channel, token: &Token) -> io::Result<()> {
-    // A refusal is the sandbox's good right: then there is nothing to see, and the look says so.
+    // The sandbox may refuse: then there is nothing to see, and the look finds nothing.
     let planted = (channel.plant)(token);
     match &planted {
         Ok(_) => println!("{PLANTED}"),

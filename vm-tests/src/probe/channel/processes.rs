@@ -6,8 +6,8 @@ use super::{Channel, Token, nothing, seen};
 use crate::probe::sys::{self, Arg};
 use crate::probe::{Finding, trial};
 
-/// The family. There is nothing to plant: the planter's own command line bears the token.
-pub const CHANNELS: &[Channel] = &[
+/// The channels of this family. There is nothing to plant: the planter's own command line has the token.
+pub(crate) const CHANNELS: &[Channel] = &[
     Channel { name: "proc", ids: &["PR-22", "JDG-21"], plant: |_| Ok(Box::new(|| ())), look: find_in_proc },
     Channel { name: "signal", ids: &["PR-01", "KRN-37"], plant: |_| Ok(Box::new(|| ())), look: signal },
     Channel { name: "ptrace", ids: &["PR-05", "KRN-37"], plant: |_| Ok(Box::new(|| ())), look: trace },
@@ -34,7 +34,7 @@ fn neighbour(token: &Token) -> Option<u32> {
 fn find_in_proc(token: &Token) -> Finding {
     match neighbour(token) {
         Some(pid) => seen(format!("process {pid}")),
-        None => nothing("no process bears the token"),
+        None => nothing("no process has the token"),
     }
 }
 
@@ -51,7 +51,7 @@ fn each(token: &Token, what: &str, attempt: impl Fn(u32) -> Result<i64, sys::Err
         .map(|pid| pid.to_string())
         .collect();
     if reached.is_empty() {
-        nothing(format!("{what}: nobody"))
+        nothing(format!("{what}: no process"))
     } else {
         seen(format!("{what}: {}", reached.join(" ")))
     }
@@ -61,7 +61,7 @@ fn signal(token: &Token) -> Finding {
     each(token, "kill", |pid| sys::call(libc::SYS_kill, &mut [Arg::N(pid.into()), Arg::N(0)]))
 }
 
-/// In a child, which lets go of whom it seized when it ends. A few numbers are enough to hear the refusal.
+/// In a child, whose end detaches from the process that it seized. A few numbers are enough to see the refusal.
 fn trace(token: &Token) -> Finding {
     const SEIZE: i64 = 0x4206;
     let findings = candidates(token).into_iter().take(16).map(|pid| {
