@@ -1,19 +1,22 @@
-//! How long a closure takes, beside the tools that people use for it: `just bench builder` prints the tables.
+//! How long a closure takes, compared with other tools: `just bench builder` prints the tables, `just bench builder busy`
+//! those of a machine whose every CPU is kept busy.
 //!
-//! Every tool is started as a process, so start-up counts for all of them alike. Rounds are interleaved and the
-//! fastest of each is shown: the machine may be busy, and then it is busy for all. Absent tools are named as absent.
-//! Fails where `capsule closure` is not as much faster than a tool as it should be.
+//! Every tool is started as a process, so start-up counts for all alike. A tool that is not installed is listed as absent.
+//! Fails if `capsule closure` is not faster than a tool by the factor given for it, at the median of the rounds.
+
+mod rounds;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use builder::loader::objects::Objects;
-use builder::loader::walk::dynamic_files;
-use builder::resolve::{Options, Root, resolve};
-use builder::sysroot::Sysroot;
+use closure::loader::objects::Objects;
+use closure::loader::walk::dynamic_files;
+use closure::resolve::{ImageFacts, Options, Root, resolve};
+use closure::sysroot::Sysroot;
+use rounds::{Neighbours, Ratio, median, order};
 
-/// Ordinary programs; those that a machine lacks are left out.
+/// Ordinary programs; those that are not installed are left out.
 const ORDINARY: [&str; 20] = [
     "/bin/bash",
     "/bin/ls",
@@ -44,7 +47,7 @@ struct Tool {
     command: &'static [&'static str],
     takes_all: bool,
     rounds: usize,
-    /// What it takes at least, as a multiple of what we take.
+    /// The least time it takes, as a multiple of capsule's.
     at_least: f64,
 }
 
@@ -68,8 +71,9 @@ const LDDTREE: Tool = Tool {
 };
 
 fn main() -> ExitCode {
+    let _neighbours = Neighbours::as_asked();
     let ordinary: Vec<PathBuf> = ORDINARY.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
-    // For a handful of files, libtree's start is all that counts: no limit there.
+    // With few files we would measure how fast libtree starts, so this case sets no limit.
     let few = [CAPSULE, Tool { at_least: 0.0, ..LIBTREE }, LDD, LDDTREE];
     // lddtree would need an hour for all of them.
     let all = [CAPSULE, LIBTREE, Tool { rounds: 1, at_least: 150.0, ..LDD }];
@@ -81,39 +85,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every dynamic ELF file whose libraries are all there: the tools differ in what they do about the others.
+/// Every dynamic ELF file whose libraries all exist: the tools treat the others differently.
 fn machine() -> Vec<PathBuf> {
     let Ok(sysroot) = Sysroot::new("/".as_ref()) else { return Vec::new() };
     let objects = Objects::new(&sysroot);
     let directories = MACHINE.map(PathBuf::from);
     let files = dynamic_files(&objects, &directories).into_iter().map(|place| place.path.clone());
-    files.filter(|path| resolve(&Options::default(), &[Root::Path(path.clone())]).is_ok()).collect()
+    let (options, image) = (Options::default(), ImageFacts::default());
+    files.filter(|path| resolve(&options, &image, &[Root::Path(path.clone())]).is_ok()).collect()
 }
 
-/// Measures and prints; whether every tool takes as long as it should.
+/// Measures and prints; true if every tool takes at least as long as it should.
 fn table(title: &str, files: &[PathBuf], tools: &[Tool]) -> bool {
     println!("{} {title}", files.len());
-    let mut fastest: Vec<Option<Duration>> = vec![None; tools.len()];
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); tools.len()];
     let rounds = tools.iter().map(|tool| tool.rounds).max().unwrap_or_default();
     for round in 0..rounds {
-        for (best, tool) in fastest.iter_mut().zip(tools).filter(|(_, tool)| round < tool.rounds) {
-            *best = [*best, measure(tool, files)].into_iter().flatten().min();
+        for at in order(round, tools.len()).filter(|at| round < tools[*at].rounds) {
+            times[at].extend(measure(&tools[at], files));
         }
     }
-    let own = fastest[0].map_or(f64::NAN, |time| time.as_secs_f64());
-    let lines: Vec<bool> = fastest.iter().zip(tools).map(|(time, tool)| line(tool, *time, own)).collect();
+    let lines: Vec<bool> = times.iter().zip(tools).map(|(of, tool)| line(tool, of, &times[0])).collect();
     lines.into_iter().all(|holds| holds)
 }
 
-fn line(tool: &Tool, time: Option<Duration>, own: f64) -> bool {
+fn line(tool: &Tool, times: &[Duration], own: &[Duration]) -> bool {
     let Tool { name, at_least, .. } = tool;
-    let Some(time) = time.map(|time| time.as_secs_f64()) else {
+    let Some(ratio) = Ratio::of(times, own) else {
         println!("  {name:<32}    absent");
         return true;
     };
-    let holds = time / own >= *at_least;
+    let holds = ratio.median >= *at_least;
     let verdict = if holds { String::new() } else { format!("   should be at least {at_least}") };
-    println!("  {name:<32}{time:>10.4} s{:>9.1} x{verdict}", time / own);
+    println!("  {name:<32}{:>10.4} s {ratio}{verdict}", median(times).as_secs_f64());
     holds
 }
 

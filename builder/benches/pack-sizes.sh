@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Sizes of the packs' images beside Debian's own closure of the same packages, as a table in Markdown on stdout:
+# Sizes of the packs' images compared with Debian's own closure of the same packages, as a Markdown table on stdout:
 #
-#   pack-sizes.sh CAPSULE [PACK…]        every pack with a language unless told otherwise
+#   pack-sizes.sh CAPSULE [PACK…]        every pack with a language by default
 #
 # Debian's closure is `apt-get install --no-install-recommends` into a debootstrap tree of this machine's release, less
 # what apt itself keeps (archives and lists). Bytes are those of regular files; each file counts once.
 set -euo pipefail
 
-# In a mount namespace: packages' scripts want /proc, and no mount is to stay behind.
+# In a mount namespace: packages' scripts need /proc, and no mount may be left over.
 [ -n "${PACK_SIZES_APART-}" ] || PACK_SIZES_APART=1 exec unshare --mount -- bash "$0" "$@"
 
 capsule=$1

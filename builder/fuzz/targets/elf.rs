@@ -1,17 +1,7 @@
-//! ELF files: facts, notes and symbols of any bytes.
+//! Fuzzes `readers/elf.rs`.
 #![no_main]
 
-use std::alloc::System;
+#[path = "../readers/elf.rs"]
+mod reader;
 
-use cap::Cap;
-use libfuzzer_sys::fuzz_target;
-
-#[global_allocator]
-static ALLOCATOR: Cap<System> = Cap::new(System, builder_fuzz::MOST_MEMORY);
-
-fuzz_target!(|bytes: &[u8]| {
-    if let builder::loader::objects::Content::Elf(facts) = builder::loader::objects::classify(bytes, bytes) {
-        builder::dlopen::wishes(&facts);
-    }
-    builder::elf::imports(bytes, b"dlopen");
-});
+capsule_fuzz::target!(reader::read);

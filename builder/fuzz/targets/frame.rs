@@ -1,0 +1,7 @@
+//! Fuzzes `readers/frame.rs`.
+#![no_main]
+
+#[path = "../readers/frame.rs"]
+mod reader;
+
+capsule_fuzz::target!(reader::read);

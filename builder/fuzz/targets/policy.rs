@@ -1,0 +1,7 @@
+//! Fuzzes `readers/policy.rs`.
+#![no_main]
+
+#[path = "../readers/policy.rs"]
+mod reader;
+
+capsule_fuzz::target!(reader::read);
