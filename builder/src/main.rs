@@ -1,17 +1,19 @@
 //! `capsule`: parse, run, print one error, exit code.
 
+use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use builder::cli::{self, Request};
 use builder::error::Error;
-use builder::interrupt::Interrupt;
-use builder::quantity::bytes_for_people;
-use builder::request::Request;
-use builder::{
-    audit, bench, build, cli, diff, doctor, exec, explain, pack, prove, resolve, runner, seccomp, trace,
-    verify,
-};
+use builder::query::{diff, explain, judge, problem, verify};
+use builder::tool::{bench, pack, prove, seccomp, start_check, trace};
+use bundle::human_bytes;
+use closure::{audit, resolve};
+use image::build;
+use image::write::interrupt::Interrupt;
+use run::{command, doctor, exec};
 
 /// Closures are many small allocations in several threads: with glibc's malloc they take a fifth longer.
 #[global_allocator]
@@ -29,12 +31,16 @@ fn main() -> ExitCode {
 
 fn run(request: Request) -> Result<ExitCode, Error> {
     match request {
-        Request::Build(request) => {
+        Request::Build { build: request, check } => {
             let made = build::build(&request, &interrupt()?)?;
             made.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            eprintln!("{}: {} files, {}", request.output.display(), made.files, bytes_for_people(made.bytes));
+            eprintln!("{}: {} files, {}", request.output.display(), made.files, human_bytes(made.bytes));
+            if check {
+                let checked = start_check::check(&request.output)?;
+                return Ok(told(&checked, checked.ok()));
+            }
         }
-        Request::Script(image) => print(&build::script(&image, &interrupt()?)?),
+        Request::Script(image) => write(&build::script(&image, &interrupt()?)?),
         Request::Explain(question) => print(&explain::explain(&question)?),
         Request::Verify { bundle } => {
             let differences = verify::verify(&bundle)?;
@@ -44,31 +50,38 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             let difference = diff::diff(&one, &other)?;
             return Ok(told(&difference, difference.is_empty()));
         }
-        Request::Closure { options, roots } => return closure(&options, &roots),
+        Request::Closure { options, roots } => return print_closure(&options, &roots),
         Request::Audit(options) => {
-            let report = audit::audit(&options).map_err(Error::Audit)?;
+            let report = audit::audit(&options)?;
             return Ok(told(&report, report.mismatches.is_empty()));
         }
-        Request::Lint(options) => {
-            let lints = audit::lint(&options).map_err(Error::Audit)?;
-            print(&lints.iter().map(|lint| format!("{lint}\n")).collect::<String>());
-            return Ok(if lints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        Request::Lint(options) => return print_lints(&options),
+        Request::Trace(request) => {
+            let lines = trace::report(&request)?;
+            match &request.output {
+                Some(file) => fs::write(file, lines).map_err(|error| Error::write(file, error))?,
+                None => print(&lines),
+            }
         }
-        Request::Trace(request) => print(&trace::report(&request)?),
-        Request::Run(request) => match runner::run(request)? {},
-        Request::Exec(request) => return exec::exec(&request).map(ExitCode::from),
-        Request::Pack(ask) => {
-            let answer = pack::pack(&ask, interrupt)?;
-            return Ok(told(&answer.text, answer.is_well));
+        Request::Run(request) => match command::run(request)? {},
+        Request::Exec(request) => return Ok(exec::exec(&request).map(ExitCode::from)?),
+        Request::Pack(request) => {
+            let output = pack::pack(&request, interrupt)?;
+            return Ok(told(&output.text, output.ok));
         }
-        Request::Prove(words) => match prove::prove(&words)? {},
+        Request::Judge(command) => return judge::judge(&command, print).map(ExitCode::from),
+        Request::Problem(request) => {
+            let answer = problem::answer(&request)?;
+            return Ok(told(&answer.text, answer.is_judgeable));
+        }
+        Request::Prove(args) => match prove::prove(&args)? {},
         Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;
             print(&diagnosis.render(form));
             return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Request::Tell(text) => print(&text),
+        Request::Print(text) => print(&text),
         Request::CompilePolicy(request) => {
             let compiled = seccomp::compile(&request)?;
             eprintln!("{}: {} instructions", compiled.output.display(), compiled.instructions);
@@ -77,18 +90,24 @@ fn run(request: Request) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a closure, sorted; what is missing is told on stderr.
-fn closure(options: &resolve::Options, roots: &[resolve::Root]) -> Result<ExitCode, Error> {
-    let survey = resolve::survey(options, roots).map_err(Error::Resolve)?;
+fn print_lints(options: &audit::Options) -> Result<ExitCode, Error> {
+    let lints = audit::lint(options)?;
+    let lines: String = lints.iter().map(|lint| format!("{lint}\n")).collect();
+    Ok(told(&lines, lints.is_empty()))
+}
+
+/// Prints everything that was found, sorted, and on stderr each thing that was not, with the files that need it.
+fn print_closure(options: &resolve::Options, roots: &[resolve::Root]) -> Result<ExitCode, Error> {
+    let survey = resolve::survey(options, roots)?;
     let mut paths: Vec<&[u8]> =
         survey.closure.members.iter().map(|member| member.path.as_os_str().as_bytes()).collect();
     paths.sort_unstable();
     write(&paths.iter().flat_map(|path| [path, &b"\n"[..]]).collect::<Vec<_>>().concat());
-    survey.failures.iter().for_each(|failure| eprintln!("error: {failure}"));
+    closure::grouped(&survey.failures).iter().for_each(|failure| eprintln!("error: {failure}"));
     Ok(if survey.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints what was found; only what is well succeeds.
+/// Prints what was found, and fails unless all is well.
 fn told(found: &impl std::fmt::Display, well: bool) -> ExitCode {
     print(&found.to_string());
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }

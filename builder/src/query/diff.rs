@@ -1,20 +1,26 @@
-//! `capsule diff A B`: what differs between two bundles, from their manifests alone.
+//! `capsule diff A B`: compares two bundles by their manifests, and each tree with its own manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::manifest::{Manifest, Record, RecordKind};
-use crate::quantity::bytes_for_people;
+use bundle::human_bytes;
+use bundle::layout;
+use bundle::manifest::{Manifest, Record, RecordKind};
+use recipe::byte_text;
+use recipe::image_path::ImagePath;
 
-/// The difference, ready to be shown. Nothing in it means that the images are the same.
+use crate::error::Error;
+use crate::query::verify;
+
+/// What differs between two images; empty if they are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
-    /// Package versions and settings that changed.
+    /// A line for each file of a tree that is not as its own manifest says.
+    changed_since: Vec<String>,
+    /// A line for each package version or setting that changed.
     settings: Vec<String>,
-    /// Paths that came, went or changed, sorted by path.
+    /// Sorted by path.
     paths: Vec<(ImagePath, Change)>,
     /// Bytes in regular files, before and after.
     bytes: (u64, u64),
@@ -22,21 +28,37 @@ pub struct Difference {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
-    Came(String),
-    Went(String),
+    Added(String),
+    Removed(String),
     Changed(String),
 }
 
 impl Difference {
-    /// True when both images have the same content.
+    /// True if both images have the same content.
     pub fn is_empty(&self) -> bool {
-        self.settings.is_empty() && self.paths.is_empty()
+        self.changed_since.is_empty() && self.settings.is_empty() && self.paths.is_empty()
     }
 }
 
-/// Reads both manifests and compares them.
+/// Reads both manifests and compares them, and the trees that have changed since.
+///
+/// # Errors
+/// A bundle whose manifest or tree cannot be read.
 pub fn diff(one: &Path, other: &Path) -> Result<Difference, Error> {
-    Ok(compare(&Manifest::load(one)?, &Manifest::load(other)?))
+    let (before, after) = (Manifest::load(one)?, Manifest::load(other)?);
+    let mut changed = changed_since(one, &before)?;
+    if one != other {
+        changed.extend(changed_since(other, &after)?);
+    }
+    Ok(Difference { changed_since: changed, ..compare(&before, &after) })
+}
+
+fn changed_since(bundle: &Path, manifest: &Manifest) -> Result<Vec<String>, Error> {
+    if !bundle.join(layout::ROOTFS).is_dir() {
+        return Ok(Vec::new());
+    }
+    let found = verify::verify_tree(bundle, manifest)?;
+    Ok(found.lines().map(|line| format!("{} differs from its manifest: {line}", bundle.display())).collect())
 }
 
 fn compare(one: &Manifest, other: &Manifest) -> Difference {
@@ -44,22 +66,27 @@ fn compare(one: &Manifest, other: &Manifest) -> Difference {
     let all: BTreeSet<&ImagePath> = before.keys().chain(after.keys()).copied().collect();
     let paths = all.into_iter().filter_map(|path| {
         let change = match (before.get(path), after.get(path)) {
-            (Some(old), None) => Change::Went(describe(old)),
-            (None, Some(new)) => Change::Came(describe(new)),
+            (Some(old), None) => Change::Removed(describe(old)),
+            (None, Some(new)) => Change::Added(describe(new)),
             (Some(old), Some(new)) => Change::Changed(changes(old, new)?),
             (None, None) => return None,
         };
         Some((path.clone(), change))
     });
     let bytes = |manifest: &Manifest| manifest.entries.iter().map(Record::size).sum();
-    Difference { paths: paths.collect(), settings: settings(one, other), bytes: (bytes(one), bytes(other)) }
+    Difference {
+        changed_since: Vec::new(),
+        paths: paths.collect(),
+        settings: settings(one, other),
+        bytes: (bytes(one), bytes(other)),
+    }
 }
 
 fn by_path(manifest: &Manifest) -> BTreeMap<&ImagePath, &Record> {
     manifest.entries.iter().map(|record| (&record.path, record)).collect()
 }
 
-/// What an image is made with, and in which versions.
+/// Packages, limits, init and time, if they differ.
 fn settings(one: &Manifest, other: &Manifest) -> Vec<String> {
     let versions = |manifest: &Manifest| -> BTreeMap<String, String> {
         let packages = manifest
@@ -67,8 +94,10 @@ fn settings(one: &Manifest, other: &Manifest) -> Vec<String> {
             .iter()
             .map(|package| (format!("package {}", package.id()), package.version.clone()));
         let limits = manifest.limits.iter().map(|(name, amount)| (format!("limit {name}"), amount.clone()));
-        let init = ("init".to_owned(), manifest.init.to_string());
-        packages.chain(limits).chain([init, ("time".to_owned(), manifest.time.to_string())]).collect()
+        let init = manifest.init.as_ref().map(|init| ("init".to_owned(), init.to_string()));
+        let architecture = ("architecture".to_owned(), manifest.architecture.clone());
+        let time = ("time".to_owned(), manifest.time.to_string());
+        packages.chain(limits).chain(init).chain([architecture, time]).collect()
     };
     let (before, after) = (versions(one), versions(other));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -80,18 +109,18 @@ fn settings(one: &Manifest, other: &Manifest) -> Vec<String> {
 fn describe(record: &Record) -> String {
     match &record.kind {
         RecordKind::Directory => "directory".to_owned(),
-        RecordKind::Symlink { target } => format!("link to {target}"),
-        RecordKind::File { size, .. } => bytes_for_people(*size),
+        RecordKind::Symlink { target } => format!("link to {}", byte_text::shown(target)),
+        RecordKind::File { size, .. } => human_bytes(*size),
     }
 }
 
-/// What changed at a path that both have; `None` when only its reasons did, or nothing.
+/// What changed at a path that both images have; `None` if nothing did, or only why it is there.
 fn changes(old: &Record, new: &Record) -> Option<String> {
     let mut changed = Vec::new();
     match (&old.kind, &new.kind) {
         (RecordKind::File { sha256: a, .. }, RecordKind::File { sha256: b, .. }) if a == b => {}
         (RecordKind::File { .. }, RecordKind::File { .. }) => {
-            let sizes = (bytes_for_people(old.size()), bytes_for_people(new.size()));
+            let sizes = (human_bytes(old.size()), human_bytes(new.size()));
             changed.push(format!("content, {} -> {}", sizes.0, sizes.1));
         }
         (a, b) if a != b => changed.push(format!("{} -> {}", describe(old), describe(new))),
@@ -105,23 +134,20 @@ fn changes(old: &Record, new: &Record) -> Option<String> {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.changed_since {
+            writeln!(f, "! {line}")?;
+        }
         for setting in &self.settings {
             writeln!(f, "~ {setting}")?;
         }
         for (path, change) in &self.paths {
             match change {
-                Change::Came(what) => writeln!(f, "+ {path}  {what}")?,
-                Change::Went(what) => writeln!(f, "- {path}  {what}")?,
+                Change::Added(what) => writeln!(f, "+ {path}  {what}")?,
+                Change::Removed(what) => writeln!(f, "- {path}  {what}")?,
                 Change::Changed(what) => writeln!(f, "~ {path}  {what}")?,
             }
         }
         let (before, after) = self.bytes;
-        writeln!(
-            f,
-            "{} paths differ, {} -> {}",
-            self.paths.len(),
-            bytes_for_people(before),
-            bytes_for_people(after)
-        )
+        writeln!(f, "{} paths differ, {} -> {}", self.paths.len(), human_bytes(before), human_bytes(after))
     }
 }

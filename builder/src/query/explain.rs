@@ -1,46 +1,87 @@
-//! `capsule explain`: why a file is in a bundle, from the manifest alone.
+//! `capsule explain`: says why a file is in a bundle, from the manifest alone.
 
 mod dot;
 mod tree;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use bundle::human_bytes;
+use bundle::manifest::{Manifest, Record, RecordKind};
+use bundle::provenance::{Provenance, ProvenanceKind};
+use closure::resolve::{self, Root};
+use closure::symlink::MAX_SYMLINKS;
+use recipe::byte_text;
+use recipe::image_path::ImagePath;
 use serde::Serialize;
 
-use crate::cause::{Because, Cause};
 use crate::error::Error;
-use crate::image_path::ImagePath;
-use crate::manifest::{Manifest, Record, RecordKind};
-use crate::quantity::bytes_for_people;
-use crate::request::{Explain, ExplainForm, Question};
-use crate::resolve::{self, Root};
-use crate::{report, sizes};
+use crate::query::{report, sizes};
 
-/// As many links as a lookup follows (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+/// A question about a bundle.
+#[derive(Debug)]
+pub struct Explain {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// The question about it.
+    pub question: Question,
+}
 
-/// Answers in the form that was asked for; the text ends in a newline, and is empty when the answer is a file.
-pub fn explain(asked: &Explain) -> Result<String, Error> {
-    let manifest = Manifest::load(&asked.bundle)?;
-    match &asked.question {
-        Question::All(form) => whole(&manifest, *form),
-        Question::Path(path, form) => one(&manifest, find(&manifest, path, &asked.bundle)?, *form),
+/// What `capsule explain` can answer.
+#[derive(Debug)]
+pub enum Question {
+    /// Why each file is there: the whole tree of requests and their dependencies.
+    All(ExplainForm),
+    /// Why one path is there.
+    Path(String, ExplainForm),
+    /// How many bytes come from each package.
+    Sizes,
+    /// The same as an HTML page with a treemap, written to this file.
+    Report(PathBuf),
+    /// Every path that a loader tries for a library.
+    WhyNot {
+        /// The library's name.
+        soname: OsString,
+        /// The tree to search, and how.
+        options: resolve::Options,
+    },
+}
+
+/// The output of `capsule explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainForm {
+    /// Human-readable.
+    Text,
+    /// Machine-readable, with the manifest's field names.
+    Json,
+    /// A graph for Graphviz.
+    Dot,
+}
+
+/// Answers a question. The text ends with a newline, and is empty if the answer is written to a file.
+///
+/// # Errors
+/// A bundle that cannot be read, a path that it does not have, and a report that cannot be written.
+pub fn explain(request: &Explain) -> Result<String, Error> {
+    let manifest = Manifest::load(&request.bundle)?;
+    match &request.question {
+        Question::All(form) => explain_all(&manifest, *form),
+        Question::Path(path, form) => explain_one(&manifest, find(&manifest, path, &request.bundle)?, *form),
         Question::Sizes => Ok(sizes::sizes(&manifest).to_string()),
         Question::Report(file) => {
-            let page = report::page(&manifest, &asked.bundle.display().to_string())?;
+            let page = report::page(&manifest, &request.bundle.display().to_string())?;
             std::fs::write(file, page).map(|()| String::new()).map_err(|error| Error::write(file, error))
         }
         Question::WhyNot { soname, options } => why_not(&manifest, soname, options),
     }
 }
 
-fn one(manifest: &Manifest, record: &Record, form: ExplainForm) -> Result<String, Error> {
+fn explain_one(manifest: &Manifest, record: &Record, form: ExplainForm) -> Result<String, Error> {
     let chain = chain(manifest, record);
     match form {
         ExplainForm::Text => Ok(one_as_text(manifest, record, &chain)),
-        ExplainForm::Json => json(&One { entry: record, chain }),
+        ExplainForm::Json => json(&Explanation { entry: record, chain }),
         ExplainForm::Dot => Ok(dot::graph(chain.iter().map(|step| (&step.path, &step.cause)))),
     }
 }
@@ -51,7 +92,7 @@ fn why_not(manifest: &Manifest, soname: &OsStr, options: &resolve::Options) -> R
         manifest.requested().map(|record| Root::Path(record.path.as_path().into())).collect();
     let mut lines = Vec::new();
     for root in roots {
-        for attempt in resolve::why_not(options, &[root], soname).map_err(Error::Resolve)? {
+        for attempt in resolve::why_not(options, &[root], soname)? {
             let line = format!("{}: {} ({})", attempt.path.display(), attempt.outcome, attempt.rule);
             if !lines.contains(&line) {
                 lines.push(line);
@@ -62,48 +103,48 @@ fn why_not(manifest: &Manifest, soname: &OsStr, options: &resolve::Options) -> R
     Ok(lines.join("\n"))
 }
 
-fn whole(manifest: &Manifest, form: ExplainForm) -> Result<String, Error> {
+fn explain_all(manifest: &Manifest, form: ExplainForm) -> Result<String, Error> {
     match form {
         ExplainForm::Text => Ok(tree::tree(manifest)),
-        ExplainForm::Json => manifest.to_json(),
+        ExplainForm::Json => Ok(manifest.to_json()?),
         ExplainForm::Dot => {
-            let asked = manifest
+            let reasons = manifest
                 .entries
                 .iter()
                 .flat_map(|record| record.why.iter().map(move |cause| (&record.path, cause)));
-            Ok(dot::graph(asked.filter(|(_, cause)| cause.by.is_some())))
+            Ok(dot::graph(reasons.filter(|(_, cause)| cause.by.is_some())))
         }
     }
 }
 
-/// One path and how it got there, as JSON shows it.
+/// Why one path is there, in JSON.
 #[derive(Serialize)]
-struct One<'a> {
+struct Explanation<'a> {
     entry: &'a Record,
-    chain: Vec<Step>,
+    chain: Vec<ChainStep>,
 }
 
-/// A path and the reason that leads to the next step, up to what nobody but a person asked for.
+/// A path and why it is there; the next step is the path that needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Step {
+struct ChainStep {
     path: ImagePath,
-    cause: Cause,
+    cause: Provenance,
 }
 
-/// From `record` up to what a person asked for. Prefers reasons that somebody asked for over directories.
-fn chain(manifest: &Manifest, record: &Record) -> Vec<Step> {
+/// From `record` up to what the user requested. The first reason of each record is its most important one.
+fn chain(manifest: &Manifest, record: &Record) -> Vec<ChainStep> {
     let mut chain = Vec::new();
     let mut next = Some(record);
     while let Some(record) = next {
         let cause = record.why[0].clone();
-        let seen = chain.iter().any(|step: &Step| step.path == record.path);
+        let seen = chain.iter().any(|step: &ChainStep| step.path == record.path);
         next = cause.by.as_ref().filter(|_| !seen).and_then(|by| manifest.get(by));
-        chain.push(Step { path: record.path.clone(), cause });
+        chain.push(ChainStep { path: record.path.clone(), cause });
     }
     chain
 }
 
-fn one_as_text(manifest: &Manifest, record: &Record, chain: &[Step]) -> String {
+fn one_as_text(manifest: &Manifest, record: &Record, chain: &[ChainStep]) -> String {
     let mut text = format!("{}: {}", record.path, facts(record));
     if let Some(package) = version(manifest, record) {
         let _infallible = write!(text, ", {package}");
@@ -122,8 +163,8 @@ fn one_as_text(manifest: &Manifest, record: &Record, chain: &[Step]) -> String {
 fn facts(record: &Record) -> String {
     match &record.kind {
         RecordKind::Directory => format!("directory, {}", record.mode),
-        RecordKind::Symlink { target } => format!("link to {target}"),
-        RecordKind::File { size, .. } => format!("file, {}, {}", record.mode, bytes_for_people(*size)),
+        RecordKind::Symlink { target } => format!("link to {}", byte_text::shown(target)),
+        RecordKind::File { size, .. } => format!("file, {}, {}", record.mode, human_bytes(*size)),
     }
 }
 
@@ -133,21 +174,21 @@ fn version(manifest: &Manifest, record: &Record) -> Option<String> {
     Some(format!("{id} {}", package.version))
 }
 
-/// The record that `path` means: links in its directories are followed, one at its end is not.
+/// The record of `path`: links among its directories are followed, a link at its end is not.
 fn find<'m>(manifest: &'m Manifest, path: &str, bundle: &Path) -> Result<&'m Record, Error> {
-    let asked = ImagePath::parse(path).ok();
-    asked.and_then(|asked| locate(manifest, &asked)).ok_or_else(|| {
+    let parsed = ImagePath::parse(path).ok();
+    parsed.and_then(|parsed| locate(manifest, &parsed)).ok_or_else(|| {
         let name = path.rsplit('/').next().unwrap_or(path);
         let alike =
             manifest.entries.iter().filter(|record| record.path.as_str().rsplit('/').next() == Some(name));
         let nearest = alike.take(5).map(|record| format!("`{}`", record.path)).collect();
-        Error::NotInImage { path: path.to_owned(), bundle: bundle.to_path_buf(), nearest }
+        Error::NotInImage { path: byte_text::shown(path).into_owned(), bundle: bundle.to_path_buf(), nearest }
     })
 }
 
-fn locate<'m>(manifest: &'m Manifest, asked: &ImagePath) -> Option<&'m Record> {
-    let mut path = asked.clone();
-    for _ in 0..MOST_LINKS {
+fn locate<'m>(manifest: &'m Manifest, path: &ImagePath) -> Option<&'m Record> {
+    let mut path = path.clone();
+    for _ in 0..MAX_SYMLINKS {
         if let Some(record) = manifest.get(&path) {
             return Some(record);
         }
@@ -162,9 +203,9 @@ fn locate<'m>(manifest: &'m Manifest, asked: &ImagePath) -> Option<&'m Record> {
     None
 }
 
-/// `base/target/rest` without `.` and `..`: none of the directories is a link that was not followed before.
+/// `base/target/rest` without `.` and `..`. To drop `..` by text is right here: `locate` has followed every link.
 fn normal(base: &ImagePath, target: &str, rest: &str) -> Option<ImagePath> {
-    let joined = format!("{base}/{target}{rest}");
+    let joined = format!("{}/{target}{rest}", base.as_str());
     let mut parts: Vec<&str> = Vec::new();
     for part in joined.split('/') {
         match part {
@@ -178,56 +219,58 @@ fn normal(base: &ImagePath, target: &str, rest: &str) -> Option<ImagePath> {
 
 fn json<T: Serialize>(value: &T) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|e| Error::Manifest { path: "answer".into(), what: e.to_string() })
+    Ok(text.expect("names and numbers are JSON") + "\n")
 }
 
-/// Whether a person, the recipe or the sandbox wanted it for itself.
+/// Whether nothing else in the image needs it: the user, the recipe or the sandbox does.
 fn is_top(record: &Record) -> bool {
     let first = &record.why[0];
-    first.by.is_none() && first.because != Because::Parent
+    first.by.is_none() && first.kind != ProvenanceKind::Parent
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha;
+    use bundle::digest::Sha;
     use std::collections::BTreeMap;
 
     fn path(text: &str) -> ImagePath {
         ImagePath::parse(text).expect("normal")
     }
 
-    fn record(at: &str, kind: RecordKind, cause: Cause) -> Record {
+    fn record(at: &str, kind: RecordKind, cause: Provenance) -> Record {
         Record { path: path(at), mode: "0755".to_owned(), kind, package: None, why: vec![cause] }
     }
 
     fn manifest() -> Manifest {
         let file = || RecordKind::File { size: 10, sha256: Sha::of(b""), origin: None };
-        let needed = |by: &str, name: &str| Cause {
+        let needed = |by: &str, name: &str| Provenance {
             by: Some(path(by)),
             name: Some(name.to_owned()),
             rule: Some("ld.so.cache".to_owned()),
-            ..Cause::plain(Because::Needed)
+            ..Provenance::plain(ProvenanceKind::Needed)
         };
         let entries = vec![
             record(
                 "/lib",
                 RecordKind::Symlink { target: "usr/lib".to_owned() },
-                Cause::plain(Because::MergedUsr),
+                Provenance::plain(ProvenanceKind::MergedUsr),
             ),
-            record("/usr/bin/a", file(), Cause::plain(Because::Requested)),
+            record("/usr/bin/a", file(), Provenance::plain(ProvenanceKind::Requested)),
             record(
                 "/usr/lib/b.so",
                 RecordKind::Symlink { target: "b.so.1".to_owned() },
                 needed("/usr/bin/a", "b.so"),
             ),
-            record("/usr/lib/b.so.1", file(), Cause::target_of(&path("/usr/lib/b.so"))),
+            record("/usr/lib/b.so.1", file(), Provenance::target_of(&path("/usr/lib/b.so"))),
         ];
         Manifest {
             version: 1,
             time: 0,
-            init: Sha::of(b""),
+            architecture: "x86-64".to_owned(),
+            init: Some(Sha::of(b"")),
             limits: BTreeMap::new(),
+            distribution: None,
             languages: BTreeMap::new(),
             packages: vec![],
             entries,
@@ -235,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_ends_at_what_a_person_asked_for() {
+    fn a_chain_ends_at_what_the_user_requested() {
         let manifest = manifest();
         let record = manifest.get(&path("/usr/lib/b.so.1")).expect("there");
         assert_eq!(

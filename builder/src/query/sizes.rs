@@ -1,42 +1,39 @@
-//! Where an image's bytes come from: a table by package.
+//! How many bytes of an image come from each package.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::manifest::{Manifest, Record, RecordKind};
-use crate::quantity::bytes_for_people;
+use bundle::human_bytes;
+use bundle::manifest::{Manifest, Record, RecordKind};
 
-/// One origin of files.
+/// The files of one origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share<'a> {
-    /// A package's id, or what else the files come from.
-    pub origin: &'a str,
-    /// Its regular files, the largest first.
-    pub files: Vec<&'a Record>,
-    /// Bytes in them.
-    pub bytes: u64,
+pub(super) struct Share<'a> {
+    /// A package's id, [`UNOWNED`] or [`GENERATED`].
+    pub(super) origin: &'a str,
+    /// Regular files, the largest first.
+    pub(super) files: Vec<&'a Record>,
+    pub(super) bytes: u64,
 }
 
-/// All origins, the largest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sizes<'a> {
-    /// The origins.
-    pub shares: Vec<Share<'a>>,
-    /// Bytes in all of them.
-    pub bytes: u64,
+pub(super) struct Sizes<'a> {
+    /// The largest first.
+    pub(super) shares: Vec<Share<'a>>,
+    pub(super) bytes: u64,
 }
 
 /// Files of the build host that no package owns.
 const UNOWNED: &str = "no package";
-/// Files that the recipe or the sandbox wrote.
-const OURS: &str = "capsule and recipe";
+/// Files whose content is the recipe's or capsule's own.
+const GENERATED: &str = "capsule and recipe";
 
 /// Adds up the regular files of a manifest.
-pub fn sizes(manifest: &Manifest) -> Sizes<'_> {
+pub(super) fn sizes(manifest: &Manifest) -> Sizes<'_> {
     let mut by_origin: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     for record in &manifest.entries {
         if let RecordKind::File { origin, .. } = &record.kind {
-            let unowned = if origin.is_some() { UNOWNED } else { OURS };
+            let unowned = if origin.is_some() { UNOWNED } else { GENERATED };
             by_origin.entry(record.package.as_deref().unwrap_or(unowned)).or_default().push(record);
         }
     }
@@ -62,16 +59,16 @@ impl fmt::Display for Sizes<'_> {
                 f,
                 "{origin:width$}  {:>6}  {:>9}  {:>5.1}%",
                 files.len(),
-                bytes_for_people(*bytes),
+                human_bytes(*bytes),
                 percent(*bytes, self.bytes)
             )?;
         }
         let files: usize = self.shares.iter().map(|share| share.files.len()).sum();
-        writeln!(f, "{:width$}  {files:>6}  {:>9}  {:>5.1}%", "total", bytes_for_people(self.bytes), 100.0)
+        writeln!(f, "{:width$}  {files:>6}  {:>9}  {:>5.1}%", "total", human_bytes(self.bytes), 100.0)
     }
 }
 
-/// `part` of `whole` in percent; an empty whole has no parts.
-pub fn percent(part: u64, whole: u64) -> f64 {
+/// `part` of `whole` in percent; 0 if `whole` is 0.
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }

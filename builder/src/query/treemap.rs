@@ -2,20 +2,18 @@
 
 /// A rectangle; the unit is the caller's.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rectangle {
+pub(super) struct Rectangle {
     /// Left edge.
-    pub x: f64,
+    pub(super) x: f64,
     /// Top edge.
-    pub y: f64,
-    /// Width.
-    pub width: f64,
-    /// Height.
-    pub height: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
 }
 
-/// One rectangle for each weight, in order, that together fill `space`. Weights must be sorted, the largest
-/// first; one of 0 gets an empty rectangle.
-pub fn squarify(weights: &[u64], space: Rectangle) -> Vec<Rectangle> {
+/// A rectangle for each weight, in order; together they fill `space`. Weights must be sorted, the largest first. A weight
+/// of 0 gets an empty rectangle.
+pub(super) fn squarify(weights: &[u64], space: Rectangle) -> Vec<Rectangle> {
     let total: u64 = weights.iter().sum();
     if total == 0 {
         return vec![Rectangle { width: 0.0, height: 0.0, ..space }; weights.len()];
@@ -33,7 +31,7 @@ pub fn squarify(weights: &[u64], space: Rectangle) -> Vec<Rectangle> {
     placed
 }
 
-/// As many areas as make the row's worst rectangle better, one after the other.
+/// Adds areas to a row as long as they do not make its worst rectangle worse.
 fn row_length(areas: &[f64], side: f64) -> usize {
     let mut length = 1;
     while length < areas.len() && worst(&areas[..=length], side) <= worst(&areas[..length], side) {
@@ -52,23 +50,23 @@ fn worst(row: &[f64], side: f64) -> f64 {
     row.iter().map(|area| ratio(*area)).fold(0.0, f64::max)
 }
 
-/// Puts a row along the shorter side of `space` and gives what is left of it.
+/// Puts a row along the shorter side of `space`, and gives the rest of `space`.
 fn place_row(row: &[f64], space: Rectangle, placed: &mut Vec<Rectangle>) -> Rectangle {
     let sum: f64 = row.iter().sum();
-    let stands = space.width >= space.height;
-    let side = if stands { space.height } else { space.width };
+    let is_column = space.width >= space.height;
+    let side = if is_column { space.height } else { space.width };
     let depth = if side > 0.0 { sum / side } else { 0.0 };
     let mut at = 0.0;
     for area in row {
         let along = if sum > 0.0 { area * side / sum } else { 0.0 };
-        placed.push(if stands {
+        placed.push(if is_column {
             Rectangle { x: space.x, y: space.y + at, width: depth, height: along }
         } else {
             Rectangle { x: space.x + at, y: space.y, width: along, height: depth }
         });
         at += along;
     }
-    if stands {
+    if is_column {
         Rectangle { x: space.x + depth, width: (space.width - depth).max(0.0), ..space }
     } else {
         Rectangle { y: space.y + depth, height: (space.height - depth).max(0.0), ..space }

@@ -1,60 +1,67 @@
-//! `capsule pack`: which packs there are, what they say, what this machine lacks for them, and whether they hold too
-//! much or too little.
+//! `capsule pack`: lists and shows packs, says what this machine lacks for them, and whether they hold too much or too
+//! little.
 
 mod check;
 mod findings;
 mod trace;
 
+pub(in crate::tool) use findings::missed_files;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
-use crate::interrupt::Interrupt;
-use crate::packs;
-use crate::recipe::Recipe;
+use image::write::interrupt::Interrupt;
+use recipe::{Recipe, packs};
 
-/// What is asked about packs.
+use crate::error::Error;
+
+/// One call of `capsule pack`.
 #[derive(Debug)]
-pub enum Ask {
-    /// Which there are.
+pub enum PackRequest {
+    /// Lists the packs that come with capsule.
     List,
-    /// What one says.
+    /// Prints one pack.
     Show(String),
-    /// What this machine lacks for them; all of them when none is named.
+    /// Says what this machine lacks for these packs, or for all if the list is empty.
     Check(Vec<String>),
-    /// Which files its tests use.
-    Trace(Tracing),
+    /// Says which files the tests of a pack use.
+    Trace(PackTrace),
 }
 
-/// What to trace.
+/// A pack whose tests are traced.
 #[derive(Debug)]
-pub struct Tracing {
-    /// The pack.
+pub struct PackTrace {
+    /// A name, or the path of a file.
     pub name: String,
-    /// Directories with programs beside its own tests.
+    /// Directories with programs to trace in addition to the pack's own tests.
     pub tests: Vec<PathBuf>,
-    /// Whether every file that is never opened is listed.
+    /// Whether every file that is never opened is listed, instead of their directories.
     pub all: bool,
 }
 
-/// What is answered.
+/// What `capsule pack` prints.
 #[derive(Debug)]
-pub struct Answer {
-    /// The text, with its newline.
+pub struct PackOutput {
+    /// Ends with a newline.
     pub text: String,
-    /// Whether nothing is wrong.
-    pub is_well: bool,
+    /// False if a pack lacks something, or if one of its tests failed: the exit code is then 1.
+    pub ok: bool,
 }
 
-/// Answers.
-pub fn pack(ask: &Ask, interrupt: impl Fn() -> Result<Interrupt, Error>) -> Result<Answer, Error> {
-    match ask {
-        Ask::List => list().map(|text| Answer { text, is_well: true }),
-        Ask::Show(name) => show(name).map(|text| Answer { text, is_well: true }),
-        Ask::Check(names) => check::check(names),
-        Ask::Trace(tracing) => trace::trace(tracing, &interrupt()?),
+/// Runs one `capsule pack` command. Only a trace installs the `interrupt`: it leaves a directory to remove.
+///
+/// # Errors
+/// An unknown pack, a mistake in one, and whatever prevents a trace.
+pub fn pack(
+    request: &PackRequest,
+    interrupt: impl Fn() -> Result<Interrupt, Error>,
+) -> Result<PackOutput, Error> {
+    match request {
+        PackRequest::List => list().map(|text| PackOutput { text, ok: true }),
+        PackRequest::Show(name) => show(name).map(|text| PackOutput { text, ok: true }),
+        PackRequest::Check(names) => check::check(names),
+        PackRequest::Trace(request) => trace::trace(request, &interrupt()?),
     }
 }
 
@@ -72,15 +79,15 @@ fn list() -> Result<String, Error> {
 }
 
 fn show(name: &str) -> Result<String, Error> {
-    // Its mistakes first: what is shown shall be good.
+    // A pack with a mistake is refused: users start their own from what is printed.
     packs::whole(name)?;
     match packs::text(name) {
         Some(text) => Ok(text.to_owned()),
-        None => fs::read_to_string(name).map_err(|error: io::Error| Error::read(Path::new(name), error)),
+        None => fs::read_to_string(name).map_err(|error| Error::read(Path::new(name), error)),
     }
 }
 
-/// The packages that a recipe needs, each once, in its order.
+/// The Debian packages that a recipe names, each once, in its order.
 fn packages(recipe: &Recipe) -> Vec<&str> {
     let mut packages: Vec<&str> = Vec::new();
     for package in &recipe.apt {

@@ -1,5 +1,5 @@
-//! `capsule prove`: becomes `capsule-prove`, the program that boots bundles. It is a program of its own, built from
-//! `vm-tests`, and knows nothing of the builder: what it proves is the bundle as it lies there.
+//! `capsule prove`: becomes `capsule-prove`, the program that boots bundles. It is a separate program, built from
+//! `vm-tests`, and does not depend on the builder: it proves the bundle as it is on the disk.
 
 use std::convert::Infallible;
 use std::env;
@@ -10,19 +10,22 @@ use std::process::Command;
 
 use crate::error::Error;
 
-/// Its name, beside this program or on PATH.
+/// It is in the directory of this program, or on PATH.
 const PROGRAM: &str = "capsule-prove";
 
-/// Does not return unless it cannot be started. The words are its own to read.
-pub fn prove(words: &[OsString]) -> Result<Infallible, Error> {
+/// Returns only if it cannot be started. `capsule-prove` reads the arguments, capsule does not.
+///
+/// # Errors
+/// [`Error::NoProver`], and what execve(2) says.
+pub fn prove(args: &[OsString]) -> Result<Infallible, Error> {
     let program = find().ok_or(Error::NoProver)?;
-    let error = Command::new(&program).args(words).exec();
-    Err(Error::Start { path: program, error })
+    let error = Command::new(&program).args(args).exec();
+    Err(Error::start(&program, error))
 }
 
 fn find() -> Option<PathBuf> {
-    let beside = env::current_exe().ok().and_then(|path| path.parent().map(|parent| parent.to_path_buf()));
+    let own = env::current_exe().ok().and_then(|path| path.parent().map(|parent| parent.to_path_buf()));
     let on_path = env::var_os("PATH").unwrap_or_default();
-    let directories = beside.into_iter().chain(env::split_paths(&on_path));
+    let directories = own.into_iter().chain(env::split_paths(&on_path));
     directories.map(|directory| directory.join(PROGRAM)).find(|path| path.is_file())
 }

@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::scene::{Said, Scene, listing, needs_root};
+use crate::scene::{Said, Scene, listing, needs_root, wait_until};
 
 #[test]
 fn a_bundle_has_everything_a_host_needs() {
@@ -19,6 +18,8 @@ fn a_bundle_has_everything_a_host_needs() {
     assert_eq!(
         parts,
         [
+            "MODES",
+            "SHA256SUMS",
             "box",
             "build.sh",
             "init",
@@ -55,7 +56,7 @@ fn everything_belongs_to_root_with_fixed_modes_and_times() {
     needs_root!();
     let scene = Scene::new();
     scene.file("odd", "#!/bin/sh\n");
-    fs::set_permissions(scene.path("odd"), fs::Permissions::from_mode(0o700)).expect("set");
+    fs::set_permissions(scene.path("odd"), fs::Permissions::from_mode(0o775)).expect("set");
     std::os::unix::fs::chown(scene.path("odd"), Some(1234), Some(1234)).expect("chowned");
     scene.succeeds(&format!(
         "build sh --include {} --allow unowned=/** -o B --format dir",
@@ -106,7 +107,7 @@ fn mistakes_are_one_line_each_and_leave_nothing() {
 }
 
 #[test]
-fn a_missing_library_names_who_needs_it_and_where_it_was_looked_for() {
+fn a_missing_library_is_reported_with_who_needs_it_and_the_directories_searched() {
     needs_root!();
     let scene = Scene::new();
     let (program, library) = (scene.path("needy"), scene.path("libgone.so"));
@@ -167,6 +168,16 @@ fn a_library_outside_the_loaders_directories_is_found_through_a_cache_of_the_ima
 }
 
 #[test]
+fn a_program_named_through_a_linked_directory_builds_without_a_warning() {
+    needs_root!();
+    let scene = Scene::new();
+    assert!(std::path::Path::new("/bin").is_symlink(), "this Debian is merged");
+    let said = scene.succeeds("build /bin/true -o B --format dir");
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    assert!(scene.succeeds("explain B /bin").stdout.contains("\n  directory of other entries\n"));
+}
+
+#[test]
 fn a_library_that_the_images_loader_will_not_find_is_a_warning() {
     needs_root!();
     let (scene, build) = far_library();
@@ -182,8 +193,8 @@ fn an_output_that_exists_stays_as_it_is() {
     needs_root!();
     let scene = Scene::new();
     scene.file("B/mine", "mine");
-    assert!(scene.fails("build ls -o B").starts_with("error: `B` exists already"));
-    assert!(scene.fails("build ls -o B --replace").starts_with("error: `B` is no bundle"));
+    assert!(scene.fails("build ls -o B").starts_with("error: `B` already exists"));
+    assert!(scene.fails("build ls -o B --replace").starts_with("error: `B` is not a bundle"));
     assert_eq!(fs::read_to_string(scene.path("B/mine")).expect("there"), "mine");
     assert!(
         scene
@@ -217,10 +228,10 @@ fn no_space_left_is_one_line_and_nothing_stays() {
 }
 
 #[test]
-fn a_person_without_root_is_told_what_needs_it_and_gets_archives() {
+fn without_root_a_directory_is_refused_and_an_archive_is_built() {
     needs_root!();
     let scene = Scene::new();
-    // Where that person can reach and write.
+    // The user must be able to enter it and to write to it.
     fs::set_permissions(scene.path("."), fs::Permissions::from_mode(0o777)).expect("set");
     let capsule = scene.path("capsule");
     fs::copy(env!("CARGO_BIN_EXE_capsule"), &capsule).expect("copied");
@@ -264,7 +275,7 @@ fn ctrl_c_leaves_nothing() {
         "B",
     ]);
     let mut child = command.stderr(Stdio::piped()).spawn().expect("started");
-    wait_until(|| scene.names().iter().any(|name| name.starts_with(".B.capsule-")));
+    wait_until("the build writes", || scene.names().iter().any(|name| name.starts_with(".B.capsule-")));
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
     assert_eq!(child.wait().expect("ended").code(), Some(130));
@@ -281,7 +292,7 @@ fn two_builds_give_the_same_bytes() {
     assert_eq!(listing(&one.path("B")), listing(&two.path("B")));
 }
 
-/// A mount that is gone when the test ends, however it ends.
+/// A mount that the test removes, even if it fails.
 struct Mounted {
     place: std::path::PathBuf,
 }
@@ -300,13 +311,5 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _gone_with_the_machine = Command::new("umount").arg(&self.place).status();
-    }
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "it did not happen within 10 s");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! Python's bytecode in an image: it comes with its modules, and serves whatever time they have there.
+//! Python's bytecode in an image: it comes with its modules, and works whatever the times of the files are.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,17 +7,17 @@ use std::process::Command;
 
 use crate::scene::{Said, Scene, needs_root};
 
-/// The head as Python leaves it: magic number, no flags, time and length of the source (PEP 552).
+/// The head as Python writes it: magic number, no flags, time and length of the source (PEP 552).
 fn head(source: &Path) -> Vec<u8> {
     let facts = source.metadata().expect("there");
     [*b"\xa7\x0d\r\n", [0; 4], (facts.mtime() as u32).to_le_bytes(), (facts.size() as u32).to_le_bytes()]
         .concat()
 }
 
-/// The head in an image: by hash, never compared.
+/// The head in an image: hash-based and unchecked, so that Python compares nothing (PEP 552).
 const UNCHECKED: [u8; 16] = *b"\xa7\x0d\r\n\x01\0\0\0\0\0\0\0\0\0\0\0";
 
-/// A scene with a module, its bytecode, and bytecode of another module as it was before somebody wrote on.
+/// A scene with a module and its bytecode, and a module that was changed after its bytecode was made.
 fn modules() -> Scene {
     let scene = Scene::new();
     for (name, text) in [("m/current.py", "a = 1\n"), ("m/stale.py", "b = 2\n")] {
@@ -55,7 +55,7 @@ fn the_bytecode_of_an_image_is_not_compared_with_times() {
     scene.succeeds("verify B");
 }
 
-/// Of the build host's own Python: dpkg knows its modules, and not what was made of them.
+/// The build host's own Python: dpkg knows its modules, and not their bytecode.
 #[test]
 fn bytecode_belongs_to_the_package_of_its_module() {
     needs_root!();
@@ -75,7 +75,7 @@ fn bytecode_belongs_to_the_package_of_its_module() {
 }
 
 #[test]
-fn bytecode_without_its_module_is_nobodys() {
+fn bytecode_without_its_module_belongs_to_no_package() {
     needs_root!();
     let scene = Scene::new();
     let said = scene.fails("build true --include /usr/lib/python3.*/json/__pycache__ -o B --format dir");

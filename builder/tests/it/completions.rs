@@ -1,4 +1,4 @@
-//! `capsule completions`: what a shell then offers.
+//! `capsule completions`: the completions that a shell then offers.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn bash_completes_commands_options_and_their_values() {
         ("capsule explain x --format d", "dot"),
         ("capsule pack tra", "trace"),
     ] {
-        // As bash itself does it at a tab, which needs no terminal.
+        // As bash does it when the user presses tab, but without a terminal.
         let script = format!(
             ". ./completions; COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \\
              _capsule capsule \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[*]}}\""

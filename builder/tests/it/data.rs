@@ -1,5 +1,5 @@
-//! Data that programs read by convention, and the choice of libraries: each key is tried by a program that reads
-//! what it brings, inside the sandbox.
+//! Data that programs read by convention, and the choice of libraries: for each key, a program in the sandbox reads the
+//! files that it brings.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn accounts_and_hosts_are_found_by_the_name_service() {
 }
 
 #[test]
-fn iconv_converts_the_character_sets_that_were_asked_for() {
+fn iconv_converts_the_requested_character_sets() {
     needs_root!();
     let script = r"printf '\344\366' | iconv -f latin1 -t utf8; printf '\xc6\xfc' | iconv -f EUC-JP -t utf8
         iconv -f KOI8-R -t utf8 </dev/null 2>/dev/null || printf ' no'";
@@ -71,7 +71,7 @@ fn openssl_finds_the_certificates_where_it_looks_by_itself() {
 }
 
 #[test]
-fn what_nobody_reads_does_not_come_along() {
+fn data_that_no_program_reads_is_left_out() {
     let scene = Scene::new();
     scene.succeeds("build --include /etc/debian_version -o B --format tar");
     let manifest = std::fs::read_to_string(scene.path("B/manifest.json")).unwrap();
@@ -79,7 +79,7 @@ fn what_nobody_reads_does_not_come_along() {
 }
 
 #[test]
-fn data_says_who_reads_it_or_that_it_was_asked_for() {
+fn explain_names_the_reader_of_data_or_the_request() {
     let scene = Scene::new();
     scene.succeeds("build bash --timezone UTC -o B --format tar");
     let why = |path: &str| scene.succeeds(&format!("explain B {path}")).stdout;
@@ -89,9 +89,9 @@ fn data_says_who_reads_it_or_that_it_was_asked_for() {
         "{locale}"
     );
     let zone = why("/usr/share/zoneinfo/UTC");
-    assert!(zone.contains("time zone `UTC`, asked for"), "{zone}");
+    assert!(zone.contains("time zone `UTC`, requested"), "{zone}");
     let tree = scene.succeeds("explain B").stdout;
-    assert!(tree.contains("time zone `UTC`, asked for\n"), "{tree}");
+    assert!(tree.contains("time zone `UTC`, requested\n"), "{tree}");
 }
 
 #[test]
@@ -104,8 +104,7 @@ fn the_images_own_nsswitch_conf_says_which_modules_come_along() {
     let said = scene.succeeds("build -r recipe.toml -o B --format tar");
     let module = scene.succeeds("explain B /usr/lib/x86_64-linux-gnu/libnss_compat.so.2").stdout;
     assert!(module.contains("name service `compat`"), "{module}");
-    let warning =
-        "warning: /etc/nsswitch.conf names the service `nosuch`, and there is no libnss_nosuch.so.2 for it\n";
+    let warning = "warning: /etc/nsswitch.conf names the service `nosuch`, but its module libnss_nosuch.so.2 was not found\n";
     assert!(said.stderr.contains(warning), "{}", said.stderr);
     let plain = Scene::new();
     let said = plain.succeeds("build getent -o B --format tar");
@@ -129,7 +128,7 @@ fn levels(scene: &Scene) {
 }
 
 #[test]
-fn libraries_for_better_cpus_come_up_to_the_level_and_never_without_the_portable_one() {
+fn libraries_for_better_cpus_are_taken_up_to_the_level_and_never_without_the_portable_one() {
     let scene = Scene::new();
     levels(&scene);
     scene.file("v3.toml", "binaries = ['p']\ncpu = 'x86-64-v3'\n");
@@ -155,7 +154,7 @@ fn libraries_for_better_cpus_come_up_to_the_level_and_never_without_the_portable
 }
 
 #[test]
-fn a_recipe_says_the_same_as_the_command_line() {
+fn a_recipe_means_the_same_as_the_command_line() {
     let scene = Scene::new();
     scene.file(
         "recipe.toml",

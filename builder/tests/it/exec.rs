@@ -1,4 +1,4 @@
-//! `capsule exec`: both steps, their limits and reports, what is left behind, and what attacks the compiler.
+//! `capsule exec`: both steps, their limits and reports, what they leave behind, and attacks on the compiler.
 
 use std::fs;
 use std::io::Write;
@@ -6,12 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::scene::{Said, Scene, needs_root};
+use crate::scene::{Said, Scene, SharedBundle, needs_root, wait_until};
 
 /// A pack whose "compiler" is a shell script: the submission itself says what the compile step does.
 const SCRIPTED: &str = r#"
@@ -22,28 +20,22 @@ source = "main.scripted"
 output = "made"
 [compile]
 argv = ["sh", "{source}"]
-limits = { cpu-time = "2s", wall-time = "5s", memory = "64M", tmp = "8M" }
+limits = { cpu-time = "20s", wall-time = "300s", memory = "64M", tmp = "8M" }
 [run]
 argv = ["cat", "{output}"]
 env = { COLOUR = "blue" }
-limits = { cpu-time = "1s", wall-time = "2s" }
+limits = { cpu-time = "10s", wall-time = "300s" }
 "#;
 
-/// One bundle for all tests here: building it takes a second.
 fn bundle() -> &'static Path {
-    static BUNDLE: OnceLock<(Scene, PathBuf)> = OnceLock::new();
-    let (_, path) = BUNDLE.get_or_init(|| {
-        let scene = Scene::new();
+    static BUNDLE: SharedBundle = SharedBundle::new();
+    BUNDLE.path(|scene| {
         scene.file("scripted.toml", SCRIPTED);
-        fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).expect("set");
-        scene.succeeds("build --pack c,cpp,./scripted.toml -o B --format dir");
-        let path = scene.path("B");
-        (scene, path)
-    });
-    path
+        "--pack c,cpp,./scripted.toml".to_owned()
+    })
 }
 
-/// A submission on its way.
+/// A source file, and the arguments of the `capsule exec` that runs it.
 struct Submission {
     scene: Scene,
     words: Vec<String>,
@@ -80,7 +72,7 @@ impl Submission {
         Said::of(&mut self.command())
     }
 
-    /// The report, and what was said beside it.
+    /// The report, and what else was printed.
     fn reported(self) -> (Value, Said) {
         let submission = self.with("--report report.json");
         let said = submission.said();
@@ -114,33 +106,52 @@ fn an_ordinary_user_can_do_the_same() {
     assert_eq!((said.code, said.stdout.as_str()), (3, "-: x\n"), "{}", said.stderr);
 }
 
-/// What the compiler writes belongs to one uid, and another one runs it. (No other test asks for these uids.)
+/// Says who runs a file of whom.
+const TELL: &str = r#"
+    #include <stdio.h>
+    #include <sys/stat.h>
+    #include <unistd.h>
+    int main(int count, char **words) {
+        struct stat file;
+        stat(words[0], &file);
+        printf("%d runs what %d compiled\n", getuid(), file.st_uid);
+    }
+"#;
+
 #[test]
-fn each_step_has_a_uid_of_its_own() {
+fn both_steps_have_one_uid_that_no_other_run_has() {
+    needs_root!();
+    let (report, said) = Submission::new("a.c", TELL).reported();
+    let uids =
+        said.stdout.trim_end().strip_suffix(" compiled").and_then(|rest| rest.split_once(" runs what "));
+    let (runs, compiled) = uids.unwrap_or_else(|| panic!("{said:?}"));
+    assert_eq!(runs, compiled);
+    assert!(runs.parse().is_ok_and(|uid| bundle::layout::DEFAULT_UIDS.contains(&uid)), "{runs}");
+    for step in ["compile", "run"] {
+        assert_eq!(report[step]["guards"]["unique-uid"], "on", "{step}");
+    }
+    // Without a report the run step takes this process's place, and the lock with it.
+    let said = Submission::new("a.c", TELL).with("--require unique-uid").said();
+    assert_eq!(said.code, 0, "{}", said.stderr);
+}
+
+/// The compiler's files belong to one uid, and another uid runs them. (No other test asks for these uids.)
+#[test]
+fn each_step_can_have_a_uid_of_its_own() {
     needs_root!();
     const UIDS: &str = "--compile-uid-range 61911-61911 --uid-range 61912-61912";
-    const TELL: &str = r#"
-        #include <stdio.h>
-        #include <sys/stat.h>
-        #include <unistd.h>
-        int main(int count, char **words) {
-            struct stat file;
-            stat(words[0], &file);
-            printf("%d runs what %d compiled\n", getuid(), file.st_uid);
-        }
-    "#;
     let (report, said) = Submission::new("a.c", TELL).with(UIDS).reported();
     assert_eq!((said.code, said.stdout.as_str()), (0, "61912 runs what 61911 compiled\n"), "{}", said.stderr);
     for step in ["compile", "run"] {
         assert_eq!(report[step]["guards"]["unique-uid"], "on", "{step}");
     }
-    // In user namespaces both are `judge` to themselves, and the other's uid is nobody's.
+    // In user namespaces both see themselves as `judge`, and the other uid as the overflow uid (user_namespaces(7)).
     let both = Submission::new("a.c", TELL).with(UIDS).with("--userns --compile-userns").said();
     assert_eq!((both.code, both.stdout.as_str()), (0, "60000 runs what 65534 compiled\n"), "{}", both.stderr);
 }
 
 #[test]
-fn the_report_tells_of_both_steps() {
+fn the_report_has_both_steps() {
     needs_root!();
     let (report, said) = Submission::new("a.c", ECHO).with("--memory 32M --compile-memory 300M").reported();
     assert_eq!(said.code, 3);
@@ -152,6 +163,30 @@ fn the_report_tells_of_both_steps() {
 }
 
 #[test]
+fn a_tree_that_has_changed_starts_nothing_when_it_is_verified() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("scripted.toml", SCRIPTED);
+    scene.succeeds("build --pack ./scripted.toml -o B --format dir");
+    scene.file("a.scripted", "echo made > made");
+    let reported = |options: &str| {
+        let said = scene.capsule(&format!("exec B a.scripted --report r.json {options}"));
+        let report = fs::read_to_string(scene.path("r.json")).expect("a report");
+        (said.code, serde_json::from_str::<Value>(&report).expect("JSON"))
+    };
+    let (code, report) = reported("--verify");
+    assert_eq!((code, &report["verified"], &report["status"]), (0, &true.into(), &"ok".into()), "{report}");
+    fs::write(scene.path("B/rootfs/etc/group"), "short").expect("written");
+    let (code, report) = reported("");
+    assert_eq!((code, &report["verified"]), (0, &false.into()), "without the option: {report}");
+    let (code, report) = reported("--verify");
+    assert_eq!((code, &report["verified"]), (125, &false.into()), "{report}");
+    let error = report["error"].as_str().expect("an error");
+    assert!(error.contains("B` has changed: /etc/group has 5 bytes, not "), "{error}");
+    assert!(report.get("run").is_none() && report.get("compile").is_none(), "{report}");
+}
+
+#[test]
 fn a_compile_error_is_a_status_with_the_compilers_text() {
     needs_root!();
     let said = Submission::new("a.c", "int main( {").said();
@@ -159,6 +194,7 @@ fn a_compile_error_is_a_status_with_the_compilers_text() {
     assert!(said.stderr.contains("main.c:1:11: error") && said.stderr.ends_with("capsule: compile-error\n"));
     let (report, said) = Submission::new("a.c", "int main( {").reported();
     assert_eq!((said.code, &report["status"]), (122, &"compile-error".into()));
+    assert_eq!(report["cause"], "nonzero-exit");
     assert!(report["compile"]["text"].as_str().expect("text").contains("main.c:1:11: error"), "{report}");
     assert!(report.get("run").is_none(), "nothing ran");
 }
@@ -200,7 +236,7 @@ fn the_box_has_a_size_and_the_run_step_cannot_write_it() {
 }
 
 #[test]
-fn the_box_holds_so_many_files() {
+fn the_box_has_a_limit_of_files() {
     needs_root!();
     // One inode for 4 KiB of the pack's 8 MiB.
     let script = "i=0; while [ $i -lt 2100 ]; do : > $i || exit 1; i=$((i+1)); done";
@@ -228,12 +264,12 @@ fn exec_opens_nothing_that_a_submission_left() {
         Some("report.json") => report.clone().into_os_string(),
         _ => word,
     }));
-    let trace = builder::trace::trace(&line).expect("traced");
+    let trace = builder::tool::trace::trace(&line).expect("traced");
     assert_eq!(fs::read_to_string(&output).expect("written"), "x\n");
     let seen: Vec<&PathBuf> = trace.read.iter().chain(&trace.written).chain(&trace.missed).collect();
     let in_box = |path: &&&PathBuf| path.starts_with(bundle().join("box"));
     let ours: Vec<&&PathBuf> = seen.iter().filter(in_box).collect();
-    assert_eq!(ours, [&&bundle().join("box/main.scripted")], "on the host, only the source is written");
+    assert_eq!(ours, [&&bundle().join("box/0/main.scripted")], "on the host, only the source is written");
     // What the sandbox does there is seen as well: this trace is not blind.
     assert!(seen.iter().any(|path| path.ends_with("home/judge/box/made")), "{seen:?}");
 }
@@ -253,11 +289,11 @@ fn the_box_is_in_no_other_mount_namespace() {
 }
 
 #[test]
-fn limits_and_environment_of_the_pack_hold_unless_told_otherwise() {
+fn options_override_the_limits_and_the_environment_of_the_pack() {
     needs_root!();
     let script = "printf 'x' > made";
     let (report, _) = Submission::new("a.scripted", script).reported();
-    assert_eq!(report["run"]["limits"]["cpu_us"]["limit"], 1_000_000);
+    assert_eq!(report["run"]["limits"]["cpu_us"]["limit"], 10_000_000);
     let (report, _) = Submission::new("a.scripted", script).with("--cpu-time 3s").reported();
     assert_eq!(report["run"]["limits"]["cpu_us"]["limit"], 3_000_000);
     let environment = "ln -s /proc/self/environ made";
@@ -281,7 +317,7 @@ fn a_link_as_the_output_leads_nowhere_on_the_host() {
         assert_eq!(report["status"], "nonzero-exit", "{script}: {report}");
         assert!(!said.stdout.contains("S3CRET") && said.stdout.is_empty(), "{script}");
     }
-    // A pipe that nobody writes to stops the run step only, and only until its limit.
+    // A pipe without a writer stops the run step only, and only until its limit.
     let (report, _) = Submission::new("a.scripted", "mkfifo made").with("--wall-time 200ms").reported();
     assert_eq!(report["status"], "wall-time-limit");
 }
@@ -299,7 +335,8 @@ fn nothing_of_the_compile_step_outlives_it() {
 fn a_killed_exec_leaves_no_process_and_no_mount() {
     needs_root!();
     for (text, marker) in [("sleep 86421", "86421"), ("mkfifo made", "/home/judge/box/made")] {
-        let submission = Submission::new("a.scripted", text).with("--wall-time 60s --compile-wall-time 60s");
+        let submission =
+            Submission::new("a.scripted", text).with("--wall-time 300s --compile-wall-time 300s");
         let mut child = submission.command().stdout(Stdio::null()).spawn().expect("started");
         wait_until("the step runs", || living(marker) > 0);
         child.kill().expect("killed");
@@ -329,23 +366,15 @@ fn living(word: &str) -> usize {
         .count()
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}: not within 20 s");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
-fn mistakes_are_no_verdicts() {
+fn a_mistake_of_the_caller_is_not_a_verdict() {
     needs_root!();
     for (options, what) in [
         ("--lang cobol", "no language `cobol`"),
         ("--bogus 1", "unknown option `--bogus`"),
         ("--compile-bogus 1", "unknown option `--compile-bogus`"),
         ("--compile-memory much", "`--compile-memory` takes a size"),
-        ("b.c", "`b.c` is a second source file"),
+        ("b.c", "`b.c`"),
     ] {
         let said = Submission::new("a.c", "int main(void) { return 0; }").with(options).said();
         assert_eq!(said.code, 125, "{options}: {}", said.stderr);
@@ -361,7 +390,7 @@ fn mistakes_are_no_verdicts() {
 }
 
 #[test]
-fn an_option_that_makes_no_sense_is_found_before_anything_starts() {
+fn an_invalid_option_is_refused_before_anything_starts() {
     needs_root!();
     for (options, what) in [
         ("--nonsense 1", "error: unknown option `--nonsense`\n"),
@@ -376,7 +405,7 @@ fn an_option_that_makes_no_sense_is_found_before_anything_starts() {
     }
 }
 
-/// An attack: its name, the submission's file, its text, options, and the statuses that are right.
+/// An attack: its name, the submission's file, its text, options, and the statuses that are correct.
 type Attack = (&'static str, &'static str, String, &'static str, &'static [&'static str]);
 
 #[test]
@@ -415,7 +444,6 @@ fn attacks_on_the_compiler_hit_a_limit_or_an_error() {
         ("a plugin by pragma", "a.c", "#pragma GCC optimize(\"-fplugin=/home/judge/box/x.so\")\nint main(void) { return 0; }\n".into(), "", &["ok", "nonzero-exit"]),
     ];
     for (name, file, text, options, right) in attacks {
-        let start = Instant::now();
         let (report, said) = Submission::new(file, &text).with(options).reported();
         let status = report["compile"]["status"].as_str().expect("a status");
         assert!(right.contains(&status), "{name}: {status}, {report}");
@@ -425,12 +453,11 @@ fn attacks_on_the_compiler_hit_a_limit_or_an_error() {
         for word in ["S3CRET", "root:", "uid="] {
             assert!(!all.contains(word), "{name}: `{word}` in {all}");
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "{name} took {:?}", start.elapsed());
     }
 }
 
 #[test]
-fn a_newcomers_pack_is_one_file() {
+fn a_pack_of_ones_own_is_one_file() {
     needs_root!();
     let scene = Scene::new();
     let pack = "apt = [\"dash\"]\nbinaries = [\"dash\"]\n\n[language]\nsource = \"main.sh\"\n\n[run]\nargv = [\"dash\", \"{source}\"]\n";
@@ -445,7 +472,7 @@ fn a_newcomers_pack_is_one_file() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "Hello, World!\n");
     assert!(scene.succeeds("pack check ./shell.toml").stdout.contains("ok, "));
     assert_eq!(scene.succeeds("pack show ./shell.toml").stdout, pack);
-    // A recipe beside it names it likewise.
+    // A recipe next to it can name it too.
     scene.file("recipe.toml", "packs = [\"./shell.toml\"]\n");
     scene.succeeds("build -r recipe.toml -o C --format dir");
 }
@@ -481,7 +508,11 @@ fn trace_finds_what_is_missing_and_what_is_never_used() {
     scene.file("lacks.toml", pack(""));
     let said = scene.capsule("pack trace ./lacks.toml --all");
     assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
-    assert!(said.stdout.contains("1 tests, 0 failed\n1 files are asked for"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("1 tests, 0 failed\n1 files that the tests look for are missing"),
+        "{}",
+        said.stdout
+    );
     assert!(
         said.stdout.contains("\n  /usr/share/common-licenses/Artistic  (package base-files)\n"),
         "{}",
@@ -494,7 +525,10 @@ fn trace_finds_what_is_missing_and_what_is_never_used() {
     let child = child.expect("started");
     let mark = format!("capsule-{}-", child.id());
     let said = String::from_utf8(child.wait_with_output().expect("ended").stdout).expect("text");
-    assert!(said.contains("\n0 files are asked for") && !said.contains("Artistic"), "{said}");
+    assert!(
+        said.contains("\n0 files that the tests look for are missing") && !said.contains("Artistic"),
+        "{said}"
+    );
     let left = fs::read_dir("/var/tmp").expect("listed").flatten();
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&mark)).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -508,24 +542,29 @@ fn a_check_searches_libraries_where_the_pack_says() {
     assert_eq!(verdicts, ["ok,", "ok,"], "{said}");
 }
 
-/// A newcomer's way: what docs/packs.md shows, word for word.
+/// A newcomer's way: the packs of docs/packs.md, word for word.
 #[test]
 fn the_packs_that_the_document_shows_work_as_they_stand() {
     needs_root!();
     let document = include_str!("../../../docs/packs.md");
     let mut packs = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    for (name, hello) in [("lua", "print(\"Hello, World!\")"), ("tcl", "puts \"Hello, World!\"")] {
+    let hellos = [
+        ("lua", "lua", "print(\"Hello, World!\")"),
+        ("tcl", "tcl", "puts \"Hello, World!\""),
+        ("science", "py", "print(\"Hello, World!\")"),
+    ];
+    for (name, ending, hello) in hellos {
         let pack = packs.next().expect("one for each");
         let scene = Scene::new();
         fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).expect("set");
         scene.file(&format!("{name}.toml"), pack);
-        scene.file(&format!("hello.{name}"), hello);
+        scene.file(&format!("hello.{ending}"), hello);
         scene.succeeds(&format!("pack check ./{name}.toml"));
         scene.succeeds(&format!("build --pack ./{name}.toml -o bundle"));
-        assert_eq!(scene.succeeds(&format!("exec bundle hello.{name}")).stdout, "Hello, World!\n");
+        assert_eq!(scene.succeeds(&format!("exec bundle hello.{ending}")).stdout, "Hello, World!\n");
         if pack.contains("[[test]]") {
             scene.succeeds(&format!("pack trace ./{name}.toml"));
         }
     }
-    assert!(packs.next().is_none(), "a pack in the document that nobody tries");
+    assert!(packs.next().is_none(), "a pack of the document is not tested");
 }

@@ -1,6 +1,6 @@
-//! Guards against the build host: refused by default, each with the line that allows it.
+//! Guards refuse files of the build host by default, each with the line that allows it.
 //!
-//! The build host here is a small tree of its own, with a dpkg database that the test writes.
+//! The build host is a small tree, with a dpkg database that the test writes.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -26,11 +26,11 @@ impl Host {
     }
 
     fn files(&self) -> Vec<String> {
-        let manifest = builder::manifest::Manifest::load(&self.scene.path("H")).expect("a manifest");
+        let manifest = bundle::manifest::Manifest::load(&self.scene.path("H")).expect("a manifest");
         manifest.entries.iter().map(|record| record.path.to_string()).collect()
     }
 
-    /// Writes the database: these files and their present digests.
+    /// Writes the database, with these files and their current digests.
     fn own(&self, files: &[String]) {
         let info = self.path("var/lib/dpkg/info");
         fs::create_dir_all(&info).expect("made");
@@ -61,27 +61,32 @@ impl Host {
         self.own(&files);
     }
 
-    /// The build is refused for `guard` and allowed with the line that the message gives.
+    /// The build is refused by `guard`, and allowed with the line that the message gives.
     fn refuses(&self, path: &str, guard: &str, verdict: &str) {
-        let line = format!("build {path} --sysroot H/rootfs -o B --format dir");
+        self.refuses_program(path, path, guard, verdict);
+    }
+
+    /// As [`Host::refuses`], for a program that is asked for as `name`.
+    fn refuses_program(&self, name: &str, path: &str, guard: &str, verdict: &str) {
+        let line = format!("build {name} --sysroot H/rootfs -o B --format dir");
         let expected = format!(
-            "error: `{path}` {verdict}\n  hint: if that is meant: {guard} = [\"{path}\"] under [allow] in the recipe, or --allow {guard}={path}\n"
+            "error: `{path}` {verdict}\n  hint: to allow it, write {guard} = [\"{path}\"] under [allow] in the recipe, or use --allow {guard}={path}\n"
         );
         assert_eq!(self.scene.fails(&line), expected);
-        self.scene.file("r.toml", format!("binaries = [\"{path}\"]\n[allow]\n{guard} = [\"{path}\"]\n"));
+        self.scene.file("r.toml", format!("binaries = [\"{name}\"]\n[allow]\n{guard} = [\"{path}\"]\n"));
         self.scene.succeeds("build -r r.toml --sysroot H/rootfs -o B --format dir");
         self.scene.succeeds(&format!("{line} --replace --allow {guard}={path}"));
     }
 }
 
 fn md5(bytes: &[u8]) -> String {
-    let mut hasher = builder::digest::Hasher::new(true);
+    let mut hasher = bundle::digest::Hasher::new(true);
     hasher.update(bytes);
     hasher.finish().md5.expect("asked for")
 }
 
 #[test]
-fn what_a_package_shipped_is_taken_and_named() {
+fn a_file_of_a_package_is_taken_and_its_package_is_named() {
     needs_root!();
     let host = Host::new();
     host.scene.succeeds("build bash --sysroot H/rootfs -o B --format dir");
@@ -93,7 +98,27 @@ fn a_file_of_no_package_is_refused() {
     needs_root!();
     let host = Host::new();
     host.add("usr/local/bin/tool", "#!/bin/bash\n");
-    host.refuses("/usr/local/bin/tool", "unowned", "belongs to no package of the build host");
+    let verdict = "belongs to no package of the build host";
+    host.refuses_program("tool", "/usr/local/bin/tool", "unowned", verdict);
+}
+
+#[test]
+fn a_program_of_no_package_that_is_named_by_its_path_is_taken_and_recorded() {
+    needs_root!();
+    let host = Host::new();
+    host.add("opt/tool/bin/tool-1.0", "#!/opt/tool/shell\n");
+    host.add("opt/tool/shell", "");
+    fs::copy(host.path("usr/bin/bash"), host.path("opt/tool/shell")).expect("copied");
+    fs::create_dir_all(host.path("usr/local/bin")).expect("made");
+    symlink("/opt/tool/bin/tool-1.0", host.path("usr/local/bin/tool")).expect("linked");
+    // What the program brings along is not what the user named.
+    let said = host.scene.fails("build /usr/local/bin/tool --sysroot H/rootfs -o B --format dir");
+    assert!(said.starts_with("error: `/opt/tool/shell` belongs to no package"), "{said}");
+    host.scene.succeeds("build /usr/local/bin/tool /opt/tool/shell --sysroot H/rootfs -o B --format dir");
+    let explained = |path: &str| host.scene.succeeds(&format!("explain B {path}")).stdout;
+    assert!(explained("/opt/tool/shell").contains("requested by its path; no package owns it\n"));
+    let target = explained("/opt/tool/bin/tool-1.0");
+    assert!(target.contains("target of the link /usr/local/bin/tool; no package owns it\n"), "{target}");
 }
 
 #[test]
@@ -105,7 +130,7 @@ fn a_file_that_is_not_as_shipped_is_refused() {
     host.refuses("/usr/bin/tool", "modified", "differs from what its package shipped");
 }
 
-/// Its head is another in the image: what is compared is the file of the build host.
+/// Its head is different in the image: the guard compares the file of the build host.
 #[test]
 fn bytecode_that_a_package_shipped_is_as_shipped() {
     needs_root!();
@@ -130,7 +155,7 @@ fn bytecode_that_a_package_shipped_is_as_shipped() {
 }
 
 #[test]
-fn a_shim_is_refused_for_what_it_is() {
+fn a_version_managers_shim_is_refused() {
     needs_root!();
     let host = Host::new();
     host.add("root/.pyenv/shims/python3", "#!/bin/bash\n");
@@ -166,16 +191,16 @@ fn file_capabilities_are_refused() {
 }
 
 #[test]
-fn a_file_that_everybody_may_write_is_refused() {
+fn a_world_writable_file_is_refused() {
     needs_root!();
     let host = Host::new();
     host.add_owned("usr/bin/tool");
     fs::set_permissions(host.path("usr/bin/tool"), fs::Permissions::from_mode(0o757)).expect("set");
-    host.refuses("/usr/bin/tool", "world_writable", "can be written by everybody on the build host");
+    host.refuses("/usr/bin/tool", "world_writable", "is writable by every user of the build host");
 }
 
 #[test]
-fn many_refusals_are_told_together() {
+fn many_refusals_are_reported_together() {
     needs_root!();
     let host = Host::new();
     for at in 0..25 {
@@ -188,9 +213,10 @@ fn many_refusals_are_told_together() {
         ),
         "{said}"
     );
-    assert!(said.ends_with("\n  and 5 more\n"), "{said}");
+    let hint = "\n  and 5 more\n  hint: to allow them, write unowned = [\"/opt/t/**\"] under [allow] in the recipe, or use --allow unowned=/opt/t/**\n";
+    assert!(said.ends_with(hint) && said.matches("hint:").count() == 1, "{said}");
     host.scene
-        .succeeds("build --include /opt/t --sysroot H/rootfs -o B --format dir --allow unowned=/opt/t/*");
+        .succeeds("build --include /opt/t --sysroot H/rootfs -o B --format dir --allow unowned=/opt/t/**");
 }
 
 #[test]
@@ -221,7 +247,7 @@ fn a_linked_database_is_not_the_hosts() {
     needs_root!();
     let host = Host::new();
     fs::remove_dir_all(host.path("var/lib/dpkg")).expect("removed");
-    // The same place would be the host's database if the link were followed out of the tree.
+    // If the link were followed out of the tree, it would lead to this database.
     host.scene.file(
         "dpkg/status",
         "Package: foreign\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n",

@@ -1,47 +1,58 @@
-//! builder's tests against real files: one module for each subject.
+//! Tests of the `capsule` program against real files, one module for each subject.
 #![allow(clippy::unwrap_used)] // In a test a panic is the report; clippy.toml covers `#[test]` functions only.
 
-mod broken_elf;
+mod another_debian;
 mod build;
 mod bytecode;
+mod bytes;
 mod closure;
+mod communicate;
 mod completions;
 mod data;
+mod doctor;
+#[path = "../../crates/closure/tests/it/elf_file.rs"]
+#[allow(dead_code)] // The closure's own tests use the rest of it.
 mod elf_file;
 mod exec;
 mod explain;
+mod forbidden;
+mod foreign;
+mod foreign_trees;
 mod formats;
 mod guards;
-mod lints;
-mod loader;
-mod machine;
+#[path = "../../crates/closure/tests/it/have.rs"]
+mod have;
+mod help;
+mod install;
+mod interact;
+mod judge;
+mod judge_outputs;
+mod judge_package;
+mod modes;
+mod neighbours;
+mod options_page;
+mod placed;
 mod planted;
+mod plugins;
+mod problem;
 mod progress;
+mod protocols;
 mod prove;
+mod provenance;
 mod questions;
 mod recipe;
-mod resolve;
 mod rules;
 mod scene;
 mod script;
+mod several_files;
 mod shell;
 mod starts;
+mod starts_check;
+mod stream_contents;
+mod streams;
 mod sysroot;
 mod trace;
 mod uids;
 mod uninvited;
+mod verdict;
 mod verify;
-
-/// Whether a file that a test needs is there. Where it is not, the test says so, and fails in CI.
-fn have(path: &std::path::Path, package: &str) -> bool {
-    let there = path.exists();
-    if !there {
-        println!("SKIPPED: `{}` is not there: install {package}", path.display());
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "`{}` must be there in CI: install {package}",
-            path.display()
-        );
-    }
-    there
-}

@@ -1,17 +1,17 @@
-//! `capsule prove` finds its program, hands it the words unread, and says what is missing.
+//! `capsule prove` finds its program and passes its arguments on.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Our own program at a place where nothing else is.
+/// A copy of capsule in a directory without other programs.
 fn capsule_in(directory: &Path) -> std::path::PathBuf {
     let capsule = directory.join("capsule");
     shell("cp \"$1\" \"$2\"", env!("CARGO_BIN_EXE_capsule"), &capsule);
     capsule
 }
 
-/// Programs are written by a process of its own: what another test starts just then would inherit ours open for
-/// writing, and a program that is open for writing cannot be started (ETXTBSY).
+/// Another process writes the program: a child that another test starts at this moment would inherit our descriptor, and
+/// a program that is open for writing cannot be started (ETXTBSY, execve(2)).
 fn shell(command: &str, first: &str, second: &Path) {
     let status = Command::new("sh").args(["-c", command, "sh", first]).arg(second).status();
     assert!(status.unwrap().success());
@@ -22,16 +22,19 @@ fn prove(capsule: &Path, words: &[&str]) -> Output {
 }
 
 #[test]
-fn without_its_program_it_says_where_it_looked() {
+fn without_its_program_it_names_the_places_it_searched() {
     let directory = tempfile::tempdir().unwrap();
     let output = prove(&capsule_in(directory.path()), &["bundle"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr.starts_with("error: `capsule-prove` is neither beside capsule nor on PATH\n"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: `capsule-prove` is neither next to capsule nor on PATH\n"),
+        "{stderr}"
+    );
 }
 
 #[test]
-fn the_words_pass_unread_and_the_exit_code_comes_back() {
+fn arguments_are_passed_on_and_the_exit_code_comes_back() {
     let directory = tempfile::tempdir().unwrap();
     let capsule = capsule_in(directory.path());
     let prover = directory.path().join("capsule-prove");

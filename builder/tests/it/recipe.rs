@@ -1,6 +1,6 @@
-//! Recipes: every mistake a person makes is answered with file, line, column and what to do.
+//! Recipes: every mistake is reported with file, line, column and what to do.
 //!
-//! `golden/mistakes.txt` holds the recipes and the answers. After a wanted change of wording, run the test with
+//! `golden/mistakes.txt` holds the recipes and the messages. After an intended change of wording, run the test with
 //! `GOLDEN=write` and read the difference.
 
 use std::fs;
@@ -12,7 +12,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden/mista
 const RULE: &str = "--------";
 
 #[test]
-fn thirty_mistakes_are_answered_as_written_down() {
+fn thirty_mistakes_have_the_messages_of_the_golden_file() {
     let golden = fs::read_to_string(GOLDEN).expect("the golden file");
     let mut written = String::new();
     let mut wrong = Vec::new();
@@ -33,7 +33,7 @@ fn thirty_mistakes_are_answered_as_written_down() {
     assert!(wrong.is_empty(), "{}", wrong.join(RULE));
 }
 
-/// What the command says about a recipe, its temporary directory taken out.
+/// The command's message about a recipe, without the temporary directory.
 fn answer(recipe: &str) -> String {
     let scene = Scene::new();
     scene.file("recipe.toml", recipe.trim_end_matches('\n'));
@@ -59,4 +59,19 @@ fn the_default_recipe_builds() {
         assert!(scene.path("B/rootfs").join(path).exists(), "{path}");
     }
     assert!(scene.succeeds("verify B").stdout.ends_with(" 0 differ\n"));
+}
+
+#[test]
+fn limits_of_a_recipe_mean_what_they_mean_on_the_command_line() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("r.toml", "binaries = ['true']\n[limits]\ncpu-time = '1.5s'\nmemory = 'none'\n");
+    scene.succeeds("build -r r.toml -o B");
+    let limits = |options: &str| {
+        let said = scene.succeeds(&format!("run B --report - {options} -- /bin/true"));
+        let report: serde_json::Value = serde_json::from_str(&said.stdout).expect("a report");
+        ["cpu_us", "memory_bytes"].map(|name| report["limits"][name]["limit"].as_u64())
+    };
+    assert_eq!(limits(""), [Some(1_500_000), None]);
+    assert_eq!(limits("--cpu-time 2s --memory 64M"), [Some(2_000_000), Some(64 << 20)]);
 }

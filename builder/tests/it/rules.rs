@@ -1,19 +1,19 @@
-//! docs/loader.md: every rule of the loaders has a test that is there, and every test of theirs stands for a rule.
+//! docs/loader.md: every rule of the loaders names a test that exists, and every test of the loaders belongs to a rule.
 
 use std::collections::BTreeSet;
 
 const DOCUMENT: &str = include_str!("../../../docs/loader.md");
-/// The modules that the document names. Of the first two, every test stands for a rule.
+/// The modules that the document names. Every test of the first two belongs to a rule.
 const MODULES: [(&str, &str); 5] = [
-    ("loader", include_str!("loader.rs")),
+    ("loader", include_str!("../../crates/closure/tests/it/loader.rs")),
     ("sysroot", include_str!("sysroot.rs")),
     ("closure", include_str!("closure.rs")),
-    ("lints", include_str!("lints.rs")),
-    ("resolve", include_str!("resolve.rs")),
+    ("lints", include_str!("../../crates/closure/tests/it/lints.rs")),
+    ("resolve", include_str!("../../crates/closure/tests/it/resolve.rs")),
 ];
 const COMPLETE: usize = 2;
 
-/// The tests of a module, as the document has them.
+/// The tests of a module, as the document names them.
 fn tests(&(module, text): &(&str, &str)) -> Vec<String> {
     let after = text.split("#[test]\n").skip(1);
     let names = after.filter_map(|rest| rest.split("fn ").nth(1)?.split('(').next());
@@ -21,8 +21,8 @@ fn tests(&(module, text): &(&str, &str)) -> Vec<String> {
 }
 
 #[test]
-fn every_rule_has_its_fixture_and_every_fixture_its_rule() {
-    let there: BTreeSet<String> = MODULES.iter().flat_map(tests).collect();
+fn every_rule_has_a_test_and_every_test_a_rule() {
+    let existing: BTreeSet<String> = MODULES.iter().flat_map(tests).collect();
     let mut named = BTreeSet::new();
     let rows: Vec<&str> = DOCUMENT.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     assert!(rows.len() > 34, "{} rules", rows.len());
@@ -31,7 +31,7 @@ fn every_rule_has_its_fixture_and_every_fixture_its_rule() {
         let fixtures: Vec<&str> = fixtures.split('`').skip(1).step_by(2).collect();
         assert!(!fixtures.is_empty(), "no fixture for the rule: {rule}");
         for fixture in fixtures {
-            assert!(there.contains(fixture), "`{fixture}` is no test, for the rule: {rule}");
+            assert!(existing.contains(fixture), "no test `{fixture}`, for the rule: {rule}");
             named.insert(fixture.to_owned());
         }
     }

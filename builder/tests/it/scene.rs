@@ -1,16 +1,24 @@
-//! A scene: an empty directory, the capsule binary, and what a call of it said.
+//! A scene: an empty directory, the capsule binary, and what a call of it printed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Where a test plays; gone when it ends.
+use rustix::process::{Pid, Signal, kill_process};
+
+/// However slow a machine is: what takes longer than this hangs.
+pub const HANG: Duration = Duration::from_secs(300);
+
+/// A directory that is removed when the test ends.
 pub struct Scene {
     directory: tempfile::TempDir,
 }
 
-/// What a call said.
+/// What a call printed, and its exit code.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -24,9 +32,35 @@ impl Scene {
         Scene::below(Path::new("/var/tmp"))
     }
 
+    /// With a bundle `B` that has bash and nothing else, for tests that do not change it.
+    pub fn with_bash() -> Scene {
+        static BUNDLE: SharedBundle = SharedBundle::new();
+        let scene = Scene::new();
+        let bundle = BUNDLE.path(|_| "bash".to_owned());
+        std::os::unix::fs::symlink(bundle, scene.path("B")).expect("linked");
+        scene
+    }
+
     /// In another file system than the default one.
     pub fn below(parent: &Path) -> Scene {
         Scene { directory: tempfile::tempdir_in(parent).expect("a directory") }
+    }
+
+    /// For a `static`, which is never dropped: the next test program removes it.
+    fn shared() -> Scene {
+        const PREFIX: &str = "capsule-tests-";
+        for entry in fs::read_dir("/var/tmp").expect("listed").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+            if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                let _another_program_may_do_the_same = fs::remove_dir_all(entry.path());
+            }
+        }
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir_in("/var/tmp").expect("a directory");
+        // Ordinary users enter it too.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        Scene { directory }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -61,7 +95,7 @@ impl Scene {
         said
     }
 
-    /// Runs it, expects failure with nothing left behind, and gives what it said on stderr.
+    /// Runs it, expects failure with no file left behind, and gives its stderr.
     pub fn fails(&self, line: &str) -> String {
         let before = self.names();
         let said = self.capsule(line);
@@ -70,7 +104,7 @@ impl Scene {
         said.stderr
     }
 
-    /// Everything that lies in the scene's directory itself, sorted.
+    /// The names in the scene's directory itself, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.directory.path()).expect("listed");
         let mut names: Vec<String> =
@@ -81,14 +115,25 @@ impl Scene {
 }
 
 impl Said {
+    /// Runs a command to its end; kills one that hangs, whose code is then -1.
     pub fn of(command: &mut Command) -> Said {
+        let (parent, (ended, end)) = (rustix::thread::gettid(), mpsc::channel::<()>());
+        let watchdog = thread::spawn(move || {
+            if end.recv_timeout(HANG) == Err(mpsc::RecvTimeoutError::Timeout) {
+                for child in children(parent) {
+                    let _may_have_ended = kill_process(child, Signal::KILL);
+                }
+            }
+        });
         let Output { status, stdout, stderr } = command.output().expect("it starts");
+        drop(ended);
+        watchdog.join().expect("it does not panic");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         Said { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
     }
 }
 
-/// Ends the test early unless root runs it; in CI that is a failure, elsewhere it is said loudly.
+/// Ends the test early unless root runs it: a failure in CI, a message elsewhere.
 macro_rules! needs_root {
     () => {
         if !rustix::process::geteuid().is_root() {
@@ -100,7 +145,45 @@ macro_rules! needs_root {
 }
 pub(crate) use needs_root;
 
-/// Every path below `root` with type, mode, owner and content or target: what two trees are compared by.
+/// Waits for a condition; panics when it hangs.
+#[track_caller]
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < HANG, "{what}: not within {HANG:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The children of a thread, or of the first thread of a process (proc_pid_task_tid_children(5)).
+pub fn children(parent: Pid) -> Vec<Pid> {
+    let path = format!("/proc/{0}/task/{0}/children", parent.as_raw_nonzero());
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+/// A bundle for tests that do not change it, built once by the test that comes first.
+pub struct SharedBundle(OnceLock<(Scene, PathBuf)>);
+
+impl SharedBundle {
+    pub const fn new() -> SharedBundle {
+        SharedBundle(OnceLock::new())
+    }
+
+    /// The bundle's path. `prepare` writes what the build needs, and gives the arguments of `capsule build`.
+    pub fn path(&self, prepare: impl Fn(&Scene) -> String) -> &Path {
+        let build = || {
+            let scene = Scene::shared();
+            let arguments = prepare(&scene);
+            scene.succeeds(&format!("build {arguments} -o B --format dir"));
+            let bundle = scene.path("B");
+            (scene, bundle)
+        };
+        &self.0.get_or_init(build).1
+    }
+}
+
+/// Every path below `root` with type, mode, owner and content or target, to compare two trees.
 pub fn listing(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     list(root, root, &mut lines);
@@ -120,7 +203,7 @@ fn list(root: &Path, directory: &Path, lines: &mut Vec<String>) {
             "directory".to_owned()
         } else {
             let content = fs::read(&path).expect("readable");
-            format!("{} bytes {}", content.len(), builder::digest::Sha::of(&content))
+            format!("{} bytes {}", content.len(), bundle::digest::Sha::of(&content))
         };
         let inside = path.strip_prefix(root).expect("below");
         lines.push(format!(

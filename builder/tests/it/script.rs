@@ -1,9 +1,9 @@
-//! `build.sh`: an auditable way to the same tree.
+//! `build.sh` makes the same tree, in a way that can be audited.
 
 use std::fs;
 use std::process::Command;
 
-use builder::digest::Sha;
+use bundle::digest::Sha;
 
 use crate::scene::{Said, Scene, listing, needs_root};
 
@@ -34,7 +34,7 @@ fn a_changed_source_is_refused_before_anything_is_made() {
     assert_eq!(said.code, 1);
     assert!(said.stdout.contains("/tool: FAILED"), "{}", said.stdout);
     assert!(
-        said.stderr.contains("error: the sources named above are not those of this bundle"),
+        said.stderr.contains("error: the sources above have changed since the bundle was built"),
         "{}",
         said.stderr
     );
@@ -62,55 +62,8 @@ fn the_generated_scripts_are_clean() {
 #[test]
 fn script_prints_what_build_would_write() {
     needs_root!();
-    let scene = Scene::new();
-    scene.succeeds("build bash -o B --format dir");
+    let scene = Scene::with_bash();
     let printed = scene.succeeds("script bash").stdout;
     assert_eq!(printed, fs::read_to_string(scene.path("B/build.sh")).expect("there"));
     assert_eq!(scene.names(), ["B"]);
-}
-
-#[test]
-fn install_puts_a_whole_bundle_in_place_of_an_earlier_one() {
-    needs_root!();
-    let scene = Scene::new();
-    scene.succeeds("build bash -o A --format dir");
-    scene.succeeds("build cat -o B --format dir");
-    scene.file("mine/x", "mine");
-    let install = |bundle: &str, place: &str| {
-        Said::of(Command::new("sh").arg(scene.path(bundle).join("install.sh")).arg(scene.path(place)))
-    };
-    for bundle in ["A", "B"] {
-        let said = install(bundle, "opt/capsule");
-        assert_eq!(said.code, 0, "{}", said.stderr);
-        assert_eq!(listing(&scene.path("opt/capsule")), listing(&scene.path(bundle)));
-    }
-    assert_eq!(fs::read_dir(scene.path("opt")).expect("listed").count(), 1);
-    let said = install("A", "mine");
-    assert!(said.code == 1 && said.stderr.contains("is no bundle, and stays as it is"), "{}", said.stderr);
-    assert_eq!(fs::read_dir(scene.path("mine")).expect("listed").count(), 1);
-}
-
-#[test]
-fn install_refuses_what_it_does_not_understand_and_writes_nothing() {
-    needs_root!();
-    let scene = Scene::new();
-    scene.succeeds("build bash -o A --format dir");
-    scene.file("file", "x");
-    let inside = scene.path("A/below").display().to_string();
-    for (words, what) in [
-        (vec!["one", "two"], "one directory at most: sh install.sh [DIRECTORY], not `one two`"),
-        (vec![""], "`` is not taken for a directory"),
-        (vec!["--help"], "`--help` is not taken for a directory"),
-        (vec![inside.as_str()], "is inside of the bundle"),
-        (vec!["file/below"], "file"),
-        (vec!["file"], "`file` is no bundle, and stays as it is"),
-        (vec!["/"], "`/` is no bundle, and stays as it is"),
-    ] {
-        let mut command = Command::new("sh");
-        let said = Said::of(command.arg("A/install.sh").args(&words).current_dir(scene.path("")));
-        assert_eq!((said.code, said.stderr.lines().count()), (1, 1), "{words:?}: {}", said.stderr);
-        assert!(said.stderr.contains(what), "{words:?}: {}", said.stderr);
-        assert_eq!((scene.names(), said.stdout.as_str()), (vec!["A".into(), "file".into()], ""), "{words:?}");
-        assert!(!scene.path("A/below").exists(), "{words:?}");
-    }
 }

@@ -1,15 +1,13 @@
-//! `capsule shell` as somebody at a terminal has it: tmux is the terminal, and types.
+//! `capsule shell` on a terminal: tmux is the terminal, and types.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::have;
-use crate::scene::{Scene, needs_root};
-
-/// A loaded machine takes its time; a healthy shell answers within a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::have::have;
+use crate::scene::{HANG, Said, Scene, needs_root};
 
 /// A terminal of its own server, which ends with it.
 struct Terminal {
@@ -35,29 +33,29 @@ impl Terminal {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
-    /// Types a key again and again until `text` is on the screen.
-    fn types_until(&self, key: &str, text: &str) {
-        let start = Instant::now();
-        while !self.tmux(&["capture-pane", "-p"]).contains(text) {
-            assert!(start.elapsed() < PATIENCE, "no `{text}` on the screen after {key}");
-            self.types(&[key]);
-            thread::sleep(Duration::from_millis(200));
-        }
-    }
-
     fn resizes(&self, columns: &str, lines: &str) {
         self.tmux(&["resize-window", "-x", columns, "-y", lines]);
     }
 
     /// Waits until a line of the screen is `line`, or starts with it as vim's last one does with a message.
     fn shows(&self, line: &str) {
+        let is_line = |shown: &str| shown.trim() == line || shown.starts_with(&format!("{line}  "));
+        self.wait_for(line, |screen| screen.lines().any(is_line));
+    }
+
+    /// Waits until the screen has `text` anywhere.
+    fn shows_part(&self, text: &str) {
+        self.wait_for(text, |screen| screen.contains(text));
+    }
+
+    fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) {
         let start = Instant::now();
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);
-            if screen.lines().any(|shown| shown.trim() == line || shown.starts_with(&format!("{line}  "))) {
+            if is_there(&screen) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "no line `{line}` on the screen:\n{screen}");
+            assert!(start.elapsed() < HANG, "no `{what}` on the screen:\n{screen}");
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -86,13 +84,18 @@ fn a_shell_has_job_control_and_vim_edits_and_follows_the_windows_size() {
     terminal.shows("judge");
     terminal.shows("/dev/pts/0");
 
-    terminal.types(&["sleep 600", "Enter"]);
-    terminal.shows("> sleep 600");
+    // What the command prints shows that the shell has handed the terminal over. Until then C-c and C-z would be the
+    // shell's, and make the terminal forget what was typed before them (termios(3), NOFLSH).
+    terminal.types(&["sh -c 'echo $((6 * 7)); exec sleep 600'", "Enter"]);
+    terminal.shows("42");
     terminal.types(&["C-c"]);
+    terminal.shows(">");
     terminal.types(&["echo int$?", "Enter"]);
     terminal.shows("int130");
-    terminal.types(&["sleep 600", "Enter"]);
-    terminal.types_until("C-z", "Stopped"); // heard only once the shell has handed the terminal over
+    terminal.types(&["sh -c 'echo $((6 * 9)); exec sleep 600'", "Enter"]);
+    terminal.shows("54");
+    terminal.types(&["C-z"]);
+    terminal.shows_part("Stopped");
     terminal.types(&["kill %1; echo stopped$?", "Enter"]);
     terminal.shows("stopped0");
 
@@ -111,4 +114,16 @@ fn a_shell_has_job_control_and_vim_edits_and_follows_the_windows_size() {
 
     terminal.types(&["exit 7", "Enter"]);
     terminal.shows("code7");
+}
+
+#[test]
+fn a_shell_without_a_terminal_reads_its_input_and_ends() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let input = scene.file("input", "echo $((6 * 7)); exit 7\n");
+    for (input, expected) in [(Path::new("/dev/null"), (0, "")), (&input, (7, "42\n"))] {
+        let mut shell = scene.command();
+        let said = Said::of(shell.args(["shell", "B"]).stdin(fs::File::open(input).expect("there")));
+        assert_eq!((said.code, said.stdout.as_str()), expected, "{said:?}");
+    }
 }

@@ -1,17 +1,17 @@
-//! Trees other than the build host: nothing leads out of them, and their own loaders agree.
+//! Trees other than the build host: no link leads out of them, and their own loaders agree.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use builder::audit::{self, audit};
-use builder::closure::{Closure, MemberKind, Why};
-use builder::resolve::{Error, Options, Root, resolve};
+use bundle::manifest::Manifest;
+use bundle::provenance::{Provenance, ProvenanceKind};
+use closure::audit::{self, audit};
+use closure::resolve::{ImageFacts, Options, Root, resolve};
+use closure::{Closure, Error, MemberKind, Why};
 
-use builder::cause::{Because, Cause};
-use builder::manifest::Manifest;
-
+use crate::another_debian;
 use crate::elf_file::ElfFile;
 use crate::scene::Scene;
 
@@ -62,12 +62,13 @@ impl Tree {
 
     fn closure(&self, program: &str) -> Result<Closure, Error> {
         let options = Options { sysroot: self.dir.path().into(), ..Options::default() };
-        resolve(&options, &[Root::Path(program.into())])
+        let roots = [Root::Path(program.into())];
+        resolve(&options, &ImageFacts::default(), &roots).map_err(|failure| failure.error)
     }
 
     /// The paths of the closure of `/p`, without the program and its loader, each with the rule that found it.
     fn libraries(&self) -> Vec<String> {
-        let rule = |member: &builder::closure::Member| match &member.reasons[0].why {
+        let rule = |member: &closure::Member| match &member.reasons[0].why {
             Why::Needed { rule, .. } => rule.clone(),
             Why::LinkTarget => "link".to_owned(),
             _ => String::new(),
@@ -80,7 +81,7 @@ impl Tree {
             .collect()
     }
 
-    /// The tree's own loader says the same for every file of the tree.
+    /// The tree's own loader gives the same answer for every file of the tree.
     #[track_caller]
     fn agrees(&self) {
         if !rustix_is_root() {
@@ -259,7 +260,7 @@ fn preloads_are_loaded_first() {
 #[test]
 fn musl_reads_its_path_file() {
     const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
-    if !crate::have(Path::new(MUSL), "musl") {
+    if !crate::have::have(Path::new(MUSL), "musl") {
         return;
     }
     let musl = || program().interpreter(MUSL).needs("libc.so").needs("liba");
@@ -283,25 +284,21 @@ fn a_program_for_another_machine_than_the_trees() {
     assert_eq!(tree.closure("/p").unwrap_err().to_string(), expected);
 }
 
-/// Another suite than the build host's: other glibc, other libraries.
-const SUITE: &str = "trixie";
-const MIRROR: &str = "http://deb.debian.org/debian";
-
 #[test]
 fn every_dynamic_file_of_another_debian_loads_as_its_own_loader_says() {
-    let Some(root) = other_debian() else { return };
-    // Links that would lead to the host's files if anybody followed them there.
+    let Some(root) = another_debian::root() else { return };
+    // Links that would lead to the host's files if they were followed outside of the tree.
     for (path, target) in
         [("planted-lib", "/usr/lib/x86_64-linux-gnu"), ("planted-up", "../../../../usr/lib")]
     {
         let _may_be_there_from_last_time = symlink(target, root.join(path));
     }
     ElfFile::program().runpath("/planted-lib:/planted-up").needs("libz.so.1").write(&root.join("planted"));
-    agree(&root, 300);
-    nothing_of_the_host(&root);
+    agree(root, 300);
+    nothing_of_the_host(root);
 }
 
-/// Builds an image of the tree: what is in it and not of our making is, byte for byte, the tree's.
+/// Builds an image of the tree. Every file of it that capsule does not generate must equal the tree's, byte for byte.
 fn nothing_of_the_host(root: &Path) {
     crate::scene::needs_root!();
     let scene = Scene::new();
@@ -313,7 +310,8 @@ fn nothing_of_the_host(root: &Path) {
     for record in &bundle.entries {
         let inside = record.path.as_str().trim_start_matches('/');
         let copy = scene.path("B/rootfs").join(inside);
-        let by_us = |cause: &Cause| matches!(cause.because, Because::Sandbox | Because::Recipe);
+        let by_us =
+            |cause: &Provenance| matches!(cause.kind, ProvenanceKind::Sandbox | ProvenanceKind::Recipe);
         let ours = record.why.iter().all(by_us);
         if ours || !copy.symlink_metadata().unwrap().is_file() {
             continue;
@@ -330,23 +328,4 @@ fn nothing_of_the_host(root: &Path) {
     assert!(compared > 10);
     let libc = "usr/lib/x86_64-linux-gnu/libc.so.6";
     assert!(fs::read(root.join(libc)).unwrap() != fs::read(Path::new("/").join(libc)).unwrap(), "same glibc");
-}
-
-/// A tree made by debootstrap(8), kept between runs; `CAPSULE_TEST_SYSROOT` names one that is there already.
-fn other_debian() -> Option<PathBuf> {
-    if let Some(root) = std::env::var_os("CAPSULE_TEST_SYSROOT") {
-        return Some(root.into());
-    }
-    if !rustix_is_root() || !crate::have(Path::new("/usr/sbin/debootstrap"), "debootstrap") {
-        return None;
-    }
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(SUITE);
-    if !root.join("etc/debian_version").exists() || root.join("debootstrap").exists() {
-        let _may_not_be_there = fs::remove_dir_all(&root);
-        let mut command = Command::new("/usr/sbin/debootstrap");
-        command.args(["--variant=minbase", "--include=python3-minimal,vim-tiny,zlib1g", SUITE]);
-        let status = command.arg(&root).arg(MIRROR).stdout(Stdio::null()).status().unwrap();
-        assert!(status.success(), "debootstrap failed: see {}/debootstrap/debootstrap.log", root.display());
-    }
-    Some(root)
 }

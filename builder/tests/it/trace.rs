@@ -1,9 +1,9 @@
-//! What commands open, as the kernel sees it.
+//! `capsule trace`: the files that commands open, as the kernel sees them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use builder::trace::{Trace, trace};
+use builder::tool::trace::{Trace, trace};
 
 use crate::scene::{Said, Scene, needs_root};
 
@@ -27,7 +27,10 @@ fn files_of_children_are_seen_and_links_with_their_targets() {
     assert_eq!(trace.exit_code, 3);
     assert!(lacks(&trace, &link) && lacks(&trace, &file), "{:?}", trace.read);
     assert!(lacks(&trace, Path::new("/usr/bin/cat")));
-    assert!(!lacks(&trace, &dir.path().join("out")), "what the command itself made is no part of an image");
+    assert!(
+        !lacks(&trace, &dir.path().join("out")),
+        "a file that the command itself made is not part of an image"
+    );
 }
 
 #[test]
@@ -51,7 +54,19 @@ fn threads_are_seen() {
 }
 
 #[test]
-fn what_is_planned_and_what_the_sandbox_makes_is_not_lacking() {
+fn a_file_that_is_only_asked_about_is_seen() {
+    // Python looks for this landmark and never opens it: the module is compiled into the program.
+    let landmark = Path::new("/usr/lib/python3.11/os.py");
+    let trace = traced(&["/usr/bin/python3", "-I", "-c", "pass"]);
+    assert!(!trace.read.contains(landmark) && lacks(&trace, landmark), "{:?}", trace.asked);
+    let trace = traced(&["sh", "-c", "test -e /etc/hostname; test -d /etc; test -e /no/such"]);
+    assert!(lacks(&trace, Path::new("/etc/hostname")));
+    assert!(!lacks(&trace, Path::new("/etc")) && !lacks(&trace, Path::new("/no/such")));
+    assert!(trace.missed.contains(Path::new("/no/such")), "{:?}", trace.missed);
+}
+
+#[test]
+fn planned_files_and_files_of_the_sandbox_are_not_lacking() {
     let trace = traced(&["sh", "-c", "cat /etc/hostname /proc/self/status /dev/null > /dev/null"]);
     let lacking = trace.lacking(|path| path == Path::new("/etc/hostname"));
     let listed = |path: &str| lacking.contains(&PathBuf::from(path));
@@ -61,7 +76,7 @@ fn what_is_planned_and_what_the_sandbox_makes_is_not_lacking() {
 }
 
 #[test]
-fn a_signal_of_the_command_is_its_own() {
+fn a_traced_command_gets_its_signals() {
     assert_eq!(traced(&["sh", "-c", "trap 'exit 7' USR1; kill -USR1 $$; exit 1"]).exit_code, 7);
     assert_eq!(traced(&["sh", "-c", "kill -TERM $$"]).exit_code, 128 + 15);
     // Real-time signals have no names; Mono's collector stops threads by them.
@@ -70,7 +85,7 @@ fn a_signal_of_the_command_is_its_own() {
 }
 
 #[test]
-fn a_command_that_does_not_exist() {
+fn a_command_that_does_not_exist_is_an_error() {
     let error = trace(&["/no/such".into()]).unwrap_err().to_string();
     assert!(error.starts_with("`/no/such` cannot be started: "), "{error}");
 }
@@ -87,9 +102,9 @@ fn the_command_line_prints_lines_for_a_recipe() {
     assert_eq!(bare.status.code(), Some(125));
 }
 
-/// What a trace prints is a recipe's text: it builds, and what was left out builds once it is allowed as it says there.
+/// A trace prints lines of a recipe: they build, and the files that they leave out build once the printed lines allow them.
 #[test]
-fn what_is_printed_builds_as_pasted() {
+fn printed_lines_build_as_they_are() {
     needs_root!();
     let scene = Scene::new();
     let unowned = scene.file("settings", "x").display().to_string();
@@ -116,7 +131,7 @@ fn what_is_printed_builds_as_pasted() {
         assert!(text.contains(&format!("    # \"{left_out}\",\n")) && !holds(left_out), "{left_out}: {text}");
     }
     assert!(text.contains("# setuid = [\n#     \"/usr/bin/su\",\n# ]\n"), "{text}");
-    // All but what no image can have.
+    // All files but the one that no image can have.
     let allowed = text.replace(&format!("    # \"{hidden}\",\n"), "").replace("    # \"", "    \"");
     let (include, allow) = allowed.split_once("# [allow]\n").expect("something is refused");
     let allow: Vec<&str> = allow.lines().map(|line| line.trim_start_matches("# ")).collect();
@@ -124,4 +139,16 @@ fn what_is_printed_builds_as_pasted() {
     scene.file("allowed.toml", format!("{head}{allowed}"));
     scene.succeeds("build -r allowed.toml -o A --format dir");
     assert!(scene.path("A/rootfs/usr/bin/su").exists(), "{allowed}");
+}
+
+#[test]
+fn the_lines_for_the_recipe_go_to_a_file_and_the_commands_output_does_not() {
+    let scene = Scene::new();
+    let said = scene.succeeds("trace -o lines.toml -- echo hello");
+    assert_eq!(said.stdout, "hello\n");
+    let lines = std::fs::read_to_string(scene.path("lines.toml")).unwrap();
+    assert!(
+        lines.starts_with("# `echo hello` ended with 0 and opened") && !lines.contains("\nhello"),
+        "{lines}"
+    );
 }

@@ -1,5 +1,5 @@
-//! What the loader loads though no object needs it: auditors (rtld-audit(7)) and /etc/ld.so.preload. Each is tried
-//! by a library that says so itself when a real loader has loaded it, inside the sandbox.
+//! Libraries that the loader loads though no object needs them: auditors (rtld-audit(7)) and /etc/ld.so.preload. Each
+//! prints its name when the loader loads it in the sandbox.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ fn compile(scene: &Scene, name: &str, source: &str, options: &str) {
     assert_eq!(said.code, 0, "{}", said.stderr);
 }
 
-/// A library that is an auditor, and that needs another one, which speaks.
+/// An auditor, and a library that it needs, which prints the name.
 fn auditor(scene: &Scene, name: &str) {
     let (voice, file) = (format!("lib{name}-voice.so"), format!("lib{name}.so"));
     let speak = format!(
@@ -41,7 +41,7 @@ fn auditors_of_a_program_come_with_what_they_need() {
     auditor(&scene, "first");
     auditor(&scene, "second");
     auditor(&scene, "third");
-    // The program's own library of that name is not the auditor's: the name spaces share nothing.
+    // The program's own library of that name is not the auditor's: their link-map lists are separate (dlmopen(3)).
     scene.file("own/none", "");
     compile(&scene, "own/libfirst-voice.so", "int own;", "-shared -fPIC -Wl,-soname,libfirst-voice.so");
     let options = "-Wl,--audit=@libfirst.so:libsecond.so -Wl,--depaudit=@libthird.so -Wl,--disable-new-dtags \
@@ -62,7 +62,7 @@ fn auditors_of_a_program_come_with_what_they_need() {
 }
 
 #[test]
-fn an_auditor_that_is_not_there_is_passed_over_as_the_loader_does() {
+fn a_missing_auditor_is_skipped_as_the_loader_does() {
     let scene = Scene::new();
     compile(&scene, "p", NOTHING, "-Wl,--audit=libnowhere.so");
     scene.succeeds(&format!("build {0} --allow unowned={0} -o B --format tar", scene.path("p").display()));

@@ -7,4 +7,5 @@ mod answers;
 mod compiler;
 mod language;
 mod machine;
+mod processors;
 mod programs;

@@ -1,12 +1,12 @@
-//! The same graph for Graphviz.
+//! The reasons as a graph for Graphviz.
 
 use std::fmt::Write as _;
 
-use crate::cause::Cause;
-use crate::image_path::ImagePath;
+use bundle::provenance::Provenance;
+use recipe::image_path::ImagePath;
 
-/// One edge from the asker to the path for each reason; a path that nobody asked for is a node.
-pub fn graph<'a>(reasons: impl Iterator<Item = (&'a ImagePath, &'a Cause)>) -> String {
+/// For each reason an edge to the path from the path that needs it; a path that no other path needs is a bold node.
+pub(super) fn graph<'a>(reasons: impl Iterator<Item = (&'a ImagePath, &'a Provenance)>) -> String {
     let mut text = "digraph capsule {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
     for (path, cause) in reasons {
         let path = quoted(path.as_str());

@@ -1,10 +1,11 @@
-//! What `capsule exec` costs for each pack's hello world, beside the same steps without the sandbox and in bubblewrap.
+//! What `capsule exec` costs for each pack's hello world, compared with the same steps without the sandbox and in
+//! bubblewrap.
 //!
-//! All compile and run in the same box with the same words and environment, with the pack's image as their root, and
-//! with pipes as their streams (some runtimes take milliseconds longer to set up a pipe than /dev/null); the bare one only
-//! changes its root. They take turns, in both orders; what a sandbox costs is the median of the differences to the bare
-//! one of the same turn, as a machine changes its speed by more than that while a table is made. How far chance moves that
-//! median stands beside it.
+//! All compile and run in the same workspace with the same arguments and environment, with the pack's image as their root,
+//! and with pipes as their streams (some runtimes take milliseconds longer to set up a pipe than /dev/null); the bare
+//! side only changes its root. They take turns, in both orders. The cost of a sandbox is the median of the differences
+//! to the bare side of the same turn: a machine changes its speed by more than that while a table is made. The table
+//! shows how far chance moves that median.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,92 +15,96 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use image::write::interrupt::Interrupt;
+use image::{ImageRequest, build};
 use nix::mount::{MsFlags, mount};
+use recipe::language::Language;
+use recipe::packs;
+use recipe::placeholder::WORK_DIR;
+use run::exec::Steps as SubmissionSteps;
+use run::exec::workspace::{self, Workspace};
 
-use super::{percentile, ranked, well_ended};
+use super::require_success;
+use super::statistics::Sorted;
 use crate::error::Error;
-use crate::exec::workbox::{self, Workbox};
-use crate::exec::{Exec, Plan};
-use crate::formats::Format;
-use crate::interrupt::Interrupt;
-use crate::language::{BOX, Language};
-use crate::request::{Build, Image};
-use crate::scratch::Scratch;
-use crate::staging::Existing;
-use crate::{build, packs};
+use crate::tool::scratch::Scratch;
 
 /// The test that is timed.
 const TEST: &str = "hello";
 
-/// A row for each pack that this machine can build, or for those of `only` if there are any.
-pub fn cost(rounds: usize, only: &[String]) -> Result<String, Error> {
+/// A table with a row for each pack of `only`, or for all packs if `only` is empty.
+pub(super) fn pack_costs(rounds: usize, only: &[String]) -> Result<String, Error> {
     let interrupt = Interrupt::install().map_err(|error| Error::read("signal handlers".as_ref(), error))?;
     let mut text = format!(
         "{rounds} rounds each, taking turns; medians in milliseconds, compile and run together\n\
          | pack | bare | `capsule exec` | the sandbox costs | 95 % sure | bubblewrap costs |\n|---|---|---|---|---|---|\n"
     );
-    let sides = sides();
-    let mut rows = Vec::new();
+    let sides = available_sides();
+    let mut costs = Vec::new();
     for name in chosen(only)? {
         let recipe = packs::whole(name)?;
         let Some(language) = recipe.languages.get(name).map(|language| language.value.clone()) else {
             continue;
         };
         let Some(test) = language.tests.iter().find(|test| test.name == TEST) else { continue };
-        let image = Image::of(recipe);
+        let image = ImageRequest::of(recipe);
         if build::measure(&image).is_err() {
             text += &format!("| `{name}` | not installed here | | | | |\n");
             continue;
         }
         let scratch = Scratch::new()?;
-        let steps = Steps::prepare(&scratch, image, name, &language, &test.source, &interrupt)?;
-        let row = Row::of(&steps.take_turns(&sides, rounds, &interrupt)?);
-        text += &format!("| `{name}` | {row} |\n");
-        rows.push(row);
+        let timed = TimedTest::prepare(&scratch, image, name, &language, &test.source, &interrupt)?;
+        let cost = PackCost::of(timed.take_turns(&sides, rounds, &interrupt)?);
+        text += &format!("| `{name}` | {cost} |\n");
+        costs.push(cost);
     }
-    let ours: Vec<i64> = rows.iter().map(|row| row.cost).collect();
-    let peers: Option<Vec<i64>> = rows.iter().map(|row| row.peer).collect();
-    let peers = of_peer(peers.map(|costs| median(&costs)));
-    text += &format!("| median of all | | | {} | | {peers} |\n", shown(median(&ours)));
+    let ours = median(costs.iter().map(|cost| cost.cost).collect());
+    let peer: Option<Vec<i64>> = costs.iter().map(|cost| cost.peer).collect();
+    let peer = peer_millis(peer.map(median));
+    text += &format!("| median of all | | | {} | | {peer} |\n", millis(ours));
     Ok(text)
 }
 
-/// What came out for one pack, in microseconds.
-struct Row {
+/// The medians of one pack, in microseconds.
+struct PackCost {
     bare: i64,
-    boxed: i64,
+    exec: i64,
+    /// Of `capsule exec`, compared with the bare side.
     cost: i64,
-    sure: [i64; 2],
+    /// Where `cost` would lie after infinitely many rounds, with 95 % confidence.
+    interval: [i64; 2],
+    /// Of bubblewrap, compared with the bare side; `None` if it is not installed.
     peer: Option<i64>,
 }
 
-impl Row {
-    /// From the times of each side.
-    fn of(times: &[Vec<i64>]) -> Row {
+impl PackCost {
+    /// From the times of the sides, in the order of [`available_sides`].
+    fn of(times: Vec<Vec<i64>>) -> PackCost {
         let differences = |side: &[i64]| -> Vec<i64> {
             times[0].iter().zip(side).map(|(bare, time)| time - bare).collect()
         };
-        let ours = differences(&times[1]);
-        Row {
-            bare: median(&times[0]),
-            boxed: median(&times[1]),
-            cost: median(&ours),
-            sure: confidence(&ours),
-            peer: times.get(2).map(|peer| median(&differences(peer))),
+        let ours = Sorted::new(differences(&times[1]));
+        let peer = times.get(2).map(|peer| median(differences(peer)));
+        PackCost {
+            cost: ours.median(),
+            interval: ours.median_interval(),
+            peer,
+            bare: median(times[0].clone()),
+            exec: median(times[1].clone()),
         }
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for PackCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [bare, boxed, cost, low, high] =
-            [self.bare, self.boxed, self.cost, self.sure[0], self.sure[1]].map(shown);
-        write!(f, "{bare} | {boxed} | {cost} | {low} to {high} | {}", of_peer(self.peer))
+        let [low, high] = self.interval;
+        let [bare, exec, cost, low, high] = [self.bare, self.exec, self.cost, low, high].map(millis);
+        write!(f, "{bare} | {exec} | {cost} | {low} to {high} | {}", peer_millis(self.peer))
     }
 }
 
-fn of_peer(micros: Option<i64>) -> String {
-    micros.map_or_else(|| "not here".to_owned(), shown)
+fn peer_millis(micros: Option<i64>) -> String {
+    micros.map_or_else(|| "not installed".to_owned(), millis)
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static str>, Error> {
@@ -109,27 +114,19 @@ fn chosen(only: &[String]) -> Result<Vec<&'static str>, Error> {
     let find = |name: &String| {
         let found = packs::names().find(|known| known == name);
         found.ok_or_else(|| Error::Usage {
-            what: format!("`{name}` is no pack"),
-            hint: "`capsule pack list` has their names",
+            what: format!("unknown pack `{name}`"),
+            hint: "`capsule pack list` shows the packs",
         })
     };
     only.iter().map(find).collect()
 }
 
-fn median(times: &[i64]) -> i64 {
-    percentile(times, 50)
+fn median(times: Vec<i64>) -> i64 {
+    Sorted::new(times).median()
 }
 
-/// Between which two the median of all possible rounds lies, 95 % sure: the order statistics at the half of n, give or take
-/// 0.98 √n (the sign test's interval; it asks nothing of how the times are spread).
-fn confidence(times: &[i64]) -> [i64; 2] {
-    let (half, reach) = (times.len() as f64 / 2.0, 0.98 * (times.len() as f64).sqrt());
-    // A cast takes what is below 0 for 0.
-    [(half - reach).floor(), (half + reach).ceil()].map(|at| ranked(times, |last| (at as usize).min(last)))
-}
-
-/// In milliseconds. What a sandbox costs can come out below nothing, which no `Duration` is.
-fn shown(micros: i64) -> String {
+/// Signed, unlike a `Duration`: by chance a sandbox can take less time than the bare side.
+fn millis(micros: i64) -> String {
     format!("{:.1}", micros as f64 / 1000.0)
 }
 
@@ -141,8 +138,8 @@ enum Side {
     Bubblewrap,
 }
 
-/// Those that this machine has; the bare one is the first, and ours the second.
-fn sides() -> Vec<Side> {
+/// The sides that this machine can run: bare, ours, and bubblewrap where it is installed.
+fn available_sides() -> Vec<Side> {
     let bubblewrap = Command::new(BUBBLEWRAP).arg("--version").output();
     let peer = bubblewrap.is_ok_and(|output| output.status.success()).then_some(Side::Bubblewrap);
     [Side::Bare, Side::Capsule].into_iter().chain(peer).collect()
@@ -150,8 +147,8 @@ fn sides() -> Vec<Side> {
 
 const BUBBLEWRAP: &str = "bwrap";
 
-/// A pack's steps for its test.
-struct Steps<'a> {
+/// A pack's test, ready to be compiled and run by each side.
+struct TimedTest<'a> {
     name: &'a str,
     language: &'a Language,
     text: &'a str,
@@ -159,26 +156,23 @@ struct Steps<'a> {
     source: PathBuf,
 }
 
-impl<'a> Steps<'a> {
+impl<'a> TimedTest<'a> {
     /// Builds the pack's image and writes the submission.
     fn prepare(
         scratch: &Scratch,
-        image: Image,
+        image: ImageRequest,
         name: &'a str,
         language: &'a Language,
         text: &'a str,
         interrupt: &Interrupt,
-    ) -> Result<Steps<'a>, Error> {
-        let bundle = scratch.path().join("bundle");
-        let formats = [Format::Dir].into();
-        let request = Build { image, output: bundle.clone(), existing: Existing::Keep, formats };
-        build::build(&request, interrupt)?;
+    ) -> Result<TimedTest<'a>, Error> {
+        let bundle = scratch.build(image, interrupt)?;
         let source = scratch.path().join(language.names(text).source);
         fs::write(&source, text).map_err(|error| Error::write(&source, error))?;
-        Ok(Steps { name, language, text, bundle, source })
+        Ok(TimedTest { name, language, text, bundle, source })
     }
 
-    /// Microseconds of each round, side by side.
+    /// For each side, the microseconds of each round.
     fn take_turns(
         &self,
         sides: &[Side],
@@ -186,10 +180,10 @@ impl<'a> Steps<'a> {
         interrupt: &Interrupt,
     ) -> Result<Vec<Vec<i64>>, Error> {
         let root = self.bundle.join("rootfs");
-        workbox::separate(&self.bundle)?;
-        furnish(&root)?;
+        workspace::separate(&self.bundle)?;
+        mount_system_trees(&root)?;
         let mut times = vec![Vec::new(); sides.len()];
-        // The first turn fills the page cache, and is not counted.
+        // The first round fills the page cache, and does not count.
         for round in 0..=rounds {
             interrupt.check()?;
             let mut order: Vec<usize> = (0..sides.len()).collect();
@@ -208,77 +202,73 @@ impl<'a> Steps<'a> {
 
     fn time(&self, side: Side, root: &Path) -> Result<Duration, Error> {
         match side {
-            Side::Capsule => self.boxed(),
-            Side::Bare => self.by_hand(root, |words, environment| {
-                let _inside = Chroot::enter(root)?;
-                output(command(words, environment))
+            Side::Capsule => self.capsule_exec(),
+            Side::Bare => self.by_hand(root, |args, environment| {
+                let _until_dropped = Chroot::enter(root)?;
+                run_silently(command(args, environment))
             }),
-            Side::Bubblewrap => self.by_hand(root, |words, environment| {
+            Side::Bubblewrap => self.by_hand(root, |args, environment| {
                 let mut bubblewrap = command(&[BUBBLEWRAP.to_owned()], environment);
                 bubblewrap.args(["--unshare-all", "--die-with-parent", "--bind"]).arg(root);
-                bubblewrap.args(["/", "--proc", "/proc", "--dev", "/dev", "--chdir", BOX, "--"]).args(words);
-                output(bubblewrap)
+                bubblewrap
+                    .args(["/", "--proc", "/proc", "--dev", "/dev", "--chdir", WORK_DIR, "--"])
+                    .args(args);
+                run_silently(bubblewrap)
             }),
         }
     }
 
-    fn boxed(&self) -> Result<Duration, Error> {
+    fn capsule_exec(&self) -> Result<Duration, Error> {
         let program =
             std::env::current_exe().map_err(|error| Error::read("/proc/self/exe".as_ref(), error))?;
         let mut command = Command::new(&program);
         command.arg("exec").arg(&self.bundle).args(["--lang", self.name]).arg(&self.source);
         command.stdin(Stdio::null());
         let start = Instant::now();
-        output(command).map_err(|error| Error::Start { path: program, error })?;
+        run_silently(command).map_err(|error| Error::start(&program, error))?;
         Ok(start.elapsed())
     }
 
-    /// Box and steps without `capsule exec`: each step's words and environment are given to `run`.
+    /// Workspace and steps without `capsule exec`: `run` gets the arguments and the environment of each step.
     fn by_hand(
         &self,
         root: &Path,
         run: impl Fn(&[String], &[String]) -> io::Result<()>,
     ) -> Result<Duration, Error> {
         let names = self.language.names(self.text);
-        let request = Exec {
-            bundle: self.bundle.clone(),
-            language: None,
-            source: PathBuf::new(),
-            compile: Vec::new(),
-            run: Vec::new(),
-            report: None,
-            arguments: Vec::new(),
-        };
         let nothing = BTreeMap::new();
-        let plan = Plan {
-            request: &request,
+        let place = root.join(WORK_DIR.trim_start_matches('/'));
+        let steps = SubmissionSteps {
+            bundle: &self.bundle,
             root,
+            workspace: &place,
             limits: &nothing,
             digest: None,
             language: self.language,
             names: &names,
+            uid: None,
+            has_several: false,
         };
-        // Its own box every time, as ours has.
+        // A new workspace every time, as `capsule exec` has.
         let start = Instant::now();
-        let place = root.join(BOX.trim_start_matches('/'));
-        let workbox = Workbox::mount_at(place, Workbox::SIZE)?;
-        workbox.put(&names.source, self.text.as_bytes())?;
+        let workspace = Workspace::mount_at(place.clone(), Workspace::SIZE)?;
+        workspace.put(&names.source, self.text.as_bytes())?;
         for step in [self.language.compile.as_ref(), Some(&self.language.run)].into_iter().flatten() {
-            let (words, environment) = plan.bare(step);
-            run(&words, &environment).map_err(|error| Error::Start { path: root.to_path_buf(), error })?;
+            let (args, environment) = steps.bare(step);
+            run(&args, &environment).map_err(|error| Error::start(root, error))?;
         }
         let time = start.elapsed();
-        workbox.close()?;
+        drop(workspace);
         Ok(time)
     }
 }
 
-/// What a sandbox would give a program beside its root: words and a clean environment.
-fn command(words: &[String], environment: &[String]) -> Command {
-    let Some((program, arguments)) = words.split_first() else { return Command::new("") };
-    let mut command = Command::new(found(program));
+/// A program with the arguments and the environment that it has in the sandbox.
+fn command(args: &[String], environment: &[String]) -> Command {
+    let Some((program, args)) = args.split_first() else { return Command::new("") };
+    let mut command = Command::new(find_program(program));
     command
-        .args(arguments)
+        .args(args)
         .env_clear()
         .env("PATH", PATH.join(":"))
         .env("HOME", "/home/judge")
@@ -290,19 +280,20 @@ fn command(words: &[String], environment: &[String]) -> Command {
 
 const PATH: [&str; 2] = ["/usr/bin", "/bin"];
 
-/// Where a program is. Of one with a path `Command` makes no copy of this process to look for it (posix_spawn(3)).
-fn found(program: &str) -> PathBuf {
+/// The path of a program. With a path and no `PATH` search `Command` can use posix_spawn(3), which does not copy this
+/// process.
+fn find_program(program: &str) -> PathBuf {
     let places = PATH.iter().map(|directory| Path::new(directory).join(program));
     places.into_iter().find(|place| place.exists()).unwrap_or_else(|| program.into())
 }
 
-/// Runs it, and takes what it writes.
-fn output(mut command: Command) -> io::Result<()> {
-    command.output().and_then(|output| well_ended(output.status))
+/// Runs it, and drops its output.
+fn run_silently(mut command: Command) -> io::Result<()> {
+    command.output().and_then(|output| require_success(output.status))
 }
 
-/// This process with another root, for as long as it lives: what it starts meanwhile needs no code of ours between fork
-/// and exec, and so no fork.
+/// Gives this process another root until it is dropped. A child then runs none of our code between fork and exec, so
+/// `Command` does not fork.
 struct Chroot {
     root: File,
     directory: File,
@@ -312,44 +303,37 @@ impl Chroot {
     fn enter(root: &Path) -> io::Result<Chroot> {
         let outside = Chroot { root: File::open("/")?, directory: File::open(".")? };
         rustix::process::chroot(root)?;
-        rustix::process::chdir(BOX)?;
+        rustix::process::chdir(WORK_DIR)?;
         Ok(outside)
     }
 }
 
 impl Drop for Chroot {
     fn drop(&mut self) {
-        let _nothing_to_be_done = rustix::process::fchdir(&self.root)
+        let _cannot_be_reported = rustix::process::fchdir(&self.root)
             .and_then(|()| rustix::process::chroot("."))
             .and_then(|()| rustix::process::fchdir(&self.directory));
     }
 }
 
-/// What programs find in the sandbox and need: /proc, /dev, places to write.
-fn furnish(root: &Path) -> Result<(), Error> {
+/// Mounts what programs find in the sandbox and need: /proc, /dev, directories to write to.
+fn mount_system_trees(root: &Path) -> Result<(), Error> {
     let none: Option<&str> = None;
     let at = |name: &str| root.join(name);
-    let made = |kind: &str, place: &str| mount(Some(kind), &at(place), Some(kind), MsFlags::empty(), none);
-    made("proc", "proc")
+    let mount_new =
+        |kind: &str, place: &str| mount(Some(kind), &at(place), Some(kind), MsFlags::empty(), none);
+    mount_new("proc", "proc")
         .and_then(|()| mount(Some("/dev"), &at("dev"), none, MsFlags::MS_BIND, none))
-        .and_then(|()| made("tmpfs", "tmp"))
-        .and_then(|()| made("tmpfs", "home/judge"))
-        .map_err(|errno| Error::Box { path: root.to_path_buf(), error: errno.into() })?;
-    let place = at(BOX.trim_start_matches('/'));
+        .and_then(|()| mount_new("tmpfs", "tmp"))
+        .and_then(|()| mount_new("tmpfs", "home/judge"))
+        .map_err(|errno| run::Error::Workspace { path: root.to_path_buf(), error: errno.into() })?;
+    let place = at(WORK_DIR.trim_start_matches('/'));
     fs::create_dir(&place).map_err(|error| Error::write(&place, error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_many_is_surer_than_that_of_few() {
-        let all: Vec<i64> = (0..100).collect();
-        assert_eq!(confidence(&all), [40, 60]);
-        assert_eq!(confidence(&all[..4]), [0, 3]);
-        assert_eq!(confidence(&[]), [0, 0]);
-    }
 
     #[test]
     fn an_unknown_pack_is_named() {

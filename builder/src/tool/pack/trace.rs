@@ -1,85 +1,90 @@
-//! `capsule pack trace`: a pack's tests, each traced twice in the same sandbox: once with the pack's image as its
-//! root, once with all of this machine. What the first one misses and the second one has, the pack lacks; what no
-//! test opens, it may not need.
+//! `capsule pack trace`: traces each of a pack's tests twice in the same sandbox, once with the pack's image as its
+//! root and once with all of this machine. The pack lacks the files that only the second trace finds. It may not need
+//! the files that no test opens.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bundle::layout;
+use bundle::manifest::{Manifest, Record, RecordKind};
+use image::ImageRequest;
+use image::write::interrupt::Interrupt;
 use nix::mount::{MsFlags, mount};
-use serde::Deserialize;
+use recipe::language::{Language, SelfTest};
+use recipe::slice::Exclusion;
+use recipe::{Recipe, packs};
+use run::InitCommand;
+use run::exec::workspace::{self, Workspace};
+use run::exec::{StepOption, Steps};
+use run::report::Report;
 
-use super::findings::{self, Findings};
-use super::{Answer, Tracing};
+use super::findings::{Findings, TracedImage};
+use super::{PackOutput, PackTrace};
 use crate::error::Error;
-use crate::exec::workbox::{self, Workbox};
-use crate::exec::{Exec, Plan, Start};
-use crate::formats::Format;
-use crate::interrupt::Interrupt;
-use crate::language::{Language, SelfTest};
-use crate::manifest::{Manifest, Record, RecordKind};
-use crate::request::{Build, Image};
-use crate::scratch::Scratch;
-use crate::staging::Existing;
-use crate::trace::Trace;
-use crate::{build, packs, trace as tracer};
+use crate::tool::scratch::Scratch;
+use crate::tool::trace as tracer;
+use crate::tool::trace::Trace;
 
-/// Limits of traced steps: they are slow, and a test that hangs must end.
+/// Limits of traced steps: ptrace(2) makes them slow, and a test that hangs must end.
 const COMPILE_LIMITS: [(&str, &str); 2] = [("cpu-time", "60s"), ("wall-time", "120s")];
 const RUN_LIMITS: [(&str, &str); 2] = [("cpu-time", "10s"), ("wall-time", "20s")];
 
-/// As many lines of what a failed test said are shown.
-const LINES_SHOWN: usize = 5;
+/// How many lines of a failed test's stderr are shown.
+const MAX_LINES: usize = 5;
 
-/// Builds the pack's image beside us, runs the tests, and compares.
-pub fn trace(tracing: &Tracing, interrupt: &Interrupt) -> Result<Answer, Error> {
-    let recipe = packs::whole(&tracing.name)?;
-    let tests: Vec<(String, Language, SelfTest)> = tests(&recipe.languages, &tracing.tests)?;
+/// A test and the language it is for.
+struct LanguageTest {
+    name: String,
+    language: Language,
+    test: SelfTest,
+}
+
+/// Builds the pack's image in a scratch directory, runs the tests, and compares the traces.
+pub(super) fn trace(request: &PackTrace, interrupt: &Interrupt) -> Result<PackOutput, Error> {
+    let recipe = packs::whole(&request.name)?;
+    let tests = tests(&recipe.languages, &request.tests)?;
     if tests.is_empty() {
         return Err(Error::Usage {
-            what: format!("pack `{}` has no tests", tracing.name),
+            what: format!("pack `{}` has no tests", request.name),
             hint: "add [[test]] with name, source and stdout, or give a directory with `--tests`",
         });
     }
+    let exclusions = exclusions(&recipe);
     let scratch = Scratch::new()?;
-    let on_purpose = recipe.absent.clone().into_iter();
-    let on_purpose = on_purpose.chain(recipe.slices.iter().flat_map(|slice| slice.value.exclude.clone()));
-    let on_purpose = on_purpose.collect();
-    let bundle = scratch.path().join("bundle");
-    let request = Build {
-        image: Image::of(recipe),
-        output: bundle.clone(),
-        existing: Existing::Keep,
-        formats: [Format::Dir].into(),
-    };
-    build::build(&request, interrupt)?;
-    workbox::separate(&bundle)?;
+    let bundle = scratch.build(ImageRequest::of(recipe), interrupt)?;
+    workspace::separate(&bundle)?;
     let manifest = Manifest::load(&bundle)?;
     let roots = [bundle.join("rootfs"), whole_machine(scratch.path(), &bundle.join("rootfs"), &manifest)?];
-    let stage = Stage { bundle: &bundle, scratch: scratch.path() };
+    let runner = TestRunner { bundle: &bundle, scratch: scratch.path() };
     let mut traces = [Trace::default(), Trace::default()];
     let mut failed = Vec::new();
-    for (name, language, test) in &tests {
+    for test in &tests {
         for (root, trace) in roots.iter().zip(&mut traces) {
             interrupt.check()?;
-            let outcome = stage.play(root, name, language, test, trace)?;
-            if let Err(why) = outcome {
+            if let Err(why) = runner.run(root, test, trace)? {
                 let place = if *root == roots[0] { "in the image" } else { "with all of this machine" };
-                failed.push(format!("{name}/{} {place}: {why}", test.name));
+                failed.push(format!("{}/{} {place}: {why}", test.name, test.test.name));
             }
         }
     }
     let [inside, outside] = traces;
-    let image = findings::Image { manifest: &manifest, root: &roots[0], on_purpose };
+    let image = TracedImage { manifest: &manifest, root: &roots[0], exclusions };
     let findings = Findings::new(&image, &inside, &outside, tests.len(), failed)?;
-    Ok(Answer { text: findings.render(tracing.all), is_well: findings.is_well() })
+    Ok(PackOutput { text: findings.render(request.all), ok: findings.ok() })
+}
+
+/// What the pack and its slices leave out on purpose.
+fn exclusions(recipe: &Recipe) -> Vec<Exclusion> {
+    let slices = recipe.slices.iter().flat_map(|slice| slice.value.exclude.clone());
+    recipe.absent.clone().into_iter().chain(slices).collect()
 }
 
 fn tests(
-    languages: &BTreeMap<String, crate::recipe::Asked<Language>>,
+    languages: &BTreeMap<String, recipe::Spanned<Language>>,
     directories: &[PathBuf],
-) -> Result<Vec<(String, Language, SelfTest)>, Error> {
+) -> Result<Vec<LanguageTest>, Error> {
     let mut tests = Vec::new();
     for (name, language) in languages {
         let language = &language.value;
@@ -87,13 +92,14 @@ fn tests(
         for directory in directories {
             all.extend(programs(directory, language)?);
         }
-        tests.extend(all.into_iter().map(|test| (name.clone(), language.clone(), test)));
+        let of_language = |test| LanguageTest { name: name.clone(), language: language.clone(), test };
+        tests.extend(all.into_iter().map(of_language));
     }
     Ok(tests)
 }
 
-/// The files of a directory that end as the language's do; `x.in` is the input of `x.c`. What comes of them is not
-/// judged here.
+/// The files of a directory that have the language's extension; `x.in` is the input of `x.c`. Their output and status
+/// are not checked.
 fn programs(directory: &Path, language: &Language) -> Result<Vec<SelfTest>, Error> {
     let fail = |error| Error::read(directory, error);
     let mut files = Vec::new();
@@ -118,13 +124,14 @@ fn programs(directory: &Path, language: &Language) -> Result<Vec<SelfTest>, Erro
     files.into_iter().map(program).collect()
 }
 
-/// All of this machine's root as one that can be a sandbox's: with the sandbox's work directory in it, and unchanged.
+/// An overlay of this machine's root that can be a sandbox's root: it has the sandbox's work directory, and the machine
+/// stays unchanged.
 ///
-/// What capsule writes itself stands in for the machine's own: with another nsswitch.conf the C library would load
-/// modules that no image asks for.
+/// Files that capsule writes itself replace the machine's own: with another nsswitch.conf the C library would load
+/// modules that no image needs.
 fn whole_machine(scratch: &Path, image: &Path, manifest: &Manifest) -> Result<PathBuf, Error> {
     let place = scratch.join("machine");
-    let fail = |error: std::io::Error| Error::Box { path: place.clone(), error };
+    let fail = |error: std::io::Error| Error::from(run::Error::Workspace { path: place.clone(), error });
     let none: Option<&str> = None;
     fs::create_dir(&place).map_err(fail)?;
     mount(Some("capsule-trace"), &place, Some("tmpfs"), MsFlags::empty(), none)
@@ -147,73 +154,76 @@ fn whole_machine(scratch: &Path, image: &Path, manifest: &Manifest) -> Result<Pa
     Ok(root)
 }
 
-/// Where tests are played.
-struct Stage<'a> {
+/// Runs tests in the bundle's sandbox; their streams and reports are files of the scratch directory.
+struct TestRunner<'a> {
     bundle: &'a Path,
     scratch: &'a Path,
 }
 
-/// What is read of a report.
-#[derive(Deserialize)]
-struct Report {
-    status: String,
-}
-
-impl Stage<'_> {
-    /// Compiles and runs one test with this root. What it opens joins `trace`; the inner result says why it failed.
-    fn play(
-        &self,
-        root: &Path,
-        name: &str,
-        language: &Language,
-        test: &SelfTest,
-        trace: &mut Trace,
-    ) -> Result<Result<(), String>, Error> {
+impl TestRunner<'_> {
+    /// Compiles and runs one test with this root, and adds what it opens to `trace`. The inner result says why the test
+    /// failed.
+    fn run(&self, root: &Path, test: &LanguageTest, trace: &mut Trace) -> Result<Result<(), String>, Error> {
+        let LanguageTest { language, test, .. } = test;
         let [stdin, stdout, stderr, report] =
             ["stdin", "stdout", "stderr", "report"].map(|name| self.scratch.join(name));
         fs::write(&stdin, &test.stdin).map_err(|error| Error::write(&stdin, error))?;
-        let limits = |limits: [(&str, &str); 2]| {
-            limits.map(|(name, amount)| (name.to_owned(), OsString::from(amount)))
-        };
-        let files = |input: &Path, output: &Path| {
-            [("stdin", input), ("stdout", output), ("stderr", stderr.as_path()), ("report", report.as_path())]
-                .map(|(name, path)| (name.to_owned(), path.as_os_str().to_owned()))
-        };
-        let null = Path::new("/dev/null");
-        let request = Exec {
-            bundle: self.bundle.to_path_buf(),
-            language: Some(name.to_owned()),
-            source: PathBuf::new(),
-            compile: limits(COMPILE_LIMITS).into_iter().chain(files(null, null)).collect(),
-            run: limits(RUN_LIMITS).into_iter().chain(files(&stdin, &stdout)).collect(),
-            report: None,
-            arguments: Vec::new(),
-        };
+        let [compile, run] = self.options();
         let names = language.names(&test.source);
         let nothing = BTreeMap::new();
-        let plan = Plan { request: &request, root, digest: None, limits: &nothing, language, names: &names };
-        let compile = plan.compile();
-        let workbox = Workbox::mount(self.bundle, compile.as_ref().map_or(Workbox::SIZE, Start::room))?;
-        workbox.put(&names.source, test.source.as_bytes())?;
+        let place = self.bundle.join(layout::WORKSPACE);
+        let steps = Steps {
+            bundle: self.bundle,
+            root,
+            workspace: &place,
+            digest: None,
+            limits: &nothing,
+            language,
+            names: &names,
+            uid: None,
+            has_several: false,
+        };
+        let workspace = Workspace::mount_at(place.clone(), steps.workspace_size(&compile))?;
+        workspace.put(&names.source, test.source.as_bytes())?;
         let mut status = "ok".to_owned();
-        for start in compile.into_iter().chain([plan.run()]) {
-            trace.join(follow(&start)?);
-            status = read_status(&report)?;
+        for init in steps.compile(&compile).into_iter().chain([steps.run(&run, &[])]) {
+            trace.join(trace_step(&init)?);
+            let json = fs::read(&report).map_err(|error| Error::read(&report, error))?;
+            status = Report::parse(&json, "init's")?.status;
             if status != "ok" {
                 break;
             }
         }
-        workbox.close()?;
+        drop(workspace);
         let output = fs::read_to_string(&stdout).unwrap_or_default();
-        Ok(judge(test, &status, &output).map_err(|why| {
-            let said = fs::read(&stderr).map(|said| String::from_utf8_lossy(&said).into_owned());
-            let said = said.unwrap_or_default();
-            said.lines().take(LINES_SHOWN).fold(why, |text, line| format!("{text}\n    {line}"))
+        Ok(check(test, &status, &output).map_err(|why| {
+            let errors = fs::read(&stderr).unwrap_or_default();
+            let errors = String::from_utf8_lossy(&errors);
+            errors.lines().take(MAX_LINES).fold(why, |text, line| format!("{text}\n    {line}"))
         }))
+    }
+
+    /// Limits and streams of both steps. The compiler reads and prints nothing but errors.
+    fn options(&self) -> [Vec<StepOption>; 2] {
+        let file = |name: &str| self.scratch.join(name).into_os_string();
+        let options = |limits: [(&str, &str); 2], stdin: OsString, stdout: OsString| {
+            let limits = limits.map(|(name, amount)| (name.to_owned(), OsString::from(amount)));
+            let files = [
+                ("stdin", stdin),
+                ("stdout", stdout),
+                ("stderr", file("stderr")),
+                ("report", file("report")),
+            ];
+            limits.into_iter().chain(files.map(|(name, path)| (name.to_owned(), path))).collect()
+        };
+        [
+            options(COMPILE_LIMITS, "/dev/null".into(), "/dev/null".into()),
+            options(RUN_LIMITS, file("stdin"), file("stdout")),
+        ]
     }
 }
 
-fn judge(test: &SelfTest, status: &str, output: &str) -> Result<(), String> {
+fn check(test: &SelfTest, status: &str, output: &str) -> Result<(), String> {
     match (&test.status, &test.stdout) {
         (Some(wanted), _) if wanted != status => Err(format!("status {status}, not {wanted}")),
         (_, Some(wanted)) if wanted != output => Err(format!("wrote {output:?}, not {wanted:?}")),
@@ -221,16 +231,7 @@ fn judge(test: &SelfTest, status: &str, output: &str) -> Result<(), String> {
     }
 }
 
-fn follow(start: &Start) -> Result<Trace, Error> {
-    let head = [start.init.clone().into_os_string(), "run".into()];
-    let command: Vec<OsString> = head.into_iter().chain(start.words.iter().cloned()).collect();
-    tracer::trace_behind(&command).map_err(Error::Trace)
-}
-
-fn read_status(report: &Path) -> Result<String, Error> {
-    let text = fs::read_to_string(report).map_err(|error| Error::read(report, error))?;
-    let report: Result<Report, _> = serde_json::from_str(&text);
-    report
-        .map(|report| report.status)
-        .map_err(|e| Error::Manifest { path: "a report of init".into(), what: e.to_string() })
+/// Traces what init starts, and not init itself.
+fn trace_step(init: &InitCommand) -> Result<Trace, Error> {
+    tracer::trace_after_exec(&init.to_argv())
 }

@@ -1,32 +1,31 @@
-//! Why a traced thread has stopped, or ended. Signals are numbers here: real-time ones have no names.
+//! Why a traced thread has stopped or ended. Signals are numbers here, because real-time signals have no names.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
-/// wait(2): threads of any kind, and only those of this thread's own.
+/// `__WALL` and `__WNOTHREAD` of wait(2): children of any kind, of this thread only. rustix names neither.
 const WALL: u32 = 0x4000_0000;
-const WITHOUT_THREADS: u32 = 0x2000_0000;
-/// What PTRACE_O_TRACESYSGOOD adds to SIGTRAP when a thread has stopped at a system call.
+const NO_THREAD: u32 = 0x2000_0000;
+/// PTRACE_O_TRACESYSGOOD adds this bit to SIGTRAP when a thread has stopped at a system call (ptrace(2)).
 const AT_CALL: i32 = 0x80;
 const SIGTRAP: i32 = 5;
 
-/// What became of a thread.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// It has ended: its exit code, or 128 and the signal.
+pub(super) enum Stop {
+    /// With the exit code, or 128 + N for signal N.
     Ended(i32),
-    /// It is about to make a system call, or has made one.
+    /// Before or after a system call.
     Call,
-    /// It did what the tracer asked to be told of; which event.
+    /// A `PTRACE_EVENT_…` that the tracer has asked for with PTRACE_SETOPTIONS.
     Event(i32),
-    /// A signal is there for it.
+    /// Before this signal is delivered.
     Signal(i32),
 }
 
 impl Stop {
-    /// Waits for the next one; none when nothing is left to wait for.
-    pub fn next() -> Result<Option<(Pid, Stop)>, Errno> {
-        let options = WaitOptions::from_bits_retain(WALL | WITHOUT_THREADS);
+    /// Waits for the next stop; `None` when no child is left.
+    pub(super) fn next() -> Result<Option<(Pid, Stop)>, Errno> {
+        let options = WaitOptions::from_bits_retain(WALL | NO_THREAD);
         loop {
             match wait(options) {
                 Ok(Some((pid, status))) => {
@@ -43,7 +42,7 @@ impl Stop {
 
     fn of(status: WaitStatus) -> Option<Stop> {
         if let Some(signal) = status.stopping_signal() {
-            // ptrace(2): the event stands above the signal.
+            // `status >> 8 == (SIGTRAP | (PTRACE_EVENT_… << 8))` (ptrace(2)).
             let event = status.as_raw() >> 16;
             return Some(match signal {
                 _ if event != 0 => Stop::Event(event),

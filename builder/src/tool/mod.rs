@@ -1,0 +1,9 @@
+//! Commands that neither answer a question about a bundle nor are a stage of a build.
+
+pub mod bench;
+pub mod pack;
+pub mod prove;
+mod scratch;
+pub mod seccomp;
+pub mod start_check;
+pub mod trace;

@@ -1,0 +1,267 @@
+//! `capsule judge`: verdicts, scores, checkers that misbehave, reports, and what it refuses.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::scene::{Said, Scene, SharedBundle, needs_root};
+
+/// The languages of submissions and of programs of problems.
+pub(crate) fn bundle() -> &'static Path {
+    static BUNDLE: SharedBundle = SharedBundle::new();
+    BUNDLE.path(|_| "--pack python,c,cpp".to_owned())
+}
+
+pub(crate) fn own(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes/problems").join(name)
+}
+
+/// The directories of all of them.
+pub(crate) fn own_problems() -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(own("")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+}
+
+pub(crate) fn command(scene: &Scene, problem: &Path, submission: &Path, options: &str) -> Command {
+    let mut command = scene.command();
+    command.arg("judge").arg(bundle()).arg(problem).arg(submission).args(options.split_whitespace());
+    // Not the user's own directory: what a test finds there may be of another one.
+    command.env("XDG_CACHE_HOME", scene.path("cache"));
+    command
+}
+
+fn judge(scene: &Scene, problem: &Path, submission: &Path, options: &str) -> Said {
+    Said::of(&mut command(scene, problem, submission, options))
+}
+
+/// The report, and what else was said.
+fn reported(scene: &Scene, problem: &Path, submission: &Path, options: &str) -> (Value, Said) {
+    let said = judge(scene, problem, submission, &format!("{options} --report report.json"));
+    let text = fs::read_to_string(scene.path("report.json")).unwrap();
+    assert_eq!(text.matches('\n').count(), 1, "{text} {}", said.stderr);
+    (serde_json::from_str(&text).unwrap(), said)
+}
+
+pub(crate) fn scene() -> Scene {
+    let scene = Scene::new();
+    fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    scene
+}
+
+#[test]
+fn a_verdict_has_its_exit_code() {
+    needs_root!();
+    let scene = scene();
+    for (problem, submission, code, last) in [
+        ("mean", "accepted/mean.py", 0, "AC"),
+        ("mean", "run_time_error/no_file.py", 1, "RTE"),
+        ("divisor", "wrong_answer/one.py", 1, "WA"),
+        ("distinct", "accepted/set.py", 0, "AC, score 100"),
+        ("distinct", "partially_accepted/few.py", 0, "AC, score 30"),
+        ("distinct", "wrong_answer/count.py", 1, "WA, score 0"),
+    ] {
+        let place = own(problem);
+        let said = judge(&scene, &place, &place.join("submissions").join(submission), "");
+        let found = (said.code, said.stdout.lines().last());
+        assert_eq!(found, (code, Some(last)), "{submission}: {}{}", said.stdout, said.stderr);
+    }
+}
+
+#[test]
+fn the_report_has_every_test_and_the_first_difference() {
+    needs_root!();
+    let scene = scene();
+    let problem = own("mean");
+    let (report, said) =
+        reported(&scene, &problem, &problem.join("submissions/wrong_answer/whole.py"), "--stop never");
+    assert_eq!((&report["version"], &report["verdict"], said.code), (&1.into(), &"WA".into(), 1));
+    let tests = report["tests"].as_array().unwrap();
+    let verdicts: Vec<&str> = tests.iter().map(|test| test["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["WA", "AC", "WA", "WA"]);
+    assert_eq!(tests[0]["message"], "line 1: expected `1.500000000`, found `1`");
+    assert!(tests[1]["time_us"].is_u64() && tests[1]["run"]["guards"].is_object(), "{}", tests[1]);
+    let first = reported(&scene, &problem, &problem.join("submissions/wrong_answer/whole.py"), "").0;
+    assert_eq!(
+        (&first["tests"][1]["verdict"], &first["tests"][3]["verdict"]),
+        (&"SKIPPED".into(), &"SKIPPED".into())
+    );
+}
+
+#[test]
+fn any_number_of_jobs_gives_the_same_verdicts() {
+    needs_root!();
+    let scene = scene();
+    let problem = own("distinct");
+    let submission = problem.join("submissions/partially_accepted/few.py");
+    let verdicts = |options: &str| {
+        let report = reported(&scene, &problem, &submission, options).0;
+        let tests = report["tests"].as_array().unwrap().clone();
+        (report["score"].clone(), tests.iter().map(|test| test["verdict"].clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(verdicts("--jobs 1"), verdicts("--jobs 4"));
+    assert_eq!(verdicts("--jobs 4").1[3..], ["WA", "SKIPPED"]);
+}
+
+/// A problem with one test and this checker.
+fn checked_by(scene: &Scene, checker: &str) -> PathBuf {
+    let sheet = "validation: custom\nlimits: {time_limit: 5, validation_time: 1, validation_output: 1, validation_memory: 64}\n";
+    scene.file("p/problem.yaml", sheet);
+    scene.file("p/data/secret/1.in", "input\n");
+    scene.file("p/data/secret/1.ans", "answer\n");
+    scene.file("p/data/secret/2.in", "other\n");
+    scene.file("p/data/secret/2.ans", "S3CRET\n");
+    scene.file("p/output_validators/v.py", format!("import os, sys\n{checker}\n"));
+    scene.path("p")
+}
+
+#[test]
+fn a_checker_that_misbehaves_is_the_judges_fault() {
+    needs_root!();
+    for (checker, verdict, message) in [
+        ("sys.exit(42)", "AC", ""),
+        ("open(sys.argv[3] + 'judgemessage.txt', 'w').write('no'); sys.exit(43)", "WA", "no"),
+        ("", "JE", "the checker: exit code 0"),
+        ("sys.exit(1)", "JE", "the checker: exit code 1"),
+        ("raise ValueError('broken')", "JE", "ValueError: broken"),
+        ("os.kill(os.getpid(), 11)", "JE", "the checker: signal 11"),
+        ("while True: pass", "JE", "the checker: cpu-time-limit"),
+        ("x = bytearray(256 << 20)", "JE", "the checker: "),
+        ("while True: os.write(1, b'x' * 65536)", "JE", "the checker: output-limit"),
+        // More than the feedback's directory holds.
+        (
+            "for i in range(100): open(sys.argv[3] + str(i), 'wb').write(b'x' * 1000000)\nsys.exit(42)",
+            "JE",
+            "No space left",
+        ),
+        // What it leaves in the place of its message is not followed.
+        ("os.symlink('/etc/passwd', sys.argv[3] + 'judgemessage.txt'); sys.exit(43)", "WA", ""),
+        ("os.mkfifo(sys.argv[3] + 'judgemessage.txt'); sys.exit(43)", "WA", ""),
+        ("open(sys.argv[3] + 'score.txt', 'w').write('3'); sys.exit(42)", "JE", "the problem has no scores"),
+        // It sees its own test, the output, and nothing of the others.
+        (
+            "sys.exit(42 if open(sys.argv[1]).read() in ('input\\n', 'other\\n') and sys.stdin.read() == 'out\\n' else 1)",
+            "AC",
+            "",
+        ),
+        (
+            "for root in ('/tmp', '/home', '/proc/self/fd'):\n  print(os.listdir(root))\nsys.exit(43 if 'data' in str(os.listdir('/tmp')) else 42)",
+            "AC",
+            "",
+        ),
+        ("if os.fork() == 0:\n  import time; time.sleep(100)\nsys.exit(42)", "AC", ""),
+    ] {
+        let scene = scene();
+        let problem = checked_by(&scene, checker);
+        let submission = scene.file("out.py", "print('out')");
+        let (report, said) = reported(&scene, &problem, &submission, "");
+        assert_eq!(report["verdict"], verdict, "{checker}: {report} {}", said.stderr);
+        let found = report["tests"][0]["message"].as_str().unwrap_or_default();
+        assert!(found.contains(message) && (!message.is_empty() || found.is_empty()), "{checker}: {found}");
+        let code = match verdict {
+            "AC" => 0,
+            "WA" => 1,
+            _ => 125,
+        };
+        assert_eq!(said.code, code, "{checker}");
+    }
+}
+
+#[test]
+fn a_submission_that_does_not_compile_has_no_tests() {
+    needs_root!();
+    let scene = scene();
+    let submission = scene.file("a.c", "int main( {");
+    let (report, said) = reported(&scene, &own("sum"), &submission, "");
+    assert_eq!(
+        (said.code, &report["verdict"], report["tests"].as_array().unwrap().len()),
+        (122, &"CE".into(), 0)
+    );
+    assert!(said.stdout.contains("error") && said.stdout.ends_with("CE\n"), "{}", said.stdout);
+}
+
+#[test]
+fn limits_of_the_problem_hold() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/problem.yaml", "limits: {time_limit: 2, memory: 32, output: 1}\n");
+    scene.file("p/data/secret/1.in", "");
+    scene.file("p/data/secret/1.ans", "");
+    for (text, verdict) in [
+        ("x = bytearray(64 << 20)", "MLE"),
+        ("import os\nwhile True: os.write(1, b'x' * 65536)", "OLE"),
+        ("import time\ntime.sleep(1000)", "TLE"),
+        ("raise SystemExit(42)", "RTE"),
+        ("import os\nos.kill(os.getpid(), 9)", "RTE"),
+    ] {
+        let submission = scene.file("s.py", text);
+        let (report, said) = reported(&scene, &scene.path("p"), &submission, "");
+        assert_eq!((&report["verdict"], said.code), (&verdict.into(), 1), "{text}: {report}");
+    }
+}
+
+#[test]
+fn an_ordinary_user_can_judge() {
+    needs_root!();
+    for (name, submission) in [("divisor", "accepted/smallest.py"), ("guess", "accepted/halves.py")] {
+        let scene = scene();
+        let problem = scene.path(name);
+        let copied = Command::new("cp").arg("-r").args([own(name), problem.clone()]).status();
+        assert!(copied.unwrap().success());
+        let submission = problem.join("submissions").join(submission);
+        let said = Said::of(command(&scene, &problem, &submission, "--jobs 2").uid(65534).gid(65534));
+        let last = said.stdout.lines().last();
+        assert_eq!((said.code, last), (0, Some("AC")), "{name}: {}{}", said.stdout, said.stderr);
+        // It cannot write to the directory that root has.
+        assert!(said.stderr.starts_with("warning: no artifact is kept: "), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_with_a_report() {
+    needs_root!();
+    let scene = scene();
+    let submission = scene.file("s.py", "");
+    scene.file("files/task.yaml", "time_limit: 1\n");
+    scene.file("files/input/input0.txt", "");
+    scene.file("files/output/output0.txt", "");
+    scene.file("half/1.in", "");
+    let broken = checked_by(&scene, "def f(:");
+    for (problem, options, what) in [
+        (scene.path("files"), "", "cannot be judged: input and output in files is not supported yet"),
+        (scene.path("half"), "", "its answer is missing"),
+        (scene.path("gone"), "", "gone"),
+        (broken, "", "its checker does not compile"),
+        (own("sum"), "--lang cobol", "no language `cobol`"),
+        (own("sum"), "--jobs 0", "--jobs"),
+        (own("sum"), "--stop soon", "--stop"),
+    ] {
+        let (report, said) = reported(&scene, &problem, &submission, options);
+        assert_eq!((said.code, &report["verdict"]), (125, &"IE".into()), "{what}: {}", said.stderr);
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(what) && said.stderr.contains(what), "{error} {}", said.stderr);
+    }
+}
+
+/// Nothing of a run is left, whenever the judge is killed: neither a process nor a file.
+#[test]
+fn a_judge_that_is_killed_leaves_nothing() {
+    needs_root!();
+    let scene = scene();
+    let problem = checked_by(&scene, "import time; time.sleep(60)");
+    scene.file("p/problem.yaml", "validation: custom\nlimits: {time_limit: 60, validation_time: 60}\n");
+    let submission = scene.file("s.py", "print('out')");
+    scene.file("temporary/x", "");
+    let mut judge =
+        command(&scene, &problem, &submission, "").env("TMPDIR", scene.path("temporary")).spawn().unwrap();
+    crate::scene::wait_until("the checker runs", || {
+        let tasks =
+            fs::read_dir(format!("/proc/{}/task", judge.id())).map(|tasks| tasks.count()).unwrap_or(0);
+        tasks > 1
+    });
+    judge.kill().unwrap();
+    judge.wait().unwrap();
+    assert_eq!(fs::read_dir(scene.path("temporary")).unwrap().count(), 1);
+}

@@ -1,0 +1,261 @@
+//! `capsule judge BUNDLE PROBLEM`: every submission of a package, the time limit that follows, and what an end before the
+//! end leaves.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::judge::{bundle, command, own, own_problems, scene};
+use crate::scene::{Said, Scene, children, needs_root, wait_until};
+
+fn package(scene: &Scene, problem: &Path, options: &str) -> Said {
+    let mut command = scene.command();
+    command.env("XDG_CACHE_HOME", scene.path("cache"));
+    Said::of(command.arg("judge").arg(bundle()).arg(problem).args(options.split_whitespace()))
+}
+
+fn report(scene: &Scene) -> Value {
+    let text = fs::read_to_string(scene.path("report.json")).unwrap();
+    assert_eq!(text.matches('\n').count(), 1, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A copy of one of our problems.
+fn copy(scene: &Scene, name: &str) {
+    let status = Command::new("cp").arg("-r").args([own(name), scene.path(name)]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn every_submission_of_our_problems_is_as_expected() {
+    needs_root!();
+    let scene = scene();
+    let mut count = 0;
+    for entry in own_problems() {
+        let said = package(&scene, &entry, "--jobs 2");
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}: {}", entry.display(), said.stdout);
+        count += said.stdout.lines().filter(|line| line.starts_with("ok  ")).count();
+    }
+    assert!(count >= 25, "{count}");
+}
+
+#[test]
+fn a_submission_that_is_not_as_expected_is_named() {
+    needs_root!();
+    let scene = scene();
+    copy(&scene, "sum");
+    scene.file("sum/submissions/accepted/wrong.py", "print(3)");
+    scene.file("sum/submissions/wrong_answer/right.py", "print(sum(map(int, input().split())))");
+    scene.file("sum/submissions/accepted/broken.c", "int main( {");
+    let said = package(&scene, &scene.path("sum"), "--report report.json");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    for line in [
+        "not as expected: accepted/wrong.py: WA in 2, where AC is permitted",
+        "not as expected: wrong_answer/right.py: no WA",
+        "not as expected: accepted/broken.c: it does not compile",
+        "3 of 7 not as expected",
+    ] {
+        assert!(said.stdout.lines().any(|said| said == line), "{line}: {}", said.stdout);
+    }
+    let report = report(&scene);
+    assert_eq!((&report["as_expected"], &report["is_computed"]), (&false.into(), &true.into()));
+    assert!(report["time_limit_us"].as_u64().is_some_and(|limit| limit % 1_000_000 == 0), "{report}");
+    let wrong =
+        report["submissions"].as_array().unwrap().iter().find(|one| one["name"] == "accepted/wrong.py");
+    // All tests are run: the slowest one counts.
+    let verdicts = |one: &Value| {
+        one["judgement"]["tests"].as_array().unwrap().iter().map(|test| test["verdict"].clone()).collect()
+    };
+    let verdicts: Vec<Value> = verdicts(wrong.unwrap());
+    assert_eq!(verdicts, ["AC", "WA", "WA"]);
+}
+
+#[test]
+fn a_language_that_the_bundle_lacks_is_not_a_verdict() {
+    needs_root!();
+    let scene = scene();
+    copy(&scene, "sum");
+    scene.file("sum/submissions/accepted/sum.cob", "");
+    let said = package(&scene, &scene.path("sum"), "");
+    assert_eq!(said.code, 125, "{}", said.stdout);
+    assert!(said.stdout.contains("accepted/sum.cob: no language of"), "{}", said.stdout);
+    scene.file("none/1.in", "");
+    scene.file("none/1.ans", "");
+    let said = package(&scene, &scene.path("none"), "--report report.json");
+    assert_eq!(said.code, 125);
+    assert!(said.stderr.contains("it has no submissions of its own"), "{}", said.stderr);
+    assert_eq!(report(&scene)["verdict"], "IE");
+}
+
+/// It needs more than its limit and less than the tenth above, by its own clock of CPU time.
+#[test]
+fn a_test_that_is_hardly_too_slow_next_to_others_is_repeated_alone() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/problem.yaml", "limits: {time_limit: 0.3}\n");
+    for name in ["1", "2"] {
+        scene.file(&format!("p/data/secret/{name}.in"), name);
+        scene.file(&format!("p/data/secret/{name}.ans"), "done\n");
+    }
+    let slow = "import time\nif input() == '1':\n  while time.process_time() < 0.306: pass\nprint('done')";
+    let submission = scene.file("s.py", slow);
+    let said = Said::of(&mut command(
+        &scene,
+        &scene.path("p"),
+        &submission,
+        "--jobs 2 --stop never --report report.json",
+    ));
+    let report = report(&scene);
+    let [one, other] = [&report["tests"][0], &report["tests"][1]];
+    assert_eq!((&one["verdict"], &other["verdict"]), (&"TLE".into(), &"AC".into()), "{}", said.stdout);
+    assert_eq!(one["first_run"]["verdict"], "TLE", "{one}");
+    assert!(one["first_run"]["time_us"].is_u64(), "{one}");
+    assert!(other["first_run"].is_null());
+}
+
+/// SIGINT in the middle: no process is left, and the report says that this is not a verdict.
+#[test]
+fn an_interrupted_judge_says_so_and_leaves_nothing() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/problem.yaml", "limits: {time_limit: 1000}\n");
+    for name in ["1", "2"] {
+        scene.file(&format!("p/data/secret/{name}.in"), "");
+        scene.file(&format!("p/data/secret/{name}.ans"), "");
+    }
+    let submission = scene.file("s.py", "while True: pass");
+    let mut judge =
+        command(&scene, &scene.path("p"), &submission, "--stop never --report report.json").spawn().unwrap();
+    let pid = Pid::from_raw(judge.id().try_into().unwrap()).unwrap();
+    let threads = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", judge.id())).into_iter().flatten().flatten();
+        tasks.filter_map(|task| Pid::from_raw(task.file_name().to_str()?.parse().ok()?)).collect::<Vec<_>>()
+    };
+    let runs = || -> Vec<Pid> {
+        let of_thread = |thread: Pid| {
+            let path = format!("/proc/{0}/task/{1}/children", judge.id(), thread.as_raw_nonzero());
+            fs::read_to_string(path).unwrap_or_default()
+        };
+        let lists = threads().into_iter().map(of_thread).collect::<String>();
+        lists.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+    };
+    // One thread watches, and one runs tests once the submission is compiled.
+    let is_running = || threads().len() >= 3 && runs().into_iter().any(|init| !children(init).is_empty());
+    wait_until("the submission runs", is_running);
+    kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(judge.wait().unwrap().code(), Some(130));
+    let report = report(&scene);
+    assert_eq!((&report["verdict"], &report["error"]), (&"IE".into(), &"interrupted by signal 2".into()));
+    assert_eq!(report["tests"][1]["verdict"], "IE");
+}
+
+/// kill -9 leaves what says that there is no verdict.
+#[test]
+fn a_judge_that_is_killed_leaves_a_report_without_a_verdict() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/problem.yaml", "limits: {time_limit: 1000}\n");
+    scene.file("p/data/secret/1.in", "");
+    scene.file("p/data/secret/1.ans", "");
+    let submission = scene.file("s.py", "while True: pass");
+    let mut judge = command(&scene, &scene.path("p"), &submission, "--report report.json").spawn().unwrap();
+    wait_until("it began", || fs::read(scene.path("report.json")).is_ok_and(|report| !report.is_empty()));
+    judge.kill().unwrap();
+    judge.wait().unwrap();
+    let report = report(&scene);
+    assert_eq!((&report["verdict"], &report["error"]), (&"IE".into(), &"the judge did not end".into()));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error() {
+    needs_root!();
+    let scene = scene();
+    let problem = own("sum");
+    let submission = problem.join("submissions/accepted/sum.py");
+    let said = Said::of(&mut command(&scene, &problem, &submission, "--report /dev/full"));
+    assert_eq!(said.code, 125, "{}", said.stdout);
+    assert!(said.stderr.contains("the report cannot be written"), "{}", said.stderr);
+}
+
+#[test]
+fn build_servers_get_a_case_for_each_test_or_submission() {
+    needs_root!();
+    let scene = scene();
+    let problem = own("mean");
+    let submission = problem.join("submissions/wrong_answer/whole.py");
+    let said = Said::of(&mut command(&scene, &problem, &submission, "--format junit"));
+    let suite = r#"<testsuite name="Mean" tests="4" failures="1" errors="0" skipped="3""#;
+    assert!(said.code == 1 && said.stdout.contains(suite), "{}", said.stdout);
+    assert!(said.stdout.contains("line 1: expected `1.500000000`, found `1`"), "{}", said.stdout);
+    let json = Said::of(&mut command(&scene, &problem, &submission, "--format json"));
+    assert_eq!(serde_json::from_str::<Value>(&json.stdout).unwrap()["verdict"], "WA");
+}
+
+/// The same submission again is not compiled again; one byte more is, and so is another limit of the compile step.
+#[test]
+fn what_a_compiler_made_is_kept() {
+    needs_root!();
+    let scene = scene();
+    copy(&scene, "sum");
+    let text = fs::read_to_string(own("sum").join("submissions/accepted/sum.c")).unwrap();
+    let submission = scene.file("sum.c", &text);
+    let judged = |options: &str| {
+        let options = format!("--report report.json {options}");
+        let said = Said::of(&mut command(&scene, &scene.path("sum"), &submission, &options));
+        assert_eq!((said.code, said.stdout.lines().last()), (0, Some("AC")), "{}", said.stderr);
+        report(&scene)["compile"]["cached"] == true
+    };
+    assert!(!judged("") && judged("") && judged("--jobs 2"));
+    assert!(!judged("--no-cache") && !judged("--cache other") && judged("--cache other"));
+    scene.file("sum.c", format!("{text}\n"));
+    assert!(!judged("") && judged(""));
+    scene.file("sum/problem.yaml", "limits: {compilation_time: 7}\n");
+    fs::create_dir_all(scene.path("sum/data/secret")).unwrap();
+    fs::rename(scene.path("sum/1.in"), scene.path("sum/data/secret/1.in")).unwrap();
+    fs::rename(scene.path("sum/1.ans"), scene.path("sum/data/secret/1.ans")).unwrap();
+    assert!(!judged("") && judged(""));
+    // An entry that is damaged is compiled anew.
+    for entry in fs::read_dir(scene.path("cache/capsule")).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|extension| extension == "artifact") {
+            let bytes = fs::read(&entry).unwrap();
+            fs::write(&entry, &bytes[..bytes.len() / 2]).unwrap();
+        }
+    }
+    assert!(!judged("") && judged(""));
+}
+
+#[test]
+fn two_judges_at_once_compile_once() {
+    needs_root!();
+    let scene = scene();
+    let submission = scene.file("s.c", "int main(void) { return 0; }");
+    scene.file("p/1.in", "");
+    scene.file("p/1.ans", "");
+    let start = |report: &str| {
+        command(&scene, &scene.path("p"), &submission, &format!("--report {report}")).spawn().unwrap()
+    };
+    let mut judges = ["one", "two"].map(start);
+    assert!(judges.iter_mut().all(|judge| judge.wait().unwrap().success()));
+    let cached = ["one", "two"].map(|name| {
+        let report: Value = serde_json::from_slice(&fs::read(scene.path(name)).unwrap()).unwrap();
+        report["compile"]["cached"] == true
+    });
+    assert_eq!(cached.iter().filter(|cached| **cached).count(), 1);
+}
+
+#[test]
+fn a_cache_that_others_can_write_to_is_refused() {
+    needs_root!();
+    let scene = scene();
+    fs::create_dir(scene.path("open")).unwrap();
+    fs::set_permissions(scene.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
+    let problem = own("sum");
+    let submission = problem.join("submissions/accepted/sum.c");
+    let said = Said::of(&mut command(&scene, &problem, &submission, "--cache open"));
+    assert_eq!(said.code, 125, "{}", said.stdout);
+    assert!(said.stderr.contains("other users can write to it"), "{}", said.stderr);
+}
