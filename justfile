@@ -4,6 +4,8 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export RUST_BACKTRACE := "1"
+# A registry that does not answer at once is no reason to fail.
+export CARGO_NET_RETRY := "10"
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 # One static file that runs on any Linux of this architecture, and starts in half the time of a dynamic one: it has no
 # libraries to load and nothing to relocate. (`--target`, or the flags would be for the compiler's own plugins too.)
@@ -11,6 +13,9 @@ triple := "x86_64-unknown-linux-gnu"
 release := target / triple / "release"
 release_build := "RUSTFLAGS=\"$(cat builder/rustflags)\" cargo build -q --release --target " + triple
 capsule := release / "capsule"
+# Set by `ci`: the build of the tests is the lints' too. Both compile every crate, so together they take one build less.
+linted := if env("LINT_TESTS", "") == "" { "" } else { "RUSTC_WORKSPACE_WRAPPER=" + justfile_directory() / ".ci/lint " }
+tests := "--workspace --exclude init"
 init_aarch64 := target / "aarch64-unknown-linux-gnu/init/init"
 tree_aarch64 := env("XDG_CACHE_HOME", home_directory() / ".cache") / "capsule/trees/arm64"
 
@@ -66,7 +71,7 @@ _test which crate *arguments:
 
 _test-everything: (_packages image_packages test_packages) (_languages "quick") _capsule
     cargo test -q -p init
-    cargo test -q --workspace --exclude init
+    {{ linted }}cargo test -q {{ tests }}
 
 _test-examples _examples *arguments:
     #!/usr/bin/env bash
@@ -199,13 +204,16 @@ scan: (_packages "python3-venv" image_packages) _capsule
 fuzz seconds="60" *targets: (_packages "g++")
     CARGO_TARGET_DIR={{ target }} builder/fuzz/run.sh {{ seconds }} {{ targets }}
 
-# Formatting and lints. init has no std, and is built apart from what has.
-lint:
+# Formatting and lints.
+lint: _lint-apart
+    cargo clippy -q {{ tests }} --all-targets -- -D warnings
+
+# What no build of the tests covers. init has no std, and is built apart from what has.
+_lint-apart:
     cargo fmt --all --check
     cargo clippy -q -p init --profile init --all-targets -- -D warnings
-    cargo clippy -q --workspace --exclude init --all-targets -- -D warnings
     # Nothing else of `just ci` needs the fuzz targets' lock file, and `just fuzz` takes it as it is.
-    cargo metadata --locked --format-version 1 --manifest-path builder/fuzz/Cargo.toml > /dev/null
+    cargo metadata --locked --format-version 1 --filter-platform {{ triple }} --manifest-path builder/fuzz/Cargo.toml > /dev/null
 
 # `just test` checks the same rules in a second (builder/tests/house/dependencies.rs); to install cargo-deny takes minutes.
 # The rules of deny.toml, by cargo-deny: licences, sources and duplicate versions of all dependencies.
@@ -237,11 +245,13 @@ ci:
     #!/usr/bin/env bash
     set -euo pipefail
     # On a fresh machine dpkg mostly waits for the disk, and the release build ends with minutes on one processor: the
-    # lints have the others meanwhile.
+    # lints and the tests' build have the others meanwhile.
     trap 'kill $(jobs -p) 2> /dev/null || :' EXIT
+    export LINT_TESTS=1
     just _every-package &
     just _capsule &
-    just lint
+    just _lint-apart
+    just _tests
     wait %1
     wait %2
     just size test
@@ -270,7 +280,7 @@ _packages +names:
     done
     if [ ${#missing[@]} -gt 0 ]; then
         # Another apt may be at work, as after a machine's first start.
-        apt=(apt-get -o DPkg::Lock::Timeout=600)
+        apt=(apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
         "${apt[@]}" update -qq
         DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
@@ -304,10 +314,14 @@ _languages which:
 _capsule:
     {{ release_build }} -p builder
 
+# All tests and benchmarks, without running them.
+_tests:
+    {{ linted }}cargo test -q {{ tests }} --all-targets --no-run
+
 # What boots and judges. With the features of `cargo test`: for this package alone cargo would unify them otherwise, and
 # build some thirty crates again.
 _harness:
-    cargo build -q --workspace --exclude init --bin vm-tests --bin soak --bin syscalls
+    {{ linted }}cargo build -q {{ tests }} --bin vm-tests --bin soak --bin syscalls
 
 # The program that boots bundles, with the guest's programs inside.
 _prover:
