@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 pub use self::name::{PREFIX, RunName};
 use crate::error::{Call, Error, Step, Subject, at};
-use crate::guard::Guard;
+use crate::guard::{Guard, Reason};
 use crate::limits::Limits;
 use crate::options::{CgroupChoice, Options};
 use crate::setup::Setup;
@@ -184,9 +184,9 @@ impl Place {
 fn mark_missing(setup: &mut Setup<'_>, found: Option<&Place>) {
     let guards = &mut setup.guards;
     let why = match (found, setup.options.cgroup) {
-        (Some(_), _) => "controller missing",
-        (None, CgroupChoice::None) => "--cgroup none",
-        (None, _) => "no cgroup that can be written",
+        (Some(_), _) => Reason::NoController,
+        (None, CgroupChoice::None) => Reason::CgroupNone,
+        (None, _) => Reason::NoCgroup,
     };
     let has = |slot: usize| {
         found.is_some_and(|place| {
@@ -209,8 +209,7 @@ fn mark_missing(setup: &mut Setup<'_>, found: Option<&Place>) {
         guards.mark_unavailable(Guard::Cpuset, why);
     }
     if found.is_some_and(|place| place.version == Version::V1) {
-        let why = "version 1 kills one process, the supervisor then the rest";
-        guards.mark_unavailable(Guard::OomGroup, why);
+        guards.mark_unavailable(Guard::OomGroup, Reason::KillsOne);
     }
 }
 
@@ -264,12 +263,12 @@ impl Cgroup {
         let file = file(setting.file);
         if self.version == Version::V1 && setting.guard == Guard::Swap && !setup.has(Guard::Memory) {
             // Version 1 limits memory and swap together, and that not below the limit of memory alone.
-            setup.guards.mark_unavailable(Guard::Swap, "version 1 limits no swap without memory");
+            setup.guards.mark_unavailable(Guard::Swap, Reason::SwapAlone);
             return Ok(());
         }
         match kernel_file::write(directory.as_fd(), file, text.as_bytes()) {
             Err(Errno::NOENT) if setting.optional => {
-                setup.guards.mark_unavailable(setting.guard, "kernel without swap accounting");
+                setup.guards.mark_unavailable(setting.guard, Reason::NoSwapAccount);
                 Ok(())
             }
             result => result.map_err(at(Step::Cgroup, Call::Write, Subject::CgroupFile(setting.file))),

@@ -203,7 +203,7 @@ fn guards(setup: &Setup<'_>, text: &mut Text<'_>) {
             State::Unavailable(why) => {
                 // The reasons are ours and need no escaping.
                 object.key(guard.name());
-                object.text.push(b"\"").push(GUARD_UNAVAILABLE).push(why.as_bytes()).push(b"\"");
+                object.text.push(b"\"").push(GUARD_UNAVAILABLE).push(why.text()).push(b"\"");
             }
         }
     }

@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 use crate::arch::{AUDIT_ARCH, FOREIGN_ABI, SECOND_ABI_BIT};
 use crate::error::{Call, Error, Step, Subject, at};
-use crate::guard::{Guard, Guards};
+use crate::guard::{Guard, Guards, Reason};
 use crate::mounts::Devices;
 use crate::options::{Net, SeccompChoice};
 use crate::setup::Setup;
@@ -57,7 +57,7 @@ pub(crate) fn load(choice: SeccompChoice<'_>, guards: &mut Guards) -> Result<Opt
     if !guards.has(Guard::NoNewPrivs) && guards.has(Guard::Seccomp) {
         // The kernel demands it: a set-user-ID program could be fooled by a filter that its caller installed
         // (seccomp(2)).
-        guards.mark_unavailable(Guard::Seccomp, "a filter needs no_new_privs");
+        guards.mark_unavailable(Guard::Seccomp, Reason::NeedsNoNewPrivs);
     }
     if !guards.has(Guard::Seccomp) {
         return Ok(None);

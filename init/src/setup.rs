@@ -1,6 +1,6 @@
 //! What is known of a run before it starts: its options, who calls, and which guards are on, off or unavailable.
 
-use crate::guard::{Guard, Guards};
+use crate::guard::{Guard, Guards, Reason};
 use crate::identity::Identity;
 use crate::options::{Net, Options};
 use crate::user::Ids;
@@ -19,10 +19,9 @@ impl<'a> Setup<'a> {
     pub(crate) fn new(options: &'a Options<'a>, identity: Identity) -> Self {
         let mut guards = options.guards;
         if !identity.privileged {
-            const WHY: &str = "not root: one user is mapped, for PID 1 and the submission alike";
-            guards.mark_unavailable(Guard::Uid, WHY);
-            guards.mark_unavailable(Guard::UniqueUid, WHY);
-            guards.mark_unavailable(Guard::Groups, "not root: a user namespace keeps the caller's groups");
+            guards.mark_unavailable(Guard::Uid, Reason::NotRoot);
+            guards.mark_unavailable(Guard::UniqueUid, Reason::NotRoot);
+            guards.mark_unavailable(Guard::Groups, Reason::CallersGroups);
         }
         let limits = &options.limits;
         let requested = [

@@ -17,7 +17,7 @@ use self::launch::{Launched, launch};
 use self::signals::Watched;
 use crate::cgroup::{Cgroup, Place};
 use crate::error::{Call, Error, Step, Subject, at};
-use crate::guard::Guard;
+use crate::guard::{Guard, Reason};
 use crate::identity::Identity;
 use crate::options::{Destination, Options};
 use crate::outcome::{Facts, exit_code, judge};
@@ -129,7 +129,7 @@ fn attempt(
 fn make_cgroup(setup: &mut Setup<'_>, place: Option<&Place>) -> Result<Option<Cgroup>, Error> {
     let cgroup = place.map(|place| place.create(setup)).transpose()?;
     if setup.has(Guard::FirstInLine) && sys::take_turns(Turns::First).is_err() {
-        setup.guards.mark_unavailable(Guard::FirstInLine, "no real-time class");
+        setup.guards.mark_unavailable(Guard::FirstInLine, Reason::NoRealTime);
     }
     // Now no guard is found unavailable any more, and before "go": the submission has not started.
     setup.guards.check_required()?;

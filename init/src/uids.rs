@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject, at};
-use crate::guard::Guard;
+use crate::guard::{Guard, Reason};
 use crate::setup::Setup;
 use crate::sys;
 use crate::sys::fd::{Fd, Lock};
@@ -42,7 +42,7 @@ pub(crate) fn allocate(setup: &mut Setup<'_>) -> Result<Option<Fd>, Error> {
         // Nobody may have it alone meanwhile.
         Ok(file) if options.uid_range.is_none() => lock_one(file, range, Lock::Read)?,
         _ => {
-            setup.guards.mark_unavailable(Guard::UniqueUid, "no lock in /run");
+            setup.guards.mark_unavailable(Guard::UniqueUid, Reason::NoLock);
             (options.uid_range.map_or(requested.uid, |range| range.first), None)
         }
     };
