@@ -16,6 +16,7 @@ use crate::command::command;
 use crate::describe::push_errno;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::kernel_file;
+use crate::packed::{Packed, packed};
 use crate::print::eprint;
 use crate::sys::{self, Args, Forked};
 use crate::text::{Strings, Text};
@@ -49,8 +50,8 @@ pub(crate) fn run(argv: Args<'_>) -> ! {
     if let Err(error) = prepare() {
         let mut line = [0; 256];
         let mut line = Text::new(&mut line);
-        line.push(b"init: ").push(error.step()).push(b": ");
-        line.push(error.call()).push(b": ");
+        line.push(b"init: ").push_packed(error.step()).push(b": ");
+        line.push_packed(error.call()).push(b": ");
         push_errno(&mut line, error.errno());
         eprint(line.as_bytes());
     } else {
@@ -150,7 +151,7 @@ fn run_script(argv: Args<'_>) {
             .split_inclusive_mut(|byte| *byte == b'\n')
             .for_each(|line| run_line(line, argv)),
         Err(Errno::NOENT) => open_shell(argv),
-        Err(_) => eprint(b"init: /etc/capsule cannot be read, or is longer than 32 KiB"),
+        Err(_) => complain(packed!("init: /etc/capsule cannot be read, or is longer than 32 KiB")),
     }
 }
 
@@ -162,13 +163,17 @@ fn run_line(line: &mut [u8], argv: Args<'_>) {
     match Args::split(line, &mut pointers) {
         Some(args) if args.is_empty() => {}
         Some(args) => in_child(args, argv),
-        None => eprint(b"init: /etc/capsule: a line with an open quote, or with more than 255 arguments"),
+        None => complain(packed!(
+            "init: /etc/capsule: a line with an open quote, or with more than 255 arguments"
+        )),
     }
 }
 
 fn open_shell(argv: Args<'_>) {
     let Some((_, inside)) = SHELLS.iter().find(|(shell, _)| rustix::fs::stat(*shell).is_ok()) else {
-        eprint(b"init: nothing to do: no command after `--`, no /etc/capsule, and no shell in /rootfs");
+        complain(packed!(
+            "init: nothing to do: no command after `--`, no /etc/capsule, and no shell in /rootfs"
+        ));
         return;
     };
     let mut line = [0; 256];
@@ -177,13 +182,19 @@ fn open_shell(argv: Args<'_>) {
     run_line(&mut line, argv);
 }
 
+/// Prints one line on stderr.
+fn complain(message: Packed) {
+    let mut line = [0; 128];
+    eprint(Text::new(&mut line).push_packed(message).as_bytes());
+}
+
 /// Does one command in a process of its own, and reaps all that ends meanwhile.
 fn in_child(args: Args<'_>, argv: Args<'_>) {
     // A command changes its namespaces, its user and its arguments, and ends: PID 1 of the machine must not.
     match sys::clone3(0, None) {
         Ok(Forked::Child) => sys::exit(child(args, argv)),
         Ok(Forked::Parent { pid, .. }) => reap_until(pid),
-        Err(_) => eprint(b"init: clone3: no process can be made"),
+        Err(_) => complain(packed!("init: clone3: no process can be made")),
     }
 }
 
@@ -200,7 +211,7 @@ fn child(args: Args<'_>, argv: Args<'_>) -> u8 {
         // Returns only when it fails.
         sys::execve(program, args, &environment);
     }
-    eprint(b"init: exec: no such program, or it cannot be executed");
+    complain(packed!("init: exec: no such program, or it cannot be executed"));
     127
 }
 

@@ -7,12 +7,13 @@ use rustix::io::Errno;
 use crate::error::{Error, Subject};
 use crate::guard::Guard;
 use crate::options::Options;
+use crate::packed::packed;
 use crate::text::{self, Text};
 use crate::{cgroup, inherited, mounts, rlimits, uids};
 
 /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
 pub(crate) fn push_error(line: &mut Text<'_>, error: Error, options: &Options<'_>) {
-    line.push(b"init: ").push(error.step()).push(b": ").push(error.call()).push(b": ");
+    line.push(b"init: ").push_packed(error.step()).push(b": ").push_packed(error.call()).push(b": ");
     if let Some(name) = subject_name(error.subject(), options) {
         line.push(b"`").push(name).push(b"`: ");
     }
@@ -38,7 +39,7 @@ pub(crate) fn subject_name<'a>(subject: Subject, options: &Options<'a>) -> Optio
         Subject::Stream(_) => Some(b"stderr"),
         Subject::BindSource(index) => bind(index).map(|bind| bind.source),
         Subject::BindTarget(index) => bind(index).map(|bind| bind.target),
-        Subject::Target(index) => Some(text::line(mounts::TARGETS, index.into())),
+        Subject::Target(index) => Some(text::line(mounts::TARGETS.as_bytes(), index.into())),
         Subject::CgroupFile(index) => Some(cgroup::file(index).to_bytes()),
         Subject::Resource(index) => rlimits::name(index),
         Subject::Inherited(index) => inherited::name(index),
@@ -50,7 +51,7 @@ pub(crate) fn subject_name<'a>(subject: Subject, options: &Options<'a>) -> Optio
 /// Writes an errno's name, or its number when it has none here.
 pub(crate) fn push_errno(line: &mut Text<'_>, errno: Errno) {
     match ERRNOS.iter().position(|known| *known == errno) {
-        Some(at) => line.push(text::line(ERRNO_NAMES, at)),
+        Some(at) => line.push_packed(packed!(ERRNO_NAMES).line(at)),
         None => line.push(b"errno-").number(errno.raw_os_error() as u64),
     };
 }

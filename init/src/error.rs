@@ -10,6 +10,7 @@ use core::num::NonZeroU64;
 use rustix::io::Errno;
 
 use crate::named::named;
+use crate::packed::Packed;
 use crate::sys;
 
 /// What failed: step, call, subject and errno in one number of 64 bits. Each function of the set-up returns one, in a
@@ -223,15 +224,15 @@ impl Error {
     }
 
     /// The part of the set-up that was at work.
-    pub(crate) fn step(self) -> &'static [u8] {
+    pub(crate) fn step(self) -> Packed {
         let [.., step, _] = self.bytes();
-        Step::ALL.get(usize::from(step)).copied().map_or(b"", Step::name)
+        Step::ALL.get(usize::from(step)).copied().unwrap_or(Step::Start).packed()
     }
 
     /// The system call that failed.
-    pub(crate) fn call(self) -> &'static [u8] {
+    pub(crate) fn call(self) -> Packed {
         let [.., call, _, _] = self.bytes();
-        Call::ALL.get(usize::from(call)).copied().map_or(b"", Call::name)
+        Call::ALL.get(usize::from(call)).copied().unwrap_or(Call::Died).packed()
     }
 
     /// What it was called on.

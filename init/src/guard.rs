@@ -4,7 +4,7 @@ use rustix::io::Errno;
 
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::named::named;
-use crate::text;
+use crate::packed::{Packed, packed};
 
 named! {
     /// One protection. `--without NAME` takes it away, for tests and for operators who know why.
@@ -79,8 +79,8 @@ reasons! {
 
 impl Reason {
     /// As the report has it.
-    pub(crate) fn text(self) -> &'static [u8] {
-        text::line(REASONS, self as usize)
+    pub(crate) fn text(self) -> Packed {
+        packed!(REASONS).line(self as usize)
     }
 }
 

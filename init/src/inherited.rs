@@ -20,7 +20,7 @@ const IO_PRIORITY: Subject = Subject::Inherited(2);
 
 /// The name of the inherited thing with this index.
 pub(crate) fn name(index: u8) -> Option<&'static [u8]> {
-    Some(text::line(NAMES, usize::from(index)))
+    Some(text::line(NAMES.as_bytes(), usize::from(index)))
 }
 
 /// For PID 1 and all its children, while /proc is the host's: makes the OOM killer take them before anything else.

@@ -64,6 +64,7 @@ mod named;
 mod namespaces;
 mod options;
 mod outcome;
+mod packed;
 mod path;
 mod pid1;
 mod preparation;

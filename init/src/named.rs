@@ -16,8 +16,15 @@ macro_rules! named {
             $vis const ALL: &'static [$name] = &[$($name::$variant),*];
 
             /// The name, as options and reports have it.
+            #[allow(dead_code)] // of some only the packed one is used
             $vis fn name(self) -> &'static [u8] {
-                $crate::text::line(concat!($($text, "\n"),*), self as usize)
+                $crate::text::line(concat!($($text, "\n"),*).as_bytes(), self as usize)
+            }
+
+            /// The same, packed: for what is seldom printed.
+            #[allow(dead_code)] // not all are
+            pub(crate) fn packed(self) -> $crate::packed::Packed {
+                $crate::packed::packed!(concat!($($text, "\n"),*)).line(self as usize)
             }
         }
     };

@@ -7,6 +7,7 @@ use crate::describe::{push_errno, subject_name};
 use crate::error::Error;
 use crate::guard::{Guard, State};
 use crate::outcome::{Facts, Outcome, Status};
+use crate::packed::Packed;
 use crate::setup::Setup;
 use crate::text::{Text, strip_prefix};
 
@@ -135,8 +136,8 @@ pub(crate) fn render_refused(message: &[u8], text: &mut Text<'_>) {
 
 fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
     let mut object = Object::open(text);
-    object.string(b"step", error.step());
-    object.string(b"call", error.call());
+    object.packed(b"step", error.step());
+    object.packed(b"call", error.call());
     if let Some(subject) = subject_name(error.subject(), setup.options) {
         object.string(b"subject", subject);
     }
@@ -203,7 +204,7 @@ fn guards(setup: &Setup<'_>, text: &mut Text<'_>) {
             State::Unavailable(why) => {
                 // The reasons are ours and need no escaping.
                 object.key(guard.name());
-                object.text.push(b"\"").push(GUARD_UNAVAILABLE).push(why.text()).push(b"\"");
+                object.text.push(b"\"").push(GUARD_UNAVAILABLE).push_packed(why.text()).push(b"\"");
             }
         }
     }
@@ -273,6 +274,12 @@ impl<'t, 'b> Object<'t, 'b> {
         self.key(key);
         // Paths and names may hold any byte.
         self.text.json_string(value);
+    }
+
+    /// A text of ours that needs no escaping.
+    fn packed(&mut self, key: &[u8], value: Packed) {
+        self.key(key);
+        self.text.push(b"\"").push_packed(value).push(b"\"");
     }
 
     fn close(self) {

@@ -97,7 +97,7 @@ impl Setting {
 
 /// The name of the resource limit with this index.
 pub(crate) fn name(index: u8) -> Option<&'static [u8]> {
-    Some(text::line(NAMES, usize::from(index)))
+    Some(text::line(NAMES.as_bytes(), usize::from(index)))
 }
 
 /// The caller's limits that would hold for the supervisor and for the user namespace, which keeps a copy of some of them

@@ -2,6 +2,8 @@
 
 use core::ffi::CStr;
 
+use crate::packed::Packed;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A line under construction. What does not fit is dropped, and [`Text::overflowed`] says so.
@@ -36,6 +38,12 @@ impl<'a> Text<'a> {
         }
         self.overflowed |= room.len() < bytes.len();
         self.len += room.len().min(bytes.len());
+        self
+    }
+
+    /// Adds a packed text.
+    pub(crate) fn push_packed(&mut self, packed: Packed) -> &mut Self {
+        packed.push_to(self);
         self
     }
 
@@ -79,8 +87,8 @@ impl<'a> Text<'a> {
 }
 
 /// The line with this index, counted from 0. A list kept so needs no table of where each item is.
-pub(crate) fn line(lines: &'static str, index: usize) -> &'static [u8] {
-    lines.as_bytes().split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
+pub(crate) fn line(lines: &'static [u8], index: usize) -> &'static [u8] {
+    lines.split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
 }
 
 /// Strings that each end with a NUL, one after the other. A list kept so needs no table of where each string is.

@@ -2,6 +2,7 @@
 
 use super::spec::{Group, OptionSpec};
 use super::table;
+use crate::packed::{Packed, packed};
 use crate::text::Text;
 
 /// The first line.
@@ -27,18 +28,20 @@ pub(crate) fn print(mut print: impl FnMut(&[u8])) {
         print(b"\n");
         print(group.title().as_bytes());
         print(b":\n");
-        for spec in table::all().filter(|spec| spec.group == *group) {
+        for (index, spec) in table::all().enumerate().filter(|(_, spec)| spec.group == *group) {
             let mut line = [0; WIDTH];
             let mut line = Text::new(&mut line);
-            describe(&spec, &mut line);
+            describe(&spec, table::help(index), &mut line);
             print(line.as_bytes());
         }
     }
     print(b"\n");
-    print(NOTES.as_bytes());
+    let mut notes = [0; 512];
+    let mut notes = Text::new(&mut notes);
+    print(notes.push_packed(packed!(NOTES)).as_bytes());
 }
 
-fn describe(spec: &OptionSpec, line: &mut Text<'_>) {
+fn describe(spec: &OptionSpec, help: Packed, line: &mut Text<'_>) {
     line.push(b"  ").push(spec.name.as_bytes());
     if let Some(value) = spec.value {
         line.push(b" ").push(value.as_bytes());
@@ -46,7 +49,7 @@ fn describe(spec: &OptionSpec, line: &mut Text<'_>) {
     while line.as_bytes().len() < COLUMN {
         line.push(b" ");
     }
-    line.push(spec.help.as_bytes());
+    line.push_packed(help);
     if !spec.default.is_empty() {
         line.push(b" [default: ").push(spec.default.as_bytes()).push(b"]");
     }
@@ -64,7 +67,7 @@ mod tests {
     fn every_option_has_a_line_that_fits() {
         let mut help = String::new();
         print(|bytes| help += str::from_utf8(bytes).unwrap());
-        for spec in table::all() {
+        for spec in table::OPTIONS {
             let line = help.lines().find(|line| line.split(' ').nth(2) == Some(spec.name)).expect(spec.name);
             assert!(line.contains(&format!("  {}", spec.help)), "{line}");
         }

@@ -10,6 +10,7 @@ use super::values::{
 };
 use crate::amount::{duration, limit, size};
 use crate::cpus::Cpus;
+use crate::packed::{Packed, packed};
 
 /// Sets an option from its value; a flag's value is empty.
 pub(super) type Setter = for<'a> fn(&mut Options<'a>, &'a CStr) -> Result<(), Refused>;
@@ -21,9 +22,14 @@ pub(super) fn find(name: &[u8]) -> Option<(OptionSpec, Setter)> {
     Some(spec).zip(SETTERS.get(all.passed - 1).copied())
 }
 
-/// [`OPTIONS`], for init itself.
+/// [`OPTIONS`], for init itself: without the texts of [`help`].
 pub(super) fn all() -> All {
     All { passed: 0, texts: TEXTS }
+}
+
+/// What help says of the option with this index.
+pub(super) fn help(index: usize) -> Packed {
+    packed!(HELPS).line(index)
 }
 
 /// The options from one on.
@@ -52,7 +58,7 @@ impl Iterator for All {
             name: self.text(row.name),
             value: Some(self.text(row.value)).filter(|value| !value.is_empty()),
             default: self.text(row.default),
-            help: self.text(row.help),
+            help: "",
             group: row.group,
             kind: row.kind,
             repeatable: row.repeatable,
@@ -66,7 +72,6 @@ struct Row {
     name: u8,
     value: u8,
     default: u8,
-    help: u8,
     group: Group,
     kind: ValueKind,
     repeatable: bool,
@@ -87,12 +92,12 @@ macro_rules! options {
             help: $help,
             repeatable: options!(@repeatable $times),
         }),*];
-        const TEXTS: &str = concat!($($name, $($value,)? $default, $help),*);
+        const TEXTS: &str = concat!($($name, $($value,)? $default),*);
+        const HELPS: &str = concat!($($help, "\n"),*);
         const ROWS: &[Row] = &[$(Row {
             name: $name.len() as u8,
             value: concat!($($value)?).len() as u8,
             default: $default.len() as u8,
-            help: $help.len() as u8,
             group: Group::$group,
             kind: ValueKind::$kind,
             repeatable: options!(@repeatable $times),
@@ -225,9 +230,16 @@ options! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Text;
 
     #[test]
     fn init_keeps_the_table_that_others_see() {
-        assert_eq!(all().collect::<Vec<_>>(), OPTIONS);
+        let without_help = OPTIONS.iter().map(|spec| OptionSpec { help: "", ..*spec });
+        assert!(all().eq(without_help));
+        for (index, spec) in OPTIONS.iter().enumerate() {
+            let mut help = [0; 128];
+            let mut help = Text::new(&mut help);
+            assert_eq!(help.push_packed(super::help(index)).as_bytes(), spec.help.as_bytes());
+        }
     }
 }

@@ -49,7 +49,7 @@ impl UsageError<'_> {
                 .push(b"`")
                 .push(option.as_bytes())
                 .push(b"` takes ")
-                .push(kind.name())
+                .push_packed(kind.packed())
                 .push(b", not `")
                 .push(value)
                 .push(b"`"),
