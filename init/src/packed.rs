@@ -78,10 +78,13 @@ impl Packed {
     pub(crate) fn line(self, index: usize) -> Packed {
         Packed(line(self.0, index))
     }
+}
 
-    /// Adds the text.
-    pub(crate) fn push_to(self, text: &mut Text<'_>) {
-        self.0.iter().for_each(|byte| push_byte(*byte, text));
+impl Text<'_> {
+    /// Adds a packed text.
+    pub(crate) fn push_packed(&mut self, packed: Packed) -> &mut Self {
+        packed.0.iter().for_each(|byte| push_byte(*byte, self));
+        self
     }
 }
 

@@ -2,8 +2,6 @@
 
 use core::ffi::CStr;
 
-use crate::packed::Packed;
-
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A line under construction. What does not fit is dropped, and [`Text::overflowed`] says so.
@@ -38,12 +36,6 @@ impl<'a> Text<'a> {
         }
         self.overflowed |= room.len() < bytes.len();
         self.len += room.len().min(bytes.len());
-        self
-    }
-
-    /// Adds a packed text.
-    pub(crate) fn push_packed(&mut self, packed: Packed) -> &mut Self {
-        packed.push_to(self);
         self
     }
 
