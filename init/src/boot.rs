@@ -33,6 +33,7 @@ const CGROUP_V1: &[u8] = b"tmpfs\0/sys/fs/cgroup\0mode=755\0\
     cgroup\0/sys/fs/cgroup/pids\0pids\0\
     cgroup\0/sys/fs/cgroup/cpuacct\0cpuacct\0\
     cgroup\0/sys/fs/cgroup/cpuset\0cpuset\0\
+    cgroup\0/sys/fs/cgroup/cpu\0cpu\0\
     cgroup\0/sys/fs/cgroup/freezer\0freezer\0";
 
 /// The shells to try when there is no command: where each stands, and what it is called inside.

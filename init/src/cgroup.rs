@@ -34,7 +34,9 @@ const FILES: &[u8] = b"(the cgroup's directory)\0\
     memory.memsw.limit_in_bytes\0\
     tasks\0\
     cpuset.cpus\0\
-    cpuset.mems\0";
+    cpuset.mems\0\
+    cpu.max\0\
+    cpu.cfs_quota_us\0";
 
 /// The file with this index.
 pub(crate) fn file(index: u8) -> &'static CStr {
@@ -45,6 +47,8 @@ const DIRECTORY: Subject = Subject::CgroupFile(0);
 const TASKS: Subject = Subject::CgroupFile(7);
 const CPUS: Subject = Subject::CgroupFile(8);
 const MEMS: Subject = Subject::CgroupFile(9);
+const QUOTA_V2: u8 = 10;
+const QUOTA_V1: u8 = 11;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
     /// One hierarchy; the submission is born into it (clone3(2), CLONE_INTO_CGROUP).
@@ -54,7 +58,7 @@ pub(crate) enum Version {
 }
 
 /// Hierarchies that a run may need: in version 1 one for each controller, in version 2 the first alone.
-const SLOTS: usize = 4;
+const SLOTS: usize = 5;
 
 /// Where the run's directory goes, decided before the sandbox starts.
 pub(crate) struct Place {
@@ -62,6 +66,8 @@ pub(crate) struct Place {
     parents: [Option<Fd>; SLOTS],
     /// The slot of `parents` in which the run's CPUs are set, if they are.
     cpuset: Option<usize>,
+    /// The slot in which the run's share of them is set, if it is.
+    quota: Option<usize>,
     /// Ended by a NUL.
     name: [u8; name::LEN],
 }
@@ -85,12 +91,12 @@ impl Place {
         let mut memberships = [0; 4096];
         let memberships = kernel_file::read(CWD, c"/proc/self/cgroup", &mut memberships).unwrap_or_default();
         let choice = setup.options.cgroup;
-        let cpus = setup.has(Guard::Cpuset);
+        let guards = &setup.guards;
         let found = match choice {
             CgroupChoice::None => None,
-            CgroupChoice::V2 => v2::find(memberships, cpus),
-            CgroupChoice::V1 => v1::find(memberships, cpus),
-            CgroupChoice::Auto => v2::find(memberships, cpus).or_else(|| v1::find(memberships, cpus)),
+            CgroupChoice::V2 => v2::find(memberships, guards),
+            CgroupChoice::V1 => v1::find(memberships, guards),
+            CgroupChoice::Auto => v2::find(memberships, guards).or_else(|| v1::find(memberships, guards)),
         };
         if found.is_none() && matches!(choice, CgroupChoice::V1 | CgroupChoice::V2) {
             return Err(at(Step::Cgroup, Call::Open, DIRECTORY)(Errno::NOENT));
@@ -118,6 +124,9 @@ impl Place {
         }
         if let Some(slot) = self.cpuset {
             cgroup.confine(slot, self.parents.get(slot), setup.options)?;
+        }
+        if let (Some(slot), Some(quota)) = (self.quota, setup.options.limits.cpu_quota) {
+            cgroup.throttle(slot, quota)?;
         }
         Ok(cgroup)
     }
@@ -173,10 +182,15 @@ impl Place {
         CStr::from_bytes_until_nul(&self.name).unwrap_or_default()
     }
 
-    fn new(version: Version, parents: [Option<Fd>; SLOTS], cpuset: Option<usize>) -> Place {
+    fn new(
+        version: Version,
+        parents: [Option<Fd>; SLOTS],
+        cpuset: Option<usize>,
+        quota: Option<usize>,
+    ) -> Place {
         let supervisor = rustix::process::getpid().as_raw_nonzero().get() as u32;
         let name = RunName { supervisor, made_at: clock::now() }.render();
-        Place { version, parents, cpuset, name }
+        Place { version, parents, cpuset, quota, name }
     }
 }
 
@@ -207,6 +221,9 @@ fn mark_missing(setup: &mut Setup<'_>, found: Option<&Place>) {
     }
     if found.is_none_or(|place| place.cpuset.is_none()) {
         guards.mark_unavailable(Guard::Cpuset, why);
+    }
+    if found.is_none_or(|place| place.quota.is_none()) {
+        guards.mark_unavailable(Guard::CpuQuota, why);
     }
     if found.is_some_and(|place| place.version == Version::V1) {
         guards.mark_unavailable(Guard::OomGroup, Reason::KillsOne);
@@ -290,6 +307,17 @@ impl Cgroup {
         // As the caller wrote it: the kernel has the same grammar of lists (cpuset(7), "List format").
         let written = kernel_file::write(directory.as_fd(), c"cpuset.cpus", options.cpus_list);
         written.map_err(at(Step::Cgroup, Call::Write, CPUS))
+    }
+
+    /// Sets the CPU time of each period, in nanoseconds.
+    fn throttle(&self, slot: usize, quota: u64) -> Result<(), Error> {
+        let Some(Some(directory)) = self.directories.get(slot) else { return Ok(()) };
+        let number = if self.version == Version::V2 { QUOTA_V2 } else { QUOTA_V1 };
+        let mut digits = [0; 20];
+        let mut text = Text::new(&mut digits);
+        text.number(quota / 1_000);
+        let written = kernel_file::write(directory.as_fd(), file(number), text.as_bytes());
+        written.map_err(at(Step::Cgroup, Call::Write, Subject::CgroupFile(number)))
     }
 
     /// CPU time of all processes that were ever in it, unless the account is not to count. Exact up to the last timer

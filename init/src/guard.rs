@@ -40,6 +40,7 @@ named! {
         Pids = "pids",
         CpuAccounting = "cpu-accounting",
         Cpuset = "cpuset",
+        CpuQuota = "cpu-quota",
         FirstInLine = "first-in-line",
     }
 }

@@ -5,6 +5,8 @@
 pub struct Limits {
     /// CPU time of all its processes together, in nanoseconds.
     pub cpu_time: Option<u64>,
+    /// CPU time of all its processes together in each tenth of a second, in nanoseconds.
+    pub cpu_quota: Option<u64>,
     /// Time from exec to exit, in nanoseconds.
     pub wall_time: Option<u64>,
     /// Wall time minus CPU time, in nanoseconds.
@@ -23,10 +25,15 @@ pub struct Limits {
     pub tmp: u64,
 }
 
+/// The time that a quota of CPU time is for, in nanoseconds: what the kernel takes unless it is told
+/// (`Documentation/scheduler/sched-bwc.rst`).
+pub(crate) const QUOTA_PERIOD: u64 = 100_000_000;
+
 impl Limits {
     /// The limits of a run whose caller names none: no time limit, and enough of the rest for a compiler.
     pub const DEFAULT: Limits = Limits {
         cpu_time: None,
+        cpu_quota: None,
         wall_time: None,
         idle_time: None,
         memory: Some(256 << 20),

@@ -180,6 +180,9 @@ fn limits(setup: &Setup<'_>, facts: &Facts, measures: &Measures, text: &mut Text
     let pids = in_cgroup(Guard::Pids, b"cgroup pids", b"RLIMIT_NPROC");
     let mut object = Object::open(text);
     object.limit(b"cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
+    // Of each tenth of a second (limits.rs).
+    let quota = in_cgroup(Guard::CpuQuota, b"cgroup cpu quota", NOTHING);
+    object.limit(b"cpu_quota_us", limits.cpu_quota.map(micros), None, quota);
     let wall = facts.wall.map(micros);
     object.limit(b"wall_us", limits.wall_time.map(micros), wall, b"CLOCK_MONOTONIC, timer");
     // Otherwise a run that waits for a CPU is idle.

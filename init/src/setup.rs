@@ -29,6 +29,7 @@ impl<'a> Setup<'a> {
             (Guard::NetworkNamespace, options.net != Net::Host),
             (Guard::UniqueUid, options.uid.is_none() || options.uid_range.is_some()),
             (Guard::Cpuset, options.cpus.is_some()),
+            (Guard::CpuQuota, limits.cpu_quota.is_some()),
             (Guard::FirstInLine, limits.cpu_time.or(limits.wall_time).or(limits.idle_time).is_some()),
             (Guard::OutputCap, options.output_given || !options.tty),
         ];

@@ -41,7 +41,7 @@ fn bash_completes_options_of_init() {
         );
         Said::of(Command::new("bash").args(["--norc", "-c", &line])).stdout
     };
-    assert_eq!(complete("capsule run bundle --cpu-"), "--cpu-time\n");
+    assert_eq!(complete("capsule run bundle --cpu-"), "--cpu-time\n--cpu-quota\n");
     let compile = complete("capsule exec bundle --compile-mem");
     assert_eq!(compile, "--compile-memory\n");
 }

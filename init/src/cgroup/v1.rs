@@ -7,18 +7,18 @@ use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
 use super::{Place, SLOTS, Setting, Version, membership, open_directory, self_and_above, writable};
-use crate::guard::Guard;
+use crate::guard::{Guard, Guards};
 use crate::kernel_file;
 use crate::path::PathBuffer;
 use crate::sys::fd::{self, Fd};
 use crate::text::Text;
 
-/// The controllers that we use, by slot of `Place` and `Cgroup`.
-const CONTROLLERS: [&[u8]; SLOTS] = [b"memory", b"pids", b"cpuacct", b"cpuset"];
+/// Slots of `Place` and `Cgroup`: one for each controller that we use.
 pub(super) const MEMORY: usize = 0;
 pub(super) const PIDS: usize = 1;
 pub(super) const CPUACCT: usize = 2;
 const CPUSET: usize = 3;
+const CPU: usize = 4;
 
 /// In the order that the kernel demands: it refuses a limit of memory and swap together that is below the limit of
 /// memory alone, which is unlimited at first (cgroup-v1/memory.rst, 2.4).
@@ -29,20 +29,33 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// For each controller the directory of our own cgroup, or of the nearest one above it that can be written.
-pub(super) fn find(memberships: &[u8], cpus: bool) -> Option<Place> {
-    let mut parents = [const { None }; SLOTS];
-    let mut buffer = PathBuffer::new();
-    // The cpuset comes last, and is left out where it is not asked for.
-    let wanted = if cpus { SLOTS } else { CPUSET };
-    for (parent, controller) in parents.iter_mut().zip(CONTROLLERS).take(wanted) {
-        let Some(own) = membership(memberships, controller) else { continue };
-        *parent = self_and_above(own).find_map(|below| {
-            let path = buffer.join(&[b"/sys/fs/cgroup/", controller, below]).ok()?;
-            open_directory(CWD, path).ok().filter(|directory| writable(directory.as_fd(), c"."))
-        });
+pub(super) fn find(memberships: &[u8], guards: &Guards) -> Option<Place> {
+    let parent = |controller: &[u8]| parent(memberships, controller);
+    let mut parents: [_; SLOTS] = [parent(b"memory"), parent(b"pids"), parent(b"cpuacct"), None, None];
+    let (mut cpuset, mut quota) = (None, None);
+    if guards.has(Guard::Cpuset) {
+        parents[CPUSET] = parent(b"cpuset");
+        cpuset = parents[CPUSET].is_some().then_some(CPUSET);
     }
-    let cpuset = parents[CPUSET].is_some().then_some(CPUSET);
-    parents.iter().any(Option::is_some).then(|| Place::new(Version::V1, parents, cpuset))
+    if guards.has(Guard::CpuQuota) {
+        // Mostly one hierarchy has both (systemd's `cpu,cpuacct`): then the run has one directory for both.
+        let has_both = |parent: &Fd| writable(parent.as_fd(), c"cpu.shares");
+        if parents[CPUACCT].as_ref().is_some_and(has_both) {
+            quota = Some(CPUACCT);
+        } else {
+            parents[CPU] = parent(b"cpu");
+            quota = parents[CPU].is_some().then_some(CPU);
+        }
+    }
+    parents.iter().any(Option::is_some).then(|| Place::new(Version::V1, parents, cpuset, quota))
+}
+
+fn parent(memberships: &[u8], controller: &[u8]) -> Option<Fd> {
+    let mut buffer = PathBuffer::new();
+    self_and_above(membership(memberships, controller)?).find_map(|below| {
+        let path = buffer.join(&[b"/sys/fs/cgroup/", controller, below]).ok()?;
+        open_directory(CWD, path).ok().filter(|directory| writable(directory.as_fd(), c"."))
+    })
 }
 
 /// Copies the parent's memory nodes: a new cpuset has none, and takes no process before it has some (cpuset(7)).

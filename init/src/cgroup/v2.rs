@@ -6,7 +6,7 @@ use rustix::fs::CWD;
 use super::{
     CpuTime, Place, SLOTS, Setting, Version, keyed, membership, open_directory, self_and_above, writable,
 };
-use crate::guard::Guard;
+use crate::guard::{Guard, Guards};
 use crate::kernel_file;
 use crate::path::PathBuffer;
 
@@ -27,7 +27,7 @@ const ROOTS: [&[u8]; 2] = [b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified"];
 
 /// A directory that may hand memory and pids on to children: our own cgroup or the nearest one above it, so that as
 /// many as possible of the limits above us keep counting.
-pub(super) fn find(memberships: &[u8], cpus: bool) -> Option<Place> {
+pub(super) fn find(memberships: &[u8], guards: &Guards) -> Option<Place> {
     const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270; // linux/magic.h
     let own = membership(memberships, b"")?;
     let mut buffer = PathBuffer::new();
@@ -38,10 +38,13 @@ pub(super) fn find(memberships: &[u8], cpus: bool) -> Option<Place> {
             let is_v2 =
                 rustix::fs::fstatfs(&directory).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_SUPER_MAGIC);
             if is_v2 && hands_on(directory.as_fd(), b"+memory +pids", &[b"memory", b"pids"]) {
-                let has_cpus = cpus && hands_on(directory.as_fd(), b"+cpuset", &[b"cpuset"]);
+                let cpuset =
+                    guards.has(Guard::Cpuset) && hands_on(directory.as_fd(), b"+cpuset", &[b"cpuset"]);
+                let quota = guards.has(Guard::CpuQuota) && hands_on(directory.as_fd(), b"+cpu", &[b"cpu"]);
+                let [cpuset, quota] = [cpuset, quota].map(|is_set| is_set.then_some(UNIFIED));
                 let mut parents = [const { None }; SLOTS];
                 parents[UNIFIED] = Some(directory);
-                return Some(Place::new(Version::V2, parents, has_cpus.then_some(UNIFIED)));
+                return Some(Place::new(Version::V2, parents, cpuset, quota));
             }
         }
     }

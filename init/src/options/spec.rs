@@ -66,6 +66,7 @@ named! {
         Flag = "no value",
         Directory = "a directory",
         Duration = "a time such as `250ms` or `1.5s`, or `none`",
+        Quota = "a time from `1ms` to `100s`, or `none`",
         Size = "a size in bytes such as `64K` or `256M`, or `none`",
         Pids = "a number from 1 to 4194304, or `none`",
         OpenFiles = "a number from 5, or `none`",

@@ -6,7 +6,7 @@ use super::Options;
 use super::spec::{Group, OptionSpec, ValueKind};
 use super::values::{
     Refused, absolute, add, bind, cgroup, descriptor, destination, digest, environment, hostname, id, net,
-    nonempty, open_files, pids, range, require, scratch_size, seccomp, set, without,
+    nonempty, open_files, pids, quota, range, require, scratch_size, seccomp, set, without,
 };
 use crate::amount::{duration, limit, size};
 use crate::cpus::Cpus;
@@ -127,6 +127,9 @@ options! {
     "--cpu-time" ["TIME"], Limits, Duration, default "none", once,
         "CPU time of all processes together",
         |o, v| set(&mut o.limits.cpu_time, limit(v.to_bytes(), duration));
+    "--cpu-quota" ["TIME"], Limits, Quota, default "none", once,
+        "CPU time in each 100ms; 50ms is half a CPU, 200ms are two",
+        |o, v| set(&mut o.limits.cpu_quota, quota(v.to_bytes()));
     "--wall-time" ["TIME"], Limits, Duration, default "none", once,
         "time from exec to exit",
         |o, v| set(&mut o.limits.wall_time, limit(v.to_bytes(), duration));

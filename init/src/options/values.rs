@@ -3,8 +3,9 @@
 use core::ffi::CStr;
 
 use super::{Bind, CgroupChoice, Destination, Net, Options, SeccompChoice};
-use crate::amount::{count, limit, size};
+use crate::amount::{count, duration, limit, size};
 use crate::guard::Guard;
+use crate::limits::QUOTA_PERIOD;
 use crate::list::List;
 use crate::text::{parse_number, strip_prefix, strip_suffix};
 use crate::user::{DEFAULT_ID, Range};
@@ -81,6 +82,12 @@ pub(super) fn environment(value: &CStr) -> Option<&CStr> {
 /// At least one, or there is no submission. The most is what the kernel takes for pids.max (PID_MAX_LIMIT).
 pub(super) fn pids(text: &[u8]) -> Option<Option<u64>> {
     limit(text, count).filter(|limit| limit.is_none_or(|pids| (1..=4 << 20).contains(&pids)))
+}
+
+/// No less than the kernel takes (`min_cfs_quota_period`, 1 ms), and no more than a thousand CPUs have.
+pub(super) fn quota(text: &[u8]) -> Option<Option<u64>> {
+    const RANGE: core::ops::RangeInclusive<u64> = 1_000_000..=1000 * QUOTA_PERIOD;
+    limit(text, duration).filter(|limit| limit.is_none_or(|quota| RANGE.contains(&quota)))
 }
 
 /// The three streams, and two while the submission is made: our channel and the filter's listener.

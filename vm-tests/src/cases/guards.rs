@@ -131,6 +131,7 @@ const ROWS: &[Removal] = &[
     row("user-namespace", Shown::Rule(&["show", "/proc/self/uid_map"], not_all_users)).with(&["--userns"]),
     row("unique-uid", Shown::Peek(uid_is_taken)).with(&["--uid-range", "61000-61000"]),
     row("cpuset", Shown::Peek(on_one_cpu)).with(&["--cpus", "0"]),
+    row("cpu-quota", Shown::Peek(half_a_cpu)).with(&["--cpu-quota", "50ms"]),
     row("first-in-line", Shown::Peek(supervisor_is_first)),
     row("private-mounts", Shown::Outside(mounts_stay_inside)),
 ];
@@ -220,12 +221,14 @@ pub(super) fn shown(
     Case { contained: !broken, alone, ..case(suite, step, &[], vec![expect]) }
 }
 
-const PEEKED: [&str; 7] = [
+const PEEKED: [&str; 9] = [
     "memory.swap.max",
     "memory.oom.group",
     "memory.memsw.limit_in_bytes",
     "memory.limit_in_bytes",
     "cpuset.cpus",
+    "cpu.max",
+    "cpu.cfs_quota_us",
     SUPERVISOR,
     // Not a file of a cgroup: an absolute path stays as it is when it is joined.
     "/proc/locks",
@@ -264,6 +267,11 @@ fn uid_is_taken(seen: &Observation) -> Result<(), String> {
 /// By the cgroup. The affinity is not enough, since a program can change it (sched_setaffinity(2)).
 fn on_one_cpu(seen: &Observation) -> Result<(), String> {
     has_line(seen, &["cpuset.cpus 0"])
+}
+
+/// Of each tenth of a second, in microseconds.
+fn half_a_cpu(seen: &Observation) -> Result<(), String> {
+    has_line(seen, &["cpu.max 50000 100000", "cpu.cfs_quota_us 50000"])
 }
 
 /// The class in which it sleeps is SCHED_FIFO, and what it starts does not inherit that (sched(7)). Field 41 of its stat

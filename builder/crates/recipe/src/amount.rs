@@ -28,7 +28,7 @@ pub struct Limit {
 pub fn limits() -> impl Iterator<Item = Limit> {
     OPTIONS.iter().filter(|option| option.group == Group::Limits).filter_map(|option| {
         let (unit, can_be_lifted) = match option.kind {
-            ValueKind::Duration => (Unit::Duration, true),
+            ValueKind::Duration | ValueKind::Quota => (Unit::Duration, true),
             ValueKind::Size => (Unit::Size, true),
             ValueKind::Bytes => (Unit::Size, false),
             ValueKind::Pids | ValueKind::OpenFiles => (Unit::Count, true),
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn every_amount_that_init_limits_can_be_set_in_a_recipe() {
         let names: Vec<&str> = limits().map(|limit| limit.name).collect();
-        let times = ["cpu-time", "wall-time", "idle-time", "drain-time"];
+        let times = ["cpu-time", "cpu-quota", "wall-time", "idle-time", "drain-time"];
         let sizes = ["memory", "pids", "output", "stack", "open-files", "tmp"];
         assert_eq!(names, [&times[..], &sizes].concat());
     }

@@ -76,6 +76,7 @@ const WEAKENS: &[(&str, &str)] = &[
     ("cgroup-namespace", "/proc/self/cgroup shows the host's cgroup path"),
     ("seccomp", "every system call of the kernel is within reach of a submission"),
     ("cpuset", "`--cpus` is an affinity that a submission can widen again"),
+    ("cpu-quota", "`--cpu-quota` is not held: a run can have all CPUs for itself"),
     (
         "first-in-line",
         "a busy machine may delay a limit of time: the process that watches it is an ordinary one",
@@ -94,9 +95,10 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
     stale_cgroups::remove();
     let mut report = trial(&[])?;
     let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
-    let asked_for: [(&str, &[&str]); 3] = [
+    let asked_for: [(&str, &[&str]); 4] = [
         ("user-namespace", &["--userns"]),
         ("cpuset", &["--cpus", &cpus]),
+        ("cpu-quota", &["--cpu-quota", "100ms"]),
         ("first-in-line", &["--wall-time", "60s"]),
     ];
     for (guard, options) in asked_for {
