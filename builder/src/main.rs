@@ -63,7 +63,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
                 None => print(&lines),
             }
         }
-        Request::Run(request) => match command::run(request)? {},
+        Request::Run(request) => return Ok(command::run(request).map(ExitCode::from)?),
         Request::Exec(request) => return Ok(exec::exec(&request).map(ExitCode::from)?),
         Request::Pack(request) => {
             let output = pack::pack(&request, interrupt)?;

@@ -206,6 +206,9 @@ pub(super) enum SeccompCommand {
 pub(super) struct RunArgs {
     /// The bundle
     pub(super) bundle: PathBuf,
+    /// Compare the bundle's tree with its manifest first, and start nothing if it has changed
+    #[arg(long)]
+    pub(super) verify: bool,
     #[command(flatten)]
     pub(super) options: InitOptions,
 }

@@ -41,6 +41,9 @@ pub(super) struct JudgeArgs {
     /// Write a page with the tests, their times and messages
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Compare the bundle's tree with its manifest first, and judge nothing if it has changed
+    #[arg(long)]
+    verify: bool,
     /// Keep what compilers make in this directory [default: $XDG_CACHE_HOME/capsule, or ~/.cache/capsule]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -91,6 +94,7 @@ impl JudgeArgs {
             format: self.format,
             report,
             html: self.html,
+            verify: self.verify,
             cache,
         })
     }

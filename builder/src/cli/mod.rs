@@ -113,10 +113,14 @@ impl Command {
             Command::Doctor { json } => {
                 Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })
             }
-            Command::Run(RunArgs { bundle, options }) => run(bundle, options.0, command)?,
+            Command::Run(args) => {
+                let (bundle, options) = args.into_parts();
+                run(bundle, options, command)?
+            }
             Command::Exec(args) => args.into_request(command)?,
-            Command::Shell(RunArgs { bundle, options }) => {
-                Request::Run(Run { bundle, what: RunWhat::Shell { options: options.0 } })
+            Command::Shell(args) => {
+                let (bundle, options) = args.into_parts();
+                Request::Run(Run { bundle, what: RunWhat::Shell { options } })
             }
             Command::Pack(command) => Request::Pack(command.into()),
             Command::Judge(args) => Request::Judge(args.into_request()?),
@@ -132,6 +136,15 @@ impl Command {
                 Request::CompilePolicy(CompileRequest { policy, arch, output })
             }
         })
+    }
+}
+
+impl RunArgs {
+    /// The bundle and the options as they are on a line that clap does not read.
+    fn into_parts(self) -> (PathBuf, Vec<OsString>) {
+        let mut options = self.options.0;
+        options.extend(self.verify.then(|| "--verify".into()));
+        (self.bundle, options)
     }
 }
 
@@ -185,7 +198,9 @@ mod tests {
     #[test]
     fn options_may_come_before_the_bundle() {
         let args = "capsule run --memory 1G --tty B".split(' ');
-        let Command::Run(RunArgs { bundle, options }) = Cli::parse_from(args).command else { panic!("run") };
+        let Command::Run(RunArgs { bundle, options, .. }) = Cli::parse_from(args).command else {
+            panic!("run")
+        };
         assert_eq!(bundle, PathBuf::from("B"));
         assert_eq!(options.0, ["--memory", "1G", "--tty"].map(OsString::from));
     }

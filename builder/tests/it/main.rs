@@ -55,4 +55,5 @@ mod trace;
 mod uids;
 mod uninvited;
 mod verdict;
+mod verified;
 mod verify;

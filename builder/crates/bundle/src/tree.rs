@@ -24,7 +24,23 @@ pub type Finding = (String, String);
 /// A directory of the tree cannot be read.
 pub fn differences(manifest: &Manifest, tree: &Path) -> Result<Vec<Finding>, Error> {
     let entries = manifest.entries.par_iter().map(|record| compare(record, tree)).collect::<Vec<_>>();
-    let mut found: Vec<Finding> = entries.into_iter().flatten().collect();
+    with_unlisted(manifest, tree, entries.into_iter().flatten().collect())
+}
+
+/// The same, in the calling thread alone: a process that has other threads may not enter a user namespace (unshare(2),
+/// EINVAL), and the threads of a pool do not end.
+///
+/// # Errors
+/// A directory of the tree cannot be read.
+pub fn differences_without_threads(manifest: &Manifest, tree: &Path) -> Result<Vec<Finding>, Error> {
+    with_unlisted(
+        manifest,
+        tree,
+        manifest.entries.iter().filter_map(|record| compare(record, tree)).collect(),
+    )
+}
+
+fn with_unlisted(manifest: &Manifest, tree: &Path, mut found: Vec<Finding>) -> Result<Vec<Finding>, Error> {
     let known: BTreeSet<&ImagePath> = manifest.entries.iter().map(|record| &record.path).collect();
     find_unlisted(tree, tree, &known, &mut found)?;
     found.sort();

@@ -1,7 +1,10 @@
 //! `capsule run` and `capsule shell`: become the bundle's init. Its options pass unread; its exit code is theirs.
+//!
+//! Only a run that is verified and reported stays next to init: its report says `verified`, which init does not know.
+
+mod observed;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -14,8 +17,10 @@ use bundle::manifest::{self, Head, Manifest};
 use recipe::image_path::ImagePath;
 
 use crate::error::Error;
+use crate::exec::Destination;
 use crate::init_command::InitCommand;
-use crate::{refusal, stale_cgroups};
+use crate::run_options::RunOptions;
+use crate::{refusal, stale_cgroups, verification};
 
 /// A start of init.
 #[derive(Debug)]
@@ -46,26 +51,35 @@ pub enum RunWhat {
 /// Shells in the order in which `capsule shell` tries them.
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 
-/// Becomes init. Returns only with an error, which the report has too.
+/// Becomes init, or waits for it and gives its exit code. An error is in the report too.
 ///
 /// # Errors
 /// Whatever fails here is not a verdict: the error's exit code is 125.
-pub fn run(run: Run) -> Result<Infallible, Error> {
-    let (RunWhat::Command { options, .. } | RunWhat::Shell { options }) = &run.what;
-    let options = options.clone();
-    become_init(run).map_err(|error| {
-        refusal::report_start(&options, &error);
+pub fn run(mut run: Run) -> Result<u8, Error> {
+    let (RunWhat::Command { options, .. } | RunWhat::Shell { options }) = &mut run.what;
+    let RunOptions { init, verify, report } = RunOptions::parse(std::mem::take(options));
+    *options = init.clone();
+    let started = match (verify, report) {
+        (true, Some(report)) => Destination::parse(&report).and_then(|report| observed::run(run, &report)),
+        (verify, _) => init_command(run, verify).and_then(|init| Err(init.exec())),
+    };
+    started.map_err(|error| {
+        refusal::report_start(&init, verify, &error);
         Error::sandbox(error)
     })
 }
 
-fn become_init(mut run: Run) -> Result<Infallible, Error> {
+/// init as it is to be started, after the tree was compared if that is asked for.
+fn init_command(mut run: Run, verify: bool) -> Result<InitCommand, Error> {
     run.bundle = layout::resolved(&run.bundle);
     let limits = Head::load_to_run(&run.bundle)?.limits;
     for missing in [layout::INIT, layout::ROOTFS] {
         if !run.bundle.join(missing).exists() {
             return Err(bundle::Error::NotABundle { path: run.bundle, missing }.into());
         }
+    }
+    if verify {
+        verification::verify(&run.bundle)?;
     }
     let (options, command) = match run.what {
         RunWhat::Command { options, command } => (options, command),
@@ -82,7 +96,7 @@ fn become_init(mut run: Run) -> Result<Infallible, Error> {
     // To hash the manifest takes as long as a short run does.
     let digest = wants_report(&options).then(|| manifest::digest(&run.bundle)).transpose()?;
     stale_cgroups::remove();
-    Err(init_command(&run.bundle, digest.as_ref(), &limits, options, command).exec())
+    Ok(assemble(&run.bundle, digest.as_ref(), &limits, options, command))
 }
 
 /// Whether the report will name the image.
@@ -91,7 +105,7 @@ fn wants_report(options: &[OsString]) -> bool {
 }
 
 /// The bundle's own limits come before the given options, so that the given ones win.
-fn init_command(
+fn assemble(
     bundle: &Path,
     digest: Option<&Sha>,
     limits: &BTreeMap<String, String>,
@@ -135,7 +149,7 @@ mod tests {
     fn line(digest: Option<&Sha>, options: Vec<OsString>, command: &[&str]) -> String {
         let limits = BTreeMap::from([("cpu-time".to_owned(), "1s".to_owned())]);
         let command = command.iter().map(OsString::from).collect();
-        let args = init_command(Path::new("B"), digest, &limits, options, command).to_args();
+        let args = assemble(Path::new("B"), digest, &limits, options, command).to_args();
         args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 

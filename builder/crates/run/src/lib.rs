@@ -7,11 +7,13 @@
 //! ```
 //!
 //! * [`InitCommand`] builds the argument vector of every start of init; [`report`] reads what init reports.
-//! * [`command`] becomes init: `capsule run` and `capsule shell`.
+//! * [`command`] becomes init: `capsule run` and `capsule shell`. `run_options` are those that are not init's, and
+//!   `ending_signals` passes signals on to an init next to which this process stays.
 //! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
 //! * [`doctor`] does a trial run and says what this host can enforce.
 //! * [`refusal`] reports that none of this could begin.
 //! * [`SubmissionUid`] keeps one uid for all runs of one submission.
+//! * `verification` compares a bundle's tree with its manifest, for `--verify`.
 //! * `stale_cgroups` removes what is left of runs whose processes were all killed at once.
 //!
 //! Every limit, stream and guard is init's; nothing here enforces anything.
@@ -19,12 +21,15 @@
 
 pub mod command;
 pub mod doctor;
+mod ending_signals;
 mod error;
 pub mod exec;
 mod init_command;
 pub mod refusal;
 pub mod report;
+mod run_options;
 mod stale_cgroups;
+mod verification;
 
 pub use error::Error;
 pub use exec::SubmissionUid;

@@ -29,6 +29,9 @@ struct Report<'a> {
     version: u64,
     status: &'a str,
     error: Failure<'a>,
+    /// The bundle's tree was to be compared, and was not, or is not as it was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +46,7 @@ struct Failure<'a> {
 pub fn report_usage(refused: Refused, options: &[OsString], message: &str) {
     let Some(destination) = destination(options) else { return };
     match refused {
-        Refused::Run => write(&destination, ["options", "parse"], Errno::EINVAL, message),
+        Refused::Run => write(&destination, ["options", "parse"], Errno::EINVAL, message, false),
         Refused::Exec => exec::report_refused(&destination, message),
         Refused::Judge => {
             write_line(&destination, &json!({ "version": VERSION, "verdict": "IE", "error": message }))
@@ -51,16 +54,18 @@ pub fn report_usage(refused: Refused, options: &[OsString], message: &str) {
     }
 }
 
-/// Reports that init could not be started.
-pub(crate) fn report_start(options: &[OsString], error: &Error) {
+/// Reports that init could not be started. `verify`: whether the tree was to be compared first.
+pub(crate) fn report_start(options: &[OsString], verify: bool, error: &Error) {
     let Some(destination) = destination(options) else { return };
     let (place, errno) = match error {
         Error::Bundle(bundle::Error::File(FileError { error, .. })) => (["bundle", "read"], errno(error)),
         Error::Bundle(bundle::Error::NotABundle { .. }) => (["bundle", "read"], Errno::ENOENT),
         Error::Start { error, .. } => (["start", "execve"], errno(error)),
+        Error::Changed { .. } => (["bundle", "verify"], Errno::EBADMSG),
+        Error::Report { .. } => (["supervise", "read"], Errno::EBADMSG),
         _ => (["bundle", "read"], Errno::EINVAL),
     };
-    write(&destination, place, errno, &error.to_string());
+    write(&destination, place, errno, &error.to_string(), verify);
 }
 
 fn errno(error: &io::Error) -> Errno {
@@ -77,10 +82,10 @@ fn destination(options: &[OsString]) -> Option<Destination> {
     values.chain(joined).filter_map(|value| Destination::parse(value).ok()).next_back()
 }
 
-fn write(destination: &Destination, [step, call]: [&str; 2], errno: Errno, message: &str) {
+fn write(destination: &Destination, [step, call]: [&str; 2], errno: Errno, message: &str, verify: bool) {
     let status = str::from_utf8(Status::SandboxError.name()).unwrap_or_default();
     let error = Failure { step, call, errno: format!("{errno:?}"), message };
-    let report = Report { version: VERSION, status, error };
+    let report = Report { version: VERSION, status, error, verified: verify.then_some(false) };
     write_line(destination, &report);
 }
 

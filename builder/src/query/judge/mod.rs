@@ -41,6 +41,8 @@ pub struct JudgeCommand {
     pub report: Option<Destination>,
     /// Where the page goes.
     pub html: Option<PathBuf>,
+    /// Whether the bundle's tree is compared with its manifest first.
+    pub verify: bool,
     /// Where artifacts are kept.
     pub cache: UseCache,
 }
@@ -118,7 +120,8 @@ fn attempt(command: &JudgeCommand, interrupt: &Interrupt) -> Result<Judged, Fail
         sources => Some(Submission::read(sources, command.entry.as_deref())?),
     };
     let cache = command.cache.open()?;
-    let open = |bundle: &Path| Ok(Workroom::open(bundle)?.with_digest()?.with_cache(cache));
+    let enter = if command.verify { Workroom::open_verified } else { Workroom::open };
+    let open = |bundle: &Path| Ok(enter(bundle)?.with_digest()?.with_cache(cache));
     let session = Session::open(&command.bundle, &command.problem, open)?;
     // Not before: to leave the mount namespace, an ordinary user's process must have one thread.
     let stopper = stopper::start(interrupt);

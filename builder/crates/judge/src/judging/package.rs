@@ -28,6 +28,8 @@ pub struct PackageJudgement {
     pub problem: String,
     /// Whether all submissions got what they were expected to get.
     pub as_expected: bool,
+    /// Whether the bundle's tree was compared with its manifest before the first step, and was as it was built.
+    pub verified: bool,
     /// Why the judge did not come to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -117,6 +119,7 @@ impl Session {
             version: VERSION,
             problem: problem.name.clone(),
             as_expected: false,
+            verified: self.is_verified(),
             error: conduct.watch.interrupted(),
             time_limit_us: limit_us,
             is_computed: !is_given && limit_us.is_some(),

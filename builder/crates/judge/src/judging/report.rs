@@ -21,6 +21,8 @@ pub struct Judgement {
     pub language: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether the bundle's tree was compared with its manifest before the first step, and was as it was built.
+    pub verified: bool,
     /// Why the judge did not come to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -61,6 +63,7 @@ impl Judgement {
             problem: problem.name.clone(),
             language: compilation.language.clone(),
             verdict: Verdict::InternalError,
+            verified: false,
             error: None,
             score: (problem.root.score != Aggregate::None).then_some(0.0),
             compile: compilation.report.is_some().then_some(Compiled {
@@ -82,6 +85,7 @@ impl Judgement {
             problem: problem.name.clone(),
             language: "c".to_owned(),
             verdict: Verdict::InternalError,
+            verified: false,
             error: None,
             score: None,
             compile: None,

@@ -55,6 +55,11 @@ impl Session {
         &self.problem
     }
 
+    /// Whether the bundle's tree was compared with its manifest, and was as it was built.
+    pub(super) fn is_verified(&self) -> bool {
+        self.room.is_verified()
+    }
+
     /// Compiles and judges a submission; its files decide about the language if none is given.
     ///
     /// # Errors
@@ -70,6 +75,7 @@ impl Session {
         let options = limits(problem.limits.compile);
         let compilation = self.room.compile(submission, language, &options)?;
         let mut judgement = Judgement::new(problem, &compilation);
+        judgement.verified = self.is_verified();
         if let Some(why) = conduct.watch.interrupted() {
             // The interruption may have ended the compile step, so its result says nothing about the submission.
             judgement.error = Some(why);

@@ -22,7 +22,7 @@ use rustix::process::{
 
 /// A process to wait for.
 #[derive(Debug)]
-pub(super) struct Child(Pid);
+pub(crate) struct Child(Pid);
 
 /// Far more than a few system calls need.
 const STACK: usize = 32 << 10;
@@ -65,7 +65,7 @@ impl Child {
     }
 
     /// Waits for its end.
-    pub(super) fn wait(self) -> io::Result<ExitStatus> {
+    pub(crate) fn wait(self) -> io::Result<ExitStatus> {
         match waitpid(Some(self.0), WaitOptions::empty())? {
             Some((_, status)) => Ok(ExitStatus::from_raw(status.as_raw())),
             None => Err(Errno::CHILD.into()),
@@ -83,7 +83,7 @@ impl Child {
     }
 
     /// Its pid, which is its own until [`Child::wait`].
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.0.as_raw_nonzero().get()
     }
 }

@@ -35,11 +35,6 @@ mod submission_uid;
 mod workroom;
 pub mod workspace;
 
-use std::path::Path;
-
-use bundle::layout;
-use bundle::manifest::Manifest;
-
 use crate::error::Error;
 
 pub use args::parse;
@@ -55,8 +50,10 @@ pub use submission::{SourceFile, Submission};
 pub use submission_uid::SubmissionUid;
 pub use workroom::Workroom;
 
+pub(crate) use processes::{code, reporting};
+pub(crate) use report_file::ReportFile;
+
 use outcome::Outcome;
-use report_file::ReportFile;
 
 /// Compiles and runs the submission, and gives the exit code.
 ///
@@ -89,10 +86,8 @@ pub(crate) fn report_refused(destination: &Destination, message: &str) {
 
 fn attempt(request: &ExecRequest, wants_report: bool) -> Result<Outcome, Error> {
     args::check(request)?;
-    if request.verify {
-        verify(&request.bundle)?;
-    }
-    let mut room = Workroom::open(&request.bundle)?;
+    let open = if request.verify { Workroom::open_verified } else { Workroom::open };
+    let mut room = open(&request.bundle)?;
     let submission = Submission::read(&request.sources, request.entry.as_deref())?;
     if wants_report {
         room = room.with_digest()?;
@@ -105,16 +100,4 @@ fn attempt(request: &ExecRequest, wants_report: bool) -> Result<Outcome, Error> 
     }
     outcome.ran(artifact.start(&request.run, &request.arguments, [None; 3])?.wait()?);
     Ok(outcome)
-}
-
-/// Compares the tree with the manifest. An operator's own programs can change it afterwards, a submission cannot: it has
-/// the tree read-only.
-fn verify(bundle: &Path) -> Result<(), Error> {
-    let found = bundle::tree::differences(&Manifest::load(bundle)?, &bundle.join(layout::ROOTFS))?;
-    let Some((path, what)) = found.first() else { return Ok(()) };
-    Err(Error::Changed {
-        bundle: bundle.to_path_buf(),
-        first: format!("{path} {what}"),
-        others: found.len() - 1,
-    })
 }

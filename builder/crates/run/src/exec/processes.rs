@@ -35,7 +35,7 @@ pub(super) fn compile(init: InitCommand, longest_text: usize) -> Result<Compiled
 }
 
 /// A child that does not outlive us, and the pipe to which it reports.
-pub(super) fn reporting(
+pub(crate) fn reporting(
     mut init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
 ) -> io::Result<(Child, PipeReader)> {
@@ -54,7 +54,7 @@ fn beginning(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
 }
 
 /// The exit code as a shell would give it. init itself ends by a signal only when another process kills it.
-pub(super) fn code(status: ExitStatus) -> u8 {
+pub(crate) fn code(status: ExitStatus) -> u8 {
     let signal = || 128 + status.signal().unwrap_or(0);
     u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(SANDBOX_ERROR)
 }

@@ -1,7 +1,7 @@
 //! The open file of a submission's report.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use super::destination::Destination;
@@ -9,11 +9,11 @@ use super::outcome::Outcome;
 use crate::error::Error;
 
 /// Where the report goes, opened before anything untrusted starts.
-pub(super) struct ReportFile(File);
+pub(crate) struct ReportFile(File);
 
 impl ReportFile {
     /// Opens it, and empties a file that stands there.
-    pub(super) fn open(destination: &Destination) -> Result<ReportFile, Error> {
+    pub(crate) fn open(destination: &Destination) -> Result<ReportFile, Error> {
         destination.open().map(ReportFile).map_err(|error| {
             let path = match destination {
                 Destination::Stdout => PathBuf::from("-"),
@@ -25,11 +25,18 @@ impl ReportFile {
     }
 
     /// Writes the report, and to stderr the compiler's text about a submission that did not pass.
-    pub(super) fn write(mut self, outcome: &Outcome) -> Result<(), Error> {
+    pub(super) fn write(self, outcome: &Outcome) -> Result<(), Error> {
         outcome.print_text();
-        let line = outcome.render()?;
-        self.0
-            .write_all(line.as_bytes())
-            .map_err(|error| Error::sandbox(Error::write("report".as_ref(), error)))
+        self.write_line(&outcome.render()?)
+    }
+
+    /// Writes the report. A reader that has left takes what it wants, as of init's reports: that is no error.
+    pub(crate) fn write_line(mut self, line: &str) -> Result<(), Error> {
+        match self.0.write_all(line.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Error::sandbox(Error::write("report".as_ref(), error)))
+            }
+            _ => Ok(()),
+        }
     }
 }

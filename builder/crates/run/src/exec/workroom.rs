@@ -21,6 +21,7 @@ use super::submission_uid::SubmissionUid;
 use super::workspace::{self, Workspace};
 use super::{language, processes};
 use crate::error::Error;
+use crate::verification;
 
 /// At most this much of the compiler's text is kept, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
@@ -34,6 +35,7 @@ pub struct Workroom {
     head: Head,
     digest: Option<Sha>,
     cache: Option<ArtifactCache>,
+    is_verified: bool,
     /// The name of the next workspace.
     next: AtomicU64,
 }
@@ -45,13 +47,33 @@ impl Workroom {
     /// `bundle` is not one that can run, or this host does not allow the namespaces. An ordinary user's process must have
     /// one thread ([`workspace::separate`]).
     pub fn open(bundle: &Path) -> Result<Workroom, Error> {
+        Workroom::enter(bundle, false)
+    }
+
+    /// The same, after a comparison of the bundle's tree with its manifest. It reads the whole tree.
+    ///
+    /// # Errors
+    /// Those of [`Workroom::open`], and a tree that has changed.
+    pub fn open_verified(bundle: &Path) -> Result<Workroom, Error> {
+        Workroom::enter(bundle, true)
+    }
+
+    fn enter(bundle: &Path, is_verified: bool) -> Result<Workroom, Error> {
         // init is started from here: a bundle named without a slash must not be looked up on PATH.
         let bundle = layout::resolved(bundle);
         let bundle = std::path::absolute(&bundle).map_err(|error| Error::read(&bundle, error))?;
         let head = Head::load_to_run(&bundle)?;
+        if is_verified {
+            verification::verify(&bundle)?;
+        }
         workspace::separate(&bundle)?;
         workspace::mount_shelf(&bundle)?;
-        Ok(Workroom { bundle, head, digest: None, cache: None, next: AtomicU64::new(0) })
+        Ok(Workroom { bundle, head, digest: None, cache: None, is_verified, next: AtomicU64::new(0) })
+    }
+
+    /// Whether the tree was compared with its manifest when the room was opened, and was as it was built.
+    pub fn is_verified(&self) -> bool {
+        self.is_verified
     }
 
     /// Has reports name the image. To hash the manifest takes as long as a short run does.

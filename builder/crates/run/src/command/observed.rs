@@ -1,0 +1,50 @@
+//! A run next to which we stay, to add to its report that the tree was compared.
+
+use nix::unistd::Pid;
+
+use super::{Run, init_command};
+use crate::ending_signals::EndingSignals;
+use crate::error::Error;
+use crate::exec::{Destination, ReportFile, code, reporting};
+use crate::report::INITS;
+
+/// Starts init, waits for it and writes the report; the exit code is init's.
+///
+/// # Errors
+/// The tree has changed, init cannot be started or leaves no report, or the report cannot be written.
+pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
+    // Before the comparison, which takes its time: none of an earlier run stays in its place.
+    let file = ReportFile::open(destination)?;
+    // Before the first thread, which would be asked to end instead of us. init gets those that come meanwhile.
+    let signals = EndingSignals::hold().map_err(|error| Error::read("signals".as_ref(), error))?;
+    let init = init_command(run, true)?;
+    let path = init.init().to_path_buf();
+    let fail = |error| Error::Start { path: path.clone(), error };
+    let (child, mut reports) = reporting(init, [None; 3]).map_err(fail)?;
+    let report = signals.read_passing_on(&mut reports, Pid::from_raw(child.pid())).map_err(fail)?;
+    let status = child.wait().map_err(fail)?;
+    // From here on a signal ends this process: the reader of the report may not read.
+    drop(signals);
+    file.write_line(&verified(&report)?)?;
+    Ok(code(status))
+}
+
+/// init's report with one field more.
+fn verified(report: &[u8]) -> Result<String, Error> {
+    let invalid = |what: &str| Error::Report { whose: INITS, what: what.to_owned() };
+    let report = str::from_utf8(report).map_err(|error| invalid(&error.to_string()))?;
+    let fields = report.trim_end().strip_suffix('}').ok_or_else(|| invalid("it does not end"))?;
+    Ok(format!("{fields},\"verified\":true}}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_comes_last_and_a_report_that_does_not_end_is_none() {
+        let report = verified(b"{\"version\":1,\"error\":{}}\n").expect("a report");
+        assert_eq!(report, "{\"version\":1,\"error\":{},\"verified\":true}\n");
+        assert!(verified(b"{\"version\":1").is_err() && verified(b"").is_err());
+    }
+}

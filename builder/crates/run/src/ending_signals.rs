@@ -1,0 +1,66 @@
+//! Signals that ask a process to end, for one that waits for an init: init answers them, by a report.
+
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsFd;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
+
+/// Those that init answers.
+const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// These signals as a descriptor, while this lives. A child that starts meanwhile has them blocked: init wants that, and
+/// one that was ignored stays so.
+pub(crate) struct EndingSignals {
+    descriptor: SignalFd,
+    before: SigSet,
+}
+
+impl EndingSignals {
+    /// Blocks them in this thread, which must be the only one so far, and in those that it starts.
+    ///
+    /// # Errors
+    /// signalfd(2) fails.
+    pub(crate) fn hold() -> io::Result<EndingSignals> {
+        let set: SigSet = ENDING.into_iter().collect();
+        let descriptor = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+        Ok(EndingSignals { descriptor, before })
+    }
+
+    /// Reads all that comes from a child, and passes each signal on to it meanwhile.
+    ///
+    /// # Errors
+    /// poll(2) or read(2) fails.
+    pub(crate) fn read_passing_on(&self, from: &mut PipeReader, child: Pid) -> io::Result<Vec<u8>> {
+        let (mut read, mut piece) = (Vec::new(), [0; 4096]);
+        loop {
+            let mut ends = [self.descriptor.as_fd(), from.as_fd()]
+                .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
+            retry_on_intr(|| poll(&mut ends, None))?;
+            let is_ready = !ends[1].revents().is_empty();
+            while let Some(signal) = self.descriptor.read_signal()? {
+                let signal = Signal::try_from(i32::try_from(signal.ssi_signo).unwrap_or_default())?;
+                let _ended_already = kill(child, signal);
+            }
+            if is_ready {
+                match from.read(&mut piece)? {
+                    0 => return Ok(read),
+                    bytes => read.extend_from_slice(&piece[..bytes]),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for EndingSignals {
+    fn drop(&mut self) {
+        // Those that came too late for the child were about it.
+        while let Ok(Some(_)) = self.descriptor.read_signal() {}
+        let _it_was_valid = self.before.thread_set_mask();
+    }
+}
