@@ -1,9 +1,11 @@
 //! `capsule seccomp compile`: compiles an operator's policy to the file that `init run --seccomp FILE` takes.
 
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use bundle::bounded;
 
 use crate::error::Error;
 
@@ -13,6 +15,9 @@ pub mod policy;
 
 use policy::image::{INSTRUCTION, Image, MAX_INSTRUCTIONS};
 use policy::{Arch, Policy};
+
+/// The largest policy, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// A policy to compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +45,9 @@ pub struct Compiled {
 /// [`Error::Policy`] for a mistake in the policy, and files that cannot be read or written.
 pub fn compile(request: &CompileRequest) -> Result<Compiled, Error> {
     let path = &request.policy;
-    let text = fs::read_to_string(path).map_err(|error| Error::read(path, error))?;
+    let text = bounded::read(path, LARGEST).map_err(|failure| Error::read(path, failure.error)).and_then(
+        |bytes| String::from_utf8(bytes).map_err(|error| Error::read(path, io::Error::other(error))),
+    )?;
     let wrong = |mistake: policy::Error| Error::Policy {
         path: path.clone(),
         line: mistake.line,

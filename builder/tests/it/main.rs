@@ -13,6 +13,7 @@ mod doctor;
 #[path = "../../crates/closure/tests/it/elf_file.rs"]
 #[allow(dead_code)] // The closure's own tests use the rest of it.
 mod elf_file;
+mod endless;
 mod exec;
 mod explain;
 mod forbidden;

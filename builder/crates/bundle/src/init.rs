@@ -1,15 +1,18 @@
 //! The static init of every bundle: this capsule's own, or one for another machine, which the user brings.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
 use closure::arch::Machine;
 
+use crate::bounded;
 use crate::error::Error;
 
 /// The bytes of the executable, an ELF file; build.rs builds it with this crate.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
+
+/// The largest init that is taken, in bytes.
+const LARGEST: u64 = 16 << 20;
 
 /// How the version of an init that was broken on purpose for a test goes on (init/build.rs).
 const MUTANT: &[u8] = b" mutant:";
@@ -37,7 +40,7 @@ impl Runner {
     /// # Errors
     /// The file cannot be read, or is not a static executable.
     pub fn load(path: &Path) -> Result<Runner, Error> {
-        let bytes = fs::read(path).map_err(|error| Error::read(path, error))?;
+        let bytes = bounded::read(path, LARGEST)?;
         let refused = |what| Err(Error::NotARunner { path: path.to_path_buf(), what });
         let Some(machine) = Machine::of_elf(&bytes) else { return refused("it is not an ELF file") };
         match closure::elf::parse(bytes.as_slice()) {

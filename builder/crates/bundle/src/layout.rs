@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use recipe::image_path::ImagePath;
 
+use crate::bounded::{self, LARGEST_LIST};
 use crate::error::Error;
 
 /// The image as a directory, in a bundle.
@@ -45,10 +46,10 @@ pub fn resolved(bundle: &Path) -> PathBuf {
 
 /// The bytes of a file that not every bundle has.
 pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
+    match bounded::read(path, LARGEST_LIST) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::read(path, error)),
+        Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure.into()),
     }
 }
 

@@ -21,6 +21,7 @@
 
 #![warn(unreachable_pub)]
 
+pub mod bounded;
 pub mod digest;
 mod error;
 mod file_error;

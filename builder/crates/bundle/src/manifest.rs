@@ -11,6 +11,7 @@ use recipe::image_path::ImagePath;
 use recipe::language::Language;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::{self, LARGEST_LIST};
 use crate::digest::Sha;
 use crate::error::Error;
 use crate::layout;
@@ -196,7 +197,7 @@ impl Head {
     /// # Errors
     /// The manifest cannot be read, is not valid or has another version.
     pub fn read(file: impl Read, path: &Path) -> Result<Head, Error> {
-        let bytes = head_bytes(file).map_err(|error| Error::read(path, error))?;
+        let bytes = head_bytes(file.take(LARGEST_LIST)).map_err(|error| Error::read(path, error))?;
         let invalid = |what: String| Error::Manifest { path: path.to_path_buf(), what };
         let head: Head = serde_json::from_slice(&bytes).map_err(|e| invalid(e.to_string()))?;
         if head.version != VERSION {
@@ -237,9 +238,8 @@ pub fn digest(bundle: &Path) -> Result<Sha, Error> {
 
 /// The manifest's path and bytes.
 fn read(bundle: &Path) -> Result<(PathBuf, Vec<u8>), Error> {
-    let (path, mut file) = open(bundle)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| Error::read(&path, error))?;
+    let (path, file) = open(bundle)?;
+    let bytes = bounded::read_open(file, LARGEST_LIST).map_err(|error| Error::read(&path, error))?;
     Ok((path, bytes))
 }
 
