@@ -60,6 +60,11 @@ impl SourceName {
         }
     }
 
+    /// The name that the text itself asks for.
+    pub fn declared(&self, text: &str) -> Option<String> {
+        Some(self.of(text)).filter(|name| name != self.usual())
+    }
+
     pub(crate) fn of(&self, text: &str) -> String {
         match self {
             SourceName::Fixed(name) => name.clone(),

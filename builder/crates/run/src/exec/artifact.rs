@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{PipeReader, Read};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -51,6 +51,13 @@ pub struct Running {
     init: PathBuf,
     reports: PipeReader,
     memory_exit_code: Option<u8>,
+}
+
+/// A sandbox that stands and in which nothing runs yet. What is said of threads at [`Running`] holds for it too.
+#[must_use]
+pub struct Prepared {
+    running: Running,
+    starter: PipeWriter,
 }
 
 /// A run that is over.
@@ -116,6 +123,28 @@ impl Artifact {
         }
     }
 
+    /// Prepares a run with these streams: everything but the start of the program is done, and no limit counts yet.
+    ///
+    /// # Errors
+    /// init cannot be started. Whatever else fails is in the report of the run.
+    pub fn prepare(
+        &self,
+        options: &[StepOption],
+        arguments: &[OsString],
+        streams: [BorrowedFd<'_>; 3],
+    ) -> Result<Prepared, Error> {
+        let init = self.command(options, arguments);
+        let path = init.init().to_path_buf();
+        match processes::waiting(init, streams.map(Some)) {
+            Ok((child, reports, starter)) => {
+                let running =
+                    Running { child, init: path, reports, memory_exit_code: self.memory_exit_code() };
+                Ok(Prepared { running, starter })
+            }
+            Err(error) => Err(Error::Start { path, error }),
+        }
+    }
+
     /// Whether this process has to see the end of a run to name it.
     pub(super) fn needs_an_observer(&self) -> bool {
         self.memory_exit_code().is_some()
@@ -123,6 +152,21 @@ impl Artifact {
 
     fn memory_exit_code(&self) -> Option<u8> {
         self.language.run.memory_exit_code
+    }
+}
+
+impl Prepared {
+    /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so.
+    pub fn start(mut self) -> Running {
+        let _ended_already = self.starter.write_all(&[0]);
+        self.running
+    }
+
+    /// Takes it back: no program is started, and no verdict follows.
+    pub fn call_off(self) {
+        // Without another end of its pipe, init ends.
+        drop(self.starter);
+        let _canceled = self.running.wait();
     }
 }
 

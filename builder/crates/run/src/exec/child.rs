@@ -20,24 +20,27 @@ use rustix::process::{
     Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_parent_process_death_signal, waitpid,
 };
 
-/// A process to wait for.
+/// A process to wait for. One that nobody waits for is killed at the end of this value.
 #[derive(Debug)]
-pub(crate) struct Child(Pid);
+pub(crate) struct Child {
+    pid: Pid,
+    is_reaped: bool,
+}
 
 /// Far more than a few system calls need.
 const STACK: usize = 32 << 10;
 
 impl Child {
-    /// Starts a program, its path first among the arguments; it gets streams of its own where one is given, and keeps one
-    /// descriptor more. No other child has that one, also if another thread starts one now: this process's own copy stays
-    /// one that execve(2) closes.
+    /// Starts a program, its path first among the arguments; it gets streams of its own where one is given, and keeps some
+    /// descriptors more. No other child has those, also if another thread starts one now: this process's own copies stay
+    /// ones that execve(2) closes.
     ///
     /// # Errors
     /// What clone(2) or execve(2) says, and `EINVAL` for an argument with a NUL in it.
     pub(super) fn start(
         args: Vec<OsString>,
         streams: [Option<BorrowedFd<'_>>; 3],
-        kept: Option<BorrowedFd<'_>>,
+        kept: &[BorrowedFd<'_>],
     ) -> io::Result<Child> {
         let args: Vec<CString> =
             args.into_iter().map(|arg| CString::new(arg.into_vec())).collect::<Result<_, _>>()?;
@@ -56,7 +59,7 @@ impl Child {
         let pid = unsafe { clone(child, &mut stack, flags, Some(libc::SIGCHLD)) }?;
         let pid = Pid::from_raw(pid.as_raw()).ok_or(Errno::CHILD)?;
         match failure {
-            Ok(()) => Ok(Child(pid)),
+            Ok(()) => Ok(Child { pid, is_reaped: false }),
             Err(errno) => {
                 waitpid(Some(pid), WaitOptions::empty())?;
                 Err(errno.into())
@@ -65,8 +68,10 @@ impl Child {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(self) -> io::Result<ExitStatus> {
-        match waitpid(Some(self.0), WaitOptions::empty())? {
+    pub(crate) fn wait(mut self) -> io::Result<ExitStatus> {
+        let ended = waitpid(Some(self.pid), WaitOptions::empty())?;
+        self.is_reaped = true;
+        match ended {
             Some((_, status)) => Ok(ExitStatus::from_raw(status.as_raw())),
             None => Err(Errno::CHILD.into()),
         }
@@ -74,17 +79,26 @@ impl Child {
 
     /// Kills it; [`Child::wait`] has not been called yet, so that the pid is still its own.
     pub(super) fn kill(&self) {
-        let _ended_already = kill_process(self.0, Signal::KILL);
+        let _ended_already = kill_process(self.pid, Signal::KILL);
     }
 
     /// Asks it to end.
     pub(super) fn terminate(&self) {
-        let _ended_already = kill_process(self.0, Signal::TERM);
+        let _ended_already = kill_process(self.pid, Signal::TERM);
     }
 
     /// Its pid, which is its own until [`Child::wait`].
     pub(crate) fn pid(&self) -> i32 {
-        self.0.as_raw_nonzero().get()
+        self.pid.as_raw_nonzero().get()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.kill();
+            let _no_zombie_is_left = waitpid(Some(self.pid), WaitOptions::empty());
+        }
     }
 }
 
@@ -93,7 +107,7 @@ fn become_program(
     parent: Pid,
     args: &[*const libc::c_char],
     streams: &[Option<BorrowedFd<'_>>; 3],
-    kept: Option<BorrowedFd<'_>>,
+    kept: &[BorrowedFd<'_>],
 ) -> Result<(), Errno> {
     for (number, stream) in streams.iter().enumerate() {
         let Some(stream) = stream else { continue };
@@ -103,9 +117,9 @@ fn become_program(
             return Err(last_error());
         }
     }
-    if let Some(kept) = kept {
+    for descriptor in kept {
         // The table of descriptors is the child's own.
-        fcntl_setfd(kept, FdFlags::empty())?;
+        fcntl_setfd(descriptor, FdFlags::empty())?;
     }
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // It may have died before that.
@@ -135,7 +149,7 @@ mod tests {
     fn it_writes_where_it_is_told_and_says_how_it_ended() {
         let (mut reader, writer) = io::pipe().unwrap();
         let script = args(&["/bin/sh", "-c", "echo out; exit 7"]);
-        let child = Child::start(script, [None, Some(writer.as_fd()), None], None).unwrap();
+        let child = Child::start(script, [None, Some(writer.as_fd()), None], &[]).unwrap();
         drop(writer);
         let mut said = String::new();
         reader.read_to_string(&mut said).unwrap();
@@ -143,8 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_nobody_waits_for_is_not_left() {
+        let child = Child::start(args(&["/bin/sleep", "1000"]), [None; 3], &[]).unwrap();
+        let pid = child.pid();
+        drop(child);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
     fn what_cannot_start_says_why() {
-        let error = |program| Child::start(args(&[program]), [None; 3], None).map(|_| ()).unwrap_err();
+        let error = |program| Child::start(args(&[program]), [None; 3], &[]).map(|_| ()).unwrap_err();
         assert_eq!(error("/nowhere").kind(), io::ErrorKind::NotFound);
         assert_eq!(error("/etc/passwd").kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(error("/a\0b").kind(), io::ErrorKind::InvalidInput);

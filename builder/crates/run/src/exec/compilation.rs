@@ -55,13 +55,6 @@ impl Compilation {
     }
 }
 
-impl Compilation {
-    /// Whether the submission can run.
-    pub(super) fn is_ready(&self) -> bool {
-        matches!(self.result, CompileResult::Ready(_))
-    }
-}
-
 fn failure(status: String, text: &[u8]) -> CompileResult {
     match status.as_str() {
         "sandbox-error" | "not-found" => CompileResult::SandboxError,

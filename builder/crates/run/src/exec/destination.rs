@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -44,7 +44,17 @@ impl Destination {
     /// # Errors
     /// It cannot be opened or written.
     pub fn write(&self, report: &[u8]) -> io::Result<()> {
-        self.open()?.write_all(report)
+        self.write_with(|to| to.write_all(report))
+    }
+
+    /// Opens it and has a whole report written, in pieces of any size.
+    ///
+    /// # Errors
+    /// It cannot be opened or written, or `write` fails.
+    pub fn write_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut to = BufWriter::new(self.open()?);
+        write(&mut to)?;
+        to.flush()
     }
 
     /// A descriptor of the caller's is duplicated. To open it again by its name in /proc would need the permissions of its

@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 256 << 20;
 const MOST_FILES: usize = 5000;
 const DEEPEST: usize = 32;
 
-/// A compile step that went well.
+/// A compile step that went well, or one in which the compiler refused the submission: that has no files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     head: Head,
@@ -50,8 +50,7 @@ struct KeptFile {
 impl Kept {
     /// Reads a workspace. `None` if it has something that is not kept.
     pub(super) fn read(workspace: &Path, report: &str, text: &[u8]) -> Option<Kept> {
-        let head = Head { report: report.to_owned(), text: text.to_vec(), files: Vec::new() };
-        let mut kept = Kept { head, contents: Vec::new() };
+        let mut kept = Kept::refused(report, text);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = rustix::fs::open(workspace, flags, Mode::empty()).ok()?;
         kept.add_directory(&root, "", DEEPEST)?;
@@ -63,6 +62,12 @@ impl Kept {
             (read == file.size).then_some(all)
         })?;
         Some(Kept { contents, ..kept })
+    }
+
+    /// What is kept of a step that left nothing to run.
+    pub(super) fn refused(report: &str, text: &[u8]) -> Kept {
+        let head = Head { report: report.to_owned(), text: text.to_vec(), files: Vec::new() };
+        Kept { head, contents: Vec::new() }
     }
 
     fn add_directory(&mut self, root: &OwnedFd, below: &str, deeper: usize) -> Option<()> {

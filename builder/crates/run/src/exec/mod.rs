@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Submission ──Workroom──► Compilation ──► Artifact ──► Running ──► Ended      any number of runs, also at once
+//!                                                         └──► Prepared ──► Running      whose sandbox stands before it is needed
 //! ```
 //!
 //! A [`Workroom`] is a bundle in a mount namespace that only this process and the runners are in; a program that judges
@@ -37,8 +38,10 @@ pub mod workspace;
 
 use crate::error::Error;
 
+pub use recipe::placeholder::WORK_DIR;
+
 pub use args::parse;
-pub use artifact::{Artifact, Ended, Running};
+pub use artifact::{Artifact, Ended, Prepared, Running};
 pub use cache::ArtifactCache;
 pub use compilation::{Compilation, CompileResult};
 pub use destination::Destination;

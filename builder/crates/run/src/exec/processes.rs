@@ -1,7 +1,7 @@
 //! Starts init for one step, and collects what it writes.
 
 use std::fs::File;
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -39,10 +39,28 @@ pub(crate) fn reporting(
     mut init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
 ) -> io::Result<(Child, PipeReader)> {
+    let (reports, reporter) = report_to_pipe(&mut init)?;
+    let child = Child::start(init.to_argv(), streams, &[reporter.as_fd()])?;
+    Ok((child, reports))
+}
+
+/// The same, with the pipe whose byte it waits for when everything else is done. If the pipe is closed instead, the child
+/// ends without a run.
+pub(super) fn waiting(
+    mut init: InitCommand,
+    streams: [Option<BorrowedFd<'_>>; 3],
+) -> io::Result<(Child, PipeReader, PipeWriter)> {
+    let (reports, reporter) = report_to_pipe(&mut init)?;
+    let (starts, starter) = io::pipe()?;
+    init.option("start-on", format!("fd:{}", starts.as_raw_fd()));
+    let child = Child::start(init.to_argv(), streams, &[reporter.as_fd(), starts.as_fd()])?;
+    Ok((child, reports, starter))
+}
+
+fn report_to_pipe(init: &mut InitCommand) -> io::Result<(PipeReader, PipeWriter)> {
     let (reports, reporter) = io::pipe()?;
     init.option("report", format!("fd:{}", reporter.as_raw_fd()));
-    let child = Child::start(init.to_argv(), streams, Some(reporter.as_fd()))?;
-    Ok((child, reports))
+    Ok((reports, reporter))
 }
 
 /// The first bytes of a stream, which is read to its end: a writer that is not read from would block.

@@ -59,6 +59,29 @@ impl Submission {
         Ok(Submission { files, entry })
     }
 
+    /// This submission with more files, which replace those of the same name; it starts at `entry`, or where it started.
+    /// A file that was alone is called `name` from now on.
+    ///
+    /// # Errors
+    /// As [`Submission::new`].
+    pub fn with_added(
+        &self,
+        added: Vec<SourceFile>,
+        entry: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Submission, Error> {
+        let mut files = self.files.clone();
+        if let ([alone], Some(name)) = (&mut files[..], name) {
+            name.clone_into(&mut alone.path);
+        }
+        let started = self.entry.map(|entry| files[entry].path.clone());
+        files.retain(|file| added.iter().all(|other| other.path != file.path));
+        files.extend(added);
+        let is_left = |name: &&str| files.iter().any(|file| file.path == *name);
+        let entry = entry.map(str::to_owned).or(started.as_deref().filter(is_left).map(str::to_owned));
+        Submission::new(files, entry.as_deref())
+    }
+
     /// Its files.
     pub fn files(&self) -> &[SourceFile] {
         &self.files
@@ -240,6 +263,25 @@ mod tests {
         let files = ["a", "b"].map(|path| SourceFile { path: path.to_owned(), content: half() });
         let error = Submission::new(files.into(), None).expect_err("too large").to_string();
         assert!(error.contains("larger than 16777216 bytes"), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_added_replace_others() {
+        let submission = Submission::new(vec![file("a.py")], None).expect("good");
+        let paths = |submission: &Submission| {
+            submission.files().iter().map(|file| file.path.clone()).collect::<Vec<_>>()
+        };
+        let driven = submission.with_added(vec![file("grader.py")], Some("grader.py"), Some("task.py"));
+        let driven = driven.expect("good");
+        assert_eq!(
+            (paths(&driven), driven.told_entry()),
+            (vec!["task.py".to_owned(), "grader.py".to_owned()], Some(Path::new("grader.py")))
+        );
+        let beside = submission.with_added(vec![file("a.h")], None, None).expect("good");
+        assert_eq!(beside.told_entry(), Some(Path::new("a.py")));
+        let replaced = submission.with_added(vec![file("a.py"), file("b.py")], None, None).expect("good");
+        assert_eq!(paths(&replaced), ["a.py", "b.py"]);
+        assert!(submission.with_added(vec![file("a.py/x")], None, None).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use recipe::placeholder::Names;
 
 use super::artifact::Artifact;
 use super::cache::{self, ArtifactCache, Claim};
-use super::compilation::Compilation;
+use super::compilation::{Compilation, CompileResult};
 use super::kept::Kept;
 use super::request::StepOption;
 use super::steps::Steps;
@@ -96,6 +96,24 @@ impl Workroom {
         &self.head.languages
     }
 
+    /// The language that [`Workroom::compile`] would choose, by its name in the bundle, and the name that its text gives the
+    /// submission's only file: Java's file has the name of its public class.
+    ///
+    /// # Errors
+    /// The bundle has no such language, or more than one.
+    pub fn language(
+        &self,
+        submission: &Submission,
+        language: Option<&str>,
+    ) -> Result<(&str, Option<String>), Error> {
+        let (name, language) = language::choose(&self.head.languages, language, submission, &self.bundle)?;
+        let declared = match submission.files() {
+            [alone] => language.source.declared(&String::from_utf8_lossy(&alone.content)),
+            _ => None,
+        };
+        Ok((name, declared))
+    }
+
     /// Compiles a submission; `language` is the one that its files' names tell unless it is given. The options are for the
     /// compile step. A submission of a language without that step is ready at once.
     ///
@@ -141,12 +159,18 @@ impl Workroom {
         let mut artifact = Artifact::new(&steps, workspace);
         artifact.uid = uid;
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
-        if let (Some(claim), Some(report)) = (claim, &compilation.report)
-            && compilation.is_ready()
-            && !is_kept
-            && let Some(kept) = Kept::read(&place, report, &compilation.text)
-        {
-            claim.store(&kept);
+        if let (Some(claim), Some(report), false) = (claim, &compilation.report, is_kept) {
+            let kept = match &compilation.result {
+                CompileResult::Ready(_) => Kept::read(&place, report, &compilation.text),
+                // The compiler's own refusal: another time it may be below a limit that it reached this time.
+                CompileResult::CompileError(status) if status == "nonzero-exit" => {
+                    Some(Kept::refused(report, &compilation.text))
+                }
+                _ => None,
+            };
+            if let Some(kept) = kept {
+                claim.store(&kept);
+            }
         }
         Ok(compilation)
     }
