@@ -202,6 +202,29 @@ fn limits_of_the_problem_hold() {
     }
 }
 
+/// Fifty groups in each other, as many as a legacy package may reasonably have: one test in the innermost one.
+#[test]
+fn groups_may_be_fifty_deep() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/problem.yaml", "limits: {time_limit: 5}\n");
+    let innermost = format!("p/data/secret/{}", "g/".repeat(50));
+    for (name, answer) in [("1", "right"), ("2", "other")] {
+        scene.file(&format!("{innermost}{name}.in"), "");
+        scene.file(&format!("{innermost}{name}.ans"), answer);
+    }
+    let submission = scene.file("s.py", "print('right')");
+    let (report, said) = reported(&scene, &scene.path("p"), &submission, "--jobs 2");
+    assert_eq!((&report["verdict"], said.code), (&"WA".into(), 1), "{report}");
+    let (mut depth, mut groups) = (0, &report["groups"]);
+    while let Some(group) = groups.as_array().and_then(|groups| groups.last()) {
+        assert_eq!(group["verdict"], "WA", "{group}");
+        (depth, groups) = (depth + 1, &group["groups"]);
+    }
+    // data/secret, and those in it.
+    assert_eq!(depth, 51);
+}
+
 #[test]
 fn an_ordinary_user_can_judge() {
     needs_root!();
@@ -224,13 +247,14 @@ fn what_cannot_be_judged_is_refused_with_a_report() {
     needs_root!();
     let scene = scene();
     let submission = scene.file("s.py", "");
-    scene.file("files/task.yaml", "time_limit: 1\n");
+    scene.file("files/task.yaml", "time_limit: 1\nscore_type: GroupThreshold\n");
+    scene.file("files/gen/GEN", "#ST: 100\n1\n");
     scene.file("files/input/input0.txt", "");
     scene.file("files/output/output0.txt", "");
     scene.file("half/1.in", "");
     let broken = checked_by(&scene, "def f(:");
     for (problem, options, what) in [
-        (scene.path("files"), "", "cannot be judged: input and output in files is not supported yet"),
+        (scene.path("files"), "", "cannot be judged: task.yaml: the score type GroupThreshold"),
         (scene.path("half"), "", "its answer is missing"),
         (scene.path("gone"), "", "gone"),
         (broken, "", "its checker does not compile"),

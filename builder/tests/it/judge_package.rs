@@ -229,6 +229,25 @@ fn what_a_compiler_made_is_kept() {
 }
 
 #[test]
+fn what_a_compiler_refused_is_kept_unless_it_reached_a_limit() {
+    needs_root!();
+    let scene = scene();
+    let judged = |text: &str| {
+        let submission = scene.file("s.c", text);
+        let said = Said::of(&mut command(&scene, &own("sum"), &submission, "--report report.json"));
+        assert_eq!((said.code, said.stdout.lines().last()), (122, Some("CE")), "{}", said.stderr);
+        let compile = &report(&scene)["compile"];
+        (compile["cached"] == true, compile["text"].as_str().unwrap().to_owned())
+    };
+    let broken = "int main( {";
+    let (first, second) = (judged(broken), judged(broken));
+    assert!(!first.0 && second.0 && first.1 == second.1 && first.1.contains("error"), "{first:?} {second:?}");
+    // Its object file is larger than the step may write.
+    let large = "char all[1 << 30] = {1};\nint main(void) { return all[0]; }";
+    assert!(!judged(large).0 && !judged(large).0);
+}
+
+#[test]
 fn two_judges_at_once_compile_once() {
     needs_root!();
     let scene = scene();

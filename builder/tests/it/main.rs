@@ -27,6 +27,7 @@ mod help;
 mod install;
 mod interact;
 mod judge;
+mod judge_files;
 mod judge_outputs;
 mod judge_package;
 mod modes;

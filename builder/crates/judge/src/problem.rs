@@ -32,10 +32,10 @@ pub struct Problem {
     pub tests: Vec<Test>,
     /// How the tests make one verdict and one score.
     pub root: Group,
-    /// Files that are added to a submission, by language or `default`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub include: BTreeMap<String, Vec<String>>,
-    /// The languages that a submission may be in; absent means all.
+    /// Files that are added to submissions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Include>,
+    /// The languages that a submission may be in, by the names of packs; absent means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub languages: Option<Vec<String>>,
     /// Submissions of which the verdict is known.
@@ -112,6 +112,24 @@ pub enum Io {
         /// The output's.
         output: String,
     },
+}
+
+/// Files that are added to submissions before they are compiled. They replace files of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Include {
+    /// Of submissions in this language, by the name of a pack; absent means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The files.
+    pub files: Vec<String>,
+    /// What stands before their names in the problem.
+    pub directory: String,
+    /// The file where the submission then starts, by its name there; absent where it started anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// What a submission of one file is called then, without its extension; absent if it keeps its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stem: Option<String>,
 }
 
 /// Limits of a test, a compiler or a checker. Times are in microseconds, sizes in bytes.
@@ -234,6 +252,9 @@ pub struct Test {
     /// Arguments of the submission.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Where the submission is the output: the names that the file for this test may have in it. None means its only file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub submitted: Vec<String>,
     /// Arguments of the checker, in addition to its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub check_args: Vec<String>,
@@ -258,6 +279,7 @@ impl Test {
             points: 0.0,
             sample: false,
             args: Vec::new(),
+            submitted: Vec::new(),
             check_args: Vec::new(),
             compare: None,
             cpu_us: None,

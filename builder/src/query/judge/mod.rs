@@ -6,6 +6,7 @@ mod stopper;
 
 use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use image::write::interrupt::Interrupt;
@@ -97,8 +98,9 @@ pub fn judge(command: &JudgeCommand, print: impl Fn(&str)) -> Result<u8, Error> 
     };
     let code = interrupt.signal().map_or_else(|| judged.exit_code(), |signal| 128 + signal);
     if let Some(report) = &command.report
-        && let Err(error) = judged.json().and_then(|line| write(report, &line))
+        && let Err(error) = report.write_with(|to| judged.write_json(to))
     {
+        let error = Error::Judge(Failure::Report { error });
         // A report that ends in the middle is not to be read as one.
         let _may_be_full_too = report.write(refusal(&error.to_string()).as_bytes());
         return Err(error);
@@ -137,11 +139,17 @@ fn attempt(command: &JudgeCommand, interrupt: &Interrupt) -> Result<Judged, Fail
 }
 
 impl Judged {
+    fn write_json(&self, to: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Judged::One(judgement) => judgement.write_json(to),
+            Judged::Package(package) => package.write_json(to),
+        }
+    }
+
     fn json(&self) -> Result<String, Error> {
-        let line = match self {
-            Judged::One(judgement) => judgement.to_json(),
-            Judged::Package(package) => package.to_json(),
-        };
+        let mut line = Vec::new();
+        let written = self.write_json(&mut line);
+        let line = written.and_then(|()| String::from_utf8(line).map_err(io::Error::other));
         line.map_err(|error| Error::Render { template: "JSON", what: error.to_string() })
     }
 

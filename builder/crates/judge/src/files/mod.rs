@@ -73,9 +73,21 @@ impl Files {
                 Tree { root: open_directory(place)?, place: absolute(place)?, prefix, _unpacked: None },
             );
         } else {
-            let file = File::open(place).map_err(|error| FileError::read(place, error))?;
-            files.add_archive(file)?;
+            return Files::of_archive(
+                place,
+                File::open(place).map_err(|error| FileError::read(place, error))?,
+            );
         }
+        Ok(files)
+    }
+
+    /// The files of a zip archive that is open; `place` is for messages.
+    ///
+    /// # Errors
+    /// As [`Files::open`].
+    pub fn of_archive(place: &Path, archive: File) -> Result<Files, Error> {
+        let mut files = Files::nothing(place, true);
+        files.add_archive(archive)?;
         Ok(files)
     }
 

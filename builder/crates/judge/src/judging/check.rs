@@ -88,8 +88,8 @@ pub(super) fn compared(
 /// By a program. An error is the host's.
 pub(super) fn checked(program: &JudgeProgram, case: Case<'_>, output: &File) -> Result<Finding, String> {
     let [mut said, mut errors] = [super::scratch::scratch()?, super::scratch::scratch()?];
-    let running = program.start(case, &[], &[], [output.as_fd(), said.as_fd(), errors.as_fd()])?;
-    let ended = running.wait().map_err(|error| error.to_string())?;
+    let prepared = program.prepare_run(case, &[], &[], [output.as_fd(), said.as_fd(), errors.as_fd()])?;
+    let ended = prepared.start().wait().map_err(|error| error.to_string())?;
     let facts = Facts::read(&ended.report);
     let ruled = program.ruling(&facts, case, Some(&mut said), &mut errors);
     Ok(Finding::of(ruled, facts.report))

@@ -9,6 +9,8 @@ use crate::problem::Verdict;
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) verdict: Verdict,
+    /// In init's words; empty without a report.
+    pub(super) status: String,
     /// The report as init wrote it.
     pub(super) report: Option<Value>,
     pub(super) cpu_us: Option<u64>,
@@ -40,10 +42,14 @@ impl Facts {
             ("ok", ..) => (Verdict::Accepted, String::new()),
             ("nonzero-exit", Some(code), _) => (Verdict::RunTimeError, format!("exit code {code}")),
             ("signaled", _, Some(signal)) => (Verdict::RunTimeError, format!("signal {signal}")),
+            (status @ ("wall-time-limit" | "idle-time-limit"), ..) => {
+                (verdict(status), format!("{status}{}", waited(&read)))
+            }
             (status, ..) => (verdict(status), status.to_owned()),
         };
         Facts {
             verdict,
+            status: read.status,
             report,
             cpu_us: read.cpu_us,
             wall_us: read.wall_us,
@@ -57,6 +63,7 @@ impl Facts {
     pub(super) fn failed(message: String) -> Facts {
         Facts {
             verdict: Verdict::InternalError,
+            status: String::new(),
             report: None,
             cpu_us: None,
             wall_us: None,
@@ -67,7 +74,14 @@ impl Facts {
     }
 }
 
-/// A status that has no number in its message.
+/// How much of its time a run computed that a limit of waiting ended.
+fn waited(report: &Report) -> String {
+    let (Some(cpu), Some(wall)) = (report.cpu_us, report.wall_us) else { return String::new() };
+    let seconds = |us: u64| us as f64 / 1e6;
+    format!(": {:.2} s of CPU time in {:.2} s", seconds(cpu), seconds(wall))
+}
+
+/// A status whose message has no number of its own.
 fn verdict(status: &str) -> Verdict {
     match status {
         "cpu-time-limit" | "wall-time-limit" | "idle-time-limit" => Verdict::TimeLimit,
@@ -89,6 +103,11 @@ mod tests {
             (r#"{"status":"nonzero-exit","exit_code":3}"#, Verdict::RunTimeError, "exit code 3"),
             (r#"{"status":"signaled","signal":11}"#, Verdict::RunTimeError, "signal 11"),
             (r#"{"status":"idle-time-limit"}"#, Verdict::TimeLimit, "idle-time-limit"),
+            (
+                r#"{"status":"wall-time-limit","cpu_us":300000,"wall_us":6000000}"#,
+                Verdict::TimeLimit,
+                "wall-time-limit: 0.30 s of CPU time in 6.00 s",
+            ),
             (r#"{"status":"memory-limit"}"#, Verdict::MemoryLimit, "memory-limit"),
             (r#"{"status":"output-limit"}"#, Verdict::OutputLimit, "output-limit"),
             (r#"{"status":"forbidden-syscall"}"#, Verdict::RunTimeError, "forbidden-syscall"),

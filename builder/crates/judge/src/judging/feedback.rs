@@ -24,9 +24,14 @@ pub(super) struct Feedback {
 impl Feedback {
     /// An empty one. On the shelf no other process of the host sees it.
     pub(super) fn new(shelf: &Path) -> Result<Feedback, String> {
+        Feedback::sized(shelf, SIZE)
+    }
+
+    /// One with room for so many bytes.
+    pub(super) fn sized(shelf: &Path, size: u64) -> Result<Feedback, String> {
         let place = tempfile::Builder::new().prefix("check-").tempdir_in(shelf);
         let place = place.map_err(|error| format!("{}: {error}", shelf.display()))?;
-        let workspace = Workspace::mount_at(place.path().to_path_buf(), SIZE);
+        let workspace = Workspace::mount_at(place.path().to_path_buf(), size);
         Ok(Feedback { workspace: workspace.map_err(|error| error.to_string())?, place })
     }
 

@@ -11,8 +11,11 @@
 //! [`expectation`] and [`time_limit`] are pure. Tests run in as many threads as the caller asks for; what counts is
 //! decided in the order of the tests, so that the result is the same with any number of them.
 
+mod added;
+mod answers;
 mod check;
 mod conduct;
+mod desk;
 mod expectation;
 mod facts;
 mod feedback;
@@ -30,24 +33,27 @@ mod score;
 mod scratch;
 mod session;
 mod slots;
+mod spool;
 mod table;
 mod text;
 mod time_limit;
+mod turnstile;
 mod watch;
 
 use std::path::PathBuf;
 
 use run::exec::StepOption;
 
-use crate::problem::{Checker, Kind, Problem, Program, Protocol, StepLimits};
+use crate::problem::{Checker, Io, Kind, Problem, Program, Protocol, StepLimits};
 
 pub use conduct::Conduct;
 pub use interact::{Interaction, Line, Speaker, Transcript};
 pub use package::{ExampleResult, PackageJudgement};
 pub use report::{Judgement, VERSION};
-pub use result::{FirstRun, Json, TestResult};
+pub use result::{FirstRun, TestResult};
 pub use score::GroupResult;
 pub use session::Session;
+pub use spool::Json;
 pub use table::Table;
 pub use text::Plain;
 pub use watch::{Unwatched, Watch};
@@ -77,6 +83,14 @@ pub enum Failure {
         /// What it needs.
         what: String,
     },
+    /// The problem does not allow the submission's language.
+    #[error("the problem does not allow the language `{language}`; it allows {allowed}")]
+    Language {
+        /// The submission's.
+        language: String,
+        /// Those that it allows.
+        allowed: String,
+    },
     /// The report cannot be written.
     #[error("the report cannot be written: {error}")]
     Report {
@@ -98,18 +112,14 @@ pub enum Failure {
 
 /// What the problem needs and judging cannot do, if there is anything.
 fn unsupported(problem: &Problem) -> Option<String> {
-    let kind = match problem.kind {
-        Kind::Batch | Kind::Interactive | Kind::Communication(_) => None,
-        Kind::SubmitAnswer => Some("a submission that is the output"),
-    };
     let interactor = problem.interactor.as_ref();
     let talks = |program: &Program| match problem.kind {
         Kind::Communication(_) => program.protocol == Protocol::Cms,
         _ => matches!(program.protocol, Protocol::Kattis | Protocol::Testlib | Protocol::Dmoj),
     };
     let stranger = interactor.is_some_and(|program| !talks(program)).then_some("such an interactor");
-    let files = (problem.io != crate::problem::Io::Std).then_some("input and output in files");
-    let include = (!problem.include.is_empty()).then_some("files that are added to a submission");
+    let talks_in_files = problem.io != Io::Std && problem.kind != Kind::Batch;
+    let files = talks_in_files.then_some("an interaction through files");
     // Only that protocol has a file for the next pass.
     let decides = match &problem.checker {
         Checker::Program(program) => Some(program),
@@ -118,28 +128,39 @@ fn unsupported(problem: &Problem) -> Option<String> {
     };
     let is_asked = decides.is_some_and(|program| program.protocol == Protocol::Kattis);
     let passes = (problem.passes > 1 && !is_asked).then_some("several passes with such a checker");
-    let first = kind.or(stranger).or(passes).or(files).or(include);
+    let first = stranger.or(passes).or(files);
     let first = first.map(|what| format!("{what} is not supported yet"));
     problem.unsupported.first().cloned().or(first)
 }
 
-/// Options of init for limits that are given.
+/// Options of init for limits of a program that waits for nobody, as far as they are given.
 fn limits(limits: StepLimits) -> Vec<StepOption> {
+    let mut options = use_limits(limits);
+    options.extend(limits.cpu_us.into_iter().flat_map(patience_options));
+    options
+}
+
+/// Options for what a program may use, however long it waits.
+fn use_limits(limits: StepLimits) -> Vec<StepOption> {
     let mut options = Vec::new();
-    options.extend(limits.cpu_us.into_iter().flat_map(time_options));
+    options.extend(limits.cpu_us.map(cpu_option));
     options.extend(limits.memory_bytes.map(|bytes| ("memory".to_owned(), bytes.to_string().into())));
     options.extend(limits.output_bytes.map(|bytes| ("output".to_owned(), bytes.to_string().into())));
     options
 }
 
-/// Wall time is for programs that wait. On a busy host one that computes waits, too: it has several times its CPU time.
-fn time_options(cpu_us: u64) -> [StepOption; 2] {
-    [
-        ("cpu-time".to_owned(), format!("{cpu_us}us").into()),
-        ("wall-time".to_owned(), format!("{}us", wall_us(cpu_us)).into()),
-    ]
+fn cpu_option(cpu_us: u64) -> StepOption {
+    ("cpu-time".to_owned(), format!("{cpu_us}us").into())
 }
 
+/// For programs that wait. Time in which a program waits for a CPU on a busy host is not its own: the limit of idle time
+/// does not count it. The limit of wall time is for what the kernel cannot tell, and for a host that has no CPU to give.
+fn patience_options(cpu_us: u64) -> [StepOption; 2] {
+    let option = |name: &str, us: u64| (name.to_owned(), format!("{us}us").into());
+    [option("idle-time", 4 * cpu_us + 1_000_000), option("wall-time", 10 * wall_us(cpu_us))]
+}
+
+/// How long a program may take of which only the wall time is watched.
 fn wall_us(cpu_us: u64) -> u64 {
     5 * cpu_us + 1_000_000
 }

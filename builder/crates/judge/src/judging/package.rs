@@ -1,11 +1,12 @@
 //! Every submission of a package against what it is expected to get, and the time limit that follows from them.
 
-use std::io::Read;
+use std::io::{self, Write};
 
-use run::exec::{SourceFile, Submission};
+use run::exec::Submission;
 use serde::Serialize;
 
 use super::Failure;
+use super::added::source;
 use super::conduct::Conduct;
 use super::expectation::{faults, part};
 use super::report::{Judgement, VERSION};
@@ -17,8 +18,6 @@ use crate::problem::{Bound, Example, Rule, Verdict};
 
 /// CPU time of a test while the limit is not known: Kattis's own.
 const UNKNOWN_US: u64 = 300_000_000;
-/// The most source that a submission has, in bytes.
-const LARGEST_SOURCE: u64 = 16 << 20;
 
 /// What came of a package's own submissions.
 #[derive(Debug, Serialize)]
@@ -59,12 +58,13 @@ pub struct ExampleResult {
 }
 
 impl PackageJudgement {
-    /// One JSON object on one line.
+    /// Writes one JSON object on one line.
     ///
     /// # Errors
-    /// None that is known: every judgement has a text.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)? + "\n")
+    /// As [`Judgement::write_json`].
+    pub fn write_json(&self, to: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *to, self)?;
+        to.write_all(b"\n")
     }
 
     /// The exit code for it: 0 if all are as expected, 1 otherwise, 125 if the judge failed.
@@ -197,13 +197,6 @@ impl Session {
 
 /// The files of a submission by their names in its directory.
 fn sources(files: &Files, example: &Example) -> Result<Submission, Failure> {
-    let mut sources = Vec::new();
-    for name in &example.files {
-        let path = name.strip_prefix(&example.directory).unwrap_or(name).to_owned();
-        let mut content = Vec::new();
-        let read = files.open_file(name)?.take(LARGEST_SOURCE + 1).read_to_end(&mut content);
-        read.map_err(|error| crate::Error::File(bundle::FileError::read(&files.place().join(name), error)))?;
-        sources.push(SourceFile { path, content });
-    }
-    Ok(Submission::new(sources, example.entry.as_deref())?)
+    let all = example.files.iter().map(|path| source(files, path, &example.directory));
+    Ok(Submission::new(all.collect::<Result<_, _>>()?, example.entry.as_deref())?)
 }

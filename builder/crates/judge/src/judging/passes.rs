@@ -11,20 +11,25 @@ use std::fs::File;
 use std::io::Seek;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use run::exec::{Artifact, StepOption};
 
+use super::answers::Answers;
 use super::check::{Check, Finding, checked, compared};
+use super::desk::{Desk, Names};
 use super::facts::Facts;
 use super::feedback::Feedback;
 use super::input::Input;
 use super::interact::{Decides, Ended, Interactor, Talk, decide};
 use super::program::{Case, JudgeProgram};
 use super::protocol::TALK;
-use super::result::{Json, TestResult};
+use super::result::TestResult;
 use super::scratch::{beginning, scratch};
-use super::{time_options, wall_us};
+use super::slots::Gate;
+use super::spool::Spool;
+use super::{cpu_option, patience_options, wall_us};
 use crate::files::Files;
 use crate::problem::{Kind, Problem, Test, Verdict};
 
@@ -37,7 +42,7 @@ const KEPT: u64 = 4 << 10;
 pub(super) struct Bench<'a> {
     pub(super) files: &'a Files,
     pub(super) problem: &'a Problem,
-    pub(super) artifact: &'a Artifact,
+    pub(super) subject: Subject<'a>,
     pub(super) language: &'a str,
     pub(super) check: &'a Check,
     pub(super) interactor: Option<&'a JudgeProgram>,
@@ -45,6 +50,17 @@ pub(super) struct Bench<'a> {
     pub(super) limit_us: Option<u64>,
     /// Where directories can be made that no other process sees and that end with this one.
     pub(super) shelf: &'a Path,
+    /// Where reports wait for the judgement's end.
+    pub(super) spool: &'a Arc<Spool>,
+}
+
+/// What a submission is.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A program, and the names of its files, if there are several.
+    Program(&'a Artifact, &'a [String]),
+    /// The output.
+    Output(&'a Answers),
 }
 
 /// What follows a pass.
@@ -63,19 +79,32 @@ pub(super) struct Attempt<'a> {
     pub(super) leeway: f64,
 }
 
-/// From the test's input to the result. An error is the host's.
-pub(super) fn judge(bench: &Bench<'_>, attempt: Attempt<'_>, result: &mut TestResult) -> Result<(), String> {
+/// From the test's input to the result, which stays as it is if the gate does not let the test run. An error is the host's.
+pub(super) fn judge(
+    bench: &Bench<'_>,
+    attempt: Attempt<'_>,
+    gate: Gate<'_>,
+    result: &mut TestResult,
+) -> Result<(), String> {
     let test = attempt.test;
     let has_program = bench.interactor.is_some() || bench.check.is_program();
     let feedback = has_program.then(|| Feedback::new(bench.shelf)).transpose()?;
     let most = bench.problem.passes;
     let mut input = Input::of_test(bench.files, test);
     for pass in 1.. {
+        // It let the first pass run, so that the next ones may.
+        let gate: Gate<'_> = if pass == 1 { &mut *gate } else { &mut || true };
         let case =
             feedback.as_ref().map(|feedback| Case { files: bench.files, test, input: &input, feedback });
-        let ruled = match (bench.interactor, case) {
-            (Some(interactor), Some(case)) => talk(bench, interactor, case, attempt.leeway, result)?,
-            _ => run(bench, attempt, &input, case, result)?,
+        let ruled = match (bench.subject, bench.interactor, case) {
+            (Subject::Output(answers), ..) => read(bench, test, answers, case, gate, result)?,
+            (Subject::Program(artifact, _), Some(interactor), Some(case)) => {
+                let parties = (artifact, interactor);
+                talk(bench, parties, case, attempt.leeway, gate, result)?
+            }
+            (Subject::Program(artifact, files), ..) => {
+                run(bench, (artifact, files), attempt, &input, case, gate, result)?
+            }
         };
         if most <= 1 {
             break;
@@ -112,34 +141,75 @@ fn step(pass: u32, most: u32, verdict: Verdict, ruled: Option<bool>, wants_more:
 /// A pass without an interactor.
 fn run(
     bench: &Bench<'_>,
+    (artifact, files): (&Artifact, &[String]),
     Attempt { test, leeway }: Attempt<'_>,
     input: &Input<'_>,
     case: Option<Case<'_>>,
+    gate: Gate<'_>,
     result: &mut TestResult,
 ) -> Result<Option<bool>, String> {
-    let (source, [mut output, mut errors]) = (input.open()?, [scratch()?, scratch()?]);
-    let streams = [source.as_fd(), output.as_fd(), errors.as_fd()].map(Some);
+    let names = Names::of(&bench.problem.io);
+    let desk = names.map(|names| Desk::new(names, bench.shelf, bench.problem.limits.output_bytes, files));
+    let desk = desk.transpose()?;
+    let source = if desk.as_ref().is_some_and(Desk::has_input) { nothing()? } else { input.open()? };
+    let [mut output, mut errors] = [scratch()?, scratch()?];
+    let streams = [source.as_fd(), output.as_fd(), errors.as_fd()];
     let arguments: Vec<_> = test.args.iter().map(Into::into).collect();
-    let running = bench.artifact.start(&bench.options(test, leeway), &arguments, streams);
-    let ended = running.and_then(|running| running.wait()).map_err(|error| error.to_string())?;
-    ran(result, Facts::read(&ended.report), &mut errors)?;
+    let mut options = bench.options(test, leeway);
+    options.extend(bench.patience(test, leeway));
+    options.extend(desk.iter().flat_map(|desk| desk.options(input)));
+    let prepared = artifact.prepare(&options, &arguments, streams);
+    let prepared = prepared.map_err(|error| error.to_string())?;
+    if !gate() {
+        prepared.call_off();
+        return Ok(None);
+    }
+    let ended = prepared.start().wait().map_err(|error| error.to_string())?;
+    ran(bench, result, Facts::read(&ended.report), &mut errors)?;
     bench.hold_to_limit(test, result);
     if result.verdict != Verdict::Accepted {
         return Ok(None);
     }
     output.rewind().map_err(|error| error.to_string())?;
-    check(bench, test, case, output, result)?;
+    match desk.as_ref().and_then(Desk::output).unwrap_or(Ok(output)) {
+        Ok(output) => check(bench, test, case, output, result)?,
+        Err(missing) => (result.verdict, result.message) = (Verdict::WrongAnswer, missing),
+    }
     Ok(Some(result.verdict == Verdict::Accepted))
 }
 
+/// A submission that is the output.
+fn read(
+    bench: &Bench<'_>,
+    test: &Test,
+    answers: &Answers,
+    case: Option<Case<'_>>,
+    gate: Gate<'_>,
+    result: &mut TestResult,
+) -> Result<Option<bool>, String> {
+    if !gate() {
+        return Ok(None);
+    }
+    match answers.output(test)? {
+        Ok(output) => check(bench, test, case, output, result)?,
+        Err(missing) => (result.verdict, result.message) = (Verdict::WrongAnswer, missing),
+    }
+    Ok(None)
+}
+
+fn nothing() -> Result<File, String> {
+    File::open("/dev/null").map_err(|error| format!("/dev/null: {error}"))
+}
+
 /// What a run adds to the result: the most of what it used in any pass, and the rest of the last one.
-fn ran(result: &mut TestResult, facts: Facts, errors: &mut File) -> Result<(), String> {
+fn ran(bench: &Bench<'_>, result: &mut TestResult, facts: Facts, errors: &mut File) -> Result<(), String> {
     result.stderr = beginning(errors, KEPT)?;
     result.time_us = result.time_us.max(facts.cpu_us);
     result.wall_us = result.wall_us.max(facts.wall_us);
     result.memory_bytes = result.memory_bytes.max(facts.memory_bytes);
     (result.verdict, result.share, result.message) = (facts.verdict, 0.0, facts.message);
-    result.run = facts.report.as_ref().and_then(Json::new);
+    result.status = facts.status;
+    result.run = facts.report.as_ref().map(|report| bench.spool.put(report)).transpose()?;
     Ok(())
 }
 
@@ -158,22 +228,23 @@ fn check(
         (Check::Program(program), Some(case)) => checked(program, case, &output)?,
         _ => return Err("no program decides about the output".to_owned()),
     };
-    found(result, finding);
-    Ok(())
+    found(bench, result, finding)
 }
 
-fn found(result: &mut TestResult, finding: Finding) {
+fn found(bench: &Bench<'_>, result: &mut TestResult, finding: Finding) -> Result<(), String> {
     let Finding { verdict, share, message, report } = finding;
     (result.verdict, result.share, result.message) = (verdict, share, message);
-    result.check = report.as_ref().and_then(Json::new);
+    result.check = report.as_ref().map(|report| bench.spool.put(report)).transpose()?;
+    Ok(())
 }
 
 /// A pass with an interactor.
 fn talk(
     bench: &Bench<'_>,
-    interactor: &JudgeProgram,
+    (artifact, interactor): (&Artifact, &JudgeProgram),
     case: Case<'_>,
     leeway: f64,
+    gate: Gate<'_>,
     result: &mut TestResult,
 ) -> Result<Option<bool>, String> {
     let interactor_wall = interactor.limits.cpu_us.map_or(0, wall_us);
@@ -184,7 +255,7 @@ fn talk(
     let wall = bench.cpu_us(case.test).map_or(interactor_wall, |cpu_us| wall_us(scaled(cpu_us, leeway)));
     let talk = Talk {
         interactor,
-        artifact: bench.artifact,
+        artifact,
         case,
         processes,
         options: bench.options(case.test, leeway),
@@ -193,8 +264,8 @@ fn talk(
         // A manager waits for each of them.
         interactor_wall: Duration::from_micros(interactor_wall),
     };
-    let mut talked = talk.hold()?;
-    result.interaction = Some(talked.interaction);
+    let Some(mut talked) = talk.hold(gate)? else { return Ok(None) };
+    result.interaction = Some(bench.spool.put(&talked.interaction)?);
     let (ended, ruled) = match &talked.ruled {
         Ok(ruling) if ruling.is_worth_something() => (Interactor::Accepts, Some(ruling.is_accepted)),
         Ok(_) => (Interactor::Rejects, Some(false)),
@@ -204,7 +275,7 @@ fn talk(
     let decisive = talked.users.iter().position(decides);
     let cpu_us = talked.users.iter().map(|user| user.facts.cpu_us).sum::<Option<u64>>();
     let Ended { facts, mut errors, .. } = talked.users.swap_remove(decisive.unwrap_or(0));
-    ran(result, facts, &mut errors)?;
+    ran(bench, result, facts, &mut errors)?;
     result.time_us = result.time_us.max(cpu_us);
     if decisive.is_some() {
         return Ok(ruled);
@@ -217,7 +288,7 @@ fn talk(
             (Verdict::TimeLimit, "cpu-time-limit of all processes together".to_owned());
         return Ok(ruled);
     }
-    found(result, Finding::of(talked.ruled, None));
+    found(bench, result, Finding::of(talked.ruled, None))?;
     if result.verdict == Verdict::Accepted && !matches!(bench.check, Check::Interactor) {
         let output = match case.feedback.file(TALK) {
             Some(output) => output,
@@ -240,13 +311,18 @@ impl Bench<'_> {
     fn options(&self, test: &Test, leeway: f64) -> Vec<StepOption> {
         let limits = &self.problem.limits;
         let mut options = Vec::new();
-        options.extend(self.cpu_us(test).into_iter().flat_map(|limit| time_options(scaled(limit, leeway))));
+        options.extend(self.cpu_us(test).map(|limit| cpu_option(scaled(limit, leeway))));
         let size = |name: &str, bytes: u64| (name.to_owned(), bytes.to_string().into());
         if let Some(bytes) = test.memory_bytes.or(limits.memory_bytes) {
             options.push(size("memory", scaled(bytes, self.rate(&limits.memory_rates))));
         }
         options.extend(limits.output_bytes.map(|bytes| size("output", bytes)));
         options
+    }
+
+    /// How long a run may wait that has nobody to wait for.
+    fn patience(&self, test: &Test, leeway: f64) -> impl Iterator<Item = StepOption> {
+        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(scaled(limit, leeway)))
     }
 
     fn rate(&self, rates: &BTreeMap<String, f64>) -> f64 {

@@ -1,59 +1,111 @@
 //! Which tests are left out: after a failure in a group that stops there, and in a group whose requirements failed.
 
+use std::iter;
+
 use super::Stop;
 use crate::problem::{Accept, Group, Member, Problem, Verdict};
 
-/// What is known of each test; absent for one that has not ended.
-pub(super) type Known<'a> = &'a dyn Fn(usize) -> Option<Verdict>;
+/// A place in the order of the tests, of one that is not there.
+const NOWHERE: usize = usize::MAX;
 
-/// The groups around each test, from the root on.
+/// The groups of a problem.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    around: Vec<Vec<&'a Group>>,
-    groups: Vec<&'a Group>,
+    /// Each before those that are in it.
+    nodes: Vec<Node<'a>>,
+    seats: Vec<Seat>,
     stop: Stop,
+}
+
+#[derive(Debug)]
+struct Node<'a> {
+    group: &'a Group,
+    parent: Option<usize>,
+    requires: Vec<usize>,
+}
+
+/// Where a test is.
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    /// Its innermost group.
+    group: usize,
+    /// Its place among all tests as the groups list them.
+    place: usize,
+}
+
+/// What is known of the tests so far. Each question and each answer takes as long as the groups are deep, however many
+/// tests there are.
+#[derive(Debug)]
+pub(super) struct Progress<'a> {
+    plan: &'a Plan<'a>,
+    /// The place of the first test that was not accepted, for each group.
+    failures: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(problem: &'a Problem, stop: Stop) -> Plan<'a> {
-        let mut plan = Plan { around: vec![Vec::new(); problem.tests.len()], groups: Vec::new(), stop };
-        plan.enter(&problem.root, &mut Vec::new());
+        let seats = vec![Seat { group: 0, place: NOWHERE }; problem.tests.len()];
+        let mut plan = Plan { nodes: Vec::new(), seats, stop };
+        plan.enter(&problem.root, None, &mut 0);
+        for node in 0..plan.nodes.len() {
+            let named = |name: &String| plan.nodes.iter().position(|node| node.group.name == *name);
+            plan.nodes[node].requires = plan.nodes[node].group.requires.iter().filter_map(named).collect();
+        }
         plan
     }
 
-    fn enter(&mut self, group: &'a Group, path: &mut Vec<&'a Group>) {
-        path.push(group);
-        self.groups.push(group);
+    fn enter(&mut self, group: &'a Group, parent: Option<usize>, next: &mut usize) {
+        let number = self.nodes.len();
+        self.nodes.push(Node { group, parent, requires: Vec::new() });
         for member in &group.members {
             match member {
-                Member::Test(test) => self.around[*test] = path.clone(),
-                Member::Group(inner) => self.enter(inner, path),
+                Member::Test(test) => {
+                    self.seats[*test] = Seat { group: number, place: *next };
+                    *next += 1;
+                }
+                Member::Group(inner) => self.enter(inner, Some(number), next),
             }
         }
-        path.pop();
+    }
+
+    /// The groups around a test, from the inside out.
+    fn around(&self, test: usize) -> impl Iterator<Item = usize> {
+        let place = self.seats[test].place;
+        let innermost = (place != NOWHERE).then_some(self.seats[test].group);
+        iter::successors(innermost, |group| self.nodes[*group].parent)
+    }
+
+    /// Nothing is known yet.
+    pub(super) fn begin(&'a self) -> Progress<'a> {
+        Progress { plan: self, failures: vec![NOWHERE; self.nodes.len()] }
+    }
+}
+
+impl Progress<'_> {
+    /// A test has ended, or was left out.
+    pub(super) fn note(&mut self, test: usize, verdict: Verdict) {
+        if verdict != Verdict::Accepted {
+            let place = self.plan.seats[test].place;
+            for group in self.plan.around(test) {
+                self.failures[group] = self.failures[group].min(place);
+            }
+        }
     }
 
     /// Whether a test is left out, by the tests before it. With tests before it that have not ended it may still be.
-    pub(super) fn is_skipped(&self, test: usize, known: Known<'_>) -> bool {
-        let failed_before = |group: &Group| {
-            let mut before = group.tests().into_iter().take_while(|other| *other != test);
-            before.any(|other| known(other).is_some_and(|verdict| verdict != Verdict::Accepted))
-        };
-        match self.stop {
+    pub(super) fn is_skipped(&self, test: usize) -> bool {
+        let has_failed = |group: usize| self.failures[group] != NOWHERE;
+        let failed_before = |group: usize| self.failures[group] < self.plan.seats[test].place;
+        let mut around = self.plan.around(test);
+        match self.plan.stop {
             Stop::Never => false,
-            Stop::First => self.around[test].first().is_some_and(|root| failed_before(root)),
-            Stop::Group => self.around[test].iter().any(|group| {
+            Stop::First => around.last().is_some_and(failed_before),
+            Stop::Group => around.any(|number| {
+                let Node { group, requires, .. } = &self.plan.nodes[number];
                 let stops = group.stop_at_failure && !matches!(group.accept, Accept::Any | Accept::Always);
-                let is_refused = group.requires.iter().any(|required| self.has_failed(required, known));
-                is_refused || stops && failed_before(group)
+                requires.iter().any(|required| has_failed(*required)) || stops && failed_before(number)
             }),
         }
-    }
-
-    fn has_failed(&self, name: &str, known: Known<'_>) -> bool {
-        let required = self.groups.iter().find(|group| group.name == name);
-        let fails = |test: usize| known(test).is_some_and(|verdict| verdict != Verdict::Accepted);
-        required.is_some_and(|group| group.tests().into_iter().any(fails))
     }
 }
 
@@ -67,18 +119,17 @@ mod tests {
     fn verdicts(files: &[(&str, &str)], stop: Stop, wrong: &[usize]) -> Vec<Verdict> {
         let problem = crate::read(&mut Files::in_memory(files.iter().copied())).unwrap();
         let plan = Plan::new(&problem, stop);
-        let mut found: Vec<Verdict> = Vec::new();
-        for test in 0..problem.tests.len() {
-            let is_skipped = plan.is_skipped(test, &|other| found.get(other).copied());
-            found.push(if is_skipped {
-                Skipped
-            } else if wrong.contains(&test) {
-                WrongAnswer
-            } else {
-                Accepted
-            });
-        }
-        found
+        let mut progress = plan.begin();
+        let verdict = |test| {
+            let verdict = match wrong.contains(&test) {
+                _ if progress.is_skipped(test) => Skipped,
+                true => WrongAnswer,
+                false => Accepted,
+            };
+            progress.note(test, verdict);
+            verdict
+        };
+        (0..problem.tests.len()).map(verdict).collect()
     }
 
     const PLAIN: [(&str, &str); 6] =

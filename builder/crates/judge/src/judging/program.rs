@@ -5,26 +5,24 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use run::exec::{Artifact, CompileResult, Running, SourceFile, StepOption, Submission, Workroom};
+use run::exec::{Artifact, CompileResult, Prepared, StepOption, Submission, Workroom};
 
+use super::added::source;
 use super::facts::Facts;
 use super::feedback::{Feedback, LONGEST_MESSAGE};
 use super::input::Input;
 use super::protocol::{self, ANSWER, DIRECTORY, INPUT, Left, Role, Ruling};
 use super::scratch::beginning;
-use super::{Failure, limits};
+use super::{Failure, limits, use_limits};
 use crate::files::Files;
 use crate::problem::{Aggregate, Problem, Program, Protocol, StepLimits, Test, Verdict};
 
 /// What a program may use when the problem says nothing else: Kattis's own.
 const DEFAULT: StepLimits =
     StepLimits { cpu_us: Some(60_000_000), memory_bytes: Some(2 << 30), output_bytes: Some(8 << 20) };
-/// The most source that it has, in bytes: a submission's limit.
-const LARGEST_SOURCE: u64 = 16 << 20;
 
 /// A program of the problem, compiled.
 pub(super) struct JudgeProgram {
@@ -84,7 +82,11 @@ impl JudgeProgram {
                     role,
                     protocol: program.protocol,
                     artifact,
-                    options: limits(own),
+                    options: match role {
+                        Role::Checker => limits(own),
+                        // How long it may wait for the submission is the talk's to decide.
+                        Role::Interactor => use_limits(own),
+                    },
                     args: program.args.clone(),
                     has_scores: problem.root.score != Aggregate::None,
                     limits: own,
@@ -103,14 +105,14 @@ impl JudgeProgram {
         self.role == Role::Interactor && self.protocol == Protocol::Cms
     }
 
-    /// Starts it; `more` are options beside its own, and `fifos` arguments.
-    pub(super) fn start(
+    /// Prepares it; `more` are options beside its own, and `fifos` arguments.
+    pub(super) fn prepare_run(
         &self,
         case: Case<'_>,
         more: &[StepOption],
         fifos: &[String],
         streams: [BorrowedFd<'_>; 3],
-    ) -> Result<Running, String> {
+    ) -> Result<Prepared, String> {
         let rules = protocol::rules(self.protocol);
         let mut options = self.options.clone();
         let answer = case.test.answer.as_ref().and_then(|name| case.files.host_path(name));
@@ -126,8 +128,7 @@ impl JudgeProgram {
         let protocol = rules.arguments(self.role, case.test.points);
         let all = protocol.iter().chain(fifos).chain(&self.args).chain(&case.test.check_args);
         let arguments: Vec<OsString> = all.map(OsString::from).collect();
-        let running = self.artifact.start(&options, &arguments, streams.map(Some));
-        running.map_err(|error| error.to_string())
+        self.artifact.prepare(&options, &arguments, streams).map_err(|error| error.to_string())
     }
 
     /// What it decided. `written` is what it wrote to stdout, where that was not for the submission.
@@ -172,19 +173,14 @@ fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) {
 
 /// Its files by their names in its directory.
 fn sources(files: &Files, program: &Program) -> Result<Submission, Failure> {
-    let mut sources = Vec::new();
-    let path = |name: &str| name.strip_prefix(&program.directory).unwrap_or(name).to_owned();
-    for name in &program.files {
-        let mut content = Vec::new();
-        let read = files.open_file(name)?.take(LARGEST_SOURCE + 1).read_to_end(&mut content);
-        read.map_err(|error| crate::Error::File(bundle::FileError::read(&files.place().join(name), error)))?;
-        sources.push(SourceFile { path: path(name), content });
-    }
-    let entry = program.files.first().map(|name| path(name));
+    let all = program.files.iter().map(|path| source(files, path, &program.directory));
+    let sources = all.collect::<Result<Vec<_>, _>>()?;
+    let entry = sources.first().map(|first| first.path.clone());
     Ok(Submission::new(sources, entry.as_deref())?)
 }
 
-fn bind(source: &Path, target: &str, mode: &str) -> StepOption {
+/// Shows a file or a directory of this machine in a sandbox.
+pub(super) fn bind(source: &Path, target: &str, mode: &str) -> StepOption {
     let mut value = source.as_os_str().to_owned();
     value.push(format!(":{target}{mode}"));
     ("bind".to_owned(), value)

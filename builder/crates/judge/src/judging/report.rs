@@ -1,6 +1,8 @@
 //! What came of a submission, as it is reported.
 
-use run::exec::Compilation;
+use std::io::{self, Write};
+
+use run::exec::{Compilation, Submission};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,6 +12,9 @@ use crate::problem::{Aggregate, Problem, Verdict};
 
 /// The version of the report. Fields are only added within a version.
 pub const VERSION: u32 = 1;
+
+/// The language of a submission that is the output.
+const OUTPUT: &str = "output";
 
 /// What came of a submission.
 #[derive(Debug, Serialize)]
@@ -77,22 +82,41 @@ impl Judgement {
         }
     }
 
-    /// Of these results, for tests.
-    #[cfg(test)]
-    pub(super) fn of(problem: &Problem, tests: Vec<TestResult>) -> Judgement {
-        let mut judgement = Judgement {
+    /// Of a submission that is the output.
+    pub(super) fn of_output(problem: &Problem) -> Judgement {
+        Judgement {
             version: VERSION,
             problem: problem.name.clone(),
-            language: "c".to_owned(),
+            language: OUTPUT.to_owned(),
             verdict: Verdict::InternalError,
             verified: false,
             error: None,
-            score: None,
+            score: (problem.root.score != Aggregate::None).then_some(0.0),
             compile: None,
             time_limit_us: None,
             groups: Vec::new(),
             tests: Vec::new(),
-        };
+        }
+    }
+
+    /// Of a submission that has more bytes than the problem allows.
+    pub(super) fn too_large(problem: &Problem, submission: &Submission) -> Option<Judgement> {
+        let bytes: u64 = submission.files().iter().map(|file| file.content.len() as u64).sum();
+        let most = problem.limits.code_bytes.filter(|most| bytes > *most)?;
+        let text = format!("the submission has {bytes} bytes; the problem allows {most}\n");
+        let compile = Some(Compiled { text, cached: false, run: None });
+        Some(Judgement {
+            language: String::new(),
+            verdict: Verdict::CompileError,
+            compile,
+            ..Judgement::of_output(problem)
+        })
+    }
+
+    /// Of these results, for tests.
+    #[cfg(test)]
+    pub(super) fn of(problem: &Problem, tests: Vec<TestResult>) -> Judgement {
+        let mut judgement = Judgement::of_output(problem);
         judgement.finish(problem, tests);
         judgement
     }
@@ -103,12 +127,13 @@ impl Judgement {
             (total.verdict, total.score, total.groups, tests);
     }
 
-    /// One JSON object on one line.
+    /// Writes one JSON object on one line.
     ///
     /// # Errors
-    /// None that is known: every judgement has a text.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)? + "\n")
+    /// Its parts cannot be read again, or it cannot be written.
+    pub fn write_json(&self, to: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *to, self)?;
+        to.write_all(b"\n")
     }
 
     /// The exit code for it: 0 accepted, 1 any other verdict, 122 it does not compile, 125 the judge failed.

@@ -1,20 +1,24 @@
 //! A problem whose checker is ready, and a bundle: any number of submissions are judged with them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 
 use run::exec::{CompileResult, Submission, Workroom};
 
+use super::added::{Dressed, dress};
+use super::answers::Answers;
 use super::check::Check;
 use super::conduct::Conduct;
-use super::passes::{self, Attempt, Bench};
+use super::passes::{self, Attempt, Bench, Subject};
 use super::program::JudgeProgram;
 use super::protocol::Role;
 use super::report::Judgement;
-use super::slots::Slots;
+use super::slots::{Gate, Slots};
+use super::spool::Spool;
 use super::{Failure, limits, unsupported};
 use crate::files::Files;
-use crate::problem::{Problem, Verdict};
+use crate::problem::{Kind, Problem, Verdict};
 
 /// A problem in a bundle. A process opens one, before its first thread.
 pub struct Session {
@@ -25,6 +29,7 @@ pub struct Session {
     interactor: Option<JudgeProgram>,
     /// In the room's own mount namespace this is a tmpfs.
     shelf: PathBuf,
+    spool: Arc<Spool>,
 }
 
 impl Session {
@@ -47,7 +52,9 @@ impl Session {
         let check = Check::prepare(&files, &read, &room)?;
         let prepare = |program| JudgeProgram::prepare(Role::Interactor, &files, &read, program, &room);
         let interactor = read.interactor.as_ref().map(prepare).transpose()?;
-        Ok(Session { files, problem: read, room, check, interactor, shelf })
+        let spool =
+            Spool::new().map_err(|what| Failure::Unsupported { problem: problem.to_path_buf(), what })?;
+        Ok(Session { files, problem: read, room, check, interactor, shelf, spool })
     }
 
     /// The problem.
@@ -72,8 +79,15 @@ impl Session {
         conduct: Conduct<'_>,
     ) -> Result<Judgement, Failure> {
         let problem = &self.problem;
+        if problem.kind == Kind::SubmitAnswer {
+            return self.judge_output(submission, conduct);
+        }
+        if let Some(judgement) = Judgement::too_large(problem, submission) {
+            return Ok(judgement);
+        }
+        let Dressed { submission, language } = dress(&self.files, problem, &self.room, submission, language)?;
         let options = limits(problem.limits.compile);
-        let compilation = self.room.compile(submission, language, &options)?;
+        let compilation = self.room.compile(&submission, language.as_deref(), &options)?;
         let mut judgement = Judgement::new(problem, &compilation);
         judgement.verified = self.is_verified();
         if let Some(why) = conduct.watch.interrupted() {
@@ -86,24 +100,55 @@ impl Session {
             CompileResult::SandboxError => judgement.verdict = Verdict::InternalError,
             CompileResult::Ready(artifact) => {
                 conduct.watch.compiled();
-                let bench = Bench {
-                    files: &self.files,
-                    problem,
-                    artifact: &artifact,
-                    language: &compilation.language,
-                    check: &self.check,
-                    interactor: self.interactor.as_ref(),
-                    limit_us: conduct.limit_us,
-                    shelf: &self.shelf,
-                };
-                let judge = |test: &_, leeway, result: &mut _| {
-                    passes::judge(&bench, Attempt { test, leeway }, result)
-                };
-                let slots = Slots { problem, judge: &judge, conduct, alone: RwLock::new(()) };
-                judgement.finish(problem, slots.run());
-                judgement.error = conduct.watch.interrupted();
+                let names = beside(&submission);
+                let subject = Subject::Program(&artifact, &names);
+                self.run_tests(subject, &compilation.language, conduct, &mut judgement);
             }
         }
         Ok(judgement)
     }
+
+    /// Judges a submission that is the output.
+    fn judge_output(&self, submission: &Submission, conduct: Conduct<'_>) -> Result<Judgement, Failure> {
+        let answers = Answers::of(submission)?;
+        let mut judgement = Judgement::of_output(&self.problem);
+        conduct.watch.compiled();
+        self.run_tests(Subject::Output(&answers), "", conduct, &mut judgement);
+        Ok(judgement)
+    }
+
+    fn run_tests(
+        &self,
+        subject: Subject<'_>,
+        language: &str,
+        conduct: Conduct<'_>,
+        judgement: &mut Judgement,
+    ) {
+        let problem = &self.problem;
+        let bench = Bench {
+            files: &self.files,
+            problem,
+            subject,
+            language,
+            check: &self.check,
+            interactor: self.interactor.as_ref(),
+            limit_us: conduct.limit_us,
+            shelf: &self.shelf,
+            spool: &self.spool,
+        };
+        let judge = |test: &_, leeway, gate: Gate<'_>, result: &mut _| {
+            passes::judge(&bench, Attempt { test, leeway }, gate, result)
+        };
+        let slots = Slots { problem, judge: &judge, conduct, alone: RwLock::new(()) };
+        judgement.finish(problem, slots.run());
+        judgement.error = conduct.watch.interrupted();
+    }
+}
+
+/// The names that a submission of several files has where it starts.
+fn beside(submission: &Submission) -> Vec<String> {
+    let files = submission.files();
+    let names: BTreeSet<&str> =
+        files.iter().filter_map(|file| file.path.split('/').next()).filter(|_| files.len() > 1).collect();
+    names.into_iter().map(str::to_owned).collect()
 }

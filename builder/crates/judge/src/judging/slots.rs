@@ -1,16 +1,21 @@
-//! Tests in as many threads as the caller asks for, each from its input to its result.
+//! Tests in as many slots as the caller asks for, each from its input to its result.
+//!
+//! There is one thread more than there are slots: while tests run, it has the sandbox of the next one stand ready.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 
 use super::conduct::Conduct;
-use super::plan::Plan;
+use super::plan::{Plan, Progress};
 use super::result::{FirstRun, TestResult};
+use super::turnstile::Turnstile;
 use crate::problem::{Problem, Test, Verdict};
 
 /// Judges one test, with its time limit times a leeway. An error is the host's.
-pub(super) type Judge<'a> = &'a (dyn Fn(&Test, f64, &mut TestResult) -> Result<(), String> + Sync);
+pub(super) type Judge<'a> = &'a (dyn Fn(&Test, f64, Gate<'_>, &mut TestResult) -> Result<(), String> + Sync);
+
+/// To be called when the sandbox stands. It waits until the test may run, and says whether it is still wanted.
+pub(super) type Gate<'a> = &'a mut dyn FnMut() -> bool;
 
 /// What all tests share.
 pub(super) struct Slots<'a> {
@@ -25,45 +30,50 @@ pub(super) struct Slots<'a> {
 /// be slow because of them.
 const NEARLY: f64 = 1.1;
 
+/// What the threads know together.
+struct Board<'a> {
+    turnstile: Turnstile,
+    known: Mutex<Known<'a>>,
+}
+
+struct Known<'a> {
+    progress: Progress<'a>,
+    results: Vec<Option<TestResult>>,
+}
+
 impl Slots<'_> {
     /// The results of all tests, in their order.
     pub(super) fn run(&self) -> Vec<TestResult> {
         let count = self.problem.tests.len();
         let plan = Plan::new(self.problem, self.conduct.stop);
-        let (next, results) = (AtomicUsize::new(0), Mutex::new(vec![None; count]));
+        let known = Known { progress: plan.begin(), results: vec![None; count] };
+        let board = Board { turnstile: Turnstile::new(count, self.jobs()), known: Mutex::new(known) };
         let work = || {
-            loop {
-                let test = next.fetch_add(1, Ordering::Relaxed);
-                if test >= count {
-                    return;
-                }
-                let verdicts = verdicts(&results);
-                let result = match plan.is_skipped(test, &|other| verdicts[other]) {
-                    true => self.skipped(test),
-                    false => self.test(test),
-                };
+            while let Some(test) = board.turnstile.take() {
+                let result = self.test(test, &board);
+                board.turnstile.leave(test);
+                let result = result.unwrap_or_else(|| self.skipped(test));
                 self.conduct.watch.test(test, &result);
-                if let Ok(mut results) = results.lock() {
-                    results[test] = Some(result);
-                }
+                board.note(test, result);
             }
         };
         thread::scope(|scope| {
-            for _ in 0..self.jobs() {
+            for _ in 0..count.min(self.jobs() + 1) {
                 scope.spawn(work);
             }
         });
-        self.in_order(&plan, results.into_inner().unwrap_or_default())
+        let known = board.known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.in_order(plan.begin(), known.results)
     }
 
     /// A test that ran although one before it failed meanwhile does not count.
-    fn in_order(&self, plan: &Plan<'_>, found: Vec<Option<TestResult>>) -> Vec<TestResult> {
-        let mut results: Vec<TestResult> = Vec::with_capacity(found.len());
-        for (test, result) in found.into_iter().enumerate() {
-            let is_skipped = plan.is_skipped(test, &|other| results.get(other).map(|result| result.verdict));
-            results.push(result.filter(|_| !is_skipped).unwrap_or_else(|| self.skipped(test)));
-        }
-        results
+    fn in_order(&self, mut progress: Progress<'_>, found: Vec<Option<TestResult>>) -> Vec<TestResult> {
+        let decide = |(test, result): (usize, Option<TestResult>)| {
+            let result = result.filter(|_| !progress.is_skipped(test)).unwrap_or_else(|| self.skipped(test));
+            progress.note(test, result.verdict);
+            result
+        };
+        found.into_iter().enumerate().map(decide).collect()
     }
 
     fn skipped(&self, test: usize) -> TestResult {
@@ -74,28 +84,42 @@ impl Slots<'_> {
         self.conduct.jobs.clamp(1, self.problem.tests.len().max(1))
     }
 
-    fn test(&self, test: usize) -> TestResult {
-        let test = &self.problem.tests[test];
+    /// Absent if the test is left out.
+    fn test(&self, number: usize, board: &Board<'_>) -> Option<TestResult> {
+        if board.is_skipped(number) {
+            return None;
+        }
+        let test = &self.problem.tests[number];
         let has_neighbours = self.jobs() > 1;
         let leeway = if has_neighbours { self.conduct.leeway.max(NEARLY) } else { self.conduct.leeway };
-        let result = {
-            let _together = self.alone.read();
-            self.attempt(test, leeway)
+        // To make a sandbox disturbs a test that is to be alone, too.
+        let (mut together, mut turn, mut is_wanted) = (Some(self.alone.read()), None, true);
+        let mut gate = || {
+            together = None;
+            turn = Some(board.turnstile.enter(number));
+            together = Some(self.alone.read());
+            is_wanted = !board.is_skipped(number);
+            is_wanted
         };
+        let result = self.attempt(test, leeway, &mut gate);
+        drop((together, turn));
+        if !is_wanted {
+            return None;
+        }
         if !(has_neighbours && is_near(&result) && self.conduct.leeway < NEARLY) {
-            return result;
+            return Some(result);
         }
         let _alone = self.alone.write();
         let first_run = Some(FirstRun { verdict: result.verdict, time_us: result.time_us });
-        TestResult { first_run, ..self.attempt(test, self.conduct.leeway) }
+        Some(TestResult { first_run, ..self.attempt(test, self.conduct.leeway, &mut || true) })
     }
 
-    fn attempt(&self, test: &Test, leeway: f64) -> TestResult {
+    fn attempt(&self, test: &Test, leeway: f64, gate: Gate<'_>) -> TestResult {
         let mut result =
             TestResult { name: test.name.clone(), ..TestResult::of(Verdict::InternalError, 0.0) };
         let judged = match self.conduct.watch.interrupted() {
             Some(why) => Err(why),
-            None => (self.judge)(test, leeway, &mut result),
+            None => (self.judge)(test, leeway, gate, &mut result),
         };
         // A run that ends because of the interruption has no verdict either.
         if let Err(message) = judged.and_then(|()| self.conduct.watch.interrupted().map_or(Ok(()), Err)) {
@@ -105,15 +129,101 @@ impl Slots<'_> {
     }
 }
 
+impl Board<'_> {
+    fn is_skipped(&self, test: usize) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).progress.is_skipped(test)
+    }
+
+    fn note(&self, test: usize, result: TestResult) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.progress.note(test, result.verdict);
+        known.results[test] = Some(result);
+    }
+}
+
 /// Whether others may be the reason why it was too slow: it ended by itself, or it waited.
 fn is_near(result: &TestResult) -> bool {
     let is_too_slow = result.verdict == Verdict::TimeLimit;
-    is_too_slow && (!result.was_stopped() || result.status() == Some("wall-time-limit"))
+    is_too_slow && (!result.was_stopped() || result.status == "wall-time-limit")
 }
 
-fn verdicts(results: &Mutex<Vec<Option<TestResult>>>) -> Vec<Option<Verdict>> {
-    let results = results.lock();
-    results
-        .map(|results| results.iter().map(|result| result.as_ref().map(|result| result.verdict)).collect())
-        .unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judging::{Stop, Unwatched};
+    use crate::read::plain_problem;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// However busy the machine is.
+    const HANG: Duration = Duration::from_secs(100);
+
+    /// The verdicts of all tests, each of which this judges.
+    fn verdicts(count: usize, jobs: usize, stop: Stop, judge: Judge<'_>) -> Vec<Verdict> {
+        let problem = plain_problem(count, 0.0);
+        let conduct = Conduct::new(jobs, stop, &Unwatched);
+        let slots = Slots { problem: &problem, judge, conduct, alone: RwLock::new(()) };
+        slots.run().into_iter().map(|result| result.verdict).collect()
+    }
+
+    #[test]
+    fn the_next_sandbox_stands_while_a_test_runs() {
+        let (said, heard) = mpsc::channel();
+        let heard = Mutex::new(heard);
+        let found = verdicts(2, 1, Stop::First, &|test, _, gate, result| {
+            if test.name == "1" {
+                said.send(()).unwrap();
+            }
+            assert!(gate());
+            if test.name == "0" {
+                heard.lock().unwrap().recv_timeout(HANG).map_err(|error| error.to_string())?;
+            }
+            result.verdict = Verdict::Accepted;
+            Ok(())
+        });
+        assert_eq!(found, [Verdict::Accepted; 2]);
+    }
+
+    #[test]
+    fn what_stands_ready_does_not_run_after_a_failure() {
+        for stop in [Stop::First, Stop::Never] {
+            let (said, heard) = mpsc::channel();
+            let (heard, ran) = (Mutex::new(heard), Mutex::new(Vec::new()));
+            let found = verdicts(3, 1, stop, &|test, _, gate, result| {
+                if test.name == "1" {
+                    said.send(()).unwrap();
+                }
+                if !gate() {
+                    return Ok(());
+                }
+                ran.lock().unwrap().push(test.name.clone());
+                if test.name == "0" {
+                    heard.lock().unwrap().recv_timeout(HANG).map_err(|error| error.to_string())?;
+                }
+                result.verdict = Verdict::WrongAnswer;
+                Ok(())
+            });
+            let (wanted, names): (_, &[&str]) = match stop {
+                Stop::First => ([Verdict::WrongAnswer, Verdict::Skipped, Verdict::Skipped], &["0"]),
+                _ => ([Verdict::WrongAnswer; 3], &["0", "1", "2"]),
+            };
+            assert_eq!(
+                (found, ran.into_inner().unwrap()),
+                (wanted.into(), names.iter().map(|name| (*name).to_owned()).collect())
+            );
+        }
+    }
+
+    #[test]
+    fn a_test_that_fails_before_its_turn_does_not_stop_the_others() {
+        let found = verdicts(6, 2, Stop::Never, &|test, _, gate, result| {
+            if test.name == "2" {
+                return Err("no sandbox".to_owned());
+            }
+            result.verdict = if gate() { Verdict::Accepted } else { Verdict::Skipped };
+            Ok(())
+        });
+        assert_eq!(found.iter().filter(|verdict| **verdict == Verdict::Accepted).count(), 5);
+        assert_eq!(found[2], Verdict::InternalError);
+    }
 }

@@ -4,16 +4,19 @@ use serde::Deserialize;
 
 use super::plain::empty;
 use super::yaml::{self, Ignored, Number, Text};
-use super::{amount, plain};
+use super::{amount, language, plain};
 use crate::compare::{Compare, LineRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
 use crate::problem::{
-    Aggregate, Checker, Format, Group, Io, Kind, Member, Problem, Program, Protocol, StepLimits, Test,
+    Aggregate, Checker, Format, Group, Include, Io, Kind, Member, Problem, Program, Protocol, StepLimits,
+    Test,
 };
 
 const SHEET: &str = "task.yaml";
 const GEN: &str = "gen/GEN";
+/// Solutions, and what is compiled with them.
+const SOLUTIONS: &str = "sol/";
 /// What CMS lets a checker or a manager use (cms/conf.py, SandboxConfig).
 const TRUSTED: StepLimits =
     StepLimits { cpu_us: Some(10_000_000), memory_bytes: Some(4 << 30), output_bytes: None };
@@ -38,8 +41,8 @@ struct Task {
     output_only: bool,
     num_processes: Option<Number>,
     user_io: Option<Text>,
-    output_only_testcases: Ignored,
-    output_optional_testcases: Ignored,
+    output_only_testcases: Option<Text>,
+    output_optional_testcases: Option<Text>,
     public_testcases: Ignored,
     risultati: Ignored,
     score_precision: Ignored,
@@ -79,13 +82,19 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     if !(input.is_empty() && output.is_empty()) {
         problem.io = Io::Files { input, output };
     }
-    if task.output_only {
-        problem.kind = Kind::SubmitAnswer;
-    }
     problem.limits.check = TRUSTED;
     programs(files, &task, &mut problem)?;
     let count = tests(files, &mut problem)?;
     user_io(&task, &mut problem).map_err(|mistake| files.error(mistake))?;
+    let some_outputs = [&task.output_only_testcases, &task.output_optional_testcases];
+    if some_outputs.into_iter().flatten().any(|tests| !tests.0.is_empty()) {
+        problem.unsupported.push(format!("{SHEET}: tests of which a submission may be the output"));
+    }
+    if task.output_only {
+        (problem.kind, problem.io) = (Kind::SubmitAnswer, Io::Std);
+        problem.include.clear();
+        problem.tests.iter_mut().for_each(|test| test.submitted = vec![output_name(&test.name)]);
+    }
     if task.n_input.is_some_and(|wanted| wanted.0 != count as f64) {
         return Err(wrong(&format!("`n_input` is not the number of tests, {count}")));
     }
@@ -93,12 +102,19 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     Ok(problem)
 }
 
+/// What a contestant's output for a test is called.
+fn output_name(number: &str) -> String {
+    format!("output_{number:0>3}.txt")
+}
+
 /// How processes of a submission talk with a manager: by their streams, or by FIFOs that are their first arguments. Of
 /// these, the streams have names, too.
 fn user_io(task: &Task, problem: &mut Problem) -> Result<(), Mistake> {
     match task.user_io.as_ref().map(|name| name.0.as_str()) {
-        None | Some("std_io") => {}
-        Some("fifo_io") => {
+        // A stub opens FIFOs unless the task says otherwise.
+        None if problem.include.is_empty() => {}
+        Some("std_io") => {}
+        None | Some("fifo_io") => {
             let names = ["/dev/stdin".to_owned(), "/dev/stdout".to_owned()];
             problem.tests.iter_mut().for_each(|test| test.args = names.to_vec());
         }
@@ -145,13 +161,16 @@ fn parse_gen(text: &str) -> Result<Vec<Subtask>, Mistake> {
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         let wrong = |what: &str| Mistake::at(GEN, number as u64 + 1, what);
-        if let Some(points) = line.strip_prefix("#ST:") {
+        // As CMS reads it: what comes first in the comment decides.
+        let comment = line.split_once('#').map_or("", |(_, comment)| comment.trim());
+        let is_test = !line.is_empty() && !line.starts_with('#') || comment.starts_with("COPY:");
+        if let Some(points) = comment.strip_prefix("ST:").filter(|_| !is_test) {
             let points = points.trim().parse().map_err(|_| wrong("expected `#ST: POINTS`"))?;
             if without > 0 {
                 return Err(wrong("there are tests before the first subtask"));
             }
             subtasks.push(Subtask { points, tests: 0 });
-        } else if !line.is_empty() && (!line.starts_with('#') || line.starts_with("#COPY:")) {
+        } else if is_test {
             match subtasks.last_mut() {
                 Some(subtask) => subtask.tests += 1,
                 None => without += 1,
@@ -244,6 +263,7 @@ fn programs(files: &Files, task: &Task, problem: &mut Problem) -> Result<(), Err
         problem.interactor = Some(manager);
         problem.checker = Checker::Interactor;
         problem.io = Io::Std;
+        problem.include = drivers(files, task, "stub");
         return Ok(());
     }
     problem.checker = match program(files, &CHECKERS) {
@@ -254,10 +274,33 @@ fn programs(files: &Files, task: &Task, problem: &mut Problem) -> Result<(), Err
     if let (Some(binary), Checker::Builtin(_)) = (binary, &problem.checker) {
         problem.unsupported.push(format!("{binary}: a program without its source"));
     }
-    for name in files.below("sol/").filter(|name| name.starts_with("grader.") || name.starts_with("stub.")) {
-        problem.include.entry("default".to_owned()).or_default().push(format!("sol/{name}"));
-    }
+    problem.include = drivers(files, task, "grader");
     Ok(())
+}
+
+/// The programs that call a submission, one for each language, with the headers of that language. The submission has the
+/// task's name then, as programs that include or import it rely on that.
+fn drivers(files: &Files, task: &Task, stem: &str) -> Vec<Include> {
+    let names = || files.below(SOLUTIONS).filter(|name| !name.contains('/'));
+    let driver = |name: &str| {
+        let extension = name.strip_prefix(stem)?.strip_prefix('.')?;
+        let language = language::of_extension(extension)?;
+        let is_header = |name: &str| match language {
+            "c" | "cpp" => name.ends_with(".h") || name.ends_with(".hpp"),
+            "pascal" => name.ends_with("lib.pas"),
+            _ => false,
+        };
+        let headers = names().filter(|name| is_header(name)).map(str::to_owned);
+        let all = [name.to_owned()].into_iter().chain(headers);
+        Some(Include {
+            language: Some(language.to_owned()),
+            files: all.map(|name| format!("{SOLUTIONS}{name}")).collect(),
+            directory: SOLUTIONS.to_owned(),
+            entry: Some(name.to_owned()),
+            stem: task.name.as_ref().or(task.nome_breve.as_ref()).map(|name| name.0.clone()),
+        })
+    };
+    names().filter_map(driver).collect()
 }
 
 #[cfg(test)]
@@ -267,7 +310,7 @@ mod tests {
     #[test]
     fn gen_lists_tests_and_subtasks() {
         let parse = |text| parse_gen(text).map_err(|mistake| mistake.to_string());
-        let subtasks = parse("# sizes\n#ST: 40\n1 2\n\n3 4\n#ST: 60\n#COPY: x.txt\n").unwrap();
+        let subtasks = parse("# sizes\n# ST: 40\n1 2 # two\n\n3 4\n#ST: 60\n# COPY: x.txt\n").unwrap();
         assert_eq!(subtasks, [Subtask { points: 40.0, tests: 2 }, Subtask { points: 60.0, tests: 1 }]);
         assert!(parse("1 2\n3 4\n").unwrap().is_empty());
         assert_eq!(

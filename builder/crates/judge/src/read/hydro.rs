@@ -10,7 +10,9 @@ use super::yaml::{self, Ignored, NameOr, Number, Text, Words};
 use crate::compare::{Compare, LineRules, Testlib};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Aggregate, Checker, Format, Group, Io, Kind, Member, Problem, Program, Protocol, Test};
+use crate::problem::{
+    Aggregate, Checker, Format, Group, Include, Io, Kind, Member, Problem, Program, Protocol, Test,
+};
 
 /// Where the tests of an exported problem are.
 const DATA: &str = "testdata/";
@@ -19,6 +21,9 @@ const SHEETS: [&str; 2] = ["config.yaml", "config.yml"];
 const DEFAULT_TIME_US: u64 = 1_000_000;
 const DEFAULT_MEMORY: u64 = 256 << 20;
 const FULL_SCORE: f64 = 100.0;
+const UNITS: [&str; 4] = [".c", ".cc", ".cpp", ".cxx"];
+/// Extra files that Hydro runs instead of its compilers.
+const COMPILE_SCRIPTS: [&str; 2] = ["compile.sh", "execute.sh"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -47,6 +52,8 @@ struct Config {
     redirect: Ignored,
     template: Ignored,
     subtype: Ignored,
+    #[serde(rename = "subType")]
+    sub_type: Text,
     target: Ignored,
     rerun: Ignored,
     score: Ignored,
@@ -110,7 +117,11 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     reader.limits(&config)?;
     reader.kind(&config)?;
     reader.checker(&config)?;
+    let names = (config.sub_type.0 == "multi").then(|| config.filename.clone().unwrap_or_default().0);
     reader.tests(config)?;
+    if let Some(names) = names.filter(|_| reader.problem.kind == Kind::SubmitAnswer) {
+        reader.submitted(&names)?;
+    }
     Ok(reader.problem)
 }
 
@@ -134,7 +145,8 @@ impl Reader<'_> {
         };
         self.problem.limits.time_rates = rates(&config.time_limit_rate);
         self.problem.limits.memory_rates = rates(&config.memory_limit_rate);
-        self.problem.languages = config.langs.as_ref().map(|langs| langs.0.clone());
+        let pack = |name: &String| super::language::of_hydro(name).unwrap_or(name).to_owned();
+        self.problem.languages = config.langs.as_ref().map(|langs| langs.0.iter().map(pack).collect());
         Ok(())
     }
 
@@ -168,17 +180,14 @@ impl Reader<'_> {
             }
             other => return Err(self.wrong(format!("unknown type `{}`", other.escape_debug()))),
         };
-        if let Some(Text(name)) = config.filename.as_ref().filter(|name| !name.0.is_empty()) {
+        let has_program = self.problem.kind != Kind::SubmitAnswer;
+        if let Some(Text(name)) = config.filename.as_ref().filter(|name| has_program && !name.0.is_empty()) {
             self.problem.io = Io::Files { input: format!("{name}.in"), output: format!("{name}.out") };
         }
         if let Some(passes) = config.multi_pass {
             self.problem.passes = passes.0.clamp(1.0, 1000.0) as u32;
         }
-        let files: Vec<String> =
-            config.user_extra_files.0.iter().map(|name| format!("{}{name}", self.below)).collect();
-        if !files.is_empty() {
-            self.problem.include.insert("default".to_owned(), files);
-        }
+        self.include(&config.user_extra_files.0)?;
         let talker = match self.problem.kind {
             Kind::Interactive => config.interactor.as_ref(),
             Kind::Communication(_) => config.manager.as_ref(),
@@ -190,6 +199,36 @@ impl Reader<'_> {
             Some(self.program(talker, Protocol::Testlib, &config.judge_extra_files.0)?);
         self.problem.checker = Checker::Interactor;
         Ok(())
+    }
+
+    fn include(&mut self, names: &[String]) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        if let Some(script) = names.iter().find(|name| COMPILE_SCRIPTS.contains(&name.as_str())) {
+            self.problem.unsupported.push(format!("{}: a compiler's script, `{script}`", self.sheet));
+        }
+        // Hydro compiles the submission's own file alone. capsule would compile these with it.
+        let is_unit = |name: &&String| UNITS.iter().any(|ending| name.ends_with(ending));
+        if let Some(unit) = names.iter().find(is_unit) {
+            let what =
+                format!("{}: `{unit}` among the extra files, a source that is not compiled", self.sheet);
+            self.problem.unsupported.push(what);
+        }
+        let files = names.iter().map(|name| self.named(name)).collect::<Result<_, _>>()?;
+        let directory = self.below.to_owned();
+        self.problem.include.push(Include { language: None, files, directory, entry: None, stem: None });
+        Ok(())
+    }
+
+    /// The path of a file that the sheet names.
+    fn named(&self, name: &str) -> Result<String, Error> {
+        let path = format!("{}{name}", self.below);
+        if self.files.has(&path) {
+            return Ok(path);
+        }
+        let what = format!("the file is missing, {} names it", self.sheet);
+        Err(self.files.error(Mistake::new(path, what)))
     }
 
     fn checker(&mut self, config: &Config) -> Result<(), Error> {
@@ -227,17 +266,8 @@ impl Reader<'_> {
             NameOr::Name(file) => (file, None),
             NameOr::Keys(FileKeys { file, lang }) => (file, lang.clone().filter(|lang| lang != "auto")),
         };
-        let mut names = Vec::new();
-        for name in [file].into_iter().chain(extra) {
-            let path = format!("{}{name}", self.below);
-            if !self.files.has(&path) {
-                return Err(self
-                    .files
-                    .error(Mistake::new(path, format!("the file is missing, {} names it", self.sheet))));
-            }
-            names.push(path);
-        }
-        let language = language.as_deref().and_then(pack);
+        let names = [file].into_iter().chain(extra).map(|name| self.named(name)).collect::<Result<_, _>>()?;
+        let language = language.as_deref().and_then(super::language::of_hydro).map(str::to_owned);
         Ok(Program { protocol, files: names, directory: self.below.to_owned(), language, args: Vec::new() })
     }
 
@@ -270,6 +300,19 @@ impl Reader<'_> {
             root.members.push(Member::Group(group));
         }
         self.problem.root = root;
+        Ok(())
+    }
+
+    /// The names of the outputs in a submission of several files: `#` is the number of the test. Without a pattern, the
+    /// input is the name.
+    fn submitted(&mut self, pattern: &str) -> Result<(), Error> {
+        for number in 0..self.problem.tests.len() {
+            let name = match (pattern, &self.problem.tests[number].input) {
+                ("", Some(input)) => self.files.text(input)?.chars().filter(|c| is_of_name(*c)).collect(),
+                _ => pattern.replacen('#', &(number + 1).to_string(), 1),
+            };
+            self.problem.tests[number].submitted = vec![name];
+        }
         Ok(())
     }
 
@@ -324,20 +367,9 @@ impl Reader<'_> {
     }
 }
 
-/// The language of a pack for one of Hydro's names: `cc.cc17o2` is one of C++. One that has no pack is told by its file.
-fn pack(name: &str) -> Option<String> {
-    let pack = match name.split('.').next().unwrap_or_default() {
-        "cc" => "cpp",
-        "c" => "c",
-        "py" => "python",
-        "pas" => "pascal",
-        "java" => "java",
-        "rs" => "rust",
-        "go" => "go",
-        "js" => "javascript",
-        _ => return None,
-    };
-    Some(pack.to_owned())
+/// What Hydro leaves of an input that is a name.
+fn is_of_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-')
 }
 
 /// Scores that are not given share what is left, in whole numbers: the last ones get the remainder.

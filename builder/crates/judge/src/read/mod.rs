@@ -12,13 +12,14 @@ mod examples;
 mod expectations;
 mod hydro;
 mod icpc;
+mod language;
 mod plain;
 mod polygon;
 mod yaml;
 
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Format, Group, Problem};
+use crate::problem::{Format, Group, Io, Problem};
 
 /// Groups inside of each other, at most. The one of the root counts.
 const DEEPEST: usize = 60;
@@ -72,6 +73,19 @@ fn check(problem: &Problem, files: &Files) -> Result<(), Error> {
                     format!("the file is missing, test `{}` needs it", test.name),
                 ));
             }
+        }
+    }
+    if let Io::Files { input, output } = &problem.io {
+        let is_name = |name: &str| !name.contains('/') && !matches!(name, "." | "..");
+        if let Some(name) = [input, output].into_iter().find(|name| !is_name(name)) {
+            let what = format!("`{}` is not the name of a file in a directory", name.escape_debug());
+            return wrong(Mistake::new("", what));
+        }
+        if input == output {
+            return wrong(Mistake::new(
+                "",
+                format!("`{}` cannot be both input and output", input.escape_debug()),
+            ));
         }
     }
     if depth(&problem.root) > DEEPEST {

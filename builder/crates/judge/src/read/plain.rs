@@ -42,7 +42,7 @@ pub(super) fn empty(format: Format) -> Problem {
         interactor: None,
         tests: Vec::new(),
         root: Group::new("", Aggregate::None),
-        include: BTreeMap::new(),
+        include: Vec::new(),
         languages: None,
         submissions: Vec::new(),
         warnings: Vec::new(),

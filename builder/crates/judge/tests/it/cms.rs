@@ -48,6 +48,18 @@ fn files_have_usual_names() {
 }
 
 #[test]
+fn a_file_of_input_or_output_is_in_one_directory() {
+    for (names, what) in [
+        ("infile: ../x", "`../x` is not the name of a file in a directory"),
+        ("outfile: ..", "`..` is not the name of a file in a directory"),
+        ("infile: x\noutfile: x", "`x` cannot be both input and output"),
+    ] {
+        let said = mistake(&files(&format!("name: sum\n{names}\n"), &[]));
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[test]
 fn checkers_managers_and_graders_are_programs() {
     let checker = problem(&files(TASK, &[("check/checker.cpp", "")]));
     let Checker::Program(program) = checker.checker else { panic!() };
@@ -67,8 +79,47 @@ fn checkers_managers_and_graders_are_programs() {
     assert!(mistake(&files(&format!("{task}user_io: pipes\n"), &[])).contains("not `pipes`"));
     let binary = problem(&files(TASK, &[("check/checker", "")]));
     assert_eq!(binary.unsupported, ["check/checker: a program without its source"]);
-    let grader = problem(&files(TASK, &[("sol/grader.cpp", ""), ("sol/sum.cpp", "")]));
-    assert_eq!(grader.include["default"], ["sol/grader.cpp"]);
+}
+
+#[test]
+fn graders_and_stubs_are_added_by_language() {
+    let solutions = [
+        ("sol/grader.cpp", ""),
+        ("sol/grader.py", ""),
+        ("sol/sum.h", ""),
+        ("sol/sum.cpp", ""),
+        ("sol/stub.cpp", ""),
+    ];
+    let batch = problem(&files(TASK, &solutions));
+    let [cpp, python] = &batch.include[..] else { panic!("{:?}", batch.include) };
+    assert_eq!(
+        (cpp.language.as_deref(), &cpp.files[..]),
+        (Some("cpp"), &["sol/grader.cpp", "sol/sum.h"].map(String::from)[..])
+    );
+    assert_eq!((cpp.entry.as_deref(), cpp.stem.as_deref()), (Some("grader.cpp"), Some("sum")));
+    assert_eq!(
+        (python.language.as_deref(), &python.files[..]),
+        (Some("python"), &["sol/grader.py".to_owned()][..])
+    );
+    let talks = problem(&files(TASK, &[&solutions[..], &[("check/manager.cpp", "")]].concat()));
+    assert_eq!(talks.include[0].entry.as_deref(), Some("stub.cpp"));
+    // A stub opens FIFOs.
+    assert_eq!(talks.tests[0].args, ["/dev/stdin", "/dev/stdout"]);
+    let streams =
+        files("name: sum\nuser_io: std_io\n", &[&solutions[..], &[("check/manager.cpp", "")]].concat());
+    assert!(problem(&streams).tests[0].args.is_empty());
+}
+
+#[test]
+fn a_submission_may_be_the_output() {
+    let output = problem(&files(&format!("{TASK}output_only: true\n"), &[("sol/grader.cpp", "")]));
+    assert_eq!((output.kind, output.io, output.include.len()), (Kind::SubmitAnswer, Io::Std, 0));
+    assert_eq!(
+        (&output.tests[0].submitted[..], &output.tests[1].submitted[..]),
+        (&["output_000.txt".to_owned()][..], &["output_001.txt".to_owned()][..])
+    );
+    let some = problem(&files(&format!("{TASK}output_only_testcases: 1\n"), &[]));
+    assert_eq!(some.unsupported, ["task.yaml: tests of which a submission may be the output"]);
 }
 
 #[test]

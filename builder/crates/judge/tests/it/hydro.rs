@@ -82,6 +82,26 @@ fn files_processes_and_interactors_are_read() {
         with("filename: sum").io,
         Io::Files { input: "sum.in".to_owned(), output: "sum.out".to_owned() }
     );
+    let output = with("type: submit_answer\nsubType: multi\nfilename: part#.txt");
+    assert_eq!((output.kind, output.io), (Kind::SubmitAnswer, Io::Std));
+    assert_eq!(
+        output.tests.iter().map(|test| test.submitted[0].as_str()).collect::<Vec<_>>(),
+        ["part1.txt", "part2.txt"]
+    );
+    assert!(with("type: submit_answer").tests[0].submitted.is_empty());
+    assert_eq!(with("langs: [cc.cc17o2, py.py3]").languages.unwrap(), ["cpp", "python"]);
+    let extra = problem(&[&files("user_extra_files: [lib.h]")[..], &[("testdata/lib.h", "")]].concat());
+    assert_eq!(
+        (&extra.include[0].files[..], extra.unsupported.len()),
+        (&["testdata/lib.h".to_owned()][..], 0)
+    );
+    for file in ["compile.sh", "lib.cc"] {
+        let config = format!("user_extra_files: [{file}]");
+        let path = format!("testdata/{file}");
+        let script = problem(&[&files(&config)[..], &[(path.as_str(), "")]].concat());
+        assert!(script.unsupported[0].contains(file), "{:?}", script.unsupported);
+    }
+    assert!(mistake(&files("user_extra_files: [gone.h]")).contains("testdata/gone.h: the file is missing"));
     assert_eq!(with("type: interactive\ninteractor: i.cc").kind, Kind::Interactive);
     assert_eq!(with("type: communication\nmanager: i.cc\nnum_processes: 3").kind, Kind::Communication(3));
     assert_eq!(with("type: objective").unsupported.len(), 1);

@@ -223,3 +223,34 @@ fn what_cannot_be_done_is_said() {
     let problem = with_tests(&files, &["data/secret/1"]).unwrap();
     assert_eq!(problem.unsupported.len(), 4, "{:?}", problem.unsupported);
 }
+
+#[test]
+fn files_are_added_by_language() {
+    let sheet = "problem_format_version: 2025-09\nname: A\nuuid: x\nlanguages: [cpp, python3]\n";
+    let problem = with_tests(
+        &[
+            ("problem.yaml", sheet),
+            ("include/cpp/main.cpp", ""),
+            ("include/cpp/lib/a.h", ""),
+            ("include/default/data.txt", ""),
+            ("include/python3/tools.py", ""),
+        ],
+        &["data/secret/1"],
+    );
+    let problem = problem.unwrap();
+    let include: Vec<_> = problem
+        .include
+        .iter()
+        .map(|include| (include.language.as_deref(), include.files.len(), include.entry.as_deref()))
+        .collect();
+    // Those of a language come last: they replace the others.
+    assert_eq!(include, [(None, 1, None), (Some("cpp"), 2, Some("main.cpp")), (Some("python"), 1, None)]);
+    assert_eq!(problem.languages.unwrap(), ["cpp", "python"]);
+}
+
+#[test]
+fn a_submission_that_is_the_output_has_a_file_for_each_test() {
+    let sheet = "problem_format_version: 2025-09\nname: A\nuuid: x\ntype: submit-answer\n";
+    let problem = with_tests(&[("problem.yaml", sheet)], &["data/secret/1"]).unwrap();
+    assert_eq!(problem.tests[0].submitted, ["secret/1.out", "secret/1.ans", "1.out", "1.ans"]);
+}

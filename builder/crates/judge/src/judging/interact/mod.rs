@@ -27,7 +27,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use run::exec::{Artifact, Running, StepOption};
+use run::exec::{Artifact, Prepared, StepOption};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ use super::facts::Facts;
 use super::program::{Case, JudgeProgram, Ruled};
 use super::protocol::DIRECTORY;
 use super::scratch::scratch;
+use super::slots::Gate;
 use fifo::Door;
 use relay::Relay;
 use table::{Table, User};
@@ -97,29 +98,36 @@ struct Wires {
     interactor: Option<[OwnedFd; 2]>,
 }
 
+/// A process of the submission that is prepared.
+struct Waiting {
+    prepared: Prepared,
+    to_user: Relay,
+    to_interactor: Relay,
+    door: Option<Door>,
+    errors: File,
+}
+
 impl Talk<'_> {
-    /// From the start of all to the end of all. An error is the host's.
-    pub(super) fn hold(&self) -> Result<Talked, String> {
+    /// From the start of all to the end of all; absent if the gate does not let them start. An error is the host's.
+    pub(super) fn hold(&self, gate: Gate<'_>) -> Result<Option<Talked>, String> {
         let wires = (0..self.processes).map(|process| self.wires(process)).collect::<io::Result<Vec<_>>>();
         let wires = wires.map_err(|error| format!("a pipe: {error}"))?;
         let wall = format!("{}us", (self.wall + self.interactor_wall).as_micros());
         let wall = [("wall-time".to_owned(), wall.into())];
         let (said, interactor_errors) = (scratch()?, scratch()?);
-        let interactor = self.start_interactor(&wires, &wall, &said, &interactor_errors)?;
+        let interactor = self.prepare_interactor(&wires, &wall, &said, &interactor_errors)?;
         let options = [&self.options[..], &wall].concat();
-        let mut users = Vec::new();
-        for (process, wires) in wires.into_iter().enumerate() {
-            match self.start_user(process, wires, &options) {
-                Ok(user) => users.push(user),
-                Err(error) => {
-                    users.into_iter().for_each(User::kill);
-                    interactor.kill();
-                    let _killed = interactor.wait();
-                    return Err(error);
-                }
-            }
+        let users = wires.into_iter().enumerate();
+        let users = users.map(|(process, wires)| self.prepare_user(process, wires, &options));
+        let users = users.collect::<Result<Vec<Waiting>, String>>()?;
+        if !gate() {
+            interactor.call_off();
+            users.into_iter().for_each(|user| user.prepared.call_off());
+            return Ok(None);
         }
-        Table::new(self, users, interactor, [said, interactor_errors]).sit()
+        let interactor = interactor.start();
+        let users = users.into_iter().map(Waiting::start).collect();
+        Table::new(self, users, interactor, [said, interactor_errors]).sit().map(Some)
     }
 
     fn wires(&self, process: usize) -> io::Result<Wires> {
@@ -133,13 +141,13 @@ impl Talk<'_> {
         Ok(Wires { to_user, to_interactor, door: None, user, interactor })
     }
 
-    fn start_interactor(
+    fn prepare_interactor(
         &self,
         wires: &[Wires],
         wall: &[StepOption],
         said: &File,
         errors: &File,
-    ) -> Result<Running, String> {
+    ) -> Result<Prepared, String> {
         let input = self.case.input.open()?;
         let mut streams = [input.as_fd(), said.as_fd(), errors.as_fd()];
         if let Some([reads, writes]) = wires.first().and_then(|wires| wires.interactor.as_ref()) {
@@ -147,17 +155,25 @@ impl Talk<'_> {
         }
         let names = (0..self.processes).filter(|_| self.interactor.has_fifos()).flat_map(fifo::names);
         let fifos: Vec<String> = names.map(|name| format!("{DIRECTORY}/{name}")).collect();
-        self.interactor.start(self.case, wall, &fifos, streams)
+        self.interactor.prepare_run(self.case, wall, &fifos, streams)
     }
 
     /// Its ends of the pipes, and those of the interactor, end with the two runs from here on.
-    fn start_user(&self, process: usize, wires: Wires, options: &[StepOption]) -> Result<User, String> {
+    fn prepare_user(&self, process: usize, wires: Wires, options: &[StepOption]) -> Result<Waiting, String> {
         let errors = scratch()?;
-        let streams = [wires.user[0].as_fd(), wires.user[1].as_fd(), errors.as_fd()].map(Some);
+        let streams = [wires.user[0].as_fd(), wires.user[1].as_fd(), errors.as_fd()];
         let number = (self.processes > 1).then(|| process.to_string());
         let arguments: Vec<_> = self.case.test.args.iter().chain(&number).map(Into::into).collect();
-        let running = self.artifact.start(options, &arguments, streams);
-        let running = running.map_err(|error| error.to_string())?;
-        Ok(User::new(running, wires.to_user, wires.to_interactor, wires.door, errors))
+        let prepared = self.artifact.prepare(options, &arguments, streams);
+        let prepared = prepared.map_err(|error| error.to_string())?;
+        let Wires { to_user, to_interactor, door, .. } = wires;
+        Ok(Waiting { prepared, to_user, to_interactor, door, errors })
+    }
+}
+
+impl Waiting {
+    fn start(self) -> User {
+        let Waiting { prepared, to_user, to_interactor, door, errors } = self;
+        User::new(prepared.start(), to_user, to_interactor, door, errors)
     }
 }

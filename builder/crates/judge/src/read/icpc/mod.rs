@@ -8,11 +8,11 @@ mod sheet;
 
 use std::collections::BTreeMap;
 
-use super::{amount, domjudge};
+use super::{amount, domjudge, language};
 use crate::compare::{Compare, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Checker, Format, Io, Kind, Limits, Problem, StepLimits};
+use crate::problem::{Checker, Format, Include, Io, Kind, Limits, Problem, StepLimits};
 
 use amount::{KIB, MIB};
 use sheet::{Sheet, YamlLimits};
@@ -43,7 +43,10 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
         tests: Vec::new(),
         root: crate::problem::Group::new("", crate::problem::Aggregate::None),
         include: include(files),
-        languages: sheet.languages.clone(),
+        languages: sheet
+            .languages
+            .as_ref()
+            .map(|codes| codes.iter().map(|code| language::of_code(code).to_owned()).collect()),
         submissions: Vec::new(),
         warnings: Vec::new(),
         unsupported: Vec::new(),
@@ -60,6 +63,9 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
         _ => legacy_groups::read(files, &sheet, &mut problem)?,
     }
     programs::read(files, &sheet, &mut problem)?;
+    if sheet.is_submit_answer {
+        problem.tests.iter_mut().for_each(|test| test.submitted = answers(&test.name));
+    }
     unsupported(files, &mut problem);
     Ok(problem)
 }
@@ -127,14 +133,39 @@ fn convert(key: &str, value: Option<f64>, to: impl Fn(f64) -> Option<u64>) -> Re
     to(value).map(Some).ok_or_else(what)
 }
 
-fn include(files: &Files) -> BTreeMap<String, Vec<String>> {
-    let mut include: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// The files of each language, and those of `default` for all.
+fn include(files: &Files) -> Vec<Include> {
+    let mut include: Vec<Include> = Vec::new();
     for name in files.below("include/") {
-        if let Some((language, _)) = name.split_once('/') {
-            include.entry(language.to_owned()).or_default().push(format!("include/{name}"));
+        let Some((code, rest)) = name.split_once('/') else { continue };
+        let directory = format!("include/{code}/");
+        if include.last().is_none_or(|last| last.directory != directory) {
+            let language = (code != "default").then(|| language::of_code(code).to_owned());
+            include.push(Include { language, directory, files: Vec::new(), entry: None, stem: None });
+        }
+        if let Some(last) = include.last_mut() {
+            last.files.push(format!("include/{name}"));
+            if last.entry.is_none() && is_entry(rest) {
+                last.entry = Some(rest.to_owned());
+            }
         }
     }
+    // One language's own files replace those for all.
+    include.sort_by_key(|include| include.language.is_some());
     include
+}
+
+/// Whether a program starts at a file of this name (appendix/languages.md).
+fn is_entry(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    matches!(stem, "__main__" | "main" | "Main")
+}
+
+/// The names of a test's output in a submission that has one for each test. The format leaves them open.
+fn answers(test: &str) -> Vec<String> {
+    let base = test.rsplit_once('/').map_or(test, |(_, base)| base);
+    let endings = [".out", ".ans"];
+    [test, base].iter().flat_map(|name| endings.map(|ending| format!("{name}{ending}"))).collect()
 }
 
 fn unsupported(files: &Files, problem: &mut Problem) {

@@ -1,0 +1,71 @@
+//! Files that the problem adds to a submission, and what it demands of one before that.
+
+use std::io::Read;
+
+use run::exec::{SourceFile, Submission, Workroom};
+
+use super::Failure;
+use crate::files::Files;
+use crate::problem::{Include, Problem};
+
+/// A submission that is ready to be compiled.
+pub(super) struct Dressed {
+    pub(super) submission: Submission,
+    /// As [`Workroom::compile`] takes it.
+    pub(super) language: Option<String>,
+}
+
+/// The submission with what the problem adds to it. `language` is what the caller asked for.
+///
+/// # Errors
+/// The bundle does not have its language, or the problem does not allow it.
+pub(super) fn dress(
+    files: &Files,
+    problem: &Problem,
+    room: &Workroom,
+    submission: &Submission,
+    language: Option<&str>,
+) -> Result<Dressed, Failure> {
+    let asked = language.map(str::to_owned);
+    if problem.include.is_empty() && problem.languages.is_none() {
+        return Ok(Dressed { submission: submission.clone(), language: asked });
+    }
+    let (name, declared) = room.language(submission, language)?;
+    if let Some(allowed) = &problem.languages
+        && !allowed.iter().any(|allowed| is_of(allowed, name))
+    {
+        return Err(Failure::Language { language: name.to_owned(), allowed: allowed.join(", ") });
+    }
+    let mut dressed = submission.clone();
+    let fits = |include: &&Include| include.language.as_ref().is_none_or(|of| is_of(of, name));
+    for include in problem.include.iter().filter(fits) {
+        let stem = include.stem.as_ref().map(|stem| format!("{stem}{}", extension(submission)));
+        let alone = declared.as_ref().or(stem.as_ref()).map(String::as_str);
+        let added = include.files.iter().map(|path| source(files, path, &include.directory));
+        let added = added.collect::<Result<_, _>>()?;
+        dressed = dressed.with_added(added, include.entry.as_deref(), alone)?;
+    }
+    Ok(Dressed { submission: dressed, language: asked.or_else(|| Some(name.to_owned())) })
+}
+
+/// Whether files for a language are for submissions in this one.
+fn is_of(language: &str, name: &str) -> bool {
+    language == name || language == "python" && name == "pypy"
+}
+
+/// With its dot.
+fn extension(submission: &Submission) -> String {
+    let name = submission.files().first().map_or("", |file| file.path.as_str());
+    name.rsplit_once('.').map_or_else(String::new, |(_, extension)| format!(".{extension}"))
+}
+
+/// The most source that a program of the problem has, in bytes: a submission's limit.
+const LARGEST_SOURCE: u64 = 16 << 20;
+
+/// A file of the problem by its name below `directory`.
+pub(super) fn source(files: &Files, path: &str, directory: &str) -> Result<SourceFile, Failure> {
+    let mut content = Vec::new();
+    let read = files.open_file(path)?.take(LARGEST_SOURCE + 1).read_to_end(&mut content);
+    read.map_err(|error| crate::Error::File(bundle::FileError::read(&files.place().join(path), error)))?;
+    Ok(SourceFile { path: path.strip_prefix(directory).unwrap_or(path).to_owned(), content })
+}

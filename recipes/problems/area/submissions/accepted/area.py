@@ -1,0 +1,4 @@
+from numbers_in import numbers
+
+width, height = numbers()
+print(width * height)

@@ -1,0 +1,3 @@
+with open("lines.in") as numbers:
+    for _ in range(int(numbers.readline())):
+        print(sum(map(int, numbers.readline().split())))

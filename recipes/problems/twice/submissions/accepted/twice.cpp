@@ -1,0 +1,5 @@
+#include "twice.h"
+
+int twice(int number) {
+    return number + number;
+}

@@ -1,0 +1,2 @@
+def thrice(number):
+    return 3 * number
