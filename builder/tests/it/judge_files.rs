@@ -1,6 +1,7 @@
 //! Input and output in files, files that problems add to submissions, and submissions that are the output.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -50,6 +51,34 @@ fn a_file_of_output_is_judged_whatever_else_the_submission_does() {
         assert_eq!(test["verdict"], verdict, "{program}: {test} {}", said.stderr);
         let found = test["message"].as_str().unwrap_or_default();
         assert!(found.contains(message), "{program}: {found}");
+    }
+}
+
+/// As tests are where contestants have accounts, too.
+#[test]
+fn files_of_the_problem_may_be_private() {
+    needs_root!();
+    for (problem, submission) in [
+        ("divisor", "accepted/smallest.py"),
+        ("guess", "accepted/halves.py"),
+        ("lines", "files.py"),
+        ("sum", "accepted/sum.py"),
+    ] {
+        let scene = scene();
+        let place = scene.path(problem);
+        let copied = Command::new("cp").arg("-r").args([own(problem), place.clone()]).status().unwrap();
+        let closed = Command::new("chmod").args(["-R", "go-rwx"]).arg(&place).status().unwrap();
+        assert!(copied.success() && closed.success());
+        let solutions = if problem == "lines" { "solutions" } else { "submissions" };
+        let submission = place.join(solutions).join(submission);
+        let said = Said::of(&mut command(&scene, &place, &submission, "--jobs 2"));
+        assert_eq!(
+            (said.code, said.stdout.lines().last()),
+            (0, Some("AC")),
+            "{problem}: {}{}",
+            said.stdout,
+            said.stderr
+        );
     }
 }
 

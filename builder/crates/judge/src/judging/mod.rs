@@ -38,6 +38,7 @@ mod table;
 mod text;
 mod time_limit;
 mod turnstile;
+mod visible;
 mod watch;
 
 use std::path::PathBuf;

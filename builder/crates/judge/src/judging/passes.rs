@@ -29,9 +29,10 @@ use super::result::TestResult;
 use super::scratch::{beginning, scratch};
 use super::slots::Gate;
 use super::spool::Spool;
+use super::visible::Visible;
 use super::{cpu_option, patience_options, wall_us};
 use crate::files::Files;
-use crate::problem::{Kind, Problem, Test, Verdict};
+use crate::problem::{Io, Kind, Problem, Test, Verdict};
 
 /// The file that asks for another pass, in Kattis's protocol.
 const NEXT_PASS: &str = "nextpass.in";
@@ -90,12 +91,14 @@ pub(super) fn judge(
     let has_program = bench.interactor.is_some() || bench.check.is_program();
     let feedback = has_program.then(|| Feedback::new(bench.shelf)).transpose()?;
     let most = bench.problem.passes;
-    let mut input = Input::of_test(bench.files, test);
+    let is_shown = has_program || bench.problem.io != Io::Std;
+    let visible = if is_shown { Visible::new(bench.files, test, bench.shelf)? } else { Visible::default() };
+    let mut input = Input::of_test(bench.files, test, &visible);
     for pass in 1.. {
         // It let the first pass run, so that the next ones may.
         let gate: Gate<'_> = if pass == 1 { &mut *gate } else { &mut || true };
         let case =
-            feedback.as_ref().map(|feedback| Case { files: bench.files, test, input: &input, feedback });
+            feedback.as_ref().map(|feedback| Case { test, input: &input, visible: &visible, feedback });
         let ruled = match (bench.subject, bench.interactor, case) {
             (Subject::Output(answers), ..) => read(bench, test, answers, case, gate, result)?,
             (Subject::Program(artifact, _), Some(interactor), Some(case)) => {

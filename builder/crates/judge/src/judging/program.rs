@@ -16,6 +16,7 @@ use super::feedback::{Feedback, LONGEST_MESSAGE};
 use super::input::Input;
 use super::protocol::{self, ANSWER, DIRECTORY, INPUT, Left, Role, Ruling};
 use super::scratch::beginning;
+use super::visible::Visible;
 use super::{Failure, limits, use_limits};
 use crate::files::Files;
 use crate::problem::{Aggregate, Problem, Program, Protocol, StepLimits, Test, Verdict};
@@ -39,9 +40,9 @@ pub(super) struct JudgeProgram {
 /// The test that a program is started for, and its files.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
-    pub(super) files: &'a Files,
     pub(super) test: &'a Test,
     pub(super) input: &'a Input<'a>,
+    pub(super) visible: &'a Visible,
     pub(super) feedback: &'a Feedback,
 }
 
@@ -115,8 +116,7 @@ impl JudgeProgram {
     ) -> Result<Prepared, String> {
         let rules = protocol::rules(self.protocol);
         let mut options = self.options.clone();
-        let answer = case.test.answer.as_ref().and_then(|name| case.files.host_path(name));
-        for (source, target) in [(case.input.path(), INPUT), (answer, ANSWER)] {
+        for (source, target) in [(case.input.path(), INPUT), (case.visible.answer.clone(), ANSWER)] {
             options.push(bind(source.as_deref().unwrap_or(Path::new("/dev/null")), target, ""));
         }
         options.push(bind(case.feedback.path(), DIRECTORY, ":rw"));
