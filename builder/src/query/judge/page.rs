@@ -14,6 +14,8 @@ const CHARTS: [(&str, f64, f64); 2] = [("wide", 1000.0, 220.0), ("narrow", 400.0
 /// What is left below the bars for a line of text, and above the limit.
 const BELOW: f64 = 20.0;
 const ABOVE: f64 = 1.15;
+/// A limit that is so many times the slowest test is far above.
+const FAR_ABOVE: u64 = 4;
 /// A bar of no time is still seen.
 const LOWEST: f64 = 2.0;
 const WIDEST: f64 = 60.0;
@@ -186,10 +188,13 @@ fn row(test: &TestResult) -> TestRow {
     }
 }
 
-/// A bar for each test, and the limit as a line above them.
+/// A bar for each test, and the limit as a line above them. A limit that is far above them is not drawn: the bars would be
+/// as flat as the line below them.
 fn chart((class, width, height): (&'static str, f64, f64), judgement: &Judgement) -> Chart {
-    let times = judgement.tests.iter().filter_map(|test| test.time_us);
-    let highest = times.chain(judgement.time_limit_us).max().unwrap_or(1).max(1) as f64 * ABOVE;
+    let slowest = judgement.tests.iter().filter_map(|test| test.time_us).max().unwrap_or(1).max(1);
+    let limit = judgement.time_limit_us;
+    let shown = limit.filter(|limit| limit / FAR_ABOVE < slowest);
+    let highest = slowest.max(shown.unwrap_or(0)) as f64 * ABOVE;
     let base = height - BELOW;
     let y = |time: u64| base - base * time as f64 / highest;
     let step = width / judgement.tests.len().max(1) as f64;
@@ -206,7 +211,10 @@ fn chart((class, width, height): (&'static str, f64, f64), judgement: &Judgement
             title: format!("{}: {}, {}", test.name, test.verdict, seconds(time)),
         })
     };
-    let limit = judgement.time_limit_us;
+    let far = |limit: u64| {
+        let part = slowest as f64 / limit as f64 * 100.0;
+        format!("time limit {}; the slowest test needs {part:.1} % of it", seconds(limit))
+    };
     Chart {
         class,
         width,
@@ -214,9 +222,13 @@ fn chart((class, width, height): (&'static str, f64, f64), judgement: &Judgement
         base,
         foot: height - BELOW / 4.0,
         bars: judgement.tests.iter().enumerate().filter_map(bar).collect(),
-        limit: limit.map(|limit| units(y(limit))),
-        label: limit.map(|limit| units(y(limit) - 5.0)).unwrap_or_default(),
-        label_text: limit.map(|limit| format!("time limit {}", seconds(limit))).unwrap_or_default(),
+        limit: shown.map(|limit| units(y(limit))),
+        label: units(shown.map_or(y(slowest), y) - 5.0),
+        label_text: match (limit, shown) {
+            (Some(limit), Some(_)) => format!("time limit {}", seconds(limit)),
+            (Some(limit), None) => far(limit),
+            (None, _) => String::new(),
+        },
     }
 }
 
