@@ -6,9 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Pid;
 use serde_json::Value;
 
-use crate::scene::{Said, Scene, SharedBundle, needs_root};
+use crate::scene::{Said, Scene, SharedBundle, children, needs_root, wait_until};
 
 /// The languages of submissions and of programs of problems.
 pub(crate) fn bundle() -> &'static Path {
@@ -278,14 +279,37 @@ fn a_judge_that_is_killed_leaves_nothing() {
     scene.file("p/problem.yaml", "validation: custom\nlimits: {time_limit: 60, validation_time: 60}\n");
     let submission = scene.file("s.py", "print('out')");
     scene.file("temporary/x", "");
-    let mut judge =
-        command(&scene, &problem, &submission, "").env("TMPDIR", scene.path("temporary")).spawn().unwrap();
-    crate::scene::wait_until("the checker runs", || {
-        let tasks =
-            fs::read_dir(format!("/proc/{}/task", judge.id())).map(|tasks| tasks.count()).unwrap_or(0);
-        tasks > 1
-    });
+    let mut command = command(&scene, &problem, &submission, "--jobs 2 --stop never");
+    let mut judge = command.env("TMPDIR", scene.path("temporary")).spawn().unwrap();
+    // Both checkers; each is the third process of its run.
+    let checkers = |run: &Pid| children(*run).into_iter().any(|pid1| !children(pid1).is_empty());
+    wait_until("the checkers run", || runs(judge.id()).iter().filter(|run| checkers(run)).count() == 2);
+    let runs = runs(judge.id());
     judge.kill().unwrap();
     judge.wait().unwrap();
+    let is_there = |run: &Pid| Path::new(&format!("/proc/{}", run.as_raw_nonzero())).exists();
+    wait_until("its runs end", || !runs.iter().any(is_there));
+    let own = |name: &str| {
+        runs.iter().any(|run| name.starts_with(&format!("capsule-{:08x}-", run.as_raw_nonzero())))
+    };
+    wait_until("their cgroups are gone", || !has_directory(Path::new("/sys/fs/cgroup"), &own));
     assert_eq!(fs::read_dir(scene.path("temporary")).unwrap().count(), 1);
+}
+
+/// The runs of a judge: the children of all its threads.
+pub(crate) fn runs(judge: u32) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{judge}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let pids = |list: String| -> Vec<Pid> {
+        list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+    };
+    lists.flat_map(pids).collect()
+}
+
+/// Whether a directory with such a name is somewhere below another.
+fn has_directory(below: &Path, is_one: &dyn Fn(&str) -> bool) -> bool {
+    let entries = fs::read_dir(below).into_iter().flatten().flatten();
+    let mut directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    directories
+        .any(|entry| is_one(&entry.file_name().to_string_lossy()) || has_directory(&entry.path(), is_one))
 }

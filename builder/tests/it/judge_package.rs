@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::judge::{bundle, command, own, own_problems, scene};
+use crate::judge::{bundle, command, own, own_problems, runs, scene};
 use crate::scene::{Said, Scene, children, needs_root, wait_until};
 
 fn package(scene: &Scene, problem: &Path, options: &str) -> Said {
@@ -131,23 +131,17 @@ fn an_interrupted_judge_says_so_and_leaves_nothing() {
     let mut judge =
         command(&scene, &scene.path("p"), &submission, "--stop never --report report.json").spawn().unwrap();
     let pid = Pid::from_raw(judge.id().try_into().unwrap()).unwrap();
-    let threads = || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", judge.id())).into_iter().flatten().flatten();
-        tasks.filter_map(|task| Pid::from_raw(task.file_name().to_str()?.parse().ok()?)).collect::<Vec<_>>()
-    };
-    let runs = || -> Vec<Pid> {
-        let of_thread = |thread: Pid| {
-            let path = format!("/proc/{0}/task/{1}/children", judge.id(), thread.as_raw_nonzero());
-            fs::read_to_string(path).unwrap_or_default()
-        };
-        let lists = threads().into_iter().map(of_thread).collect::<String>();
-        lists.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
-    };
-    // One thread watches, and one runs tests once the submission is compiled.
-    let is_running = || threads().len() >= 3 && runs().into_iter().any(|init| !children(init).is_empty());
-    wait_until("the submission runs", is_running);
+    // One runs, and one stands ready.
+    let has_program = |run: &Pid| children(*run).into_iter().any(|pid1| !children(pid1).is_empty());
+    wait_until("the submission runs", || {
+        let runs = runs(judge.id());
+        runs.len() == 2 && runs.iter().filter(|run| has_program(run)).count() == 1
+    });
+    let ended = runs(judge.id());
     kill_process(pid, Signal::INT).unwrap();
     assert_eq!(judge.wait().unwrap().code(), Some(130));
+    let is_there = |run: &Pid| Path::new(&format!("/proc/{}", run.as_raw_nonzero())).exists();
+    assert!(!ended.iter().any(is_there), "a run is left");
     let report = report(&scene);
     assert_eq!((&report["verdict"], &report["error"]), (&"IE".into(), &"interrupted by signal 2".into()));
     assert_eq!(report["tests"][1]["verdict"], "IE");
