@@ -62,9 +62,9 @@ shell: _bundle
 # every language; without it only those that cases.toml calls quick are tried, and only their packages are installed.
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
-# installation twenty times beside a thousand runs.
+# installation twenty times beside a thousand runs. `just test sizes` judges ten thousand tests, and one of a gigabyte.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(examples|languages|foreign|operate)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(examples|languages|foreign|operate|sizes)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -87,6 +87,9 @@ _test-operate _operate *arguments: (_packages image_packages test_packages)
 
 _test-foreign crate *arguments: (_packages "debootstrap")
     cargo test -q -p builder --test it -- --ignored foreign_trees {{ arguments }}
+
+_test-sizes _sizes *arguments: (_packages image_packages "gcc")
+    cargo test -q -p builder --test it judge_sizes -- --ignored {{ arguments }}
 
 _test-languages crate *arguments: (_packages image_packages) (_languages "all")
     cargo test -q -p builder --test languages -- --include-ignored {{ arguments }}

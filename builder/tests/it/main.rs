@@ -30,6 +30,7 @@ mod judge;
 mod judge_files;
 mod judge_outputs;
 mod judge_package;
+mod judge_sizes;
 mod modes;
 mod neighbours;
 mod options_page;
