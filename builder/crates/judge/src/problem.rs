@@ -246,6 +246,9 @@ pub struct Test {
     pub answer: Option<String>,
     /// The score for a right output.
     pub points: f64,
+    /// What a score that the checker gives means.
+    #[serde(skip_serializing_if = "Scores::is_free")]
+    pub scores: Scores,
     /// Whether contestants see it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sample: bool,
@@ -269,6 +272,28 @@ pub struct Test {
     pub memory_bytes: Option<u64>,
 }
 
+/// What a score means that a checker of Kattis gives to an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scores {
+    /// It may give one, of any height.
+    Free,
+    /// One that it gives does not count.
+    Ignored,
+    /// It must not give one.
+    Forbidden,
+    /// It may give one, up to the test's points.
+    Bounded,
+    /// It must give one, and there is no most.
+    Required,
+}
+
+impl Scores {
+    fn is_free(&self) -> bool {
+        *self == Scores::Free
+    }
+}
+
 impl Test {
     /// A test with an input and an answer, worth nothing.
     pub fn new(name: impl Into<String>, input: impl Into<String>, answer: Option<String>) -> Test {
@@ -277,6 +302,7 @@ impl Test {
             input: Some(input.into()),
             answer,
             points: 0.0,
+            scores: Scores::Free,
             sample: false,
             args: Vec::new(),
             submitted: Vec::new(),

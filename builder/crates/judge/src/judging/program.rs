@@ -156,6 +156,7 @@ impl JudgeProgram {
             stderr: &stderr,
             feedback: case.feedback,
             points: case.test.points,
+            scores: case.test.scores,
             has_scores: self.has_scores,
         };
         protocol::rules(self.protocol).ruling(&left).map_err(|what| failed(noun, &what, &stderr))

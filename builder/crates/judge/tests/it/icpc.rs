@@ -1,7 +1,7 @@
 //! ICPC and Kattis packages (PPF spec/legacy.md, spec/2025-09.md; DOMjudge's problem format).
 
 use judge::compare::{Compare, TokenRules};
-use judge::problem::{Accept, Aggregate, Bound, Checker, Format, Kind, Problem, Protocol, Verdict};
+use judge::problem::{Accept, Aggregate, Bound, Checker, Format, Kind, Problem, Protocol, Scores, Verdict};
 
 use crate::sheet::{group, mistake, names, with_tests};
 
@@ -160,6 +160,21 @@ fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
         problem.tests.iter().map(|test| test.points).collect::<Vec<_>>()[1..],
         [40.0, 40.0, 30.0, 30.0]
     );
+    let scores: Vec<Scores> = problem.tests.iter().map(|test| test.scores).collect();
+    let (forbidden, bounded) = (Scores::Forbidden, Scores::Bounded);
+    assert_eq!(scores, [Scores::Ignored, forbidden, forbidden, bounded, bounded]);
+    let open = ("data/secret/test_group.yaml", "max_score: unbounded");
+    let problem = with_tests(&[files[0], open], &["data/secret/1", "data/secret/2"]).unwrap();
+    assert_eq!((problem.tests[0].points, problem.tests[0].scores), (1.0, Scores::Required));
+}
+
+#[test]
+fn a_legacy_validator_gives_scores_where_the_problem_says_so() {
+    for (validation, scores) in [("custom score", Scores::Required), ("custom", Scores::Forbidden)] {
+        let sheet = format!("type: scoring\nvalidation: {validation}");
+        let files = [("problem.yaml", sheet.as_str()), ("output_validators/v.py", "")];
+        assert_eq!(with_tests(&files, &["data/secret/1"]).unwrap().tests[0].scores, scores);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod number;
 mod testlib;
 
 use super::feedback::Feedback;
-use crate::problem::Protocol;
+use crate::problem::{Protocol, Scores};
 
 /// Where a program finds its files.
 pub(super) const INPUT: &str = "/tmp/input";
@@ -47,6 +47,8 @@ pub(super) struct Left<'a> {
     pub(super) feedback: &'a dyn Texts,
     /// The points of the test.
     pub(super) points: f64,
+    /// What a score of it means.
+    pub(super) scores: Scores,
     /// Whether the problem has scores.
     pub(super) has_scores: bool,
 }
@@ -146,8 +148,19 @@ mod tests {
         stderr: &str,
         files: &[(&str, &str)],
     ) -> String {
+        ruled_for(Scores::Free, protocol, code, stdout, stderr, files)
+    }
+
+    pub(super) fn ruled_for(
+        scores: Scores,
+        protocol: Protocol,
+        code: i64,
+        stdout: &str,
+        stderr: &str,
+        files: &[(&str, &str)],
+    ) -> String {
         let files: BTreeMap<&str, &str> = files.iter().copied().collect();
-        let left = Left { code, stdout, stderr, feedback: &files, points: 20.0, has_scores: true };
+        let left = Left { code, stdout, stderr, feedback: &files, points: 20.0, scores, has_scores: true };
         match rules(protocol).ruling(&left) {
             Ok(ruling) => {
                 let word = if ruling.is_accepted { "AC" } else { "WA" };

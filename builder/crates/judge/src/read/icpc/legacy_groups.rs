@@ -7,7 +7,7 @@ use super::sheet::Sheet;
 use crate::compare::{Compare, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Accept, Aggregate, Checker, Group, Member, Problem};
+use crate::problem::{Accept, Aggregate, Checker, Group, Member, Problem, Scores};
 use crate::read::yaml::{self, Ignored, Number, Text, Words};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -78,6 +78,11 @@ impl Reader<'_> {
                     if !self.sheet.is_scoring {
                         test.points = 0.0;
                     }
+                    test.scores = match (self.sheet.is_scoring, self.sheet.has_custom_score) {
+                        (false, _) => Scores::Free,
+                        (true, true) => Scores::Required,
+                        (true, false) => Scores::Forbidden,
+                    };
                     test.check_args.clone_from(&check_args);
                     test.compare = compare;
                     self.problem.tests.push(test);

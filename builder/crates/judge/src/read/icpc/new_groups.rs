@@ -7,7 +7,7 @@ use super::sheet::Sheet;
 use crate::compare::{Compare, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Aggregate, Group, Member, Problem, Test};
+use crate::problem::{Aggregate, Group, Member, Problem, Scores, Test};
 use crate::read::yaml::{self, Ignored, Text, Words};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -90,16 +90,20 @@ impl Reader<'_> {
         let validator_args = own.validator_args().or_else(|| inherited.validator_args()).unwrap_or_default();
         let keys = Keys { args, output_validator_args: Some(Words(validator_args)), ..own };
         let mut group = self.group(&name, &keys)?;
-        let points = match (group.score, group.points) {
-            (Aggregate::Sum, Some(most)) => most / directory.count_tests().max(1) as f64,
-            (_, Some(most)) => most,
-            _ => 0.0,
+        let (points, scores) = match (group.score, group.points) {
+            _ if !self.sheet.is_scoring => (0.0, Scores::Free),
+            _ if name == "sample" => (0.0, Scores::Ignored),
+            (Aggregate::PassFail, most) => (most.unwrap_or(0.0), Scores::Forbidden),
+            (Aggregate::Sum, Some(most)) => (most / directory.count_tests().max(1) as f64, Scores::Bounded),
+            (_, Some(most)) => (most, Scores::Bounded),
+            // The score is then so many times one point.
+            (_, None) => (1.0, Scores::Required),
         };
         for entry in directory.entries.into_values() {
             group.members.push(match entry {
                 Entry::Group(inner) => Member::Group(self.directory(inner, &keys, Some(&name))?),
                 Entry::Test(mut test) => {
-                    test.points = points;
+                    (test.points, test.scores) = (points, scores);
                     self.test(&mut test, &keys)?;
                     self.problem.tests.push(test);
                     Member::Test(self.problem.tests.len() - 1)
