@@ -14,7 +14,7 @@ level="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
 counters="-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 export RUSTFLAGS="--cfg fuzzing $level $counters -Cllvm-args=-sanitizer-coverage-trace-compares"
 # The crate bundle contains init, which no target reaches: any file will do.
-export CAPSULE_INIT=/bin/true
+export CAPSULE_INIT=/bin/true CAPSULE_BOX_EXEC=/bin/true
 
 # With `--target`, build scripts and macros are built without these flags.
 host=$(rustc -vV | sed -n 's/^host: //p')

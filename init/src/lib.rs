@@ -42,6 +42,8 @@ mod amount;
 #[doc(hidden)] // for the program alone: its entry and its memory functions
 pub mod arch;
 mod boot;
+#[doc(hidden)] // a program of its own
+pub mod box_exec;
 mod cgroup;
 mod channel;
 mod clock;

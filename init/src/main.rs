@@ -4,3 +4,5 @@
 
 mod mem;
 mod start;
+
+use init::main as program;

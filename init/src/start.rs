@@ -1,4 +1,4 @@
-//! `_start`: from the stack that the kernel prepared to `init::main`, and the panic handler.
+//! `_start`: from the stack that the kernel prepared to the program's first function, and the panic handler.
 //!
 //! The initial stack is the same on every processor (System V ABI for x86-64, section 3.4.1): `argc`, `argv[0..argc]`, NULL,
 //! `envp[..]`, NULL, the auxiliary vector. Only the arguments are read: init reads nothing from its environment.
@@ -25,7 +25,7 @@ unsafe extern "C" fn enter(stack: *const usize) -> ! {
         let argv = stack.add(1).cast::<*const c_char>();
         Args::new(core::slice::from_raw_parts(argv, argc))
     };
-    init::main(arguments)
+    crate::program(arguments)
 }
 
 /// Nothing can unwind (`panic = "abort"`).

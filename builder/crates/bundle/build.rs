@@ -1,7 +1,9 @@
-//! Builds the static init and passes its path to the compiler: the library contains its bytes.
+//! Builds the static programs of the package init, and passes their paths to the compiler: the library contains their
+//! bytes.
 //!
-//! init has its own profile and must not share features with crates that use std, so a second cargo builds it in a target
-//! directory of its own. With `CAPSULE_INIT=FILE` the library contains that file instead.
+//! They have their own profile and must not share features with crates that use std, so a second cargo builds them in a
+//! target directory of its own. With `CAPSULE_INIT=FILE` the library contains that file as its init instead, and with
+//! `CAPSULE_BOX_EXEC=FILE` that one as box-exec.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,18 +14,26 @@ fn main() {
     for input in ["init", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
-    println!("cargo::rerun-if-env-changed=CAPSULE_INIT");
-    let init = match env::var_os("CAPSULE_INIT").map(PathBuf::from) {
-        Some(finished) => {
-            println!("cargo::rerun-if-changed={}", finished.display());
-            finished
-        }
-        // Not watched: what this program itself writes is newer than its start, so that cargo would run it, and compile
-        // all that depends on this crate, once more.
-        None => build_init(&workspace),
-    };
-    refuse_mutant(&init);
-    println!("cargo::rustc-env=CAPSULE_INIT_FILE={}", init.display());
+    let finished = FILES.map(|(_, variable)| finished(variable));
+    let built = if finished.iter().all(Option::is_some) { None } else { Some(build(&workspace)) };
+    for ((name, variable), finished) in FILES.into_iter().zip(finished) {
+        // Not watched where we have built it: what this program itself writes is newer than its start, so that cargo would
+        // run it, and compile all that depends on this crate, once more.
+        let file =
+            finished.or_else(|| Some(built.as_ref()?.join(name))).expect("it is finished or was built");
+        refuse_mutant(&file);
+        println!("cargo::rustc-env={variable}_FILE={}", file.display());
+    }
+}
+
+/// The programs, each with the variable that may name a finished file.
+const FILES: [(&str, &str); 2] = [("init", "CAPSULE_INIT"), ("box-exec", "CAPSULE_BOX_EXEC")];
+
+fn finished(variable: &str) -> Option<PathBuf> {
+    println!("cargo::rerun-if-env-changed={variable}");
+    let file = env::var_os(variable).map(PathBuf::from)?;
+    println!("cargo::rerun-if-changed={}", file.display());
+    Some(file)
 }
 
 /// Stops the build for an init that was broken on purpose (init/build.rs, `choose_mutation`), which its version says.
@@ -39,22 +49,13 @@ fn workspace() -> PathBuf {
     manifest.ancestors().nth(3).expect("builder/crates/bundle lies in the workspace").to_path_buf()
 }
 
-fn build_init(workspace: &Path) -> PathBuf {
+/// Builds both, and returns the directory that has them.
+fn build(workspace: &Path) -> PathBuf {
     let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("init-target");
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     cargo.current_dir(workspace);
     // Offline: the outer cargo has fetched init's dependencies, because other crates of the workspace use its library.
-    cargo.args([
-        "build",
-        "--offline",
-        "--package",
-        "init",
-        "--bin",
-        "init",
-        "--profile",
-        "init",
-        "--target-dir",
-    ]);
+    cargo.args(["build", "--offline", "--package", "init", "--bins", "--profile", "init", "--target-dir"]);
     cargo.arg(&target);
     for inherited in FOREIGN_ENVIRONMENT {
         cargo.env_remove(inherited);
@@ -66,7 +67,7 @@ fn build_init(workspace: &Path) -> PathBuf {
     cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building package `init` failed: {status}");
-    target.join("init").join("init")
+    target.join("init")
 }
 
 /// Variables that the outer cargo, clippy or a coverage run sets for the builder, and that would change init.

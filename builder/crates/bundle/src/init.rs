@@ -11,6 +11,10 @@ use crate::error::Error;
 /// The bytes of the executable, an ELF file; build.rs builds it with this crate.
 pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
 
+/// The bytes of `box-exec`, a static executable for the machine that [`INIT`] is built for: the last step before a program in
+/// a box of `capsule isolate` (init/src/box_exec.rs).
+pub const BOX_EXEC: &[u8] = include_bytes!(env!("CAPSULE_BOX_EXEC_FILE"));
+
 /// The largest init that is taken, in bytes.
 const LARGEST: u64 = 16 << 20;
 
