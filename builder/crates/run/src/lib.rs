@@ -32,5 +32,5 @@ mod stale_cgroups;
 mod verification;
 
 pub use error::Error;
-pub use exec::SubmissionUid;
+pub use exec::{Child, SubmissionUid};
 pub use init_command::InitCommand;

@@ -22,7 +22,7 @@ use rustix::process::{
 
 /// A process to wait for. One that nobody waits for is killed at the end of this value.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     pid: Pid,
     is_reaped: bool,
 }
@@ -37,7 +37,7 @@ impl Child {
     ///
     /// # Errors
     /// What clone(2) or execve(2) says, and `EINVAL` for an argument with a NUL in it.
-    pub(super) fn start(
+    pub fn start(
         args: Vec<OsString>,
         streams: [Option<BorrowedFd<'_>>; 3],
         kept: &[BorrowedFd<'_>],
@@ -68,7 +68,7 @@ impl Child {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> io::Result<ExitStatus> {
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
         let ended = waitpid(Some(self.pid), WaitOptions::empty())?;
         self.is_reaped = true;
         match ended {
@@ -78,17 +78,17 @@ impl Child {
     }
 
     /// Kills it; [`Child::wait`] has not been called yet, so that the pid is still its own.
-    pub(super) fn kill(&self) {
+    pub fn kill(&self) {
         let _ended_already = kill_process(self.pid, Signal::KILL);
     }
 
     /// Asks it to end.
-    pub(super) fn terminate(&self) {
+    pub fn terminate(&self) {
         let _ended_already = kill_process(self.pid, Signal::TERM);
     }
 
     /// Its pid, which is its own until [`Child::wait`].
-    pub(crate) fn pid(&self) -> i32 {
+    pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 }
