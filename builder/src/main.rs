@@ -74,6 +74,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             let answer = problem::answer(&request)?;
             return Ok(told(&answer.text, answer.is_judgeable));
         }
+        Request::Isolate(args) => return Ok(ExitCode::from(isolate::isolate(&args))),
         Request::Prove(args) => match prove::prove(&args)? {},
         Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {

@@ -80,6 +80,19 @@ pub(super) enum Command {
         after_help = NOTES
     )]
     Exec(ExecArgs),
+    /// Keep boxes and run programs in them as isolate 2 does, for systems that call `isolate`
+    ///
+    /// The command line is that of isolate, also when this program is called `isolate`: `capsule isolate --help` prints it,
+    /// docs/isolate.md explains what is different.
+    #[command(
+        disable_help_flag = true,
+        override_usage = "capsule isolate [OPTION…] --init|--run|--cleanup [-- PROGRAM [ARGUMENT…]]"
+    )]
+    Isolate {
+        /// Options of isolate, and the program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+        args: Vec<OsString>,
+    },
     /// Boot a bundle on clean kernels, attack its sandbox there, and keep the proof
     ///
     /// The options are those of `capsule-prove`: `capsule prove --help` prints them.

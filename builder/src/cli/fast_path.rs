@@ -4,7 +4,7 @@
 //! clap's tree of all commands for that takes longer than everything else that this program does then.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use run::refusal::Refused;
 
@@ -26,6 +26,15 @@ pub(super) enum Passing {
     Run,
     /// `capsule exec`
     Exec,
+}
+
+/// The arguments of isolate: after `capsule isolate`, and after the program's name where that is `isolate`.
+pub(super) fn isolate(args: &[OsString]) -> Option<&[OsString]> {
+    let [program, rest @ ..] = args else { return None };
+    if Path::new(program).file_name().is_some_and(|name| name == "isolate") {
+        return Some(rest);
+    }
+    rest.split_first().filter(|(command, _)| *command == "isolate").map(|(_, rest)| rest)
 }
 
 /// `run` or `exec` with the bundle first; `None` where clap has to read the line or to explain it.
@@ -86,6 +95,13 @@ mod tests {
         assert_eq!((passed.command, passed.bundle), (Passing::Run, "B".into()));
         assert_eq!(passed.options, args("--cpu-time 1s --memroy"));
         assert_eq!(passed_on(&args("capsule exec B")).map(|passed| passed.command), Some(Passing::Exec));
+    }
+
+    #[test]
+    fn isolate_has_a_command_line_of_its_own() {
+        assert_eq!(isolate(&args("capsule isolate --run -- x")), Some(&args("--run -- x")[..]));
+        assert_eq!(isolate(&args("/usr/local/bin/isolate --init")), Some(&args("--init")[..]));
+        assert_eq!(isolate(&args("capsule run isolate")), None);
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub use request::Request;
 /// the exit code could be taken for a verdict.
 pub fn request() -> Result<Request, Error> {
     let args: Vec<OsString> = env::args_os().collect();
+    if let Some(args) = fast_path::isolate(&args) {
+        return Ok(Request::Isolate(args.to_vec()));
+    }
     if args.len() <= 1 {
         return Ok(Request::Print(documents::FIRST_STEPS.to_owned()));
     }
@@ -108,6 +111,7 @@ impl Command {
                 let command = command.filter(|command| !command.is_empty()).ok_or(Error::NoCommand)?;
                 Request::Trace(args.into_request(command)?)
             }
+            Command::Isolate { args } => Request::Isolate(args),
             Command::Prove { args } => Request::Prove(args),
             Command::Bench { what, rounds, packs } => Request::Bench(bench::Bench { what, rounds, packs }),
             Command::Doctor { json } => {

@@ -67,6 +67,8 @@ pub enum Request {
     Judge(JudgeCommand),
     /// `capsule problem`
     Problem(ProblemRequest),
+    /// `capsule isolate`, and a program of that name, with its arguments unread.
+    Isolate(Vec<OsString>),
     /// `capsule prove`, with its arguments unread: become `capsule-prove`.
     Prove(Vec<OsString>),
     /// `capsule bench`

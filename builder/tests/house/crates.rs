@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 /// From the lowest to the highest.
-const ORDER: [&str; 8] = ["closure", "recipe", "bundle", "image", "run", "judge", "serve", "builder"];
+const ORDER: [&str; 9] =
+    ["closure", "recipe", "bundle", "image", "run", "isolate", "judge", "serve", "builder"];
 /// To make a bundle and to run one are apart: neither needs the other.
 const APART: [&str; 2] = ["image", "run"];
 /// What runs init, what checks the options that it will get, and what prints its help.

@@ -26,6 +26,7 @@ mod have;
 mod help;
 mod install;
 mod interact;
+mod isolate;
 mod judge;
 mod judge_files;
 mod judge_outputs;
