@@ -13,6 +13,7 @@
 //!   for; [`config`] is the operator's file, without which no host directory is shown but a few.
 //! * [`boxes`] keeps the directory of a box between `--init`, `--run` and `--cleanup`, and its lock; [`tree`] changes owners
 //!   in it and removes it, whatever a program has left there.
+//! * [`source`] finds what a rule shows, with the rights of the caller ([`access`]).
 //! * [`stage`] mounts the root of a run: empty, with a mount point for each rule, in a mount namespace of our own. init
 //!   takes each of these mounts by `--bind`.
 //! * [`keeper`] starts init and waits; [`verdict`] turns init's report into isolate's words, and decides nothing else.
@@ -38,6 +39,7 @@ mod options;
 mod quota;
 mod rules;
 mod signals;
+mod source;
 mod stage;
 mod tree;
 mod usage;

@@ -47,6 +47,12 @@ fn rules_show_replace_and_hide_directories() {
     prints(&format!("-d a/b/data={out}:rw"), "echo > /a/b/data/new && echo written", "written\n");
     assert!(shown.join("new").exists());
     prints(&format!("-d data={out}:noexec"), "/data/sub/script || echo refused", "refused\n");
+    // A mount point that the bundle's /usr lacks, and with it all of /usr.
+    prints(
+        &format!("-d /usr/local/new/data={out}"),
+        "/usr/local/new/data/sub/script; /usr/bin/true && echo whole",
+        "ran\nwhole\n",
+    );
     // The same path inside and outside.
     prints(&format!("-d {out}/sub"), &format!("{out}/sub/script"), "ran\n");
     prints(
