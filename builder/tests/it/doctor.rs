@@ -24,3 +24,46 @@ fn a_directory_for_temporary_files_that_cannot_be_used_is_no_obstacle() {
         );
     }
 }
+
+#[test]
+fn what_mends_a_sandbox_that_cannot_be_made_is_the_smallest_set_of_privileges() {
+    needs_root!();
+    let scene = Scene::new();
+    let doctor = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        Said::of(
+            command.args(words).args([env!("CARGO_BIN_EXE_capsule"), "doctor"]).current_dir(scene.path("")),
+        )
+    };
+    let without = |names: &[&str]| {
+        let dropped: Vec<String> = names.iter().map(|name| format!("-{}", name.to_lowercase())).collect();
+        doctor("setpriv", &["--bounding-set", &dropped.join(","), "--inh-caps", &dropped.join(",")])
+    };
+    for names in [&["NET_ADMIN"][..], &["CHOWN", "NET_ADMIN"], &["SETUID", "SYS_ADMIN"]] {
+        let said = without(names);
+        assert!(said.stdout.contains(&format!("`--cap-add {}`", names.join(","))), "{names:?}: {said:?}");
+        assert!(
+            said.code == 1 && said.stdout.contains("a run that asks for nothing lacks guards"),
+            "{said:?}"
+        );
+    }
+    // Root of a namespace that has one user.
+    let said = doctor("unshare", &["-Ur"]);
+    assert!(said.code == 1 && said.stdout.contains("this user namespace has no user 60706"), "{said:?}");
+}
+
+#[test]
+fn the_exit_code_is_about_the_guards_of_a_run_that_asks_for_nothing() {
+    needs_root!();
+    let scene = Scene::new();
+    let said = scene.capsule("doctor --json");
+    let holds = said.stdout.contains("\"defaults_hold\": true");
+    assert_eq!((said.code, holds), (i32::from(!holds), said.code == 0), "{said:?}");
+    // Subordinate users in the range of runs are advice.
+    let script = "cp /etc/subuid subuid; echo me:60800:5 >> subuid; \
+        mount --bind subuid /etc/subuid && exec \"$0\" doctor";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_capsule")]);
+    let with_advice = Said::of(unshare.current_dir(scene.path("")));
+    assert!(with_advice.code == said.code && with_advice.stdout.contains("me:60800:5"), "{with_advice:?}");
+}

@@ -3,6 +3,8 @@
 //! Nothing is guessed from settings: the init that this program carries does a trial run, and its report says which
 //! guards were up. Settings are read only to name the one to change.
 
+mod mend;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -43,6 +45,8 @@ pub struct Diagnosis {
     pub failure: Option<String>,
     /// Every guard of the runner.
     pub guards: BTreeMap<String, String>,
+    /// Whether a run that asks for nothing has every guard.
+    pub defaults_hold: bool,
     /// What is missing or in the way.
     pub findings: Vec<Finding>,
 }
@@ -90,10 +94,15 @@ const WEAKENS: &[(&str, &str)] = &[
     ("groups", "the submission keeps the caller's supplementary groups"),
 ];
 
+/// How the state of a guard begins that a host does not have.
+const UNAVAILABLE: &str = "unavailable: ";
+
 /// Examines this host.
 pub fn diagnose() -> Result<Diagnosis, Error> {
     stale_cgroups::remove();
     let mut report = trial(&[])?;
+    let defaults_hold =
+        report.status == "ok" && !report.guards.values().any(|state| state.starts_with(UNAVAILABLE));
     let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
     let asked_for: [(&str, &[&str]); 4] = [
         ("user-namespace", &["--userns"]),
@@ -125,6 +134,7 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
         runs,
         failure,
         guards: report.guards,
+        defaults_hold,
         findings,
     })
 }
@@ -189,68 +199,16 @@ fn furnish(root: &Path) -> io::Result<()> {
 
 /// A guard that the trial run did not have.
 fn missing(guard: &str, state: &str) -> Option<Finding> {
-    let why = state.strip_prefix("unavailable: ")?;
+    let why = state.strip_prefix(UNAVAILABLE)?;
     let weakens = WEAKENS.iter().find(|(name, _)| *name == guard).map_or("", |(_, weakens)| weakens);
-    Some(Finding { subject: guard.to_owned(), state: why.to_owned(), weakens, mend: mend(guard, why) })
-}
-
-fn mend(guard: &str, why: &str) -> String {
-    if why.starts_with("not root") {
-        return "run it as root".to_owned();
-    }
-    if why.contains("cgroup") || why.contains("controller") {
-        return cgroup_mend();
-    }
-    match guard {
-        "user-namespace" => {
-            user_namespace_switch().unwrap_or_else(|| "use a kernel with CONFIG_USER_NS".to_owned())
-        }
-        "oom-group" => "boot with cgroup version 2: `systemd.unified_cgroup_hierarchy=1`".to_owned(),
-        "unique-uid" => "let root write to /run".to_owned(),
-        "swap" => "boot with `swapaccount=1`, or `swapoff -a`".to_owned(),
-        "seccomp" => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
-        _ => "run it as root on a kernel of 5.12 or later".to_owned(),
-    }
-}
-
-/// As root any hierarchy will do; an ordinary user must be given one.
-fn cgroup_mend() -> String {
-    if rustix::process::geteuid().is_root() {
-        "mount cgroup version 2: `mount -t cgroup2 none /sys/fs/cgroup`".to_owned()
-    } else {
-        "delegate a cgroup, and start from one below it (README, \"Who a submission is\"), or run it as root"
-            .to_owned()
-    }
+    Some(Finding { subject: guard.to_owned(), state: why.to_owned(), weakens, mend: mend::guard(guard, why) })
 }
 
 /// Why even the trial run failed.
 fn cannot_run(report: &Report) -> Finding {
     let state = report.error.as_ref().map_or_else(|| report.status.clone(), Failure::to_string);
-    let clone_refused = report.error.as_ref().is_some_and(|error| error.step == "clone");
-    let mend = match (clone_refused, user_namespace_switch()) {
-        (true, Some(switch)) => switch,
-        (true, None) => "run it as root, or let ordinary users make user namespaces".to_owned(),
-        (false, _) => {
-            "see the call that failed; in a container it needs `--privileged` or its like".to_owned()
-        }
-    };
+    let mend = mend::sandbox(report.error.as_ref());
     Finding { subject: "sandbox".to_owned(), state, weakens: "no submission can be run", mend }
-}
-
-/// The setting that keeps ordinary users from making user namespaces: file, value that forbids, what to write.
-const USER_NAMESPACE_SWITCHES: &[(&str, &str, &str)] = &[
-    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
-    (
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=15000"),
-];
-
-fn user_namespace_switch() -> Option<String> {
-    let forbids = |(file, value, _): &&(&str, &str, &str)| read(file).as_deref() == Some(*value);
-    USER_NAMESPACE_SWITCHES.iter().find(forbids).map(|(.., mend)| format!("`{mend}`"))
 }
 
 /// Settings of the host that no guard of the runner can change.
@@ -302,9 +260,9 @@ fn read(file: &str) -> Option<String> {
 }
 
 impl Diagnosis {
-    /// Whether everything can be enforced here.
+    /// Whether a run that asks for nothing has every guard here. Other findings are advice.
     pub fn is_healthy(&self) -> bool {
-        self.runs && self.findings.is_empty()
+        self.defaults_hold
     }
 
     /// In the form asked for, with its last newline.
@@ -319,6 +277,10 @@ impl Diagnosis {
         let on = self.guards.values().filter(|state| *state == "on").count();
         let mut text = format!("kernel {}, cgroup {}\n", self.kernel, self.cgroup);
         let _ = writeln!(text, "{on} of {} guards can be had here", self.guards.len()); // a String takes all
+        let _ = match self.defaults_hold {
+            true => writeln!(text, "a run that asks for nothing has every guard"),
+            false => writeln!(text, "a run that asks for nothing lacks guards"),
+        };
         for finding in &self.findings {
             let _ = writeln!(text, "\n{}: {}", finding.subject, finding.state); // likewise
             let _ = writeln!(text, "  weakens: {}\n  mend: {}", finding.weakens, finding.mend);

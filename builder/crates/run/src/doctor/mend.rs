@@ -1,0 +1,148 @@
+//! What mends a finding: the one setting, or the smallest set of privileges.
+
+use super::read;
+use crate::report::Failure;
+
+/// For a guard that this host or this user lacks.
+pub(super) fn guard(guard: &str, why: &str) -> String {
+    if why.starts_with("not root") {
+        // Root of a container may lack what init takes for root's right to change users.
+        return match rustix::process::geteuid().is_root() {
+            true => capabilities().unwrap_or_else(|| "run it as root".to_owned()),
+            false => "run it as root".to_owned(),
+        };
+    }
+    if why.contains("cgroup") || why.contains("controller") {
+        return cgroup();
+    }
+    match guard {
+        "user-namespace" => {
+            user_namespace_switch().unwrap_or_else(|| "use a kernel with CONFIG_USER_NS".to_owned())
+        }
+        "oom-group" => "boot with cgroup version 2: `systemd.unified_cgroup_hierarchy=1`".to_owned(),
+        "unique-uid" => "let root write to /run".to_owned(),
+        "swap" => "boot with `swapaccount=1`, or `swapoff -a`".to_owned(),
+        "seccomp" => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
+        _ => "run it as root on a kernel of 5.12 or later".to_owned(),
+    }
+}
+
+/// For a sandbox that cannot be made at all.
+pub(super) fn sandbox(failure: Option<&Failure>) -> String {
+    let is = |step: &str| failure.is_some_and(|failure| failure.step == step);
+    if is("clone") {
+        return user_namespace_switch()
+            .unwrap_or_else(|| "run it as root, or let ordinary users make user namespaces".to_owned());
+    }
+    if rustix::process::geteuid().is_root() {
+        if failure.is_some_and(|failure| failure.call == "setrlimit") {
+            return "raise the caller's hard limit (podman: `--ulimit nofile=1024:1024 --ulimit nproc=4096:4096`), or give it CAP_SYS_RESOURCE".to_owned();
+        }
+        if let Some(mend) = capabilities() {
+            return mend;
+        }
+        if let Some(mend) = few_users(&read("/proc/self/uid_map").unwrap_or_default()) {
+            return mend;
+        }
+    }
+    "see the call that failed; in a container it needs `--privileged` or its like".to_owned()
+}
+
+/// As root any hierarchy will do; an ordinary user must be given one.
+fn cgroup() -> String {
+    match rustix::process::geteuid().is_root() {
+        true if is_container() => {
+            "mount the host's cgroups into the container (podman: `-v /sys/fs/cgroup:/sys/fs/cgroup:rw`)".to_owned()
+        }
+        true => "mount cgroup version 2: `mount -t cgroup2 none /sys/fs/cgroup`".to_owned(),
+        false => {
+            "delegate a cgroup, and start from one below it (docs/operator.md, \"Cgroups\"), or run it as root".to_owned()
+        }
+    }
+}
+
+/// podman, docker and Kubernetes leave one of these in each container.
+fn is_container() -> bool {
+    let names = ["/run/.containerenv", "/.dockerenv", "/var/run/secrets/kubernetes.io"];
+    names.iter().any(|name| std::path::Path::new(name).exists())
+}
+
+/// What a run needs of root's capabilities (capabilities(7)), and their numbers. Each was taken away alone, and failed.
+const NEEDED: [(u32, &str); 9] = [
+    (0, "CHOWN"),
+    (1, "DAC_OVERRIDE"),
+    (5, "KILL"),
+    (6, "SETGID"),
+    (7, "SETUID"),
+    (8, "SETPCAP"),
+    (12, "NET_ADMIN"),
+    (18, "SYS_CHROOT"),
+    (21, "SYS_ADMIN"),
+];
+
+/// The capabilities that this process lacks.
+fn capabilities() -> Option<String> {
+    let status = read("/proc/self/status")?;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    missing_capabilities(u64::from_str_radix(effective.trim(), 16).ok()?)
+}
+
+fn missing_capabilities(effective: u64) -> Option<String> {
+    let lacks = |(number, _): &&(u32, &str)| effective >> number & 1 == 0;
+    let names: Vec<&str> = NEEDED.iter().filter(lacks).map(|(_, name)| *name).collect();
+    (!names.is_empty()).then(|| {
+        format!("give it the capabilities it lacks: `--cap-add {}` for podman and docker", names.join(","))
+    })
+}
+
+/// A user namespace that has root and no user for submissions, as `unshare -r` makes it.
+fn few_users(map: &str) -> Option<String> {
+    // FIRST-INSIDE FIRST-OUTSIDE COUNT (user_namespaces(7)).
+    let uid = u64::from(init::contract::DEFAULT_RANGE.first);
+    let is_mapped = map.lines().any(|line| {
+        let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u64>().ok());
+        let (first, _, count) = (numbers.next(), numbers.next(), numbers.next());
+        first.zip(count).is_some_and(|(first, count)| (first..first.saturating_add(count)).contains(&uid))
+    });
+    (!is_mapped && !map.is_empty()).then(|| {
+        format!(
+            "this user namespace has no user {uid} for submissions: map 65536 users (`unshare --map-auto`, /etc/subuid), or start it outside as the ordinary user"
+        )
+    })
+}
+
+/// The setting that keeps ordinary users from making user namespaces: file, value that forbids, what to write.
+const USER_NAMESPACE_SWITCHES: &[(&str, &str, &str)] = &[
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=15000"),
+];
+
+fn user_namespace_switch() -> Option<String> {
+    let forbids = |(file, value, _): &&(&str, &str, &str)| read(file).as_deref() == Some(*value);
+    USER_NAMESPACE_SWITCHES.iter().find(forbids).map(|(.., mend)| format!("`{mend}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_capabilities_that_are_missing_are_named() {
+        assert_eq!(missing_capabilities(u64::MAX), None);
+        let without = missing_capabilities(!(1 << 21) & !(1 << 12)).unwrap();
+        assert!(without.contains("`--cap-add NET_ADMIN,SYS_ADMIN`"), "{without}");
+    }
+
+    #[test]
+    fn a_namespace_without_a_user_for_submissions_is_recognised() {
+        assert!(few_users("         0          0          1\n").is_some());
+        assert!(few_users("0 1000 1\n1 100000 60000\n").is_some());
+        assert_eq!(few_users("0 1000 1\n1 100000 65536\n"), None);
+        assert_eq!(few_users("         0          0 4294967295\n"), None);
+    }
+}
