@@ -62,7 +62,8 @@ shell: _bundle
 # every language; without it only those that cases.toml calls quick are tried, and only their packages are installed.
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
-# installation twenty times beside a thousand runs. `just test sizes` judges ten thousand tests, and one of a gigabyte.
+# installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
+# `just test sizes` judges ten thousand tests, and one of a gigabyte.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
 test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(examples|languages|foreign|operate|sizes)$' { crate } else { "crate" } crate arguments)
 
@@ -82,8 +83,18 @@ _test-examples _examples *arguments:
 _test-crate crate *arguments:
     cargo test -q -p {{ crate }} {{ arguments }}
 
-_test-operate _operate *arguments: (_packages image_packages test_packages)
-    cargo test -q -p builder --test it install -- --include-ignored {{ arguments }}
+_test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv") (_languages "quick")
+    cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
+    just _check-manifests
+
+# Hold the manifests of templates/deploy against Kubernetes' own schema; the validator comes from PyPI.
+_check-manifests:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    tools={{ target }}/manifests
+    test -e "$tools/bin/python" || python3 -m venv "$tools"
+    "$tools/bin/pip" install -q kubernetes-validate
+    "$tools/bin/kubernetes-validate" --strict templates/deploy/kubernetes.yaml
 
 _test-foreign crate *arguments: (_packages "debootstrap")
     cargo test -q -p builder --test it -- --ignored foreign_trees {{ arguments }}

@@ -9,6 +9,7 @@ mod closure;
 mod communicate;
 mod completions;
 mod data;
+mod deploy;
 mod doctor;
 #[path = "../../crates/closure/tests/it/elf_file.rs"]
 #[allow(dead_code)] // The closure's own tests use the rest of it.
