@@ -162,8 +162,7 @@ fn podman_runs_both_images_with_the_least_privileges() {
     let said = run(&[&pull("oci"), "ls", "/"]);
     assert!(said.code == 0 && said.stdout.contains("usr\n"), "{said:?}");
     let image = pull("oci-judge");
-    let least =
-        "--cap-add=CHOWN,DAC_OVERRIDE,KILL,MKNOD,NET_ADMIN,SETGID,SETPCAP,SETUID,SYS_ADMIN,SYS_CHROOT";
+    let least = "--cap-add=CHOWN,DAC_OVERRIDE,KILL,MKNOD,NET_ADMIN,SETGID,SETPCAP,SETUID,SYS_ADMIN,SYS_CHROOT,SYS_NICE";
     let judge =
         [image.as_str(), "--wall-time", "9s", "--memory", "64M", "--report", "fd:2", "--", "/bin/ls", "/"];
     let said =

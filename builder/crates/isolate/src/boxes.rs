@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::call::{Call, Caller};
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::quota;
 use crate::tree::{self, Handover};
 
 /// A box that nobody else uses meanwhile.
@@ -64,6 +65,9 @@ pub(crate) fn create(call: &Call, config: &Config) -> Result<LockedBox, Fault> {
     DirBuilder::new().mode(0o700).create(&inner).map_err(fail)?;
     chown(&inner, Some(call.caller.uid), Some(call.caller.gid))
         .map_err(|error| Fault::because("Cannot chown box", error))?;
+    if let Some(limit) = call.options.quota {
+        quota::set(&taken.directory, taken.user, limit)?;
+    }
     taken.write(Record { is_ready: true, ..record })?;
     Ok(taken)
 }

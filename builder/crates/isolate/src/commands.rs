@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::misuse::Misuse;
 use crate::options::{self, Command, Options};
-use crate::{helper, keeper, meta, quota, usage, verdict};
+use crate::{helper, keeper, meta, usage, verdict};
 
 /// Exit code of a failure of the sandbox, and of a command line that is not valid.
 const FAULT: u8 = 2;
@@ -151,9 +151,6 @@ fn act_for(call: &mut Call) -> Result<(), Fault> {
 
 fn initialize(call: &Call, config: &Config) -> Result<(), Fault> {
     let made = boxes::create(call, config)?;
-    if let Some(limit) = call.options.quota {
-        quota::set(&made.directory, made.user, limit)?;
-    }
     call.print(&made.directory.to_string_lossy());
     Ok(())
 }

@@ -57,6 +57,23 @@ fn boxes_keep_their_owner_and_their_kind() {
 }
 
 #[test]
+fn a_box_whose_quota_cannot_be_set_is_not_ready() {
+    needs_root!();
+    let host = Host::new();
+    let said = host.says("--quota=1000,100 --init");
+    if said.code != 0 {
+        // The file system of the box has no quotas, as most have none.
+        assert!(
+            said.code == 2 && said.stderr.starts_with("Cannot ") && said.stderr.lines().count() == 1,
+            "{said:?}"
+        );
+        assert_eq!(host.shell("", ":").verdict(), ("XX", "This box was not initialized properly", 2));
+    }
+    host.init("");
+    assert_eq!(host.shell("", ":").code, 0);
+}
+
+#[test]
 fn a_box_that_is_in_use_is_refused_or_waited_for() {
     needs_root!();
     let host = Host::new();

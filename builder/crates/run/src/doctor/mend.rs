@@ -20,6 +20,13 @@ pub(super) fn guard(guard: &str, why: &str) -> String {
             user_namespace_switch().unwrap_or_else(|| "use a kernel with CONFIG_USER_NS".to_owned())
         }
         "oom-group" => "boot with cgroup version 2: `systemd.unified_cgroup_hierarchy=1`".to_owned(),
+        // A real-time class needs the capability and, with version 1, a cgroup that has real time (sched(7)).
+        "first-in-line" if effective().is_some_and(|effective| effective >> SYS_NICE & 1 == 1) => {
+            "let the cgroup `cpu` of the caller have real time: `cpu.rt_runtime_us`".to_owned()
+        }
+        "first-in-line" => {
+            "run it as root; in a container `--cap-add SYS_NICE` for podman and docker".to_owned()
+        }
         "unique-uid" => "let root write to /run".to_owned(),
         "swap" => "boot with `swapaccount=1`, or `swapoff -a`".to_owned(),
         "seccomp" => "use a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
@@ -80,11 +87,19 @@ const NEEDED: [(u32, &str); 9] = [
     (21, "SYS_ADMIN"),
 ];
 
-/// The capabilities that this process lacks.
-fn capabilities() -> Option<String> {
+/// For a real-time class.
+const SYS_NICE: u32 = 23;
+
+/// The capabilities that this process has (proc_pid_status(5), CapEff).
+fn effective() -> Option<u64> {
     let status = read("/proc/self/status")?;
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    missing_capabilities(u64::from_str_radix(effective.trim(), 16).ok()?)
+    u64::from_str_radix(effective.trim(), 16).ok()
+}
+
+/// The capabilities that this process lacks.
+fn capabilities() -> Option<String> {
+    missing_capabilities(effective()?)
 }
 
 fn missing_capabilities(effective: u64) -> Option<String> {
