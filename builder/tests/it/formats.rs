@@ -179,7 +179,7 @@ fn other_tools_accept_the_oci_layouts_and_crun_runs_them() {
 
     let judge = unpack("oci-judge");
     assert_eq!(listing(&judge.join("rootfs/rootfs")), tree);
-    let args = ["/init", "run", "--root", "/rootfs", "--", "/bin/sh"];
+    let args = ["/init", "run", "--root", "/rootfs", "--", "/usr/bin/bash"];
     let said = run_with_crun(&judge, &args, 5, &["/bin/bash", "-c", "cat /home/hello.txt; exit 9"]);
     assert_eq!((said.code, said.stdout.as_str()), (9, "Hello, World!\n"), "{}", said.stderr);
 

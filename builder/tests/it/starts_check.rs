@@ -18,6 +18,13 @@ fn a_program_that_needs_a_pack_is_hinted_at_when_it_is_built() {
     assert!(said.stderr.contains("\n  hint: add `--pack perl`, or packs = [\"perl\"];"), "{said:?}");
     let said = scene.succeeds("build --pack perl -o B --format dir");
     assert!(!said.stderr.contains("warning"), "{said:?}");
+    // A script needs what its interpreter does.
+    let script = scene.file("script", "#!/usr/bin/perl\nuse strict;\n");
+    let said = scene.succeeds(&format!("build {} -o C --format dir", script.display()));
+    let what = format!("warning: `/usr/bin/perl`, which interprets `{}`, reads files", script.display());
+    assert!(said.stderr.starts_with(&what) && said.stderr.contains("add `--pack perl`"), "{said:?}");
+    let said = scene.succeeds(&format!("build --pack perl {} -o D --format dir", script.display()));
+    assert!(!said.stderr.contains("warning"), "{said:?}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn fill(request: &BuildRequest, interrupt: &Interrupt, staging: &Staging) -> Res
     staging.put_lists(formats.contains(&Format::Dir).then_some(&manifest), sums)?;
     interrupt.check()?;
     let mut warnings = checked.warnings.clone();
-    warnings.extend(start_hints::warnings(&request.image.recipe));
+    warnings.extend(start_hints::warnings(&request.image.recipe, &checked.plan));
     match runner {
         Some(_) => warnings.extend(foreign_program::warnings(&checked.plan, checked.machine)),
         None => warnings.push(no_runner(checked.machine, &formats)),

@@ -1,6 +1,10 @@
 //! Programs that are known to need more than a closure can find: what to add to the recipe.
 
-use recipe::{Binary, Recipe};
+use bundle::provenance::ProvenanceKind;
+use recipe::Recipe;
+use recipe::image_path::ImagePath;
+
+use crate::plan::entry::Plan;
 
 /// What to do for a program.
 enum Advice {
@@ -37,28 +41,42 @@ const PROGRAMS: [(&[&str], Advice); 16] = [
     ),
 ];
 
-/// A warning for each such program, unless the author of the recipe seems to know: it includes a file, or a pack for
-/// the program.
-pub(crate) fn warnings(recipe: &Recipe) -> Vec<String> {
-    let adds_files = !recipe.include.is_empty() || !recipe.slices.is_empty();
+/// A warning for each such program, and for each that interprets a script of the recipe, unless the author of the recipe
+/// seems to know: it includes a file, or a pack for the program.
+pub(crate) fn warnings(recipe: &Recipe, plan: &Plan) -> Vec<String> {
+    if !recipe.include.is_empty() || !recipe.slices.is_empty() {
+        return Vec::new();
+    }
     let has_pack = |name: &str| recipe.packs.iter().any(|pack| pack.value == name);
-    let names = recipe.binaries.iter().filter(|_| !adds_files).map(|binary| &binary.value);
-    let advised = names.filter_map(|binary| Some((binary, advice(binary)?)));
-    let missing = advised.filter(|(_, advice)| !matches!(advice, Advice::Pack(pack) if has_pack(pack)));
-    missing.map(|(binary, advice)| warning(&binary.name, advice)).collect()
+    let advice = |name| advice(name).filter(|advice| !matches!(advice, Advice::Pack(pack) if has_pack(pack)));
+    let asked: Vec<&str> = recipe.binaries.iter().map(|binary| binary.value.name.as_str()).collect();
+    let programs = asked.iter().filter_map(|name| Some(warning(&format!("`{name}`"), name, advice(name)?)));
+    let is_asked = |path: &ImagePath| asked.iter().any(|name| file_name(name) == file_name(path.as_str()));
+    let of_scripts = plan.entries().filter(|(path, _)| !is_asked(path)).filter_map(|(path, entry)| {
+        let mut reasons = entry.provenance.iter();
+        let script = reasons.find(|one| one.kind == ProvenanceKind::ScriptInterpreter)?.by.as_ref()?;
+        let what = format!("`{path}`, which interprets `{script}`,");
+        Some(warning(&what, script.as_str(), advice(path.as_str())?))
+    });
+    programs.chain(of_scripts).collect()
 }
 
-fn warning(name: &str, advice: &Advice) -> String {
-    let trace = format!("`capsule trace -- {name} ARGUMENT…` lists those of a run");
+/// `what` reads files, and a trace of `program` finds them.
+fn warning(what: &str, program: &str, advice: &Advice) -> String {
+    let trace = format!("`capsule trace -- {program} ARGUMENT…` lists those of a run");
     let hint = match advice {
         Advice::Pack(pack) => format!("add `--pack {pack}`, or packs = [\"{pack}\"]; {trace}"),
         Advice::Trace => trace,
     };
-    format!("`{name}` reads files that no closure can find, and may not start without them\n  hint: {hint}")
+    format!("{what} reads files that no closure can find, and may not start without them\n  hint: {hint}")
 }
 
-fn advice(binary: &Binary) -> Option<&'static Advice> {
-    let file = binary.name.rsplit('/').next().unwrap_or_default();
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+fn advice(name: &str) -> Option<&'static Advice> {
+    let file = file_name(name);
     let name =
         file.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.' || letter == '-');
     PROGRAMS.iter().find(|(names, _)| names.contains(&name)).map(|(_, advice)| advice)
@@ -67,7 +85,8 @@ fn advice(binary: &Binary) -> Option<&'static Advice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use recipe::{Span, Spanned, packs};
+    use recipe::{Binary, Span, Spanned, packs};
+    use std::collections::BTreeMap;
 
     fn warned(names: &[&str], packs: &[&str]) -> Vec<String> {
         let spanned = |name: &&str| Spanned { value: (*name).to_owned(), span: Span::CommandLine };
@@ -78,7 +97,7 @@ mod tests {
             packs: packs.iter().map(spanned).collect(),
             ..Recipe::default()
         };
-        warnings(&recipe)
+        warnings(&recipe, &Plan { entries: BTreeMap::new() })
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn config(diff_id: &str, start: ImageStart<'_>, time: u64) -> Value {
     config["config"] = match start.runner {
         Some(_) => json!({
             "Entrypoint": ["/init", "run", "--root", "/rootfs"],
-            "Cmd": ["--", "/bin/sh"],
+            "Cmd": ["--", start.command.map_or("/bin/sh", ImagePath::as_str)],
             "WorkingDir": "/",
         }),
         None => json!({
