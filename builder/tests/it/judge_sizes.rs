@@ -1,7 +1,7 @@
 //! Problems of unusual sizes: memory does not grow with the number of tests, nor with their length.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -73,12 +73,10 @@ fn a_test_of_a_gigabyte_is_streamed() {
     let scene = scene();
     scene.file("p/problem.yaml", "limits: {time_limit: 60, output: 2048}\n");
     fs::create_dir_all(scene.path("p/data/secret")).unwrap();
+    let lines: String = (0..(1 << 20) / 16).map(|number| format!("{number:015}\n")).collect();
     for name in ["1.in", "1.ans"] {
-        let mut file = BufWriter::new(File::create(scene.path("p/data/secret").join(name)).unwrap());
-        for number in 0..(1 << 30) / 16 {
-            writeln!(file, "{number:015}").unwrap();
-        }
-        file.flush().unwrap();
+        let mut file = File::create(scene.path("p/data/secret").join(name)).unwrap();
+        (0..1 << 10).for_each(|_| file.write_all(lines.as_bytes()).unwrap());
     }
     let submission = scene.file("cat.c", CAT);
     let judge = command(&scene, &scene.path("p"), &submission, "--report report.json").spawn().unwrap();
