@@ -52,7 +52,7 @@ pub(crate) fn run(argv: Args<'_>) -> ! {
         let mut line = [0; 256];
         let mut line = Text::new(&mut line);
         line.push(b"init: ").push_packed(error.step()).push(b": ");
-        line.push_packed(error.call()).push(b": ");
+        line.push_packed(error.call().packed()).push(b": ");
         push_errno(&mut line, error.errno());
         eprint(line.as_bytes());
     } else {

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Subject};
 use crate::guard::Guard;
+use crate::hint::hint;
 use crate::options::Options;
 use crate::packed::packed;
 use crate::text::{self, Text};
@@ -13,11 +14,19 @@ use crate::{cgroup, inherited, mounts, rlimits, uids};
 
 /// ``init: mounts: move_mount: `/proc`: ENOTDIR``, one line.
 pub(crate) fn push_error(line: &mut Text<'_>, error: Error, options: &Options<'_>) {
-    line.push(b"init: ").push_packed(error.step()).push(b": ").push_packed(error.call()).push(b": ");
+    line.push(b"init: ").push_packed(error.step()).push(b": ").push_packed(error.call().packed()).push(b": ");
     if let Some(name) = subject_name(error.subject(), options) {
         line.push(b"`").push(name).push(b"`: ");
     }
     push_errno(line, error.errno());
+    if let Subject::Resource(index) = error.subject()
+        && let Some(limit) = rlimits::callers_hard_limit(index)
+    {
+        line.push(b", hard limit ").number(limit);
+    }
+    if let Some(hint) = hint(error) {
+        line.push(b"; ").push_packed(hint);
+    }
 }
 
 /// The path that the caller gave, or the one that we use.

@@ -230,9 +230,9 @@ impl Error {
     }
 
     /// The system call that failed.
-    pub(crate) fn call(self) -> Packed {
+    pub(crate) fn call(self) -> Call {
         let [.., call, _, _] = self.bytes();
-        Call::ALL.get(usize::from(call)).copied().unwrap_or(Call::Died).packed()
+        Call::ALL.get(usize::from(call)).copied().unwrap_or(Call::Died)
     }
 
     /// What it was called on.

@@ -54,6 +54,7 @@ mod credentials;
 mod describe;
 mod error;
 mod guard;
+mod hint;
 mod identity;
 mod inherited;
 mod job;

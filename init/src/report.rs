@@ -4,10 +4,12 @@
 
 use crate::cgroup::Version;
 use crate::describe::{push_errno, subject_name};
-use crate::error::Error;
+use crate::error::{Error, Subject};
 use crate::guard::{Guard, State};
+use crate::hint::hint;
 use crate::outcome::{Facts, Outcome, Status};
 use crate::packed::Packed;
+use crate::rlimits::callers_hard_limit;
 use crate::setup::Setup;
 use crate::text::{Text, strip_prefix};
 
@@ -137,7 +139,7 @@ pub(crate) fn render_refused(message: &[u8], text: &mut Text<'_>) {
 fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
     let mut object = Object::open(text);
     object.packed(b"step", error.step());
-    object.packed(b"call", error.call());
+    object.packed(b"call", error.call().packed());
     if let Some(subject) = subject_name(error.subject(), setup.options) {
         object.string(b"subject", subject);
     }
@@ -146,6 +148,12 @@ fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
     push_errno(&mut name, error.errno());
     // Without the explanation in parentheses, which is for terminals.
     object.string(b"errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
+    if let Subject::Resource(index) = error.subject() {
+        object.maybe(b"hard_limit", callers_hard_limit(index));
+    }
+    if let Some(hint) = hint(error) {
+        object.packed(b"hint", hint);
+    }
     object.close();
 }
 

@@ -100,6 +100,11 @@ pub(crate) fn name(index: u8) -> Option<&'static [u8]> {
     Some(text::line(NAMES.as_bytes(), usize::from(index)))
 }
 
+/// The caller's hard limit of the resource with this index, as an error tells it.
+pub(crate) fn callers_hard_limit(index: u8) -> Option<u64> {
+    SETTINGS.get(usize::from(index)).and_then(|setting| getrlimit(setting.resource).maximum)
+}
+
 /// The caller's limits that would hold for the supervisor and for the user namespace, which keeps a copy of some of them
 /// (`create_user_ns` in kernel/user_namespace.c): raised as far as this process may.
 pub(crate) fn lift() {

@@ -43,6 +43,8 @@ pub struct Failure {
     pub errno: String,
     /// The path, option or guard that it is about.
     pub subject: Option<String>,
+    /// What to do, where that is known.
+    pub hint: Option<String>,
 }
 
 impl Report {

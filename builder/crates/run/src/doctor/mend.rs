@@ -52,7 +52,10 @@ pub(super) fn sandbox(failure: Option<&Failure>) -> String {
             return mend;
         }
     }
-    "see the call that failed; in a container it needs `--privileged` or its like".to_owned()
+    // What init knows about this call and errno.
+    failure.and_then(|failure| failure.hint.clone()).unwrap_or_else(|| {
+        "see the call that failed; in a container it needs `--privileged` or its like".to_owned()
+    })
 }
 
 /// As root any hierarchy will do; an ordinary user must be given one.
