@@ -34,7 +34,7 @@ pub(crate) struct Watch<'a> {
     /// CPUs that can work for it, if it has a limit of CPU time: where it is not confined to some, all that the kernel gives
     /// to a process that asks.
     reach: Cpus,
-    /// How many those are.
+    /// How many of them can work for it at one time.
     cpus: NonZeroU64,
     /// CPUs that the supervisor may run on.
     here: Cpus,
@@ -54,6 +54,28 @@ fn widest(here: &Cpus) -> Cpus {
     let reach = sys::affinity();
     let _ = sys::set_affinity(here); // as before
     reach
+}
+
+/// Goes to each CPU, and returns what is used then, or what was when it was seen to be enough.
+///
+/// The kernel adds up all CPUs for each look at the account. A look at every CPU would cost the square of their number: so
+/// looks come after 1, 2, 4, 8 … of them.
+fn visit<T>(
+    cpus: impl Iterator<Item = T>,
+    enough: u64,
+    mut go: impl FnMut(T),
+    used: impl Fn() -> u64,
+) -> u64 {
+    for (count, there) in (1u32..).zip(cpus) {
+        go(there);
+        if count.is_power_of_two() {
+            let used = used();
+            if used >= enough {
+                return used;
+            }
+        }
+    }
+    used()
 }
 
 /// A submission that has been let go.
@@ -76,11 +98,13 @@ impl<'a> Watch<'a> {
             here = sys::affinity();
             reach = setup.options.cpus.filter(|_| setup.has(Guard::Cpuset)).unwrap_or_else(|| widest(&here));
         }
+        // No more CPUs work for a run than it may have tasks. Fewer of them mean fewer looks.
+        let tasks = limits.pids.filter(|_| setup.has(Guard::Pids)).unwrap_or(u64::MAX);
         Watch {
             limits,
             oom_notice: cgroup.as_ref().and_then(Cgroup::oom_notice),
             cgroup,
-            cpus: NonZeroU64::new(reach.count()).unwrap_or(NonZeroU64::MIN),
+            cpus: NonZeroU64::new(reach.count().min(tasks)).unwrap_or(NonZeroU64::MIN),
             reach,
             here,
             running: None,
@@ -188,14 +212,14 @@ impl<'a> Watch<'a> {
     /// Makes the kernel account for what runs at this moment. It does so at a timer tick, and when another task comes
     /// to the CPU: so this process visits each of them, until it has seen enough.
     fn force_accounting(&self, running: Running, enough: u64) -> u64 {
-        let mut used = 0;
-        for there in self.reach.each() {
-            let _ = sys::set_affinity(&there); // EINVAL: an absent CPU runs nothing
-            used = self.cpu_account(running);
-            if used >= enough {
-                break;
-            }
-        }
+        let used = visit(
+            self.reach.each(),
+            enough,
+            |there| {
+                let _ = sys::set_affinity(&there); // EINVAL: an absent CPU runs nothing
+            },
+            || self.cpu_account(running),
+        );
         let _ = sys::set_affinity(&self.here); // as before
         used
     }
@@ -240,5 +264,35 @@ impl<'a> Watch<'a> {
     /// See [`Cgroup::oom_notice`].
     pub(crate) fn oom_notice(&self) -> Option<BorrowedFd<'_>> {
         self.oom_notice.as_ref().map(AsFd::as_fd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Visits and looks of one check of the watch.
+    fn cost(cpus: u32, used: u64) -> (u32, u32) {
+        let (visits, looks) = (Cell::new(0), Cell::new(0));
+        let look = || {
+            looks.set(looks.get() + 1);
+            used
+        };
+        visit(0..cpus, 100, |_| visits.set(visits.get() + 1), look);
+        (visits.get(), looks.get())
+    }
+
+    #[test]
+    fn a_check_visits_each_cpu_once_and_looks_at_the_account_a_few_times() {
+        for (cpus, looks) in [(1, 2), (2, 3), (16, 6), (64, 8), (255, 9), (1024, 12)] {
+            assert_eq!(cost(cpus, 99), (cpus, looks), "{cpus}");
+        }
+    }
+
+    #[test]
+    fn a_check_ends_when_it_has_seen_enough() {
+        assert_eq!(cost(255, 100), (1, 1));
     }
 }
