@@ -20,11 +20,11 @@ use super::{Failure, limits, unsupported};
 use crate::files::Files;
 use crate::problem::{Kind, Problem, Verdict};
 
-/// A problem in a bundle. A process opens one, before its first thread.
+/// A problem in a bundle. A process that opens its bundle for it does so before its first thread.
 pub struct Session {
     pub(super) files: Files,
     pub(super) problem: Problem,
-    room: Workroom,
+    room: Arc<Workroom>,
     check: Check,
     interactor: Option<JudgeProgram>,
     /// In the room's own mount namespace this is a tmpfs.
@@ -42,8 +42,23 @@ impl Session {
         problem: &Path,
         open: impl FnOnce(&Path) -> Result<Workroom, run::Error>,
     ) -> Result<Session, Failure> {
+        Session::open_bounded(bundle, problem, |_| Ok(()), |bundle| open(bundle).map(Arc::new))
+    }
+
+    /// As [`Session::open`], in a bundle that is open already, for a caller whose own limits `bound` brings into the
+    /// problem; its error is why the problem cannot be judged under them.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_bounded(
+        bundle: &Path,
+        problem: &Path,
+        bound: impl FnOnce(&mut Problem) -> Result<(), String>,
+        open: impl FnOnce(&Path) -> Result<Arc<Workroom>, run::Error>,
+    ) -> Result<Session, Failure> {
         let mut files = Files::open(problem)?;
-        let read = crate::read(&mut files)?;
+        let mut read = crate::read(&mut files)?;
+        bound(&mut read).map_err(|what| Failure::Unsupported { problem: problem.to_path_buf(), what })?;
         if let Some(what) = unsupported(&read) {
             return Err(Failure::Unsupported { problem: problem.to_path_buf(), what });
         }

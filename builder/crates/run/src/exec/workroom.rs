@@ -114,6 +114,11 @@ impl Workroom {
         Ok((name, declared))
     }
 
+    /// The bundle's own limits of a run: amounts by init's options without their dashes.
+    pub fn limits(&self) -> &BTreeMap<String, String> {
+        &self.head.limits
+    }
+
     /// Compiles a submission; `language` is the one that its files' names tell unless it is given. The options are for the
     /// compile step. A submission of a language without that step is ready at once.
     ///
