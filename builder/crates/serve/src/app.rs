@@ -1,0 +1,121 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use judge::judging::Session;
+use tokio::sync::oneshot;
+
+use crate::board::Board;
+use crate::cancel::Cancel;
+use crate::metrics::Metrics;
+use crate::pool::{Pool, Refused};
+use crate::settings::{Settings, Tenant};
+use crate::shelf::Shelf;
+use crate::work::{Done, Work};
+use crate::workshop::Workshop;
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) settings: Arc<Settings>,
+    /// capsule's own.
+    pub(crate) version: &'static str,
+    pub(crate) workshop: Workshop,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) board: Board,
+    pub(crate) shelf: Shelf,
+    pub(crate) metrics: Metrics,
+    pub(crate) started: Instant,
+    /// Whether no new request is to come here.
+    pub(crate) is_draining: AtomicBool,
+    /// Differs from start to start.
+    first_id: u128,
+    requests: AtomicU64,
+}
+
+/// Why work is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy {
+    pub(crate) refused: Refused,
+    /// When it may be worth to come back.
+    pub(crate) retry_after: Duration,
+}
+
+/// Calls a job off when the request that waits for it is gone.
+struct CallOff(Arc<Cancel>);
+
+impl Drop for CallOff {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+impl App {
+    pub(crate) fn new(
+        settings: Settings,
+        version: &'static str,
+        workshop: Workshop,
+        pool: Arc<Pool>,
+        board: Board,
+        shelf: Shelf,
+    ) -> Arc<App> {
+        Arc::new(App {
+            settings: Arc::new(settings),
+            version,
+            workshop,
+            pool,
+            board,
+            shelf,
+            metrics: Metrics::default(),
+            started: Instant::now(),
+            is_draining: AtomicBool::new(false),
+            first_id: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros()),
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// An id that no other request has, not even one of an earlier start.
+    pub(crate) fn new_id(&self) -> String {
+        format!("{:x}-{:x}", self.first_id, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A tenant's problem, made ready in a slot; the inner error is what is wrong with it.
+    pub(crate) async fn problem(
+        self: &Arc<App>,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Result<Arc<Session>, String>, Busy> {
+        let Some(place) = self.shelf.find(&tenant.name, id) else {
+            return Ok(Err("there is no such problem".to_owned()));
+        };
+        let (answer, answered) = oneshot::channel();
+        let app = Arc::clone(self);
+        let job = move |_: Option<&str>| {
+            let ready = app.shelf.ready_to_judge(&place, |place| app.workshop.open_problem(place));
+            let _nobody_waits_any_more = answer.send(ready);
+        };
+        let put = self.pool.put(tenant, 0, Arc::default(), Box::new(job));
+        put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
+        Ok(answered.await.unwrap_or_else(|_| Err("the service ended before the problem was read".to_owned())))
+    }
+
+    /// Waits for a slot and runs. If the caller stops to wait, the work is called off.
+    pub(crate) async fn run(self: &Arc<App>, tenant: &Tenant, work: Work) -> Result<Done, Busy> {
+        let cancel = CallOff(Arc::default());
+        let (answer, answered) = oneshot::channel();
+        let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel.0), Instant::now());
+        let job = move |cpus: Option<&str>| {
+            app.metrics.waited(since.elapsed());
+            let done = app.workshop.run(&work, cpus, &seen);
+            app.metrics.ran(&done);
+            let _nobody_waits_any_more = answer.send(done);
+        };
+        let put = self.pool.put(tenant, 0, Arc::clone(&cancel.0), Box::new(job));
+        put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
+        // Nothing is sent by a job that panics, and none that the end of the service calls off.
+        Ok(answered
+            .await
+            .unwrap_or_else(|_| Done::failed("the service ended before the program did".to_owned())))
+    }
+}

@@ -1,0 +1,18 @@
+//! HTTP: listening, connections, and what a client may send and how slowly. Which path is whose, other modules know.
+
+mod activated;
+mod body;
+mod caller;
+mod connection;
+mod listener;
+mod log;
+mod problem;
+mod stream;
+
+pub(crate) use body::{BodyError, read_body};
+pub(crate) use caller::caller;
+pub(crate) use connection::serve;
+pub(crate) use listener::Listener;
+pub(crate) use log::{observe, refuse_strangers};
+pub(crate) use problem::{Problem, later, not_found, wrong_method};
+pub(crate) use stream::{next_piece, streamed};

@@ -1,0 +1,54 @@
+//! The judge as a service: HTTP, the APIs that people already use, a queue.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!   request ──http──► front (v1, piston, …) ──► Work ──Pool──► slot: Workshop (run) ──► Done ──front──► answer
+//! ```
+//!
+//! * [`settings`] has what the operator sets, in one table of keys.
+//! * `limit` compares what a request asks for with what the operator allows; no front can leave that out, because
+//!   `workshop` applies it to each run.
+//! * `pool` has the slots: threads that each do one job at a time. `fair` decides whose turn it is.
+//! * `http` listens, bounds what a client may send and how slowly, knows who asks, and counts.
+//! * `v1` is the native API. The other fronts are writers to the same core: each turns its own request into `Work`, and
+//!   `Done` into its own answer.
+//!
+//! A bundle is opened, and the host's mount namespace left, before the first thread starts ([`run::exec::Workroom`]). Runs
+//! belong to threads of the pool, so that they end with this process, however it ends.
+#![warn(unreachable_pub)]
+
+mod alias;
+mod app;
+mod board;
+mod bound;
+mod cancel;
+mod cpus;
+mod desk;
+mod error;
+mod fair;
+mod fusion;
+mod http;
+mod judge0;
+mod language;
+mod limit;
+mod metrics;
+mod notify;
+mod page;
+mod piston;
+mod pool;
+mod router;
+mod service;
+pub mod settings;
+mod shelf;
+mod signal;
+mod store;
+mod text;
+mod v1;
+mod version;
+mod work;
+mod workshop;
+
+pub use error::Error;
+pub use service::serve;
+pub use v1::openapi;

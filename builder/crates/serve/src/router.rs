@@ -1,0 +1,26 @@
+//! Which path is whose.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+
+use crate::app::App;
+use crate::{fusion, http, judge0, page, piston, v1};
+
+/// All paths.
+pub(crate) fn all(app: &Arc<App>) -> Router {
+    Router::new()
+        .merge(page::routes())
+        .merge(v1::routes())
+        .merge(piston::routes())
+        .merge(fusion::routes())
+        .merge(judge0::routes())
+        .route("/openapi.json", get(v1::document))
+        .fallback(http::not_found)
+        .method_not_allowed_fallback(http::wrong_method)
+        .layer(from_fn(http::refuse_strangers))
+        .layer(from_fn_with_state(Arc::clone(app), http::observe))
+        .with_state(Arc::clone(app))
+}

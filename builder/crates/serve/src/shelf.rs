@@ -1,0 +1,161 @@
+//! Problems that tenants have uploaded: archives by the digest of their bytes, and those of them that are ready to judge.
+//!
+//! A problem never changes. It is read, and its checker compiled, when a submission wants it; a few stay ready.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bundle::FileError;
+use bundle::digest::Sha;
+use judge::judging::Session;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::error::Error;
+
+/// Problems that stay ready, with their checkers and their unpacked tests.
+const MOST_READY: usize = 32;
+const ARCHIVE: &str = ".zip";
+
+/// The problems of all tenants.
+pub(crate) struct Shelf {
+    place: PathBuf,
+    /// Where nothing is kept: the directory goes with the service.
+    _scratch: Option<TempDir>,
+    ready: Mutex<Ready>,
+}
+
+#[derive(Default)]
+struct Ready {
+    slots: BTreeMap<PathBuf, Arc<Mutex<Option<Arc<Session>>>>>,
+    /// The one that was used longest ago is first.
+    order: VecDeque<PathBuf>,
+}
+
+impl Shelf {
+    /// In the directory of the store, or in one that goes with the service.
+    pub(crate) fn open(data: Option<&Path>) -> Result<Shelf, Error> {
+        let (place, scratch) = match data {
+            Some(data) => (data.join("problems"), None),
+            None => {
+                let scratch = tempfile::tempdir().map_err(Error::Start)?;
+                (scratch.path().to_path_buf(), Some(scratch))
+            }
+        };
+        make(&place).map_err(|error| FileError::write(&place, error))?;
+        Ok(Shelf { place, _scratch: scratch, ready: Mutex::default() })
+    }
+
+    /// Keeps an archive, and gives its id. The same bytes again are the same problem.
+    pub(crate) fn put(&self, tenant: &str, archive: &[u8]) -> io::Result<String> {
+        let (id, directory) = (Sha::of(archive), self.of(tenant));
+        make(&directory)?;
+        let mut file = NamedTempFile::new_in(&directory)?;
+        file.write_all(archive)?;
+        file.as_file().sync_all()?;
+        file.persist(directory.join(id.as_str().to_owned() + ARCHIVE)).map_err(|error| error.error)?;
+        Ok(id.as_str().to_owned())
+    }
+
+    /// Where a tenant's problem is; `None` for one that it does not have, and for what is not an id.
+    pub(crate) fn find(&self, tenant: &str, id: &str) -> Option<PathBuf> {
+        let path = self.of(tenant).join(Sha::parse(id)?.as_str().to_owned() + ARCHIVE);
+        path.exists().then_some(path)
+    }
+
+    /// The ids of a tenant's problems.
+    pub(crate) fn list(&self, tenant: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.of(tenant)).into_iter().flatten().flatten();
+        let id = |name: String| name.strip_suffix(ARCHIVE).map(str::to_owned);
+        let mut ids: Vec<String> =
+            entries.filter_map(|entry| id(entry.file_name().to_string_lossy().into_owned())).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Removes a tenant's problem; what is judged with it goes on.
+    pub(crate) fn remove(&self, tenant: &str, id: &str) -> io::Result<bool> {
+        let Some(path) = self.find(tenant, id) else { return Ok(false) };
+        self.ready().forget(&path);
+        fs::remove_file(path).map(|()| true)
+    }
+
+    /// The problem, ready to judge. Whoever asks for one that another one makes ready waits for it.
+    pub(crate) fn ready_to_judge(
+        &self,
+        path: &Path,
+        open: impl FnOnce(&Path) -> Result<Session, String>,
+    ) -> Result<Arc<Session>, String> {
+        let slot = self.ready().slot(path);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*slot {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(open(path)?);
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// A tenant's name may be anything, and a directory's not.
+    fn of(&self, tenant: &str) -> PathBuf {
+        self.place.join(&Sha::of(tenant.as_bytes()).as_str()[..16])
+    }
+
+    fn ready(&self) -> std::sync::MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ready {
+    fn slot(&mut self, path: &Path) -> Arc<Mutex<Option<Arc<Session>>>> {
+        let slot = self.slots.entry(path.to_path_buf()).or_default().clone();
+        self.order.retain(|other| other != path);
+        self.order.push_back(path.to_path_buf());
+        if self.order.len() > MOST_READY
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.slots.remove(&oldest);
+        }
+        slot
+    }
+
+    fn forget(&mut self, path: &Path) {
+        self.order.retain(|other| other != path);
+        self.slots.remove(path);
+    }
+}
+
+fn make(place: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_finds_its_own_problems_only() {
+        let shelf = Shelf::open(None).unwrap();
+        let id = shelf.put("a", b"bytes").unwrap();
+        assert_eq!(shelf.put("a", b"bytes").unwrap(), id);
+        assert!(shelf.find("a", &id).is_some() && shelf.find("b", &id).is_none());
+        assert!(shelf.find("a", "../../etc/passwd").is_none() && shelf.find("a", &"0".repeat(64)).is_none());
+        assert_eq!((shelf.list("a"), shelf.list("b").len()), (vec![id.clone()], 0));
+        assert!(!shelf.remove("b", &id).unwrap() && shelf.remove("a", &id).unwrap());
+        assert!(shelf.find("a", &id).is_none());
+    }
+
+    #[test]
+    fn only_the_problems_that_were_used_last_stay_ready() {
+        let mut ready = Ready::default();
+        for number in 0..=MOST_READY {
+            ready.slot(Path::new(&number.to_string()));
+            ready.slot(Path::new("0"));
+        }
+        assert!(ready.slots.contains_key(Path::new("0")) && !ready.slots.contains_key(Path::new("1")));
+        assert_eq!(ready.slots.len(), MOST_READY);
+    }
+}

@@ -1,0 +1,238 @@
+//! Submissions that outlive their request, and this process: SQLite in WAL mode.
+//!
+//! A submission is acknowledged when its row is on the disk. Its result is written by compare-and-set on the number of the
+//! attempt, so that of two attempts only the later one counts. One process has the store at a time.
+
+mod row;
+mod schema;
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub(crate) use row::{Event, New, Row, State};
+
+use crate::error::Error;
+
+/// The file, and what keeps a second process out.
+const DATABASE: &str = "capsule.db";
+const LOCK: &str = "lock";
+/// After so many results, old ones are removed.
+const PERIOD: i64 = 100;
+
+/// Submissions.
+pub(crate) struct Store {
+    connection: Mutex<Connection>,
+    /// Finished submissions that are kept, in number and in time.
+    keep: u64,
+    keep_time: Duration,
+    _lock: Option<File>,
+}
+
+/// Whether a submission was new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Put {
+    New,
+    /// The tenant has sent the same before, under this id.
+    Known(String),
+    /// The tenant has sent something else with the same key.
+    Conflict,
+}
+
+impl Store {
+    /// Opens the store in a directory, or one in memory.
+    ///
+    /// # Errors
+    /// The directory cannot be used, another process has it, or a newer capsule wrote it.
+    pub(crate) fn open(place: Option<&Path>, keep: u64, keep_time: Duration) -> Result<Store, Error> {
+        let fail = |what: String| Error::Store {
+            place: place
+                .map_or_else(|| "the store in memory".to_owned(), |place| place.display().to_string()),
+            what,
+        };
+        let (connection, lock) = match place {
+            None => (Connection::open_in_memory(), None),
+            Some(place) => {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
+                let lock =
+                    made.and_then(|()| lock(&place.join(LOCK))).map_err(|error| fail(error.to_string()))?;
+                (Connection::open(place.join(DATABASE)), Some(lock))
+            }
+        };
+        let connection = connection.map_err(|error| fail(error.to_string()))?;
+        schema::prepare(&connection).map_err(fail)?;
+        Ok(Store { connection: Mutex::new(connection), keep, keep_time, _lock: lock })
+    }
+
+    /// Keeps a submission; when this returns, it is on the disk.
+    pub(crate) fn put(&self, new: &New<'_>) -> rusqlite::Result<Put> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        if let Some(key) = new.key {
+            let sql = "SELECT id, digest FROM submissions WHERE tenant = ?1 AND key = ?2";
+            let known = transaction.query_row(sql, params![new.tenant, key], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            });
+            if let Some((id, digest)) = known.optional()? {
+                return Ok(if digest == new.digest { Put::Known(id) } else { Put::Conflict });
+            }
+        }
+        transaction.execute(
+            "INSERT INTO submissions (id, tenant, key, digest, front, priority, state, attempt, created_ms, work, extra)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', 0, ?7, ?8, ?9)",
+            params![
+                new.id, new.tenant, new.key, new.digest, new.front, new.priority, now_ms(), new.work, new.extra
+            ],
+        )?;
+        add_event(&transaction, new.id, "queued", "{}")?;
+        transaction.commit()?;
+        Ok(Put::New)
+    }
+
+    /// Begins the next attempt; `None` for a submission that is not waiting any more.
+    pub(crate) fn begin(&self, id: &str) -> rusqlite::Result<Option<u32>> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let attempt = transaction
+            .query_row(
+                "UPDATE submissions SET state = 'running', attempt = attempt + 1, started_ms = ?2
+                 WHERE id = ?1 AND state IN ('queued', 'running') RETURNING attempt",
+                params![id, now_ms()],
+                |row| row.get::<_, u32>(0),
+            )
+            .optional()?;
+        if let Some(attempt) = attempt {
+            add_event(&transaction, id, "running", &format!("{{\"attempt\":{attempt}}}"))?;
+        }
+        transaction.commit()?;
+        Ok(attempt)
+    }
+
+    /// Writes the result of an attempt, unless a later one has begun or the submission was called off; says whether it did.
+    pub(crate) fn finish(
+        &self,
+        id: &str,
+        attempt: u32,
+        state: State,
+        result: &str,
+    ) -> rusqlite::Result<bool> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let changed = transaction.execute(
+            "UPDATE submissions SET state = ?3, result = ?4, finished_ms = ?5
+             WHERE id = ?1 AND attempt = ?2 AND state IN ('queued', 'running')",
+            params![id, attempt, state.word(), result, now_ms()],
+        )?;
+        if changed == 1 {
+            add_event(&transaction, id, state.word(), "{}")?;
+        }
+        transaction.commit()?;
+        drop(connection);
+        if changed == 1 {
+            self.trim_sometimes();
+        }
+        Ok(changed == 1)
+    }
+
+    /// Has an attempt that failed by no fault of the submission be repeated.
+    pub(crate) fn put_back(&self, id: &str, attempt: u32, why: &str) -> rusqlite::Result<bool> {
+        let connection = self.connection();
+        let sql =
+            "UPDATE submissions SET state = 'queued' WHERE id = ?1 AND attempt = ?2 AND state = 'running'";
+        let changed = connection.execute(sql, params![id, attempt])?;
+        if changed == 1 {
+            let why = serde_json::json!({ "attempt": attempt, "error": why }).to_string();
+            add_event(&connection, id, "queued", &why)?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// Adds to what happens to a submission.
+    pub(crate) fn tell(&self, id: &str, kind: &str, data: &str) -> rusqlite::Result<usize> {
+        add_event(&self.connection(), id, kind, data)
+    }
+
+    /// Calls a submission off that is not finished; says whether it did.
+    pub(crate) fn cancel(&self, tenant: &str, id: &str) -> rusqlite::Result<bool> {
+        let connection = self.connection();
+        let changed = connection.execute(
+            "UPDATE submissions SET state = 'cancelled', finished_ms = ?3
+             WHERE id = ?1 AND tenant = ?2 AND state IN ('queued', 'running')",
+            params![id, tenant, now_ms()],
+        )?;
+        if changed == 1 {
+            add_event(&connection, id, State::Cancelled.word(), "{}")?;
+        }
+        Ok(changed == 1)
+    }
+
+    /// A tenant's submission. That of another tenant is as absent as one that never was.
+    pub(crate) fn get(&self, tenant: &str, id: &str) -> rusqlite::Result<Option<Row>> {
+        let sql = format!("{} WHERE id = ?1 AND tenant = ?2", row::SELECT);
+        self.connection().query_row(&sql, params![id, tenant], Row::read).optional()
+    }
+
+    /// What is to be done, in the order in which it came: also what a process that was killed had begun.
+    pub(crate) fn unfinished(&self) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!("{} WHERE state IN ('queued', 'running') ORDER BY rowid", row::SELECT);
+        let connection = self.connection();
+        let mut statement = connection.prepare(&sql)?;
+        statement.query_map([], Row::read)?.collect()
+    }
+
+    /// The work of a submission.
+    pub(crate) fn work(&self, id: &str) -> rusqlite::Result<Option<String>> {
+        let sql = "SELECT work FROM submissions WHERE id = ?1";
+        self.connection().query_row(sql, [id], |row| row.get(0)).optional()
+    }
+
+    /// What happened to a submission after an event, each with its number.
+    pub(crate) fn events(&self, id: &str, after: i64) -> rusqlite::Result<Vec<Event>> {
+        let connection = self.connection();
+        let sql = "SELECT seq, kind, data FROM events WHERE submission = ?1 AND seq > ?2 ORDER BY seq";
+        let mut statement = connection.prepare(sql)?;
+        let event =
+            |row: &rusqlite::Row<'_>| Ok(Event { seq: row.get(0)?, kind: row.get(1)?, data: row.get(2)? });
+        statement.query_map(params![id, after], event)?.collect()
+    }
+
+    fn trim_sometimes(&self) {
+        let connection = self.connection();
+        if connection.last_insert_rowid() % PERIOD != 0 {
+            return;
+        }
+        let oldest = now_ms().saturating_sub(self.keep_time.as_millis() as i64);
+        let _tried_again_later = connection.execute(
+            "DELETE FROM submissions WHERE finished_ms IS NOT NULL AND (finished_ms < ?1 OR rowid <= (
+                 SELECT rowid FROM submissions WHERE finished_ms IS NOT NULL ORDER BY rowid DESC LIMIT 1 OFFSET ?2))",
+            params![oldest, self.keep as i64],
+        );
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add_event(connection: &Connection, id: &str, kind: &str, data: &str) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO events (submission, kind, data) VALUES (?1, ?2, ?3)";
+    connection.prepare(sql)?.execute(params![id, kind, data])
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64)
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    file.try_lock().map_err(|_| io::Error::other("another process has it"))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use super::*;
+
+fn store() -> Store {
+    Store::open(None, 1000, Duration::from_secs(1000)).unwrap()
+}
+
+fn new<'a>(id: &'a str, key: Option<&'a str>, digest: &'a str) -> New<'a> {
+    New { id, tenant: "t", key, digest, front: "v1", priority: 0, work: "{}", extra: "null" }
+}
+
+#[test]
+fn the_same_key_is_the_same_submission_and_another_text_a_conflict() {
+    let store = store();
+    assert_eq!(store.put(&new("1", Some("k"), "a")), Ok(Put::New));
+    assert_eq!(store.put(&new("2", Some("k"), "a")), Ok(Put::Known("1".to_owned())));
+    assert_eq!(store.put(&new("2", Some("k"), "b")), Ok(Put::Conflict));
+    let other = New { tenant: "u", ..new("3", Some("k"), "b") };
+    assert_eq!(store.put(&other), Ok(Put::New));
+    assert_eq!(
+        (store.put(&new("4", None, "a")), store.put(&new("5", None, "a"))),
+        (Ok(Put::New), Ok(Put::New))
+    );
+}
+
+#[test]
+fn only_the_last_attempt_writes_a_result_and_only_once() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    assert_eq!(store.begin("1"), Ok(Some(1)));
+    // As after a restart: a second attempt, while the first one is late.
+    assert_eq!(store.begin("1"), Ok(Some(2)));
+    assert_eq!(store.finish("1", 1, State::Done, "\"late\""), Ok(false));
+    assert_eq!(store.finish("1", 2, State::Done, "\"right\""), Ok(true));
+    assert_eq!(store.finish("1", 2, State::Done, "\"again\""), Ok(false));
+    assert_eq!(store.begin("1"), Ok(None));
+    let row = store.get("t", "1").unwrap().unwrap();
+    assert_eq!((row.state, row.result.as_deref()), (State::Done, Some("\"right\"")));
+}
+
+#[test]
+fn what_is_called_off_gets_no_result() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    store.begin("1").unwrap();
+    assert_eq!(
+        (store.cancel("u", "1"), store.cancel("t", "1"), store.cancel("t", "1")),
+        (Ok(false), Ok(true), Ok(false))
+    );
+    assert_eq!(store.finish("1", 1, State::Done, "1"), Ok(false));
+    assert_eq!(store.get("t", "1").unwrap().unwrap().state, State::Cancelled);
+}
+
+#[test]
+fn another_tenant_sees_nothing() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    assert!(store.get("u", "1").unwrap().is_none() && store.get("t", "1").unwrap().is_some());
+}
+
+#[test]
+fn events_go_on_after_the_last_one_that_was_seen() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    store.begin("1").unwrap();
+    store.put_back("1", 1, "broken").unwrap();
+    store.begin("1").unwrap();
+    store.finish("1", 2, State::Done, "1").unwrap();
+    let events = store.events("1", 0).unwrap();
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["queued", "running", "queued", "running", "done"]);
+    assert!(events[2].data.contains("broken"), "{events:?}");
+    assert_eq!(store.events("1", events[2].seq).unwrap(), events[3..]);
+}
+
+#[test]
+fn a_restart_finds_what_is_not_finished() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000));
+    let store = open().unwrap();
+    for id in ["1", "2", "3"] {
+        store.put(&new(id, None, "a")).unwrap();
+    }
+    store.begin("1").unwrap();
+    store.begin("2").unwrap();
+    store.finish("2", 1, State::Done, "1").unwrap();
+    assert!(open().err().unwrap().to_string().contains("another process has it"));
+    drop(store);
+    let unfinished = open().unwrap().unfinished().unwrap();
+    let found: Vec<_> = unfinished.iter().map(|row| (row.id.as_str(), row.state, row.attempt)).collect();
+    assert_eq!(found, [("1", State::Running, 1), ("3", State::Queued, 0)]);
+}
+
+#[test]
+fn a_store_of_a_newer_capsule_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000));
+    open().unwrap().connection().execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(open().err().unwrap().to_string().contains("a newer capsule wrote it"));
+}
+
+#[test]
+fn old_results_go_and_their_events_with_them() {
+    let store = Store::open(None, 10, Duration::from_secs(1000)).unwrap();
+    for number in 0..250 {
+        let id = number.to_string();
+        store.put(&new(&id, None, "a")).unwrap();
+        store.begin(&id).unwrap();
+        store.finish(&id, 1, State::Done, "1").unwrap();
+    }
+    store.put(&new("waits", None, "a")).unwrap();
+    let count = |table: &str| -> i64 {
+        store.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert!((10..=110).contains(&count("submissions")), "{}", count("submissions"));
+    assert!(count("events") <= 3 * 110 + 1, "{}", count("events"));
+    assert!(store.get("t", "waits").unwrap().is_some() && store.get("t", "0").unwrap().is_none());
+}

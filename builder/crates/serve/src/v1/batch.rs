@@ -1,0 +1,160 @@
+//! `POST /v1/batch`: one program a line, and one answer a line as soon as it is there.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+
+use super::run::RunAnswer;
+use super::run_request::RunRequest;
+use crate::app::{App, Busy};
+use crate::http::{Problem, caller, next_piece, streamed};
+use crate::pool::Refused;
+use crate::settings::Tenant;
+
+/// Lines that are under way for each slot: one in it, and one that is ready for it.
+const AHEAD: usize = 2;
+/// Answers that wait for a client which sends all of its request before it reads.
+const ANSWERS: usize = 4096;
+/// When the slots and the queue are full of others' work, a line tries again after this time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Compile and run one program for each line of the request, which is NDJSON. The lines of the answer come in the order in
+/// which the programs end; each has the number of its line as `index`, from 0, and `answer` or `problem`. The service reads
+/// on as slots become free, so that a batch may have any length.
+#[utoipa::path(
+    post,
+    path = "/v1/batch",
+    request_body(content = RunRequest, content_type = "application/x-ndjson"),
+    responses(
+        (status = 200, body = RunAnswer, description = "One line for each line.", content_type = "application/x-ndjson"),
+        (status = 401, body = Problem, description = "It has no tenant's token.", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn batch(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let tenant = caller(&headers, &app.settings)?;
+    let (sender, answer) = streamed(ANSWERS);
+    tokio::spawn(work(app, tenant, body, sender));
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
+}
+
+async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Sender<Bytes>) {
+    let ahead = Arc::new(Semaphore::new(AHEAD * app.settings.slots));
+    let mut lines = Lines::new(body, app.settings.body);
+    let mut index = 0;
+    loop {
+        let Ok(permit) = Arc::clone(&ahead).acquire_owned().await else { return };
+        let line = tokio::select! {
+            line = lines.next() => line,
+            () = to.closed() => return,
+        };
+        let line = match line {
+            Some(Ok(line)) => line,
+            Some(Err(what)) => {
+                let _gone = to.send(rendered(&json!({ "index": index, "problem": what }))).await;
+                return;
+            }
+            None => return,
+        };
+        let (app, tenant, to, own) = (Arc::clone(&app), tenant.clone(), to.clone(), index);
+        tokio::spawn(async move {
+            let _until_its_end = permit;
+            tokio::select! {
+                answer = one(&app, &tenant, &line, own) => {
+                    let _gone = to.send(answer).await;
+                }
+                // Nobody waits for it: to drop it calls it off.
+                () = to.closed() => {}
+            }
+        });
+        index += 1;
+    }
+}
+
+async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Bytes {
+    let done = async {
+        let work = RunRequest::read(line)?.into_run(&app.workshop)?;
+        loop {
+            match app.run(tenant, work.clone()).await {
+                Err(Busy { refused: Refused::Full | Refused::TenantFull, .. }) => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                done => return Ok::<_, Problem>(RunAnswer::from(done?)),
+            }
+        }
+    };
+    match done.await {
+        Ok(answer) => rendered(&json!({ "index": index, "answer": answer })),
+        Err(problem) => rendered(&json!({ "index": index, "problem": problem })),
+    }
+}
+
+fn rendered(line: &Value) -> Bytes {
+    (line.to_string() + "\n").into()
+}
+
+/// The lines of a body. None is kept that is longer than a request may be.
+struct Lines {
+    body: Body,
+    most: usize,
+    ready: VecDeque<Vec<u8>>,
+    rest: Vec<u8>,
+    is_over: bool,
+}
+
+impl Lines {
+    fn new(body: Body, most: usize) -> Lines {
+        Lines { body, most, ready: VecDeque::new(), rest: Vec::new(), is_over: false }
+    }
+
+    /// The next line that is not blank.
+    async fn next(&mut self) -> Option<Result<Vec<u8>, String>> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Some(Ok(line));
+            }
+            if self.is_over {
+                return None;
+            }
+            match next_piece(&mut self.body).await {
+                Some(piece) => self.take(&piece),
+                None => {
+                    self.is_over = true;
+                    let rest = std::mem::take(&mut self.rest);
+                    self.push(rest);
+                }
+            }
+            if self.rest.len() > self.most {
+                self.is_over = true;
+                return Some(Err(format!("a line has more than {} bytes", self.most)));
+            }
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) {
+        let mut parts = piece.split(|byte| *byte == b'\n');
+        self.rest.extend_from_slice(parts.next().unwrap_or_default());
+        for part in parts {
+            let line = std::mem::replace(&mut self.rest, part.to_vec());
+            self.push(line);
+        }
+    }
+
+    fn push(&mut self, line: Vec<u8>) {
+        if !line.trim_ascii().is_empty() {
+            self.ready.push_back(line);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Where work is done: one bundle, its languages, and the operator's limits.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bundle::layout;
+use bundle::manifest::Manifest;
+use judge::judging::{Conduct, Judgement, Session, Stop, Watch};
+use recipe::language::{Language, Step as LanguageStep};
+use run::exec::{Artifact, ArtifactCache, Compilation, CompileResult, Ended, StepOption, Workroom};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::bound::bound;
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::limit::{Limits, TooMuch};
+use crate::settings::Settings;
+use crate::text::Text;
+use crate::version;
+use crate::work::{Done, Step, Work};
+
+/// A program that computes on a busy machine waits for its CPU, so that it may take this many times its CPU time,
+const WALL_PER_CPU: u64 = 5;
+/// and this in addition.
+const WALL_EXTRA_US: u64 = 1_000_000;
+
+/// A bundle and the operator's limits.
+pub(crate) struct Workshop {
+    bundle: PathBuf,
+    room: Arc<Workroom>,
+    most: Limits,
+    default: Limits,
+    compile: Limits,
+    /// Of each language, without the variants.
+    versions: BTreeMap<String, String>,
+}
+
+impl Workshop {
+    /// Opens the bundle. This process must have one thread.
+    pub(crate) fn open(bundle: &Path, settings: &Settings) -> Result<Workshop, Error> {
+        let cache = settings.cache.as_deref().map(ArtifactCache::open).transpose()?;
+        let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache);
+        let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
+        let (most, default, compile) = (settings.most, settings.default, settings.compile);
+        let versions = version::all(&Manifest::load(&bundle).map_err(run::Error::from)?);
+        Ok(Workshop { bundle, room, most, default, compile, versions })
+    }
+
+    /// The bundle's languages by name.
+    pub(crate) fn languages(&self) -> &BTreeMap<String, Language> {
+        self.room.languages()
+    }
+
+    /// The most that a run may ask for.
+    pub(crate) fn most(&self) -> Limits {
+        self.most
+    }
+
+    /// The most that a compile step may ask for.
+    pub(crate) fn most_to_compile(&self) -> Limits {
+        self.compile
+    }
+
+    /// Whether the operator allows what was asked for.
+    ///
+    /// # Errors
+    /// The first limit that is too high, and whether it is one of the compile step.
+    pub(crate) fn check(&self, run: Limits, compile: Limits) -> Result<(), (TooMuch, bool)> {
+        run.check(self.most).map_err(|error| (error, false))?;
+        compile.check(self.compile).map_err(|error| (error, true))
+    }
+
+    /// The limits of a run of this language: what was asked for, what the bundle and its pack say, the operator's defaults;
+    /// and none above the operator's.
+    pub(crate) fn limits(&self, language: Option<&Language>, asked: Limits) -> Limits {
+        let of_pack = language.map(|language| Limits::of_amounts(&language.run.limits)).unwrap_or_default();
+        let wall_us = asked.cpu_us.map(|cpu| cpu.saturating_mul(WALL_PER_CPU).saturating_add(WALL_EXTRA_US));
+        let asked = asked.or(Limits { wall_us, ..Limits::default() });
+        let said = asked.or(Limits::of_amounts(self.room.limits())).or(of_pack);
+        said.or(self.default).lowered_to(self.most)
+    }
+
+    fn compile_limits(&self, step: Option<&LanguageStep>, asked: Limits) -> Limits {
+        let of_pack = step.map(|step| Limits::of_amounts(&step.limits)).unwrap_or_default();
+        asked.or(of_pack).lowered_to(self.compile)
+    }
+
+    /// The language of this name, or the one that has a variant of it.
+    pub(crate) fn language(&self, name: &str) -> Option<&Language> {
+        let languages = self.languages();
+        languages.get(name).or_else(|| languages.values().find(|one| one.variants.contains_key(name)))
+    }
+
+    /// The version of a language or of one of its variants: three numbers.
+    pub(crate) fn version(&self, name: &str) -> &str {
+        let own = || self.languages().iter().find(|(_, one)| one.variants.contains_key(name));
+        let version = self.versions.get(name).or_else(|| self.versions.get(own()?.0));
+        version.map_or(version::UNKNOWN, String::as_str)
+    }
+
+    /// Reads a problem and compiles its checker, under the operator's limits.
+    pub(crate) fn open_problem(&self, place: &Path) -> Result<Session, String> {
+        let run = self.limits(None, Limits::default());
+        let bound = |problem: &mut _| bound(problem, run, self.most, self.compile);
+        let room = Arc::clone(&self.room);
+        let session = Session::open_bounded(&self.bundle, place, bound, |_| Ok(room));
+        // Its place is of no interest to whom it is from.
+        session
+            .map_err(|failure| failure.to_string().replace(&format!("`{}`", place.display()), "the problem"))
+    }
+
+    /// Judges a submission with a problem, one test at a time.
+    pub(crate) fn judge(
+        &self,
+        work: &Work,
+        session: &Session,
+        watch: &dyn Watch,
+    ) -> Result<Judgement, String> {
+        let conduct = Conduct::new(1, Stop::Group, watch);
+        let judged = session.judge(&work.program.submission, work.language.as_deref(), conduct);
+        judged.map_err(|failure| failure.to_string())
+    }
+
+    /// Compiles and runs; `cpus` are those of the slot.
+    pub(crate) fn run(&self, work: &Work, cpus: Option<&str>, cancel: &Cancel) -> Done {
+        let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
+        let language = work.language.as_deref().and_then(|name| self.language(name));
+        let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
+        let options: Vec<StepOption> = compile.to_options().into_iter().chain(cpus.clone()).collect();
+        let compilation =
+            match self.room.compile(&work.program.submission, work.language.as_deref(), &options) {
+                Ok(compilation) => compilation,
+                Err(error) => return Done::failed(error.to_string()),
+            };
+        let mut done = Done { language: compilation.language.clone(), ..Done::default() };
+        let Some(artifact) = compiled(&mut done, compilation) else { return done };
+        if cancel.is_set() {
+            return Done::failed("called off".to_owned());
+        }
+        let limits = self.limits(self.language(&done.language), work.run);
+        let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).collect();
+        if let Err(error) = ran(&mut done, &artifact, &options, work, cancel) {
+            done.status = "sandbox-error".to_owned();
+            (done.code, done.error) = (125, Some(error));
+        }
+        done
+    }
+}
+
+fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> {
+    done.compile = compilation.report.as_deref().and_then(|report| Step::read(report, compilation.text));
+    match compilation.result {
+        CompileResult::Ready(artifact) => return Some(artifact),
+        CompileResult::CompileError(cause) => {
+            (done.status, done.cause) = ("compile-error".to_owned(), Some(cause));
+            done.code = run::exec::COMPILE_ERROR;
+        }
+        CompileResult::SandboxError => (done.status, done.code) = ("sandbox-error".to_owned(), 125),
+    }
+    None
+}
+
+/// Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
+fn ran(
+    done: &mut Done,
+    artifact: &Artifact,
+    options: &[StepOption],
+    work: &Work,
+    cancel: &Cancel,
+) -> Result<(), String> {
+    let fail = |error: io::Error| format!("the streams of a run cannot be made: {error}");
+    let mut stdin = in_memory("stdin").map_err(fail)?;
+    stdin.write_all(&work.stdin.0).and_then(|()| stdin.rewind()).map_err(fail)?;
+    let (mut stdout, mut stderr) = (in_memory("stdout").map_err(fail)?, in_memory("stderr").map_err(fail)?);
+    let arguments: Vec<OsString> = work.args.iter().map(OsString::from).collect();
+    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].map(Some);
+    let running = artifact.start(options, &arguments, streams).map_err(|error| error.to_string())?;
+    cancel.watch(&running).map_err(|errno| fail(errno.into()))?;
+    let Ended { status, code, report } = running.wait().map_err(|error| error.to_string())?;
+    (done.status, done.code) = (status, code);
+    done.run = Step::read(&report, Vec::new());
+    (done.stdout, done.stderr) =
+        (Text(content(&mut stdout).map_err(fail)?), Text(content(&mut stderr).map_err(fail)?));
+    if done.run.is_none() {
+        // init did not understand its options, and said so.
+        return Err(String::from_utf8_lossy(&std::mem::take(&mut done.stderr.0)).trim_end().to_owned());
+    }
+    Ok(())
+}
+
+fn in_memory(name: &str) -> io::Result<File> {
+    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}
+
+fn content(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
