@@ -34,6 +34,9 @@ pub enum Error {
     /// A submission cannot be judged.
     #[error(transparent)]
     Judge(#[from] judge::judging::Failure),
+    /// The service cannot start.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),

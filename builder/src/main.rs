@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use builder::cli::{self, Request};
 use builder::error::Error;
 use builder::query::{diff, explain, judge, problem, verify};
-use builder::tool::{bench, pack, prove, seccomp, start_check, trace};
+use builder::tool::{bench, pack, prove, seccomp, serve, start_check, trace};
 use bundle::human_bytes;
 use closure::{audit, resolve};
 use image::build;
@@ -75,6 +75,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             return Ok(told(&answer.text, answer.is_judgeable));
         }
         Request::Isolate(args) => return Ok(ExitCode::from(isolate::isolate(&args))),
+        Request::Serve(command) => serve::serve(command)?,
         Request::Prove(args) => match prove::prove(&args)? {},
         Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {

@@ -12,6 +12,7 @@ use super::init_options::{InitOptions, StepOptions};
 use super::judge_args::JudgeArgs;
 use super::one_of::one_of;
 use super::query_args::{ClosureArgs, ExplainArgs};
+use super::serve_args::ServeArgs;
 use crate::tool::bench;
 use crate::tool::seccomp::policy::{self, Arch};
 
@@ -137,6 +138,11 @@ pub(super) enum Command {
     /// Show and check problems of a judge: their tests, groups, limits and checkers
     #[command(subcommand)]
     Problem(ProblemCommand),
+    /// Serve a bundle by HTTP: compile, run and judge what clients send
+    ///
+    /// Settings come from a file, from variables of the environment such as CAPSULE_SERVE_SLOTS, and from here, later ones
+    /// win; docs/serve.md lists all of them. SIGTERM ends the service when all that runs is done.
+    Serve(ServeArgs),
     /// Print the script that completes commands and options in a shell: source <(capsule completions bash)
     Completions {
         /// The shell

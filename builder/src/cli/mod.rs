@@ -15,6 +15,7 @@ mod one_of;
 mod path;
 mod query_args;
 mod request;
+mod serve_args;
 
 use std::env;
 use std::ffi::OsString;
@@ -129,6 +130,7 @@ impl Command {
             Command::Pack(command) => Request::Pack(command.into()),
             Command::Judge(args) => Request::Judge(args.into_request()?),
             Command::Problem(command) => Request::Problem(command.into()),
+            Command::Serve(args) => Request::Serve(args.into_request()?),
             Command::Completions { shell } => Request::Print(documents::completions(shell, Cli::command())),
             Command::Man { command: _, output: Some(directory) } => {
                 Request::Print(documents::write_manual_pages(&directory, Cli::command())?)

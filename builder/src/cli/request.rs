@@ -16,6 +16,7 @@ use crate::query::problem::ProblemRequest;
 use crate::tool::bench;
 use crate::tool::pack::PackRequest;
 use crate::tool::seccomp::CompileRequest;
+use crate::tool::serve::ServeCommand;
 use crate::tool::trace::TraceRequest;
 
 /// One invocation of capsule.
@@ -69,6 +70,8 @@ pub enum Request {
     Problem(ProblemRequest),
     /// `capsule isolate`, and a program of that name, with its arguments unread.
     Isolate(Vec<OsString>),
+    /// `capsule serve`
+    Serve(ServeCommand),
     /// `capsule prove`, with its arguments unread: become `capsule-prove`.
     Prove(Vec<OsString>),
     /// `capsule bench`

@@ -5,5 +5,6 @@ pub mod pack;
 pub mod prove;
 mod scratch;
 pub mod seccomp;
+pub mod serve;
 pub mod start_check;
 pub mod trace;

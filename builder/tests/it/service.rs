@@ -1,0 +1,143 @@
+//! A running service, and a client that sends bytes as they are.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::scene::{HANG, Scene, SharedBundle};
+
+/// What the services of these tests serve.
+pub(crate) fn bundle() -> &'static Path {
+    static BUNDLE: SharedBundle = SharedBundle::new();
+    BUNDLE.path(|_| "--pack python,c".to_owned())
+}
+
+/// A service that is killed at the end.
+pub(crate) struct Service {
+    pub(crate) scene: Scene,
+    child: Child,
+    address: String,
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In small letters.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Service {
+    /// With settings such as `slots=1`.
+    pub(crate) fn start(settings: &str) -> Service {
+        Service::in_scene(Scene::new(), "127.0.0.1:0", settings)
+    }
+
+    /// In a directory that may have files of an earlier one.
+    pub(crate) fn in_scene(scene: Scene, listen: &str, settings: &str) -> Service {
+        let mut command = scene.command();
+        command.arg("serve").arg(bundle()).args(["--listen", listen]);
+        for setting in settings.split_whitespace() {
+            let pair = if setting.ends_with(".toml") { ["--config", setting] } else { ["--set", setting] };
+            command.args(pair);
+        }
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let start = said.len();
+            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "the service ended: {said}");
+            if let Some(address) = said[start..].trim().strip_prefix("capsule: serving at ") {
+                break address.trim_start_matches("http://").to_owned();
+            }
+        };
+        // The log must not fill its pipe.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Service { scene, child, address }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for its end, and gives its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        stream
+    }
+
+    /// Sends a request as it is, and reads to the end of the connection.
+    pub(crate) fn raw(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // A service that refuses a request need not read all of it.
+        let _refused_early = stream.write_all(request);
+        Answer::read(stream)
+    }
+
+    /// One request with lines of its head, such as `content-type: text/plain`.
+    pub(crate) fn request(&self, method: &str, path: &str, head: &[&str], body: &[u8]) -> Answer {
+        let mut lines = vec![format!("{method} {path} HTTP/1.1"), format!("host: {}", self.address)];
+        lines.extend(["connection: close".to_owned(), format!("content-length: {}", body.len())]);
+        lines.extend(head.iter().map(|line| (*line).to_owned()));
+        self.raw(&[lines.join("\r\n").as_bytes(), b"\r\n\r\n", body].concat())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path, &["content-type: application/json"], body.to_string().as_bytes())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Answer {
+    /// Reads one that ends with its connection.
+    pub(crate) fn read(mut from: impl Read) -> Answer {
+        let mut bytes = Vec::new();
+        let _reset_after_a_refusal = from.read_to_end(&mut bytes);
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let body = bytes.get(end + 4..).unwrap_or_default().to_vec();
+        Answer { status, head, body }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.head, self.text()))
+    }
+}
+
+/// How many processes of init's run below a process.
+pub(crate) fn inits(of: Pid) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{}/task", of.as_raw_nonzero())).into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    children.map(|list| list.split_whitespace().count()).sum()
+}
