@@ -63,9 +63,10 @@ shell: _bundle
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
 # installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
-# `just test sizes` judges ten thousand tests, and one of a gigabyte.
+# `just test sizes` judges ten thousand tests, and one of a gigabyte. `just test clients` has the clients of Piston and
+# Judge0 from PyPI and npm talk to `capsule serve`.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(examples|languages|foreign|operate|sizes)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|examples|languages|foreign|operate|sizes)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -82,6 +83,9 @@ _test-examples _examples *arguments:
 
 _test-crate crate *arguments:
     cargo test -q -p {{ crate }} {{ arguments }}
+
+_test-clients _clients *arguments: (_packages image_packages "python3-venv gcc g++ libc6-dev default-jdk-headless nodejs npm") _capsule
+    bash builder/tests/clients/clients.sh {{ capsule }} {{ target }}/clients
 
 _test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv") (_languages "quick")
     cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
