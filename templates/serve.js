@@ -91,6 +91,93 @@ function request() {
   return { language: $('language').value, source: $('source').value, stdin: $('stdin').value, args, limits };
 }
 
+// What a verdict is called, and in which colour.
+const VERDICTS = {
+  AC: ['Accepted', 'good'], WA: ['Wrong answer', 'bad'], RTE: ['Run-time error', 'bad'], CE: ['Does not compile', 'bad'],
+  TLE: ['Time limit', 'slow'], MLE: ['Memory limit', 'slow'], OLE: ['Output limit', 'slow'],
+  JE: ['The judge failed: this says nothing about the program', 'judge'],
+  IE: ['The sandbox failed: this says nothing about the program', 'judge'], SKIPPED: ['left out', ''],
+};
+
+function verdict(word) {
+  const [title, colour] = VERDICTS[word] || [word, 'bad'];
+  $('verdict').textContent = title;
+  $('verdict').className = colour;
+}
+
+// A test's line, which is made or written over.
+function showTest(name, word, more) {
+  const list = $('texts').querySelector('ol') || $('texts').appendChild(document.createElement('ol'));
+  const id = 'test ' + name;
+  const line = [...list.children].find(line => line.dataset.test === id) || element('li', '', list);
+  line.dataset.test = id;
+  line.textContent = name + ' ';
+  element('strong', word, line).className = (VERDICTS[word] || ['', 'bad'])[1];
+  if (more) line.append(' ' + more);
+}
+
+function showJudgement(judgement) {
+  verdict(judgement.verdict);
+  if (judgement.score !== undefined) $('verdict').append(`, score ${judgement.score}`);
+  for (const test of judgement.tests) {
+    const measures = test.time_us === undefined ? '' : `${seconds(test.time_us)}, ${mebibytes(test.memory_bytes)}`;
+    showTest(test.name, test.verdict, [measures, test.message].filter(Boolean).join(', '));
+  }
+  const said = (judgement.compile || {}).text;
+  if (said) {
+    element('h3', 'Compiler', $('texts'));
+    element('pre', said, $('texts')).tabIndex = 0;
+  }
+  problem(judgement.error);
+}
+
+// Shows each test as it ends. Not an EventSource, which could not send a token.
+async function follow(path, signal) {
+  const answer = await fetch(path + '/events', { headers: headers(), signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split('\n\n');
+    rest = events.pop();
+    for (const event of events) {
+      const data = /^event: test\ndata: (.*)$/m.exec(event);
+      if (!data) continue;
+      const test = JSON.parse(data[1]);
+      showTest(test.name, test.verdict, '');
+    }
+  }
+}
+
+async function judge(signal) {
+  const body = { language: $('language').value, source: $('source').value, problem: $('problem-id').value };
+  const answer = await fetch('/v1/submissions', { method: 'POST', headers: headers(), body: JSON.stringify(body), signal });
+  const made = await answer.json();
+  if (!answer.ok) return refused(made.title || 'Refused', made.detail);
+  refused('Judging…', '');
+  $('verdict').className = '';
+  $('result').hidden = false;
+  const path = '/v1/submissions/' + made.id;
+  signal.addEventListener('abort', () => fetch(path, { method: 'DELETE', headers: headers() }));
+  await follow(path, signal);
+  const found = await (await fetch(path, { headers: headers(), signal })).json();
+  if (found.judgement) showJudgement(found.judgement);
+  else if (found.result) show(found.result);
+  else refused('No result', found.state);
+}
+
+// A problem that its tenant has uploaded can be chosen by its name.
+async function loadProblems() {
+  const list = await (await fetch('/v1/problems', { headers: headers() })).json();
+  for (const id of list.problems || []) {
+    const found = await (await fetch('/v1/problems/' + id, { headers: headers() })).json();
+    if (found.name) element('option', found.name, $('problem-id')).value = id;
+  }
+  $('problem-id').hidden = $('problem-id').options.length === 1;
+  $('problem-id').previousElementSibling.hidden = $('problem-id').hidden;
+}
+
 let underWay = null;
 
 async function run() {
@@ -100,6 +187,7 @@ async function run() {
   $('run').textContent = 'Running…';
   $('stop').hidden = false;
   try {
+    if ($('problem-id').value) return await judge(underWay.signal);
     const answer = await fetch('/v1/run', { method: 'POST', headers: headers(), body: JSON.stringify(request()), signal: underWay.signal });
     const body = await answer.json();
     $('secret').hidden = $('secret').hidden && answer.status !== 401;
@@ -175,4 +263,9 @@ $('source').addEventListener('input', remember);
 if (kept.language && [...$('language').options].some(option => option.value === kept.language)) $('language').value = kept.language;
 choose();
 load();
+loadProblems().catch(() => { /* Without problems the page still runs programs. */ });
+$('token').addEventListener('change', () => {
+  $('problem-id').length = 1;
+  loadProblems().catch(() => { /* As above. */ });
+});
 setInterval(() => document.hidden || load(), 5000);

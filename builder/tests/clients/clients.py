@@ -67,7 +67,7 @@ async def judge0_client():
     from judge0_client.models.single_file_submission import SingleFileSubmission
 
     client = Judge0Client(SERVER, auth_token="none")
-    await client.open()
+    client.open()
     try:
         equal((await client.get_about()).version, "1.13.1")
         for source, wanted in [(HELLO[0][2], 3), ("exit(3)", 11), ("import", 6)]:
