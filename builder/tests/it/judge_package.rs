@@ -175,6 +175,24 @@ fn a_report_that_cannot_be_written_is_an_error() {
     assert!(said.stderr.contains("the report cannot be written"), "{}", said.stderr);
 }
 
+/// What the submission writes does not fit on the disk, so that nobody knows what it would have got.
+#[test]
+fn a_full_disk_is_not_a_verdict() {
+    needs_root!();
+    let scene = scene();
+    scene.file("p/1.in", "");
+    scene.file("p/1.ans", "");
+    let submission = scene.file("s.py", "print('x' * 3000000)");
+    fs::create_dir(scene.path("small")).unwrap();
+    let judge = command(&scene, &scene.path("p"), &submission, "");
+    let script = "mount -t tmpfs -o size=1m none \"$0\" && TMPDIR=\"$0\" exec \"$@\"";
+    let mut small = Command::new("unshare");
+    small.args(["-m", "sh", "-c", script]).arg(scene.path("small"));
+    small.arg(judge.get_program()).args(judge.get_args()).current_dir(scene.path(""));
+    let said = Said::of(small.env("XDG_CACHE_HOME", scene.path("cache")));
+    assert_eq!((said.code, said.stdout.lines().last()), (125, Some("IE")), "{}{}", said.stdout, said.stderr);
+}
+
 #[test]
 fn build_servers_get_a_case_for_each_test_or_submission() {
     needs_root!();

@@ -147,9 +147,10 @@ impl Judged {
     }
 
     fn json(&self) -> Result<String, Error> {
-        let mut line = Vec::new();
-        let written = self.write_json(&mut line);
-        let line = written.and_then(|()| String::from_utf8(line).map_err(io::Error::other));
+        let line = match self {
+            Judged::One(judgement) => judgement.to_json(),
+            Judged::Package(package) => package.to_json(),
+        };
         line.map_err(|error| Error::Render { template: "JSON", what: error.to_string() })
     }
 

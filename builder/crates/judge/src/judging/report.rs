@@ -136,6 +136,16 @@ impl Judgement {
         to.write_all(b"\n")
     }
 
+    /// The same as a text.
+    ///
+    /// # Errors
+    /// As [`Judgement::write_json`].
+    pub fn to_json(&self) -> io::Result<String> {
+        let mut line = Vec::new();
+        self.write_json(&mut line)?;
+        String::from_utf8(line).map_err(io::Error::other)
+    }
+
     /// The exit code for it: 0 accepted, 1 any other verdict, 122 it does not compile, 125 the judge failed.
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
