@@ -176,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_does_not_count_is_shown_only() {
+        let mut problem = plain_problem(2, 10.0);
+        let mut ignored = Group::new("sample", Aggregate::Sum);
+        (ignored.ignored, ignored.members) = (true, vec![Member::Test(0)]);
+        problem.root = Group::new("", Aggregate::Sum);
+        problem.root.members = vec![Member::Group(ignored), Member::Test(1)];
+        let total = total(&problem, &[TestResult::of(WrongAnswer, 0.0), TestResult::of(Accepted, 1.0)]);
+        assert_eq!(
+            (total.verdict, total.score, total.groups[0].verdict),
+            (Accepted, Some(10.0), WrongAnswer)
+        );
+        let tests = [TestResult::of(Accepted, 1.0), TestResult::of(Accepted, 1.0)];
+        assert_eq!(super::total(&problem, &tests).score, Some(10.0));
+    }
+
+    #[test]
     fn a_judge_that_failed_gives_no_verdict() {
         let results = [(WrongAnswer, 0.0), (JudgeError, 0.0)];
         for accept in [Accept::First, Accept::Worst, Accept::Always] {

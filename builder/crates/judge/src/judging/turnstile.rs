@@ -72,7 +72,12 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
+
+    /// Longer than a thread needs that does not wait.
+    const WHILE: Duration = Duration::from_millis(50);
 
     #[test]
     fn tests_begin_in_their_order_however_soon_they_are_ready() {
@@ -102,11 +107,33 @@ mod tests {
         let tests: Vec<usize> = (0..3).filter_map(|_| turnstile.take()).collect();
         let [first, _second] = [turnstile.enter(tests[0]), turnstile.enter(tests[1])];
         assert_eq!((turnstile.take(), turnstile.state().free), (None, 0));
+        let (said, heard) = mpsc::channel();
         thread::scope(|scope| {
-            let third = scope.spawn(|| drop(turnstile.enter(tests[2])));
+            scope.spawn(|| {
+                let _turn = turnstile.enter(tests[2]);
+                said.send(()).unwrap();
+            });
+            // Time to be wrong.
+            assert!(heard.recv_timeout(WHILE).is_err(), "a third one runs");
             drop(first);
-            third.join().unwrap();
+            heard.recv().unwrap();
         });
         assert_eq!(turnstile.state().free, 1);
+    }
+
+    #[test]
+    fn one_that_is_ready_waits_for_those_before_it() {
+        let turnstile = Turnstile::new(2, 2);
+        let [first, second] = [turnstile.take().unwrap(), turnstile.take().unwrap()];
+        let (said, heard) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turnstile.enter(second);
+                said.send(()).unwrap();
+            });
+            assert!(heard.recv_timeout(WHILE).is_err(), "the second runs before the first");
+            let _turn = turnstile.enter(first);
+            heard.recv().unwrap();
+        });
     }
 }

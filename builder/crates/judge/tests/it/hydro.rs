@@ -40,6 +40,7 @@ fn subtasks_have_types_scores_and_requirements() {
         (one.score, one.points, two.score, two.points),
         (Aggregate::Min, Some(30.0), Aggregate::Sum, Some(70.0))
     );
+    assert_eq!((one.stop_at_failure, two.stop_at_failure), (true, false));
     assert_eq!(two.requires, ["1"]);
     assert_eq!(problem.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [30.0, 20.0, 50.0]);
     assert_eq!(problem.tests[0].cpu_us, Some(2_000_000));

@@ -160,12 +160,22 @@ fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
         problem.tests.iter().map(|test| test.points).collect::<Vec<_>>()[1..],
         [40.0, 40.0, 30.0, 30.0]
     );
+    assert!(group(&problem.root, "sample").ignored && !secret.ignored);
     let scores: Vec<Scores> = problem.tests.iter().map(|test| test.scores).collect();
     let (forbidden, bounded) = (Scores::Forbidden, Scores::Bounded);
     assert_eq!(scores, [Scores::Ignored, forbidden, forbidden, bounded, bounded]);
     let open = ("data/secret/test_group.yaml", "max_score: unbounded");
     let problem = with_tests(&[files[0], open], &["data/secret/1", "data/secret/2"]).unwrap();
     assert_eq!((problem.tests[0].points, problem.tests[0].scores), (1.0, Scores::Required));
+}
+
+#[test]
+fn flags_of_the_default_grader_are_inherited() {
+    let sheet = ("problem.yaml", "type: scoring");
+    let flags = ("data/secret/testdata.yaml", "grader_flags: max accept_if_any_accepted");
+    let problem = with_tests(&[sheet, flags], &["data/secret/a/1"]).unwrap();
+    let inner = group(&problem.root, "secret/a");
+    assert_eq!((inner.score, inner.accept), (Aggregate::Max, Accept::Any));
 }
 
 #[test]

@@ -100,6 +100,15 @@ mod tests {
     use crate::problem::Protocol::Testlib;
 
     #[test]
+    fn the_last_line_with_a_word_counts() {
+        assert_eq!(ruled(Testlib, 1, "", "ok so far\nwrong answer 2nd number\n"), "WA 0 2nd number");
+        assert_eq!(
+            ruled(Testlib, 0, "", "wrong answer is what I look for\nok 3 numbers\n"),
+            "AC 1 3 numbers"
+        );
+    }
+
+    #[test]
     fn code_and_word_must_agree() {
         for (code, stderr, wanted) in [
             (0, "ok 3 numbers\n", "AC 1 3 numbers"),
