@@ -62,6 +62,8 @@ fn build(workspace: &Path) -> PathBuf {
     }
     // init runs at a fixed address (init/link.ld), so its code can contain absolute addresses, which are shorter than
     // relative ones: this saves half a kilobyte. The inlining threshold is the one that makes init smallest, by 1.5 KiB.
+    // The other switches of the back end keep it from spending bytes on speed (code hoisted out of loops, copies of tails
+    // and returns, callee-saved registers, loads moved ahead): 1.7 KiB. Each was kept because the program got smaller.
     // `just size` and the mutants use the same file.
     let small = include_str!("../../../init/rustflags").trim();
     cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
