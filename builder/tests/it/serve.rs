@@ -183,13 +183,14 @@ fn with_tenants_a_token_is_needed() {
     assert_eq!(service.get("/healthz").status, 200);
 }
 
-/// Sleeps far longer than any test.
-const SLEEPER: &str = "import time\ntime.sleep(100)";
+/// Sleeps for longer than any test waits.
+const SLEEPER: &str = "import time\ntime.sleep(800)";
+/// So that it may.
+const LONG: &str = "slots=1 limit.wall-time=900s";
 
 /// A request whose program sleeps, on its way.
-fn sleeping(service: &Service) -> std::net::TcpStream {
-    let body =
-        json!({"language": "python", "source": SLEEPER, "limits": {"wall_us": 110_000_000}}).to_string();
+fn sleeping(service: &Service, wall_us: u64) -> std::net::TcpStream {
+    let body = json!({"language": "python", "source": SLEEPER, "limits": {"wall_us": wall_us}}).to_string();
     let mut stream = service.connect();
     let head = format!(
         "POST /v1/run HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -206,8 +207,8 @@ fn runs(service: &Service) -> bool {
 #[test]
 fn a_client_that_goes_away_takes_its_program_along() {
     needs_root!();
-    let service = Service::start("slots=1");
-    let stream = sleeping(&service);
+    let service = Service::start(LONG);
+    let stream = sleeping(&service, 850_000_000);
     wait_until("the program runs", || runs(&service));
     drop(stream);
     wait_until("the slot is free", || service.get("/v1/status").json()["busy"] == 0);
@@ -217,8 +218,8 @@ fn a_client_that_goes_away_takes_its_program_along() {
 #[test]
 fn a_full_queue_says_when_to_come_back() {
     needs_root!();
-    let service = Service::start("slots=1 queue=0");
-    let _stream = sleeping(&service);
+    let service = Service::start(&format!("{LONG} queue=0"));
+    let _stream = sleeping(&service, 850_000_000);
     wait_until("the program runs", || runs(&service));
     let answer = service.post("/v1/run", &json!({"language": "python", "source": ""}));
     assert_eq!(answer.status, 503, "{}", answer.text());
@@ -244,8 +245,8 @@ fn sigterm_lets_what_runs_come_to_its_end() {
 #[test]
 fn what_does_not_end_in_time_is_called_off() {
     needs_root!();
-    let mut service = Service::start("slots=1 drain=100ms");
-    let stream = sleeping(&service);
+    let mut service = Service::start(&format!("{LONG} drain=100ms"));
+    let stream = sleeping(&service, 850_000_000);
     wait_until("the program runs", || runs(&service));
     service.signal(Signal::TERM);
     assert_eq!(Answer::read(stream).json()["status"], "sandbox-error");
@@ -255,15 +256,16 @@ fn what_does_not_end_in_time_is_called_off() {
 #[test]
 fn nothing_is_left_of_a_service_that_is_killed() {
     needs_root!();
-    let mut service = Service::start("slots=1");
-    let _stream = sleeping(&service);
+    let mut service = Service::start(LONG);
+    // No other test's program has such a limit.
+    let _stream = sleeping(&service, 840_000_000);
     wait_until("the program runs", || runs(&service));
     // The submission's process is not our child; its command line has the place of the workspace.
     let sleepers = || {
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let lines = processes.filter_map(|one| fs::read_to_string(one.path().join("cmdline")).ok());
         let bundle = bundle().to_str().unwrap();
-        lines.filter(|line| line.contains(bundle) && line.contains("110000000us")).count()
+        lines.filter(|line| line.contains(bundle) && line.contains("840000000us")).count()
     };
     wait_until("init runs", || sleepers() > 0);
     service.signal(Signal::KILL);

@@ -12,6 +12,10 @@ use crate::judge::own;
 use crate::scene::{Scene, needs_root, wait_until};
 use crate::service::{Answer, Service};
 
+/// Programs that sleep for longer than any test waits, and a service that lets them.
+const SLEEPER: &str = "import time; time.sleep(800)";
+const LONG: &str = "slots=1 limit.wall-time=900s default.wall-time=850s";
+
 fn python(source: &str) -> Value {
     json!({"language": "python", "source": source})
 }
@@ -68,11 +72,8 @@ fn events_end_with_the_result_and_can_be_resumed() {
 #[test]
 fn what_is_called_off_ends_and_stays_so() {
     needs_root!();
-    let service = Service::start("slots=1");
-    let path = format!(
-        "/v1/submissions/{}",
-        id(&service.post("/v1/submissions", &python("import time; time.sleep(20)")))
-    );
+    let service = Service::start(LONG);
+    let path = format!("/v1/submissions/{}", id(&service.post("/v1/submissions", &python(SLEEPER))));
     wait_until("it runs", || service.get(&path).json()["state"] == "running");
     assert_eq!(service.request("DELETE", &path, &[], b"").status, 204);
     wait_until("the slot is free", || service.get("/v1/status").json()["busy"] == 0);
@@ -218,9 +219,9 @@ fn a_batch_answers_each_line_once() {
 #[test]
 fn a_batch_ends_with_its_client() {
     needs_root!();
-    let service = Service::start("slots=1");
+    let service = Service::start(LONG);
     let mut stream = service.connect();
-    let line = python("import time; time.sleep(20)").to_string() + "\n";
+    let line = python(SLEEPER).to_string() + "\n";
     let head = "POST /v1/batch HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(format!("{head}{:x}\r\n{line}\r\n", line.len()).as_bytes()).unwrap();
     wait_until("it runs", || service.get("/v1/status").json()["busy"] == 1);

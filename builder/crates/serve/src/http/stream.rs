@@ -28,12 +28,15 @@ pub(crate) fn streamed(pieces: usize) -> (mpsc::Sender<Bytes>, Body) {
     (sender, Body::new(Stream(receiver)))
 }
 
-/// The next bytes of a request's body; `None` at its end, and when the client is gone.
-pub(crate) async fn next_piece(body: &mut Body) -> Option<Bytes> {
+/// The next bytes of a request's body; `None` at its end. The error is that the client is gone: of that, whoever writes
+/// the answer hears nothing until there is something to write.
+pub(crate) async fn next_piece(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
-        if let Ok(bytes) = frame.ok()?.into_data() {
-            return Some(bytes);
+        match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) => return Some(Ok(bytes)),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Some(Err(error)),
         }
     }
 }

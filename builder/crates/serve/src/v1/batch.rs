@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
 
 use super::run::RunAnswer;
 use super::run_request::RunRequest;
@@ -54,6 +55,8 @@ async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Sender<Bytes>) {
     let ahead = Arc::new(Semaphore::new(AHEAD * app.settings.slots));
     let mut lines = Lines::new(body, app.settings.body);
     let mut index = 0;
+    // What is under way is called off with this.
+    let mut under_way = JoinSet::new();
     loop {
         let Ok(permit) = Arc::clone(&ahead).acquire_owned().await else { return };
         let line = tokio::select! {
@@ -62,14 +65,16 @@ async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Sender<Bytes>) {
         };
         let line = match line {
             Some(Ok(line)) => line,
-            Some(Err(what)) => {
+            Some(Err(End::Gone)) => return,
+            Some(Err(End::TooLong(what))) => {
                 let _gone = to.send(rendered(&json!({ "index": index, "problem": what }))).await;
-                return;
+                break;
             }
-            None => return,
+            None => break,
         };
+        while under_way.try_join_next().is_some() {}
         let (app, tenant, to, own) = (Arc::clone(&app), tenant.clone(), to.clone(), index);
-        tokio::spawn(async move {
+        under_way.spawn(async move {
             let _until_its_end = permit;
             tokio::select! {
                 answer = one(&app, &tenant, &line, own) => {
@@ -81,6 +86,7 @@ async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Sender<Bytes>) {
         });
         index += 1;
     }
+    while under_way.join_next().await.is_some() {}
 }
 
 async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Bytes {
@@ -105,6 +111,13 @@ fn rendered(line: &Value) -> Bytes {
     (line.to_string() + "\n").into()
 }
 
+/// Why there are no more lines, although the body is not over.
+enum End {
+    TooLong(String),
+    /// The client is.
+    Gone,
+}
+
 /// The lines of a body. None is kept that is longer than a request may be.
 struct Lines {
     body: Body,
@@ -120,7 +133,7 @@ impl Lines {
     }
 
     /// The next line that is not blank.
-    async fn next(&mut self) -> Option<Result<Vec<u8>, String>> {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, End>> {
         loop {
             if let Some(line) = self.ready.pop_front() {
                 return Some(Ok(line));
@@ -129,7 +142,8 @@ impl Lines {
                 return None;
             }
             match next_piece(&mut self.body).await {
-                Some(piece) => self.take(&piece),
+                Some(Ok(piece)) => self.take(&piece),
+                Some(Err(_)) => return Some(Err(End::Gone)),
                 None => {
                     self.is_over = true;
                     let rest = std::mem::take(&mut self.rest);
@@ -138,7 +152,7 @@ impl Lines {
             }
             if self.rest.len() > self.most {
                 self.is_over = true;
-                return Some(Err(format!("a line has more than {} bytes", self.most)));
+                return Some(Err(End::TooLong(format!("a line has more than {} bytes", self.most))));
             }
         }
     }
