@@ -4,6 +4,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
@@ -127,10 +129,14 @@ fn check(record: Record, caller: Caller, cg: bool) -> Result<(), Fault> {
     }
 }
 
+/// A keeper that was killed while it started init holds its lock until that process is gone, too.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The file, locked, which still has its name: who removes a box removes its lock, too.
 fn open_locked(path: &Path, create: bool, wait: bool) -> Result<Option<File>, Fault> {
     let fail =
         |what: &str, error: io::Error| Fault::because(format!("Cannot {what} {}", path.display()), error);
+    let start = Instant::now();
     loop {
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let opened = OpenOptions::new()
@@ -149,6 +155,10 @@ fn open_locked(path: &Path, create: bool, wait: bool) -> Result<Option<File>, Fa
             false => FlockOperation::NonBlockingLockExclusive,
         };
         match flock(&file, operation) {
+            Err(Errno::WOULDBLOCK) if start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            }
             Err(Errno::WOULDBLOCK) => {
                 return Err(Fault("This box is currently in use by another process".into()));
             }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bundle::layout;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -14,7 +16,7 @@ use crate::boxes::LockedBox;
 use crate::call::Call;
 use crate::config::Config;
 use crate::fault::{Fault, reason};
-use crate::signals;
+use crate::signals::{self, Watch};
 use crate::stage::{self, Stage};
 use crate::verdict::{self, Report, Usage, Verdict};
 
@@ -25,6 +27,9 @@ const MAX_VARIABLES: usize = 4096;
 /// init's own least.
 const FEWEST_OPEN_FILES: u64 = 5;
 
+/// The user of a box whose keeper was killed is free when its last process is gone: that takes a moment, and no more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Runs a program in a box that is its user's already.
 pub(crate) fn run(
     call: &Call,
@@ -32,11 +37,54 @@ pub(crate) fn run(
     taken: &LockedBox,
     command: &[OsString],
 ) -> Result<Verdict, Fault> {
-    let signals = signals::block().map_err(|error| Fault::because("Cannot block signals", error))?;
+    let fail = |what: &str| {
+        let what = what.to_owned();
+        move |error: io::Error| Fault::because(what, error)
+    };
+    let signals = signals::block().map_err(fail("Cannot block signals"))?;
+    let connection =
+        call.connection.as_ref().map(OwnedFd::try_clone).transpose().map_err(fail("The connection"))?;
+    let watch = Watch::start(signals, connection);
     let stage = stage::build(call, config, taken)?;
+    let start = Instant::now();
+    loop {
+        let ended = start_and_wait(call, config, taken, &stage, command, &watch)?;
+        if let Some(fault) = step_failure(&ended.failure, call) {
+            return Err(fault);
+        }
+        if ended.report.is_user_taken() && watch.received().is_none() && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        return match watch.received() {
+            Some(signal) if signals::is_fatal(signal) => {
+                Err(Fault(format!("Sandbox keeper received fatal signal {signal}")))
+            }
+            Some(signal) => Ok(verdict::interrupted(signal, &ended.report, ended.usage, call.options.cg)),
+            None => verdict::of_run(&ended.report, ended.usage, &call.options.limits, call.options.cg),
+        };
+    }
+}
+
+/// What is known of one start of init.
+struct Ended {
+    report: Report,
+    usage: Usage,
+    /// What the step before the program said.
+    failure: String,
+}
+
+fn start_and_wait(
+    call: &Call,
+    config: &Config,
+    taken: &LockedBox,
+    stage: &Stage,
+    command: &[OsString],
+    watch: &Watch,
+) -> Result<Ended, Fault> {
     let report_path = taken.directory.join(".report");
     let (mut failures, failed) = failure_pipe().map_err(|error| Fault::because("pipe", error))?;
-    let init = init_command(call, config, taken, &stage, &report_path, &failed, command)?;
+    let init = init_command(call, config, taken, stage, &report_path, &failed, command)?;
     call.mention(|| format!("Starting {}", init.to_argv().join(" ".as_ref()).to_string_lossy()));
     let started = |error| Fault::because(format!("Cannot run {}", init.init().display()), error);
     let streams = [0, 1, 2].map(|number| Some(call.streams[number].as_fd()));
@@ -44,26 +92,16 @@ pub(crate) fn run(
     // Its own memory is ours up to now.
     let own_rss = max_rss(UsageWho::RUSAGE_SELF);
     drop(failed);
-    let connection = call.connection.as_ref().map(OwnedFd::try_clone).transpose().map_err(started)?;
-    let received = signals::end_at_signal(signals, connection, child.pid()).map_err(started)?;
+    watch.guard(child.pid()).map_err(started)?;
     let status = child.wait().map_err(started)?;
     let report = fs::read(&report_path).unwrap_or_default();
     let _absent_if_init_did_not_start = fs::remove_file(&report_path);
     let mut failure = String::new();
     let _empty = failures.read_to_string(&mut failure);
-    if let Some(fault) = step_failure(&failure, call) {
-        return Err(fault);
-    }
     let report: Report = serde_json::from_slice(&report)
         .map_err(|error| Fault(format!("The sandbox failed without a report ({status}): {error}")))?;
     let usage = usage(own_rss, &report);
-    match received.get() {
-        Some(signal) if signals::is_fatal(signal) => {
-            Err(Fault(format!("Sandbox keeper received fatal signal {signal}")))
-        }
-        Some(signal) => Ok(verdict::interrupted(signal, &report, usage, call.options.cg)),
-        None => verdict::of_run(&report, usage, &call.options.limits, call.options.cg),
-    }
+    Ok(Ended { report, usage, failure })
 }
 
 /// The pipe on which the step before the program says that it failed. The end to write has a number above those of the

@@ -2,9 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
@@ -37,49 +36,74 @@ pub(crate) fn wait(signals: &SigSet) -> Option<i32> {
     signals.wait().ok().map(|signal| signal as i32)
 }
 
-/// The first signal that came.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Received(Arc<AtomicI32>);
+/// What has come, and whom it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch(Arc<Mutex<Watched>>);
 
-impl Received {
-    pub(crate) fn get(&self) -> Option<i32> {
-        Some(self.0.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+#[derive(Debug, Default)]
+struct Watched {
+    received: Option<i32>,
+    /// Unlike a pid it never comes to mean another process.
+    init: Option<OwnedFd>,
+}
+
+impl Watch {
+    /// Waits for signals, from the kernel and from a connection, until this process ends.
+    pub(crate) fn start(signals: SigSet, connection: Option<OwnedFd>) -> Watch {
+        let watch = Watch(Arc::default());
+        let at_signal = watch.clone();
+        thread::spawn(move || {
+            while let Some(signal) = wait(&signals) {
+                at_signal.end(signal);
+            }
+        });
+        if let Some(connection) = connection {
+            let at_signal = watch.clone();
+            thread::spawn(move || {
+                let mut signal = [0];
+                let mut connection = File::from(connection);
+                while connection.read_exact(&mut signal).is_ok() {
+                    at_signal.end(signal[0].into());
+                }
+                // The caller's process is gone.
+                at_signal.end(Signal::SIGHUP as i32);
+            });
+        }
+        watch
     }
 
-    fn set(&self, signal: i32) {
-        let _not_the_first = self.0.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    /// Names the init that a signal ends; one that has come already ends it now. init cleans up, and reports.
+    pub(crate) fn guard(&self, init: i32) -> io::Result<()> {
+        let pid = Pid::from_raw(init).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut watched = self.lock();
+        watched.init = Some(pidfd_open(pid, PidfdFlags::empty())?);
+        if watched.received.is_some() {
+            watched.end();
+        }
+        Ok(())
+    }
+
+    /// The first signal.
+    pub(crate) fn received(&self) -> Option<i32> {
+        self.lock().received
+    }
+
+    fn end(&self, signal: i32) {
+        let mut watched = self.lock();
+        watched.received.get_or_insert(signal);
+        watched.end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        // What it holds is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends init when a signal comes, until this process ends. init cleans up, and reports.
-pub(crate) fn end_at_signal(signals: SigSet, connection: Option<OwnedFd>, init: i32) -> io::Result<Received> {
-    let received = Received::default();
-    // Unlike its number it never comes to mean another process.
-    let pid = Pid::from_raw(init).ok_or(io::ErrorKind::InvalidInput)?;
-    let init = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
-    let end = |received: Received, init: Arc<OwnedFd>| {
-        move |signal: i32| {
-            received.set(signal);
-            let _ended_already = pidfd_send_signal(init.as_fd(), rustix::process::Signal::TERM);
+impl Watched {
+    fn end(&self) {
+        if let Some(init) = &self.init {
+            let _ended_already = pidfd_send_signal(init, rustix::process::Signal::TERM);
         }
-    };
-    let at_signal = end(received.clone(), init.clone());
-    thread::spawn(move || {
-        while let Some(signal) = wait(&signals) {
-            at_signal(signal);
-        }
-    });
-    if let Some(connection) = connection {
-        let at_signal = end(received.clone(), init);
-        thread::spawn(move || {
-            let mut signal = [0];
-            let mut connection = File::from(connection);
-            while connection.read_exact(&mut signal).is_ok() {
-                at_signal(signal[0].into());
-            }
-            // The caller's process is gone.
-            at_signal(Signal::SIGHUP as i32);
-        });
     }
-    Ok(received)
 }

@@ -18,6 +18,13 @@ pub(crate) struct Report {
     pub(crate) error: Option<Failure>,
 }
 
+impl Report {
+    /// Whether there is no run because another one has the user of the box.
+    pub(crate) fn is_user_taken(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.step == "credentials" && error.errno == "EBUSY")
+    }
+}
+
 /// Why the sandbox failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Failure {

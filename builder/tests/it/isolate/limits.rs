@@ -98,8 +98,16 @@ fn a_signal_to_isolate_ends_the_program_and_is_told() {
     ] {
         let meta = host.scene.path("meta");
         let option = format!("--meta={}", meta.display());
-        let words =
-            ["--cg", "-s", option.as_str(), "--run", "--", "/bin/bash", "-c", "echo > ready; read -r line"];
+        let words = [
+            "--cg",
+            "-s",
+            option.as_str(),
+            "--run",
+            "--",
+            "/bin/bash",
+            "-c",
+            "echo > ready; exec /bin/sleep 1000",
+        ];
         let child =
             host.isolate(&words).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let ready = directory.join("box/ready");
@@ -127,7 +135,7 @@ fn a_keeper_that_is_killed_leaves_nothing() {
     let host = Host::new();
     let directory = host.init("");
     let mut child = host
-        .isolate(&["--run", "--", "/bin/bash", "-c", "echo > ready; read -r line"])
+        .isolate(&["--run", "--", "/bin/bash", "-c", "echo > ready; exec /bin/sleep 1000"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -147,9 +155,10 @@ fn a_keeper_that_is_killed_leaves_nothing() {
     assert_eq!((children(keeper).len(), in_box()), (1, 1));
     child.kill().expect("killed");
     child.wait().expect("it ends");
+    // The box can be used at once, although what was killed is still on its way.
+    let ran = host.shell("", "echo again");
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "again\n"), "{ran:?}");
     wait_until("the program is gone", || in_box() == 0);
-    // The box can be used at once, and removed.
-    assert_eq!(host.shell("", "echo again").stdout, "again\n");
     assert_eq!(host.says("--cleanup").code, 0);
     assert!(child.stderr.expect("a pipe").as_raw_fd() > 2);
 }

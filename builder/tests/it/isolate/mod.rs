@@ -3,6 +3,7 @@
 mod boxes;
 mod callers;
 mod limits;
+mod soak;
 mod streams;
 mod users;
 mod view;

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,8 +29,7 @@ const BOB: u32 = 54_322;
 fn helped() -> (Host, Helper, PathBuf) {
     let host = Host::with("group = ''");
     let program = host.scene.path("isolate");
-    fs::copy(env!("CARGO_BIN_EXE_capsule"), &program).expect("copied");
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("set");
+    copy_to(&program);
     fs::set_permissions(host.scene.path(""), Permissions::from_mode(0o755)).expect("set");
     let mut helper = host.isolate(&["--helper"]);
     let helper = Helper(helper.stdin(Stdio::null()).spawn().expect("it starts"));
@@ -39,6 +38,14 @@ fn helped() -> (Host, Helper, PathBuf) {
     assert_eq!(fs::metadata(&socket).expect("there").mode() & 0o777, 0o600, "root's alone without a group");
     fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("set");
     (host, helper, program)
+}
+
+/// Where ordinary users reach it. Not written by this process: a child that another test starts meanwhile would have the
+/// file open for writing, and it could not be executed (execve(2), ETXTBSY).
+fn copy_to(program: &Path) {
+    let said = Said::of(Command::new("cp").arg(env!("CARGO_BIN_EXE_capsule")).arg(program));
+    assert_eq!(said.code, 0, "{said:?}");
+    fs::set_permissions(program, Permissions::from_mode(0o755)).expect("set");
 }
 
 fn by(host: &Host, program: &PathBuf, user: u32, words: &[&str]) -> Command {
@@ -127,7 +134,7 @@ fn a_users_signals_reach_the_run_and_his_end_is_its_end() {
     assert_eq!(Said::of(&mut by(&host, &program, ALICE, &["--init"])).code, 0);
     let ready = host.scene.path("boxes/0/box/ready");
     for (signal, code) in [(Signal::TERM, Some(1)), (Signal::KILL, None)] {
-        let words = ["-s", "--run", "--", "/bin/bash", "-c", "echo > ready; read -r line"];
+        let words = ["-s", "--run", "--", "/bin/bash", "-c", "echo > ready; exec /bin/sleep 1000"];
         let mut child = by(&host, &program, ALICE, &words).stdin(Stdio::piped()).spawn().expect("it starts");
         wait_until("the program runs", || ready.exists());
         kill_process(Pid::from_child(&child), signal).expect("sent");
@@ -143,7 +150,7 @@ fn without_a_helper_an_ordinary_user_is_told_so() {
     needs_root!();
     let host = Host::new();
     let program = host.scene.path("isolate");
-    fs::copy(env!("CARGO_BIN_EXE_capsule"), &program).expect("copied");
+    copy_to(&program);
     fs::set_permissions(host.scene.path(""), Permissions::from_mode(0o755)).expect("set");
     let said = Said::of(&mut by(&host, &program, ALICE, &["--init"]));
     assert!(
