@@ -36,6 +36,8 @@ for submission in "$submissions"/*; do
     if [ "$mine" -ne "$index" ] || [ -e "$report" ]; then
         continue
     fi
+    # What a task has left that was killed.
+    rm -f "$reports/.${submission##*/}."*
     new=$reports/.${submission##*/}.$(uname -n).$$
     code=0
     "$capsule" judge "$bundle" "$problem" "$submission" --report "$new" >/dev/null || code=$?

@@ -49,6 +49,8 @@ fn tasks_share_submissions_and_each_is_judged_once() {
     let scene = judge::scene();
     submissions(&scene);
     let problem = judge::own("mean");
+    // Of a task that was killed.
+    scene.file("reports/.a2.py.host.1", "half");
     // As Kubernetes and Slurm number them.
     let task = |variables: &[(&str, &str)]| Said::of(&mut rejudge(&scene, &problem, variables));
     let said = task(&[("JOB_COMPLETION_INDEX", "1"), ("JOB_COMPLETIONS", "3")]);
