@@ -1,4 +1,4 @@
-//! Command lines that clap need not see.
+//! Command lines that clap need not see, or not with all commands in mind.
 //!
 //! A judge starts `run` and `exec` for each submission, and everything after the bundle is init's to read: to build
 //! clap's tree of all commands for that takes longer than everything else that this program does then.
@@ -6,7 +6,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use run::refusal::Refused;
+
+use super::query_args::{ClosureArgs, ClosureLine};
 
 /// A command line that is passed on as it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +54,13 @@ pub(super) fn passed_on(args: &[OsString]) -> Option<PassedOn> {
         _ => return None,
     };
     Some(PassedOn { command, bundle: bundle.into(), options: options.to_vec() })
+}
+
+/// A `closure` that is valid; for another one clap has to say what is wrong, or to explain it.
+pub(super) fn closure(args: &[OsString]) -> Option<ClosureArgs> {
+    let [_, rest @ ..] = args else { return None };
+    let line = (rest.first()? == "closure").then(|| ClosureLine::try_parse_from(rest))?;
+    line.ok().map(|line| line.args)
 }
 
 /// Whether the exit code of this command may be a submission's.
@@ -119,6 +129,18 @@ mod tests {
             assert_eq!(passed_on(&args(&format!("capsule {line}"))), None, "{line}");
         }
         assert_eq!(passed_on(&["capsule", "run", ""].map(OsString::from)), None);
+    }
+
+    #[test]
+    fn a_closure_is_read_alone_unless_clap_has_to_speak() {
+        for line in ["closure /bin/ls", "closure git --sysroot /r /usr/lib", "closure -- -odd"] {
+            assert!(closure(&args(&format!("capsule {line}"))).is_some(), "{line}");
+        }
+        for line in
+            ["closure", "closure --help", "closure -h ls", "closure --frob ls", "explain B", "help closure"]
+        {
+            assert!(closure(&args(&format!("capsule {line}"))).is_none(), "{line}");
+        }
     }
 
     #[test]

@@ -55,9 +55,12 @@ pub fn request() -> Result<Request, Error> {
         Some(PassedOn { command: Passing::Exec, bundle, options }) => {
             exec::parse(bundle, options, command.unwrap_or_default()).map(Request::Exec).map_err(Error::from)
         }
-        None => match Cli::try_parse_from(&ours) {
-            Ok(cli) => cli.command.into_request(command),
-            Err(error) => refuse(&error, sandboxed, &ours),
+        None => match fast_path::closure(&ours) {
+            Some(args) => args.into_request(),
+            None => match Cli::try_parse_from(&ours) {
+                Ok(cli) => cli.command.into_request(command),
+                Err(error) => refuse(&error, sandboxed, &ours),
+            },
         },
     };
     if let (Err(error), Some(sandboxed)) = (&request, sandboxed) {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser};
 use closure::resolve::{Options, Root};
 use recipe::{LoaderPrefs, byte_text};
 
@@ -46,6 +46,14 @@ pub(super) struct ExplainArgs {
     /// The tree that --why-not reads
     #[arg(long, value_name = "DIR", default_value = "/", requires = "why_not")]
     sysroot: PathBuf,
+}
+
+/// `capsule closure` alone: the tree of all commands takes as long to build as a closure of ten programs does.
+#[derive(Debug, Parser)]
+#[command(name = "closure")]
+pub(super) struct ClosureLine {
+    #[command(flatten)]
+    pub(super) args: ClosureArgs,
 }
 
 #[derive(Debug, Args)]
