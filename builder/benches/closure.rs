@@ -2,7 +2,8 @@
 //! those of a machine whose every CPU is kept busy.
 //!
 //! Every tool is started as a process, so start-up counts for all alike. A tool that is not installed is listed as absent.
-//! Fails if `capsule closure` is not faster than a tool by the factor given for it, at the median of the rounds.
+//! Next to the time that passed stands the CPU time of all processes of a tool, which says more on a machine that others
+//! use, too. Fails if `capsule closure` is not faster than a tool by the factor given for it, at the median of the rounds.
 
 mod rounds;
 
@@ -14,6 +15,8 @@ use closure::loader::objects::Objects;
 use closure::loader::walk::dynamic_files;
 use closure::resolve::{ImageFacts, Options, Root, resolve};
 use closure::sysroot::Sysroot;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use rounds::{Neighbours, Ratio, median, order};
 
 /// Ordinary programs; those that are not installed are left out.
@@ -99,26 +102,40 @@ fn machine() -> Vec<PathBuf> {
 fn table(title: &str, files: &[PathBuf], tools: &[Tool]) -> bool {
     println!("{} {title}", files.len());
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); tools.len()];
+    let mut cpu_times = times.clone();
     let rounds = tools.iter().map(|tool| tool.rounds).max().unwrap_or_default();
     for round in 0..rounds {
         for at in order(round, tools.len()).filter(|at| round < tools[*at].rounds) {
+            let before = cpu_of_children();
             times[at].extend(measure(&tools[at], files));
+            cpu_times[at].push(cpu_of_children() - before);
         }
     }
-    let lines: Vec<bool> = times.iter().zip(tools).map(|(of, tool)| line(tool, of, &times[0])).collect();
+    let line = |at: usize| line(&tools[at], [&times[at], &times[0]], [&cpu_times[at], &cpu_times[0]]);
+    let lines: Vec<bool> = (0..tools.len()).map(line).collect();
     lines.into_iter().all(|holds| holds)
 }
 
-fn line(tool: &Tool, times: &[Duration], own: &[Duration]) -> bool {
+/// `times` and `cpu_times` have the tool's own and those of capsule.
+fn line(tool: &Tool, times: [&[Duration]; 2], cpu_times: [&[Duration]; 2]) -> bool {
     let Tool { name, at_least, .. } = tool;
-    let Some(ratio) = Ratio::of(times, own) else {
+    let ([times, own], [cpu_times, own_cpu]) = (times, cpu_times);
+    let (Some(ratio), Some(cpu)) = (Ratio::of(times, own), Ratio::of(cpu_times, own_cpu)) else {
         println!("  {name:<32}    absent");
         return true;
     };
     let holds = ratio.median >= *at_least;
     let verdict = if holds { String::new() } else { format!("   should be at least {at_least}") };
-    println!("  {name:<32}{:>10.4} s {ratio}{verdict}", median(times).as_secs_f64());
+    println!("  {name:<32}{:>10.4} s {ratio}   CPU {cpu}{verdict}", median(times).as_secs_f64());
     holds
+}
+
+/// CPU time of all children that have ended.
+fn cpu_of_children() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage(2) of the children");
+    let time =
+        |time: TimeVal| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or_default());
+    time(usage.user_time()) + time(usage.system_time())
 }
 
 /// `None` when the tool is not installed.
