@@ -173,7 +173,8 @@ fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
 fn flags_of_the_default_grader_are_inherited() {
     let sheet = ("problem.yaml", "type: scoring");
     let flags = ("data/secret/testdata.yaml", "grader_flags: max accept_if_any_accepted");
-    let problem = with_tests(&[sheet, flags], &["data/secret/a/1"]).unwrap();
+    let other = ("data/secret/a/testdata.yaml", "on_reject: continue");
+    let problem = with_tests(&[sheet, flags, other], &["data/secret/a/1"]).unwrap();
     let inner = group(&problem.root, "secret/a");
     assert_eq!((inner.score, inner.accept), (Aggregate::Max, Accept::Any));
 }
