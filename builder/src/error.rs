@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bundle::FileError;
 use nix::errno::Errno;
 use recipe::RecipeError;
+use recipe::image_path::ImagePath;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,16 @@ pub enum Error {
         bundle: PathBuf,
         /// Paths with the same last name.
         nearest: Vec<String>,
+    },
+    /// A program of the image did not make its file.
+    #[error("`{path}` cannot be prepared: {why}{}", indented(printed))]
+    Preparation {
+        /// The file.
+        path: ImagePath,
+        /// The status of the program, or what it left out.
+        why: String,
+        /// What the program said.
+        printed: String,
     },
     /// `run` or `trace` without a command.
     #[error("no command\n  hint: it comes last, as in `-- CMD ARG…`")]
@@ -135,6 +146,10 @@ impl Error {
 
 fn near(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("\n  hint: it has {}", nearest.join(", ")) }
+}
+
+fn indented(printed: &str) -> String {
+    printed.lines().map(|line| format!("\n  {}", line.escape_debug())).collect()
 }
 
 #[cfg(test)]

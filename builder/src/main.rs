@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use builder::cli::{self, Request};
 use builder::error::Error;
 use builder::query::{diff, explain, judge, problem, verify};
-use builder::tool::{bench, pack, prove, seccomp, serve, start_check, trace};
+use builder::tool::{bench, pack, prepare, prove, seccomp, serve, start_check, trace};
 use bundle::human_bytes;
 use closure::{audit, resolve};
-use image::build;
+use image::build::{self, BuildRequest};
 use image::write::interrupt::Interrupt;
 use run::{command, doctor, exec};
 
@@ -31,10 +31,8 @@ fn main() -> ExitCode {
 
 fn run(request: Request) -> Result<ExitCode, Error> {
     match request {
-        Request::Build { build: request, check } => {
-            let made = build::build(&request, &interrupt()?)?;
-            made.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            eprintln!("{}: {} files, {}", request.output.display(), made.files, human_bytes(made.bytes));
+        Request::Build { build: mut request, check, prepare: is_prepared } => {
+            make(&mut request, is_prepared)?;
             if check {
                 let checked = start_check::check(&request.output)?;
                 return Ok(told(&checked, checked.ok()));
@@ -90,6 +88,16 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn make(request: &mut BuildRequest, is_prepared: bool) -> Result<(), Error> {
+    let interrupt = interrupt()?;
+    let prepared = is_prepared.then(|| prepare::prepare(request, &interrupt)).transpose()?;
+    let made = build::build(request, &interrupt)?;
+    drop(prepared);
+    made.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    eprintln!("{}: {} files, {}", request.output.display(), made.files, human_bytes(made.bytes));
+    Ok(())
 }
 
 fn print_lints(options: &audit::Options) -> Result<ExitCode, Error> {

@@ -102,6 +102,9 @@ pub(super) struct BuildArgs {
     /// Start each program in the finished sandbox with `--version`; if one fails, list what it missed, and exit 1
     #[arg(long)]
     check: bool,
+    /// Have programs of the image make the files that start others sooner, such as archives of javac's classes
+    #[arg(long)]
+    prepare: bool,
     /// Formats of the image [default: dir,cpio; without cpio for a machine that capsule has no runner for]
     #[arg(long, value_parser = one_of(&Format::ALL, Format::word), value_delimiter = ',')]
     format: Vec<Format>,
@@ -139,9 +142,10 @@ impl BuildArgs {
                 "`--check` starts programs in the image as a directory, which is not among the formats";
             return Err(Error::Usage { what: what.to_owned(), hint: "add `dir` to `--format`" });
         }
+        let prepare = self.prepare;
         let (output, init) = (self.output, self.init);
         let build = BuildRequest { image: self.image.into_image()?, output, existing, formats, init };
-        Ok(Request::Build { build, check })
+        Ok(Request::Build { build, check, prepare })
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Request {
         build: BuildRequest,
         /// Whether its programs are started once it is finished.
         check: bool,
+        /// Whether programs of the image make files of it first.
+        prepare: bool,
     },
     /// `capsule script`
     Script(ImageRequest),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod pack;
+pub mod prepare;
 pub mod prove;
 mod scratch;
 pub mod seccomp;

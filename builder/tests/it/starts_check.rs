@@ -80,3 +80,46 @@ fn busybox_alone_gives_a_shell_that_works() {
     let error = scene.fails("build -r r.toml -o E --format dir");
     assert!(error.starts_with("error: r.toml:2:1: no program of `binaries` is a busybox"), "{error}");
 }
+
+const PREPARED: &str = r#"
+binaries = ["sh"]
+
+[language]
+source = "main.sh"
+
+[run]
+argv = ["sh", "{source}"]
+
+[[prepare]]
+path = "/usr/share/greeting"
+argv = ["sh", "-c", 'sh "$1" > "$2"', "prepare", "{source}", "{output}"]
+source = "echo made inside; test ! -e /usr/share/greeting"
+"#;
+
+#[test]
+fn programs_of_an_image_prepare_files_of_it() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("greet.toml", PREPARED);
+    scene.succeeds("build --pack ./greet.toml --prepare -o B --format dir");
+    scene.succeeds("verify B");
+    let read = |bundle| fs::read_to_string(scene.path(bundle).join("rootfs/usr/share/greeting")).ok();
+    assert_eq!(read("B").as_deref(), Some("made inside\n"));
+    scene.succeeds("build --pack ./greet.toml -o C --format dir");
+    assert_eq!(read("C"), None);
+    scene.file("fails.toml", PREPARED.replace("echo made inside", "echo no such thing >&2; exit 3"));
+    let error = scene.fails("build --pack ./fails.toml --prepare -o D --format dir");
+    assert!(
+        error.contains("`/usr/share/greeting` cannot be prepared: nonzero-exit\n  no such thing"),
+        "{error}"
+    );
+    scene.file("idle.toml", PREPARED.replace(r#"> "$2""#, ""));
+    let error = scene.fails("build --pack ./idle.toml --prepare -o D --format dir");
+    assert!(error.contains("its program made no `{output}`"), "{error}");
+    let error = scene.fails("build sh --prepare -o D --format dir");
+    assert!(error.contains("no language of this image has a `[[prepare]]`"), "{error}");
+    assert!(!scene.path("D").exists());
+    scene.file("wrong.toml", PREPARED.replace("source = \"echo", "sauce = \"echo"));
+    let error = scene.fails("build --pack ./wrong.toml -o D --format dir");
+    assert!(error.contains("unknown key `sauce`") && error.contains("did you mean `source`"), "{error}");
+}

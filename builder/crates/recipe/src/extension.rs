@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::language::{Language, SelfTest, Step, Variant};
+use crate::language::{Language, Preparation, SelfTest, Step, Variant};
 use crate::source_name::SourceName;
 use crate::span::{Span, Spanned};
 
@@ -30,6 +30,7 @@ pub(crate) struct Differences {
     pub(crate) variants: BTreeMap<String, Variant>,
     pub(crate) compile: Option<StepDifferences>,
     pub(crate) run: Option<StepDifferences>,
+    pub(crate) preparations: Vec<Preparation>,
     pub(crate) tests: Vec<SelfTest>,
 }
 
@@ -61,6 +62,7 @@ impl Differences {
             variants: self.variants,
             compile,
             run: self.run.unwrap_or_default().over(base.run),
+            preparations: base.preparations.into_iter().chain(self.preparations).collect(),
             tests: base.tests.into_iter().chain(self.tests).collect(),
         }
     }

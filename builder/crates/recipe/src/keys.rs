@@ -1,7 +1,7 @@
 //! The keys at the top level of a recipe.
 
 /// The keys of a recipe itself.
-pub(crate) const KEYS: [&str; 27] = [
+pub(crate) const KEYS: [&str; 28] = [
     "binaries",
     "packs",
     "include",
@@ -28,5 +28,6 @@ pub(crate) const KEYS: [&str; 27] = [
     "variants",
     "compile",
     "run",
+    "prepare",
     "test",
 ];

@@ -10,6 +10,7 @@ use std::path::Path;
 use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
+use crate::image_path::ImagePath;
 use crate::placeholder::{Amounts, Names, expand, fill, stem};
 use crate::source_name::{SourceName, is_plain};
 
@@ -42,6 +43,9 @@ pub struct Language {
     pub compile: Option<Step>,
     /// How it is run.
     pub run: Step,
+    /// Files that the language's own programs can make ahead of time. The bundle does not need to know.
+    #[serde(skip)]
+    pub preparations: Vec<Preparation>,
     /// Programs that show that the pack works. The bundle does not need them.
     #[serde(skip)]
     pub tests: Vec<SelfTest>,
@@ -77,6 +81,17 @@ pub struct Step {
     pub memory_exit_code: Option<u8>,
 }
 
+/// A file that a build makes by starting a program of the image, such as an archive of a compiler's classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preparation {
+    /// Where it is in the image.
+    pub path: ImagePath,
+    /// What makes it, as `{output}`.
+    pub step: Step,
+    /// The program that the step compiles or runs, `{source}`.
+    pub source: String,
+}
+
 /// A program and its expected result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelfTest {
@@ -104,6 +119,7 @@ impl Language {
             variants: BTreeMap::new(),
             compile: None,
             run,
+            preparations: Vec::new(),
             tests: Vec::new(),
         }
     }

@@ -33,6 +33,7 @@ mod preferences;
 mod read;
 mod read_language;
 mod read_placed;
+mod read_prepare;
 mod read_slice;
 mod read_step;
 mod recipe;

@@ -41,6 +41,7 @@ impl Document<'_> {
                 "language" => parts.language = Some((key, value)),
                 "compile" => parts.compile = Some((key, value)),
                 "run" => parts.run = Some((key, value)),
+                "prepare" => parts.prepare = Some((key, value)),
                 "test" => parts.test = Some((key, value)),
                 "binaries" => {
                     recipe.binaries =

@@ -25,6 +25,7 @@ pub(crate) struct Parts<'v, 'i> {
     pub(crate) variants: Part<'v, 'i>,
     pub(crate) compile: Part<'v, 'i>,
     pub(crate) run: Part<'v, 'i>,
+    pub(crate) prepare: Part<'v, 'i>,
     pub(crate) test: Part<'v, 'i>,
 }
 
@@ -62,7 +63,11 @@ impl Document<'_> {
 
     /// A part of a language alone is a mistake.
     fn no_language(&self, parts: &Parts<'_, '_>) -> Result<(), RecipeError> {
-        match [parts.run, parts.compile, parts.test, parts.variants].into_iter().flatten().next() {
+        match [parts.run, parts.compile, parts.prepare, parts.test, parts.variants]
+            .into_iter()
+            .flatten()
+            .next()
+        {
             Some((key, _)) => Err(self.mistake(
                 key.span(),
                 &format!("`{}` without a `[language]`", key.get_ref()),
@@ -81,6 +86,9 @@ impl Document<'_> {
             variants: parts
                 .variants
                 .map_or(Ok(BTreeMap::new()), |(key, value)| self.variants(self.table(key, value)?))?,
+            preparations: parts
+                .prepare
+                .map_or(Ok(Vec::new()), |(key, value)| self.preparations(key, value))?,
             tests: parts.test.map_or(Ok(Vec::new()), |(key, value)| self.tests(key, value))?,
             ..Differences::default()
         })
@@ -145,6 +153,7 @@ impl Document<'_> {
             flags: found.flags.unwrap_or_default(),
             variants: found.variants,
             compile,
+            preparations: found.preparations,
             tests: found.tests,
             ..Language::new(source, run)
         })

@@ -20,28 +20,39 @@ impl Document<'_> {
     pub(crate) fn step(&self, key: &Key<'_>, value: &Value<'_>) -> Result<StepDifferences, RecipeError> {
         let mut step = StepDifferences::default();
         for (key, value) in in_order(self.table(key, value)?) {
-            match key.get_ref().as_ref() {
-                "argv" => {
-                    step.argv = Some(
-                        self.strings(key, value)?
-                            .map(|word| self.argument(word))
-                            .collect::<Result<_, _>>()?,
-                    );
-                }
-                "env" => step.env = self.environment(key, value)?,
-                "limits" => {
-                    let limits = self.limits(key, value)?;
-                    step.limits = limits.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-                }
-                "reserve" => step.reserve = Some(self.number(key, value, Unit::Size)?),
-                "memory_exit_code" => step.memory_exit_code = Some(self.exit_code(key, value)?),
-                unknown => return Err(self.unknown(key.span(), "key", unknown, &STEP_KEYS)),
+            let name = key.get_ref().as_ref();
+            if !STEP_KEYS.contains(&name) {
+                return Err(self.unknown(key.span(), "key", name, &STEP_KEYS));
             }
+            self.step_key(name, (key, value), &mut step)?;
         }
         if step.argv.as_ref().is_some_and(Vec::is_empty) {
             return Err(self.no_program(key));
         }
         Ok(step)
+    }
+
+    /// One of [`STEP_KEYS`].
+    pub(crate) fn step_key(
+        &self,
+        name: &str,
+        (key, value): (&Key<'_>, &Value<'_>),
+        step: &mut StepDifferences,
+    ) -> Result<(), RecipeError> {
+        match name {
+            "argv" => {
+                let words = self.strings(key, value)?.map(|word| self.argument(word));
+                step.argv = Some(words.collect::<Result<_, _>>()?);
+            }
+            "env" => step.env = self.environment(key, value)?,
+            "limits" => {
+                let limits = self.limits(key, value)?;
+                step.limits = limits.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            }
+            "reserve" => step.reserve = Some(self.number(key, value, Unit::Size)?),
+            _ => step.memory_exit_code = Some(self.exit_code(key, value)?),
+        }
+        Ok(())
     }
 
     fn exit_code(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u8, RecipeError> {
