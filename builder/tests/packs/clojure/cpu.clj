@@ -1,0 +1,2 @@
+(println "spinning")
+(loop [] (recur))

@@ -1,0 +1,1 @@
+(loop [blocks ()] (recur (conj blocks (long-array 131072))))

@@ -1,0 +1,4 @@
+(ns lib.util)
+
+(defn greet [name]
+  (println (str "Hello, " name "!")))

@@ -1,0 +1,3 @@
+(require '[lib.util :as util])
+
+(util/greet (clojure.string/trim (slurp "data.txt")))

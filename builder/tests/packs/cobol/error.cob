@@ -1,0 +1,15 @@
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. FAILS.
+       DATA DIVISION.
+       WORKING-STORAGE SECTION.
+       01 ITEMS.
+          05 ITEM BINARY-LONG OCCURS 3 TIMES VALUE 1.
+       01 I BINARY-LONG VALUE 4.
+       PROCEDURE DIVISION.
+           DISPLAY "before".
+           PERFORM OUTER.
+           STOP RUN.
+       OUTER.
+           PERFORM INNER.
+       INNER.
+           DISPLAY ITEM(I).

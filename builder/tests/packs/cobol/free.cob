@@ -1,0 +1,5 @@
+identification division.
+program-id. unfixed.
+procedure division.
+display "free"
+stop run.

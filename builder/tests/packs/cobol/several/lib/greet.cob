@@ -1,0 +1,8 @@
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. greet.
+       DATA DIVISION.
+       LINKAGE SECTION.
+       01 NAME PIC X(20).
+       PROCEDURE DIVISION USING NAME.
+           DISPLAY "Hello, " FUNCTION TRIM(NAME) "!".
+           GOBACK.

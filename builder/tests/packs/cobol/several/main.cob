@@ -1,0 +1,17 @@
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. MAIN.
+       ENVIRONMENT DIVISION.
+       INPUT-OUTPUT SECTION.
+       FILE-CONTROL.
+           SELECT DATA-FILE ASSIGN TO "data.txt"
+               ORGANIZATION IS LINE SEQUENTIAL.
+       DATA DIVISION.
+       FILE SECTION.
+       FD DATA-FILE.
+       01 NAME PIC X(20).
+       PROCEDURE DIVISION.
+           OPEN INPUT DATA-FILE.
+           READ DATA-FILE.
+           CALL "greet" USING NAME.
+           CLOSE DATA-FILE.
+           STOP RUN.

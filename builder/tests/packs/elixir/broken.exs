@@ -1,0 +1,3 @@
+defmodule Main do
+  def main(, do: 1
+end

@@ -1,0 +1,8 @@
+-module(main).
+-export([main/0]).
+
+main() ->
+    io:format("spinning~n"),
+    spin().
+
+spin() -> spin().

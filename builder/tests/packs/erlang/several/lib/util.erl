@@ -1,0 +1,5 @@
+-module(util).
+-export([greet/1]).
+
+greet(Name) ->
+    io:format("Hello, ~s!~n", [Name]).

@@ -1,0 +1,3 @@
+(display "spinning\n")
+(force-output)
+(let spin () (spin))

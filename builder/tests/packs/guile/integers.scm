@@ -1,0 +1,12 @@
+(use-modules (ice-9 rdelim))
+
+(let* ((count (string->number (read-line)))
+       (numbers (make-vector count 0)))
+  (let next ((i 0) (sum 0) (xor 0))
+    (if (< i count)
+        (let ((number (string->number (read-line))))
+          (vector-set! numbers i number)
+          (next (+ i 1) (+ sum number) (logxor xor number)))
+        (format #t "sum ~a\nxor ~a\n" sum xor)))
+  (sort! numbers <)
+  (format #t "median ~a\n" (vector-ref numbers (quotient count 2))))

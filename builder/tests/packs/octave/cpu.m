@@ -1,0 +1,4 @@
+printf("spinning\n");
+fflush(stdout);
+while true
+end

@@ -1,0 +1,2 @@
+addpath("lib");
+greet(strtrim(fileread("data.txt")));

@@ -1,0 +1,2 @@
+cat("spinning\n")
+repeat {}

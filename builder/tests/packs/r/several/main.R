@@ -1,0 +1,2 @@
+source("lib/util.R")
+greet(readLines("data.txt"))

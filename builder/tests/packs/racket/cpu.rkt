@@ -1,0 +1,4 @@
+#lang racket
+(displayln "spinning")
+(flush-output)
+(let spin () (spin))

@@ -1,0 +1,5 @@
+#lang racket
+(provide greet)
+
+(define (greet name)
+  (printf "Hello, ~a!\n" name))

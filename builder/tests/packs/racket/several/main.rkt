@@ -1,0 +1,4 @@
+#lang racket
+(require "lib/util.rkt")
+
+(greet (string-trim (file->string "data.txt")))

@@ -1,0 +1,2 @@
+say "spinning";
+loop {}

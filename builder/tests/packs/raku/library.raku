@@ -1,0 +1,10 @@
+my $counts = bag <banana apple cherry apple banana apple>;
+say "maps ", $counts.sort.map({ "{.key}={.value}" }).join(" ");
+say "sort ", (3, -5, 9, 0, 8, -1).sort.join(" ");
+say "bigint ", [*] 1..50;
+say "regex ", "from 2024-02-29 to 1999-12-31, not 99-1-1".comb(/« \d ** 4 '-' \d\d '-' \d\d »/).join(" ");
+say "decimal ", 0.1 + 0.2;
+say "sqrt ", sprintf("%.6f", sqrt 2);
+say "time ", DateTime.new(1_000_000_000);
+my @parts = await (^4).map(-> $i { start { my int $sum = 0; $sum = $sum + $_ for $i * 250000 + 1 .. ($i + 1) * 250000; $sum } });
+say "threads ", @parts.sum;

@@ -1,0 +1,3 @@
+sub total(Int $n) { $n == 0 ?? 0 !! $n + total($n - 1) }
+
+say total(100000);

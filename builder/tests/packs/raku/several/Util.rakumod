@@ -1,0 +1,5 @@
+unit module Util;
+
+sub greet($name) is export {
+    say "Hello, $name!";
+}

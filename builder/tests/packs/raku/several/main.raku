@@ -1,0 +1,4 @@
+use lib ".";
+use Util;
+
+greet "data.txt".IO.slurp.trim;

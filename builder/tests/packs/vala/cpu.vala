@@ -1,0 +1,5 @@
+void main() {
+    print("spinning\n");
+    stdout.flush();
+    while (true) {}
+}

@@ -1,0 +1,5 @@
+namespace Lib {
+    void greet(string name) {
+        print("Hello, %s!\n", name);
+    }
+}

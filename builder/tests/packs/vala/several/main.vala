@@ -1,0 +1,3 @@
+void main() {
+    Lib.greet(FileStream.open("data.txt", "r").read_line());
+}
