@@ -111,7 +111,7 @@ pub fn judge(command: &JudgeCommand, print: impl Fn(&str)) -> Result<u8, Error> 
         fs::write(file, page).map_err(unwritten)?;
     }
     if command.report != Some(Destination::Stdout) {
-        print(&judged.text(command.format)?);
+        judged.print(command.format, print)?;
     }
     Ok(code)
 }
@@ -146,14 +146,6 @@ impl Judged {
         }
     }
 
-    fn json(&self) -> Result<String, Error> {
-        let line = match self {
-            Judged::One(judgement) => judgement.to_json(),
-            Judged::Package(package) => package.to_json(),
-        };
-        line.map_err(|error| Error::Render { template: "JSON", what: error.to_string() })
-    }
-
     fn page(&self) -> Result<String, Error> {
         match self {
             Judged::One(judgement) => page::of_one(judgement),
@@ -161,13 +153,26 @@ impl Judged {
         }
     }
 
-    fn text(&self, format: JudgeFormat) -> Result<String, Error> {
-        match (format, self) {
-            (JudgeFormat::Json, _) => self.json(),
-            (JudgeFormat::Text, Judged::One(judgement)) => Ok(Plain(judgement).to_string()),
-            (JudgeFormat::Text, Judged::Package(package)) => Ok(Table(package).to_string()),
-            (JudgeFormat::Junit, Judged::One(judgement)) => xml(junit::of_one(judgement)),
-            (JudgeFormat::Junit, Judged::Package(package)) => xml(junit::of_package(package)),
+    fn print(&self, format: JudgeFormat, print: impl Fn(&str)) -> Result<(), Error> {
+        let text = match (format, self) {
+            (JudgeFormat::Json, _) => return self.print_json(),
+            (JudgeFormat::Text, Judged::One(judgement)) => Plain(judgement).to_string(),
+            (JudgeFormat::Text, Judged::Package(package)) => Table(package).to_string(),
+            (JudgeFormat::Junit, Judged::One(judgement)) => xml(junit::of_one(judgement))?,
+            (JudgeFormat::Junit, Judged::Package(package)) => xml(junit::of_package(package))?,
+        };
+        print(&text);
+        Ok(())
+    }
+
+    /// In pieces: it has the report of each run, and a problem may have ten thousand tests.
+    fn print_json(&self) -> Result<(), Error> {
+        match Destination::Stdout.write_with(|to| self.write_json(to)) {
+            // A reader that goes away has what it wanted.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::Judge(Failure::Report { error }))
+            }
+            _ => Ok(()),
         }
     }
 
