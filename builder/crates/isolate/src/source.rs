@@ -20,6 +20,18 @@ pub(crate) struct Source {
     /// For messages.
     pub(crate) name: PathBuf,
     pub(crate) kind: SourceKind,
+    pub(crate) origin: Origin,
+}
+
+/// Whose a directory is, which says what may be done in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Some user's: root makes nothing in it for another one.
+    Host,
+    /// All boxes' at a time: nobody writes there, whatever a rule says.
+    Bundle,
+    /// Of this box, or of this run.
+    Box,
 }
 
 pub(crate) enum SourceKind {
@@ -47,14 +59,16 @@ pub(crate) fn find(
         Outside::FileSystem(kind) => return file_system(kind, &place).map_err(|why| refused(&why)),
         Outside::Temporary(name) => {
             let path = taken.temporary(name)?;
-            open_ours(&path).map(|directory| (path, directory))
+            open_ours(&path).map(|directory| Found { path, directory, origin: Origin::Box })
         }
         Outside::InBox(path) => in_box(path, taken, call),
         Outside::Path(path) if !is_same => host(path, call, config),
         Outside::Path(_) | Outside::Same => same(&place, call, config),
     };
     match found {
-        Ok((name, directory)) => Ok(Some(Source { name, kind: SourceKind::Directory(directory) })),
+        Ok(Found { path: name, directory, origin }) => {
+            Ok(Some(Source { name, kind: SourceKind::Directory(directory), origin }))
+        }
         // A bundle of static programs has no /lib.
         Err(error) if (rule.flags.maybe || rule.is_default) && is_absent(&error) => {
             call.mention(|| format!("Not binding anything on {} (does not exist)", place.display()));
@@ -88,20 +102,27 @@ fn is_absent(error: &io::Error) -> bool {
 fn file_system(kind: &str, place: &Path) -> Result<Option<Source>, String> {
     match (kind, place.to_str()) {
         ("proc", Some("/proc")) | ("tmpfs", Some("/dev/shm" | "/tmp")) => Ok(None),
-        ("tmpfs", _) => Ok(Some(Source { name: "tmpfs".into(), kind: SourceKind::Tmpfs })),
+        ("tmpfs", _) => {
+            Ok(Some(Source { name: "tmpfs".into(), kind: SourceKind::Tmpfs, origin: Origin::Box }))
+        }
         ("proc", _) => Err("the file system proc is shown in /proc only".into()),
         _ => Err(format!("the file system {kind} is not shown")),
     }
 }
 
-type Found = (PathBuf, OwnedFd);
+/// A directory that a rule names.
+struct Found {
+    path: PathBuf,
+    directory: OwnedFd,
+    origin: Origin,
+}
 
 /// A directory of the host's, if the caller may enter it and the operator shows it.
 fn host(path: &Path, call: &Call, config: &Config) -> io::Result<Found> {
     let directory = access::open_directory(path, call.caller)?;
     let real = real_path(&directory)?;
     if config.shows(&real) {
-        return Ok((real, directory));
+        return Ok(Found { path: real, directory, origin: Origin::Host });
     }
     Err(io::Error::other(format!("{} is in none of the directories that the operator shows", real.display())))
 }
@@ -116,7 +137,7 @@ fn in_bundle(place: &Path, config: &Config) -> io::Result<Found> {
         Mode::empty(),
         ResolveFlags::IN_ROOT,
     )?;
-    Ok((real_path(&directory)?, directory))
+    Ok(Found { path: real_path(&directory)?, directory, origin: Origin::Bundle })
 }
 
 /// A directory of the box's, which must be one whatever links a program has left there.
@@ -125,7 +146,7 @@ fn in_box(path: &Path, taken: &LockedBox, call: &Call) -> io::Result<Found> {
     // /box itself belongs to its user now.
     if path == Path::new(boxes::BOX) {
         let inner = taken.inner();
-        return open_ours(&inner).map(|directory| (inner, directory));
+        return open_ours(&inner).map(|directory| Found { path: inner, directory, origin: Origin::Box });
     }
     let real = real_path(&access::open_directory(&taken.directory.join(path), call.caller)?)?;
     let below =
@@ -133,7 +154,7 @@ fn in_box(path: &Path, taken: &LockedBox, call: &Call) -> io::Result<Found> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory =
         openat2(&top, below, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?;
-    Ok((real, directory))
+    Ok(Found { path: real, directory, origin: Origin::Box })
 }
 
 fn open_ours(path: &Path) -> io::Result<OwnedFd> {

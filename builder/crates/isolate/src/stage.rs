@@ -5,7 +5,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,16 +13,16 @@ use bundle::init::BOX_EXEC;
 use bundle::layout;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use rustix::fs::AtFlags;
+use rustix::fs::{Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstatvfs, openat2, statvfs};
 use rustix::io::Errno;
 
 use crate::boxes::LockedBox;
-use crate::call::Call;
+use crate::call::{Call, Caller};
 use crate::config::Config;
-use crate::fault::Fault;
+use crate::fault::{Fault, reason};
 use crate::mount_table;
-use crate::rules::Flags;
-use crate::source::{self, Source, SourceKind};
+use crate::rules::{Flags, Rule};
+use crate::source::{self, Origin, Source, SourceKind};
 
 /// What init gets.
 #[derive(Debug)]
@@ -59,14 +59,18 @@ pub(crate) fn build(call: &Call, config: &Config, taken: &LockedBox) -> Result<S
         call.mention(|| format!("Binding {} on {}", source.name.display(), target.display()));
         let below =
             shown[number..].iter().filter_map(|(other, _)| other.inside.strip_prefix(&rule.inside).ok());
-        let mounted = show(source, &place, rule.flags, &below.collect::<Vec<_>>()).map_err(|error| {
-            Fault::because(format!("Cannot mount {} on {}", source.name.display(), target.display()), error)
-        })?;
+        let flags = flags(rule, source, call.caller);
+        let mounted = missing(source, flags, call.caller, &below.collect::<Vec<_>>())
+            .and_then(|missing| show(source, &place, flags, &missing))
+            .map_err(|error| {
+                let (source, target) = (source.name.display(), target.display());
+                Fault::because(format!("Cannot mount {source} on {target}"), error)
+            })?;
         for mounted in mounted {
             // A path with nothing after it would end with a slash.
             let below = mounted.strip_prefix(&place).ok().filter(|below| !below.as_os_str().is_empty());
             let target = below.map_or(target.clone(), |below| target.join(below));
-            binds.push((mounted, target, rule.flags.writable));
+            binds.push((mounted, target, flags.writable));
         }
     }
     Ok(Stage { root, binds })
@@ -101,8 +105,45 @@ fn make_root(stage: &Path, root: &Path) -> io::Result<()> {
     fs::set_permissions(&step, Permissions::from_mode(0o555))
 }
 
-/// Mounts it on a new directory, and returns the mounts there are then. In `below` are the places of other rules in it.
-fn show(source: &Source, place: &Path, flags: Flags, below: &[&Path]) -> io::Result<Vec<PathBuf>> {
+/// What holds of a rule for this source and this caller.
+fn flags(rule: &Rule, source: &Source, caller: Caller) -> Flags {
+    Flags {
+        writable: rule.flags.writable && source.origin != Origin::Bundle,
+        // What is mounted below is found by its path, as root, while an ordinary user may move directories.
+        flat: rule.flags.flat || caller.uid != 0,
+        ..rule.flags
+    }
+}
+
+/// The places of other rules, `below`, that have to be made in a source before it is shown.
+fn missing<'a>(
+    source: &Source,
+    flags: Flags,
+    caller: Caller,
+    below: &[&'a Path],
+) -> io::Result<Vec<&'a Path>> {
+    let SourceKind::Directory(directory) = &source.kind else { return Ok(Vec::new()) };
+    // init makes them, as root: in the directory itself, which is another user's.
+    if flags.writable && (source.origin == Origin::Box || caller.uid == 0) {
+        return Ok(Vec::new());
+    }
+    let mut missing = Vec::new();
+    for place in below {
+        if lacks(directory, place, flags)? {
+            missing.push(*place);
+        }
+    }
+    match missing.first().filter(|_| flags.writable) {
+        Some(place) => Err(io::Error::other(format!(
+            "it has no {} for another rule, and root makes nothing in a writable directory of the host",
+            place.display()
+        ))),
+        None => Ok(missing),
+    }
+}
+
+/// Mounts it on a new directory, with empty directories that it is missing, and returns the mounts there are then.
+fn show(source: &Source, place: &Path, flags: Flags, missing: &[&Path]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(place)?;
     let mut attributes = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     attributes.set(MsFlags::MS_NOEXEC, flags.no_exec);
@@ -114,10 +155,8 @@ fn show(source: &Source, place: &Path, flags: Flags, below: &[&Path]) -> io::Res
         SourceKind::Directory(directory) => directory,
     };
     attributes.set(MsFlags::MS_RDONLY, !flags.writable);
-    // In a writable one init makes them.
-    let missing = below.iter().filter(|below| !flags.writable && lacks(directory, below)).collect::<Vec<_>>();
     if !missing.is_empty() {
-        show_with(directory, &missing, place, attributes)?;
+        show_with(directory, missing, place, attributes | held(fstatvfs(directory)?.f_flag))?;
         return Ok(vec![place.to_path_buf()]);
     }
     let none: Option<&str> = None;
@@ -126,18 +165,40 @@ fn show(source: &Source, place: &Path, flags: Flags, below: &[&Path]) -> io::Res
     // A remount is about one mount, and what is mounted below is shown too.
     let mounted = mount_table::below(place)?;
     for mounted in &mounted {
+        let attributes = attributes | held(statvfs(mounted)?.f_flag);
         mount(none, mounted, none, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | attributes, none)?;
     }
     Ok(mounted)
 }
 
-fn lacks(directory: &OwnedFd, below: &Path) -> bool {
-    !below.as_os_str().is_empty()
-        && matches!(rustix::fs::statat(directory, below, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+/// What a remount must not take away: it sets all attributes anew (mount(2), MS_REMOUNT).
+fn held(flags: StatVfsMountFlags) -> MsFlags {
+    let mut held = MsFlags::empty();
+    held.set(MsFlags::MS_RDONLY, flags.contains(StatVfsMountFlags::RDONLY));
+    held.set(MsFlags::MS_NOEXEC, flags.contains(StatVfsMountFlags::NOEXEC));
+    held
+}
+
+/// Whether a directory has nothing at a path below it. A link there is an error: init does not follow it either.
+fn lacks(directory: impl AsFd, below: &Path, flags: Flags) -> io::Result<bool> {
+    if below.as_os_str().is_empty() {
+        return Ok(false);
+    }
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    // Without what is mounted below, it is about what is hidden there.
+    resolve.set(ResolveFlags::NO_XDEV, flags.flat);
+    match openat2(directory, below, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+        Ok(_) => Ok(false),
+        Err(Errno::NOENT) => Ok(true),
+        Err(errno) => {
+            let why = reason(&errno.into());
+            Err(io::Error::other(format!("its {} for another rule: {why}", below.display())))
+        }
+    }
 }
 
 /// Shows a directory together with empty directories that it lacks, for other rules to be mounted on.
-fn show_with(directory: &OwnedFd, missing: &[&&Path], place: &Path, attributes: MsFlags) -> io::Result<()> {
+fn show_with(directory: &OwnedFd, missing: &[&Path], place: &Path, attributes: MsFlags) -> io::Result<()> {
     let points = place.with_extension("points");
     for point in missing {
         fs::create_dir_all(points.join(point))?;

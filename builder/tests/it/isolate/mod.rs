@@ -19,6 +19,7 @@ use crate::scene::{Said, Scene, SharedBundle};
 /// An operator's host: a file, a bundle with the usual programs, and boxes whose users no other test has.
 struct Host {
     scene: Scene,
+    bundle: PathBuf,
     first_uid: u32,
 }
 
@@ -40,7 +41,7 @@ impl Host {
         static BUNDLE: SharedBundle = SharedBundle::new();
         static HOSTS: AtomicU32 = AtomicU32::new(0);
         let bundle = BUNDLE
-            .path(|_| "bash cat chmod env id ls mkdir mkfifo rm sleep stat timeout touch true".to_owned());
+            .path(|_| "bash cat chmod env id ln ls mkdir mkfifo rm sleep stat timeout touch true".to_owned());
         let scene = Scene::new();
         // Another test program may be at work.
         let number = std::process::id() % 500 * 60 + HOSTS.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +54,7 @@ impl Host {
             scene.path("socket").display(),
         );
         scene.file("isolate.toml", file);
-        Host { scene, first_uid }
+        Host { scene, bundle: bundle.to_path_buf(), first_uid }
     }
 
     fn new() -> Host {

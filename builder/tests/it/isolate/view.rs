@@ -79,6 +79,44 @@ fn rules_show_replace_and_hide_directories() {
 }
 
 #[test]
+fn the_bundle_stays_as_it_is_whatever_rules_say() {
+    needs_root!();
+    let host = Host::new();
+    let directory = host.init("");
+    fs::write(directory.join("box/file"), "").expect("written");
+    let script = "echo /usr/any/new/*; while read -r line; do [[ $line == *' /usr '* ]] && echo \"$line\"; done < /proc/mounts";
+    let ran = host.shell("-s -d /usr:rw -d /usr/any/new=./box", script);
+    assert!(ran.stdout.starts_with("/usr/any/new/file\n") && ran.stdout.contains(" ro,"), "{ran:?}");
+    assert!(!host.bundle.join("rootfs/usr/any").exists(), "made in what all boxes share");
+}
+
+#[test]
+fn nothing_is_made_for_an_ordinary_user_in_a_directory_of_the_host() {
+    needs_root!();
+    let host = Host::new();
+    let shown = host.scene.path("shown");
+    let config = fs::read_to_string(host.scene.path("isolate.toml")).expect("there");
+    host.scene.file("isolate.toml", format!("{config}directories = ['{}']\n", shown.display()));
+    host.scene.file("shown/sub/file", "");
+    fs::set_permissions(host.scene.path(""), fs::Permissions::from_mode(0o755)).expect("set");
+    host.init("");
+    let out = shown.display();
+    let says = |rules: &str| host.says(&format!("-s --as-uid=5 --as-gid=5 {rules} --run -- /bin/true"));
+    assert_eq!(says(&format!("-d data={out}:rw -d data/sub=./box")).code, 0);
+    let said = says(&format!("-d data={out}:rw -d data/new=./box"));
+    let line = format!(
+        "Cannot mount {out} on /data: it has no new for another rule, and root makes nothing in a writable directory of the host\n"
+    );
+    assert_eq!((said.code, said.stderr), (2, line));
+    assert!(!shown.join("new").exists());
+    // A link on the way to a mount point.
+    symlink("sub", shown.join("link")).expect("linked");
+    let said = says(&format!("-d data={out} -d data/link/new=./box"));
+    let why = "its link/new for another rule: Too many symbolic links encountered\n";
+    assert!(said.code == 2 && said.stderr.ends_with(why), "{said:?}");
+}
+
+#[test]
 fn mounts_below_a_directory_are_shown_unless_it_is_flat_and_never_writable() {
     needs_root!();
     let host = Host::new();
@@ -86,13 +124,33 @@ fn mounts_below_a_directory_are_shown_unless_it_is_flat_and_never_writable() {
     // In a mount namespace of the test's own: the host has none of it.
     let script = "d=$(mktemp -d /tmp/capsule-isolate-XXXXXX); trap 'umount \"$d/sub\"; rm -r \"$d\"' EXIT; mkdir \"$d/sub\"; \
         mount -t tmpfs none \"$d/sub\"; echo below > \"$d/sub/file\"; chmod -R a+rwX \"$d\"
-        for rule in \"data=$d\" \"data=$d:norec\"; do
-          \"$0\" isolate -s -d \"$rule\" --run -- /bin/bash -c 'echo /data/sub/*; echo > /data/sub/new || echo refused'
+        for rule in \"data=$d\" \"data=$d:norec\" \"data=$d --as-uid=5 --as-gid=5\"; do
+          \"$0\" isolate -s -d $rule --run -- /bin/bash -c 'echo /data/sub/*; echo > /data/sub/new || echo refused'
         done";
     let mut unshare = std::process::Command::new("unshare");
     unshare.args(["-m", "bash", "-c", script, env!("CARGO_BIN_EXE_capsule")]);
     let said = Said::of(unshare.env("CAPSULE_ISOLATE_CONFIG", host.scene.path("isolate.toml")));
-    assert_eq!(said.stdout, "/data/sub/file\nrefused\n/data/sub/*\nrefused\n", "{}", said.stderr);
+    // An ordinary user could move what is mounted while root looks for it.
+    let shown = "/data/sub/file\nrefused\n/data/sub/*\nrefused\n/data/sub/*\nrefused\n";
+    assert_eq!(said.stdout, shown, "{}", said.stderr);
+}
+
+#[test]
+fn a_rule_does_not_allow_what_the_hosts_mount_forbids() {
+    needs_root!();
+    let host = Host::new();
+    host.init("");
+    let script = "d=$(mktemp -d /tmp/capsule-isolate-XXXXXX); trap 'umount \"$d\"; rmdir \"$d\"' EXIT; \
+        mount -t tmpfs -o noexec,mode=777 none \"$d\"; mkdir -m 777 \"$d/sub\"
+        printf '#!/bin/bash\necho ran\n' > \"$d/script\"; chmod 755 \"$d/script\"; mount -o remount,bind,ro,noexec \"$d\"
+        for more in '' '-d data/new=./box'; do
+          \"$0\" isolate -s -p -d \"data=$d\" $more --run -- /bin/bash -c '/data/script || echo refused'
+        done
+        \"$0\" isolate -s -p -d \"data=$d:rw\" --run -- /bin/bash -c 'echo > /data/sub/new || echo refused'";
+    let mut unshare = std::process::Command::new("unshare");
+    unshare.args(["-m", "bash", "-c", script, env!("CARGO_BIN_EXE_capsule")]);
+    let said = Said::of(unshare.env("CAPSULE_ISOLATE_CONFIG", host.scene.path("isolate.toml")));
+    assert_eq!(said.stdout, "refused\nrefused\nrefused\n", "{}", said.stderr);
 }
 
 #[test]
