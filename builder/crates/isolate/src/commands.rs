@@ -20,6 +20,12 @@ const FAULT: u8 = 2;
 /// Does what the arguments after the program's name say, and returns the exit code: 0, 1 for a program that failed or was
 /// stopped, 2 for a failure of the sandbox.
 pub fn isolate(args: &[OsString]) -> u8 {
+    if has_foreign_rights() {
+        eprintln!(
+            "isolate must not be set-user-ID or set-group-ID: its helper (isolate --helper) serves ordinary users"
+        );
+        return FAULT;
+    }
     let options = match options::parse(args) {
         Ok(options) => options,
         Err(Misuse(line)) => {
@@ -39,6 +45,13 @@ pub fn isolate(args: &[OsString]) -> u8 {
         eprintln!("{}", fault.0);
         FAULT
     })
+}
+
+/// Whether this process has more rights than its user (execve(2)): the user's variables name the operator's file and the
+/// bundle, and root would believe them.
+fn has_foreign_rights() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    getuid() != geteuid() || getgid() != getegid()
 }
 
 /// The first line has the form by which callers find isolate's version.
