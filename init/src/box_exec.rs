@@ -7,7 +7,8 @@
 //!
 //! What fails here is a failure of the sandbox and not of the program, which has the same user. So it is reported on a
 //! descriptor that the program does not get: init leaves descriptors open for it (`--without close-fds`), and it marks all
-//! of them as to be closed at exec.
+//! of them as to be closed at exec. Where the program inherits none, `capsule isolate` has kept the caller's from init, and
+//! what has a number above that of the failures is closed before any path is opened.
 
 use core::ffi::{CStr, c_char};
 
@@ -80,8 +81,15 @@ pub fn box_exec(argv: Args<'_>) -> ! {
 fn prepare(argv: Args<'_>) -> Result<(), (Step, Errno)> {
     let at = |step| move |errno| (step, errno);
     let failures = number(argv).ok_or((Step::Arguments, Errno::BADF))?;
-    // The caller's own are below that one.
-    let first = if given(argv, Argument::Inherit).is_some() { failures } else { 3 };
+    let first = match given(argv, Argument::Inherit) {
+        // The caller's own are below that one.
+        Some(_) => failures,
+        None => {
+            // A path through /proc/self/fd would lead out of the sandbox (CVE-2024-21626).
+            sys::close_range(failures.saturating_add(1)).map_err(at(Step::Arguments))?;
+            3
+        }
+    };
     sys::close_range_on_exec(first).map_err(at(Step::Arguments))?;
     if let Some(text) = given(argv, Argument::AddressSpace) {
         let most = parse_number(text.to_bytes()).ok_or((Step::Arguments, Errno::INVAL))?;

@@ -176,6 +176,13 @@ fn run(call: &Call, config: &Config, command: &[OsString]) -> Result<u8, Fault> 
     if call.options.inherit_fds && !config.inherit_fds {
         return Err(refused("--inherit-fds"));
     }
+    if !call.options.inherit_fds {
+        run::close_others_on_exec().map_err(|error| Fault::because("close_range", error))?;
+    } else if call.connection.is_some() {
+        return Err(Fault(
+            "--inherit-fds is for root's own calls: the helper has no descriptors of yours".into(),
+        ));
+    }
     let taken = boxes::take(call, config)?;
     taken.give_to_user(call.caller)?;
     // After a failure of the sandbox the box stays as it is, for who looks for the cause.

@@ -101,6 +101,8 @@ pub(crate) fn serve(config: &Config, serve_one: impl FnOnce(Request) -> u8) -> R
     loop {
         let (connection, _) = listener.accept().map_err(fail)?;
         let mut one = Command::new("/proc/self/exe");
+    // What root's shell or a service manager has left open is no user's.
+    run::close_others_on_exec().map_err(|error| Fault::because("close_range", error))?;
         one.arg0("isolate").arg("--helper").stdin(Stdio::from(OwnedFd::from(connection)));
         match one.spawn() {
             // Waited for, so that none stays as a zombie.

@@ -32,5 +32,5 @@ mod stale_cgroups;
 mod verification;
 
 pub use error::Error;
-pub use exec::{Child, SubmissionUid};
+pub use exec::{Child, SubmissionUid, close_others_on_exec};
 pub use init_command::InitCommand;

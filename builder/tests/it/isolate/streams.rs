@@ -88,15 +88,21 @@ fn descriptors_are_inherited_where_the_operator_allows_it() {
     let host = Host::with("inherit_fds = true");
     host.init("");
     let shows = |between: &str| {
-        let script = format!("exec 7< /etc/hostname; exec {between} /bin/bash -c 'echo /proc/self/fd/*'");
+        let script = format!("exec 7< /etc; exec {between} /bin/bash -c 'echo /proc/self/fd/*'");
         let mut shell = std::process::Command::new("bash");
         shell.args(["-c", &script]).env("CAPSULE_ISOLATE_CONFIG", host.scene.path("isolate.toml"));
-        Said::of(&mut shell).stdout
+        Said::of(&mut shell)
     };
     let isolate = format!("{} isolate -s", env!("CARGO_BIN_EXE_capsule"));
     let none = "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n";
-    assert_eq!(shows(&format!("{isolate} --run --")), none);
-    let without = shows("");
+    assert_eq!(shows(&format!("{isolate} --run --")).stdout, none);
+    // Nor does the step before the program have them, which opens paths (CVE-2024-21626).
+    for (option, call) in [("--chdir=/proc/self/fd/7", "chdir"), ("-i /proc/self/fd/7/hostname", "open")] {
+        let said = shows(&format!("{isolate} {option} --run --"));
+        let is_absent = said.stderr.starts_with(call) && said.stderr.ends_with("No such file or directory\n");
+        assert!(said.code == 2 && is_absent, "{said:?}");
+    }
+    let without = shows("").stdout;
     assert!(without.contains("/proc/self/fd/7"), "{without}");
-    assert_eq!(shows(&format!("{isolate} --inherit-fds --run --")), without, "none of ours");
+    assert_eq!(shows(&format!("{isolate} --inherit-fds --run --")).stdout, without, "none of ours");
 }

@@ -43,7 +43,7 @@ pub use recipe::placeholder::WORK_DIR;
 pub use args::parse;
 pub use artifact::{Artifact, Ended, Prepared, Running};
 pub use cache::ArtifactCache;
-pub use child::Child;
+pub use child::{Child, close_others_on_exec};
 pub use compilation::{Compilation, CompileResult};
 pub use destination::Destination;
 pub use outcome::COMPILE_ERROR;
