@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub(crate) struct LockedBox {
     pub(crate) directory: PathBuf,
     /// User and group of its programs.
     pub(crate) user: u32,
+    /// For whom it was made.
+    owner: u32,
 }
 
 /// What the lock file says.
@@ -58,7 +60,8 @@ pub(crate) fn create(call: &Call, config: &Config) -> Result<LockedBox, Fault> {
     make_root_directory(&config.box_root)?;
     let mut taken =
         lock(call, config, true)?.ok_or_else(|| Fault("Cannot make the lock of the box".into()))?;
-    let record = Record { owner: call.caller.uid, cg: call.options.cg, is_ready: false };
+    taken.owner = call.caller.uid;
+    let record = Record { owner: taken.owner, cg: call.options.cg, is_ready: false };
     taken.write(record)?;
     taken.remove_directory()?;
     let fail = |error| Fault::because("Cannot create box", error);
@@ -67,8 +70,10 @@ pub(crate) fn create(call: &Call, config: &Config) -> Result<LockedBox, Fault> {
     DirBuilder::new().mode(0o700).create(&inner).map_err(fail)?;
     chown(&inner, Some(call.caller.uid), Some(call.caller.gid))
         .map_err(|error| Fault::because("Cannot chown box", error))?;
-    if let Some(limit) = call.options.quota {
-        quota::set(&taken.directory, taken.user, limit)?;
+    match call.options.quota {
+        Some(limit) => quota::set(&taken.directory, taken.user, limit)?,
+        // The user's earlier box may have had one.
+        None => quota::clear(&taken.directory, taken.user)?,
     }
     taken.write(Record { is_ready: true, ..record })?;
     Ok(taken)
@@ -107,9 +112,16 @@ fn lock(call: &Call, config: &Config, is_init: bool) -> Result<Option<LockedBox>
     if is_init {
         make_root_directory(&config.lock_root)?;
     }
-    let Some(lock) = open_locked(&lock_path, is_init, call.options.wait)? else { return Ok(None) };
-    let mut taken = LockedBox { lock, lock_path, directory, user };
+    let check_before = |file: &File| match peek(file) {
+        Some(record) => check(record, call.caller, call.options.cg),
+        None => Ok(()),
+    };
+    let Some(lock) = open_locked(&lock_path, is_init, call.options.wait, check_before)? else {
+        return Ok(None);
+    };
+    let mut taken = LockedBox { lock, lock_path, directory, user, owner: call.caller.uid };
     let record = taken.read()?;
+    taken.owner = record.map_or(taken.owner, |record| record.owner);
     if let Some(record) = record {
         check(record, call.caller, call.options.cg)?;
         if !is_init && !record.is_ready {
@@ -117,6 +129,13 @@ fn lock(call: &Call, config: &Config, is_init: bool) -> Result<Option<LockedBox>
         }
     }
     Ok(if record.is_some() || is_init { Some(taken) } else { None })
+}
+
+/// What the file says before it is locked. It may be about to change: that is looked at once more with the lock.
+fn peek(file: &File) -> Option<Record> {
+    let mut text = [0; 64];
+    let length = file.read_at(&mut text, 0).ok()?;
+    Record::parse(std::str::from_utf8(&text[..length]).ok()?)
 }
 
 fn check(record: Record, caller: Caller, cg: bool) -> Result<(), Fault> {
@@ -132,8 +151,14 @@ fn check(record: Record, caller: Caller, cg: bool) -> Result<(), Fault> {
 /// A keeper that was killed while it started init holds its lock until that process is gone, too.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The file, locked, which still has its name: who removes a box removes its lock, too.
-fn open_locked(path: &Path, create: bool, wait: bool) -> Result<Option<File>, Fault> {
+/// The file, locked, which still has its name: who removes a box removes its lock, too. Who may not use a box does not lock
+/// it either, not even for a moment, which `check_before` prevents.
+fn open_locked(
+    path: &Path,
+    create: bool,
+    wait: bool,
+    check_before: impl Fn(&File) -> Result<(), Fault>,
+) -> Result<Option<File>, Fault> {
     let fail =
         |what: &str, error: io::Error| Fault::because(format!("Cannot {what} {}", path.display()), error);
     let start = Instant::now();
@@ -150,6 +175,7 @@ fn open_locked(path: &Path, create: bool, wait: bool) -> Result<Option<File>, Fa
             Err(error) if error.kind() == io::ErrorKind::NotFound && !create => return Ok(None),
             opened => opened.map_err(|error| fail("open", error))?,
         };
+        check_before(&file)?;
         let operation = match wait {
             true => FlockOperation::LockExclusive,
             false => FlockOperation::NonBlockingLockExclusive,
@@ -189,8 +215,9 @@ impl LockedBox {
     }
 
     fn hand_over(&self, to: (u32, u32), caller: Caller, remove_special: bool) -> Result<(), Fault> {
-        let of = |owner| caller.is_root || owner == caller.uid || owner == self.user;
-        tree::hand_over(&self.inner(), &Handover { to, of: &of, remove_special }).map_err(|error| {
+        let of = [caller.uid, self.user, self.owner];
+        let handover = Handover { to, of: &of, user: self.user, remove_special };
+        tree::hand_over(&self.inner(), &handover).map_err(|error| {
             Fault::because(format!("Cannot change the owner of {}", self.inner().display()), error)
         })
     }

@@ -21,7 +21,10 @@ pub(crate) struct Handover<'a> {
     /// The new user and group.
     pub(crate) to: (u32, u32),
     /// Whose files change: a file of another user's can only be here because somebody has moved or linked it here.
-    pub(crate) of: &'a dyn Fn(u32) -> bool,
+    pub(crate) of: &'a [u32],
+    /// The user of the box's programs. Only this one's files change where they have more than one name: another's may have
+    /// been linked here by who may not even read them (link(2)).
+    pub(crate) user: u32,
     /// Whether what is neither file nor directory is removed.
     pub(crate) remove_special: bool,
 }
@@ -81,7 +84,9 @@ fn hand_over_one(directory: &OwnedFd, name: &CStr, handover: &Handover<'_>) -> i
 }
 
 fn give(file: &OwnedFd, stat: &Stat, handover: &Handover<'_>) -> io::Result<()> {
-    if (handover.of)(stat.st_uid) {
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let is_shared = is_file && stat.st_nlink > 1 && stat.st_uid != handover.user;
+    if handover.of.contains(&stat.st_uid) && !is_shared {
         let (uid, gid) = (Uid::from_raw(handover.to.0), Gid::from_raw(handover.to.1));
         // The file that was looked at, whatever its name means now.
         chownat(file, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
