@@ -13,8 +13,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -44,6 +45,13 @@ const LARGEST: u64 = 4 << 20;
 /// Three streams and the meta file.
 const MOST_DESCRIPTORS: usize = 4;
 const FAULT: u8 = 2;
+
+/// How long a request may take to come: an ordinary user sends it at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often processes that have ended are looked for.
+const MOMENT: Duration = Duration::from_secs(1);
+/// How long nothing is tried after a failure.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks the helper, and waits for its answer.
 pub(crate) fn ask(args: &[OsString], call: &Call) -> u8 {
@@ -93,41 +101,69 @@ pub(crate) fn serve(config: &Config, serve_one: impl FnOnce(Request) -> u8) -> R
     if !rustix::process::geteuid().is_root() {
         return Err(Fault("Must be started as root".into()));
     }
+    // What root's shell or a service manager has left open is no user's.
+    run::close_others_on_exec().map_err(|error| Fault::because("close_range", error))?;
     if sockopt::socket_peercred(rustix::stdio::stdin()).is_ok() {
         return answer(serve_one).map_err(|error| Fault::because("The request cannot be read", error));
     }
-    let fail = |error| Fault::because(format!("Cannot listen on {}", config.socket.display()), error);
     let listener = listen(config)?;
+    let mut children: Vec<Child> = Vec::new();
     loop {
-        let (connection, _) = listener.accept().map_err(fail)?;
-        let mut one = Command::new("/proc/self/exe");
-    // What root's shell or a service manager has left open is no user's.
-    run::close_others_on_exec().map_err(|error| Fault::because("close_range", error))?;
-        one.arg0("isolate").arg("--helper").stdin(Stdio::from(OwnedFd::from(connection)));
-        match one.spawn() {
-            // Waited for, so that none stays as a zombie.
-            Ok(mut child) => drop(thread::spawn(move || child.wait())),
-            Err(error) => eprintln!("{}", Fault::because("Cannot start a process for a user", error).0),
+        // Waited for, so that none stays as a zombie.
+        children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        match accept(&listener, !children.is_empty()).and_then(|connection| connection.map(start).transpose())
+        {
+            Ok(child) => children.extend(child),
+            // Too many descriptors, too little memory: that passes, and the other users are still to be served.
+            Err(error) => {
+                eprintln!("{}", Fault::because("Cannot start a process for a user", error).0);
+                thread::sleep(PAUSE);
+            }
         }
     }
 }
 
+/// The next connection; none after a moment in which nobody comes, if there are processes to be waited for.
+fn accept(listener: &UnixListener, has_children: bool) -> io::Result<Option<UnixStream>> {
+    sockopt::set_socket_timeout(listener, sockopt::Timeout::Recv, has_children.then_some(MOMENT))?;
+    match listener.accept() {
+        Ok((connection, _)) => Ok(Some(connection)),
+        Err(error) if is_timeout(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Starts the process of one connection.
+fn start(connection: UnixStream) -> io::Result<Child> {
+    let mut one = Command::new("/proc/self/exe");
+    one.arg0("isolate").arg("--helper").stdin(Stdio::from(OwnedFd::from(connection)));
+    one.spawn()
+}
+
+/// What a call says that SO_RCVTIMEO has ended (socket(7)).
+fn is_timeout(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 fn answer(serve_one: impl FnOnce(Request) -> u8) -> io::Result<u8> {
     let connection = rustix::stdio::stdin().try_clone_to_owned()?;
-    let request = receive(&connection)?;
+    let request = receive(&connection, PATIENCE)?;
     let code = serve_one(request);
     // The user's process may be gone.
     let _gone = File::from(connection).write_all(&[code]);
     Ok(code)
 }
 
-fn receive(connection: &OwnedFd) -> io::Result<Request> {
+fn receive(connection: &OwnedFd, patience: Duration) -> io::Result<Request> {
+    let deadline = Instant::now() + patience;
+    wait_until(connection, deadline)?;
     let peer = sockopt::socket_peercred(connection)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut length = [0; 8];
     let received =
-        recvmsg(connection, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        recvmsg(connection, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::CMSG_CLOEXEC)
+            .map_err(|errno| late(errno.into()))?;
     let mut descriptors = control.drain().flat_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
         _ => Vec::new(),
@@ -140,8 +176,9 @@ fn receive(connection: &OwnedFd) -> io::Result<Request> {
     if received.bytes != 8 || length > LARGEST {
         return Err(broken());
     }
-    let mut bytes = Vec::new();
-    File::from(connection.try_clone()?).take(length).read_to_end(&mut bytes)?;
+    let bytes = read_until(connection, length, deadline)?;
+    // From now on it is silent until a signal comes.
+    sockopt::set_socket_timeout(connection, sockopt::Timeout::Recv, None)?;
     let mut rest = bytes.as_slice();
     let mut list = || codec::take(&mut rest).ok_or_else(broken);
     let (args, names, values) = (list()?, list()?, list()?);
@@ -154,6 +191,37 @@ fn receive(connection: &OwnedFd) -> io::Result<Request> {
         meta,
         connection: Some(connection.try_clone()?),
     })
+}
+
+/// Reads up to so many bytes. Each call has what is left of the time, so that a byte now and then does not prolong it.
+fn read_until(connection: &OwnedFd, length: u64, deadline: Instant) -> io::Result<Vec<u8>> {
+    const PART: u64 = 64 << 10;
+    let mut stream = File::from(connection.try_clone()?);
+    let mut bytes = Vec::new();
+    while let left @ 1.. = length - bytes.len() as u64 {
+        wait_until(connection, deadline)?;
+        let mut part = vec![0; left.min(PART) as usize];
+        match stream.read(&mut part) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&part[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(late(error)),
+        }
+    }
+    Ok(bytes)
+}
+
+/// The next call that reads waits no longer than up to a moment, SO_RCVTIMEO in socket(7).
+fn wait_until(connection: &OwnedFd, deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(late(io::ErrorKind::WouldBlock.into()));
+    }
+    Ok(sockopt::set_socket_timeout(connection, sockopt::Timeout::Recv, Some(left))?)
+}
+
+fn late(error: io::Error) -> io::Error {
+    if is_timeout(&error) { io::Error::new(io::ErrorKind::TimedOut, "it does not come") } else { error }
 }
 
 /// A socket that root and the users of one group can connect to.
@@ -195,4 +263,33 @@ fn group(name: &str) -> Result<Option<u32>, Fault> {
     let absent =
         || Fault(format!("The operator's file names the group {name}, which /etc/group does not have"));
     number.map(Some).ok_or_else(absent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_does_not_come_is_not_waited_for_for_ever() {
+        let patience = Duration::from_millis(50);
+        let late = |bytes: &[u8]| {
+            let (mut user, helper) = UnixStream::pair().expect("made");
+            let streams = File::open("/dev/null").expect("there");
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            let descriptors = [streams.as_fd(); 3];
+            control.push(SendAncillaryMessage::ScmRights(&descriptors));
+            if let Some((length, rest)) = bytes.split_at_checked(8) {
+                sendmsg(&user, &[IoSlice::new(length)], &mut control, SendFlags::NOSIGNAL).expect("sent");
+                user.write_all(rest).expect("sent");
+            }
+            let error = receive(&OwnedFd::from(helper), patience).expect_err("it is not whole");
+            drop(user);
+            error.kind()
+        };
+        let begun = [&12_u64.to_le_bytes()[..], &[0; 11]].concat();
+        for bytes in [&[][..], &begun[..8], &begun] {
+            assert_eq!(late(bytes), io::ErrorKind::TimedOut, "{bytes:?}");
+        }
+    }
 }

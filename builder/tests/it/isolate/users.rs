@@ -27,7 +27,7 @@ const BOB: u32 = 54_322;
 
 /// A helper that users without a group of root's can reach, as the socket's mode is widened.
 fn helped() -> (Host, Helper, PathBuf) {
-    let host = Host::with("group = ''");
+    let host = Host::with("group = ''\ninherit_fds = true");
     let program = host.scene.path("isolate");
     copy_to(&program);
     fs::set_permissions(host.scene.path(""), Permissions::from_mode(0o755)).expect("set");
@@ -95,6 +95,11 @@ fn an_ordinary_user_has_boxes_of_his_own() {
         ),
         (
             ALICE,
+            &["-b1", "--inherit-fds", "--run", "--", "/bin/true"],
+            "--inherit-fds is for root's own calls: the helper has no descriptors of yours",
+        ),
+        (
+            ALICE,
             &["-b1", "-M/meta", "--frob"],
             "isolate: unrecognized option '--frob'\nTry 'isolate --help'.",
         ),
@@ -128,6 +133,40 @@ fn root_shows_an_ordinary_user_only_what_he_may_enter() {
 }
 
 #[test]
+fn roots_call_on_a_users_box_gives_away_only_what_is_the_users() {
+    needs_root!();
+    let (host, _helper, program) = helped();
+    assert_eq!(Said::of(&mut by(&host, &program, ALICE, &["--init"])).code, 0);
+    let inner = host.scene.path("boxes/0/box");
+    let linked = host.scene.file("linked", "");
+    fs::hard_link(&linked, inner.join("linked")).expect("linked");
+    for (name, user) in [("alices", ALICE), ("bobs", BOB), ("roots", 0)] {
+        fs::write(inner.join(name), "").expect("written");
+        chown(inner.join(name), Some(user), Some(user)).expect("given");
+    }
+    let owner = |name: &str| fs::metadata(inner.join(name)).expect("there").uid();
+    let ran = host.shell("-s -p", "stat -c %u alices bobs roots linked; touch twice; ln twice again");
+    let user = host.first_uid;
+    assert_eq!(ran.stdout, format!("{user}\n{BOB}\n{user}\n0\n"), "{ran:?}");
+    assert_eq!([owner("bobs"), owner("linked"), owner("twice")], [BOB, 0, 0]);
+}
+
+#[test]
+fn a_set_user_id_isolate_refuses_to_run() {
+    needs_root!();
+    let host = Host::new();
+    let program = host.scene.path("isolate");
+    copy_to(&program);
+    fs::set_permissions(host.scene.path(""), Permissions::from_mode(0o755)).expect("set");
+    for mode in [0o4755, 0o2755] {
+        fs::set_permissions(&program, Permissions::from_mode(mode)).expect("set");
+        let said = Said::of(&mut by(&host, &program, ALICE, &["--init"]));
+        let line = "isolate must not be set-user-ID or set-group-ID: its helper (isolate --helper) serves ordinary users\n";
+        assert_eq!((said.code, said.stderr.as_str()), (2, line), "{mode:o}");
+    }
+}
+
+#[test]
 fn a_users_signals_reach_the_run_and_his_end_is_its_end() {
     needs_root!();
     let (host, _helper, program) = helped();
@@ -137,6 +176,9 @@ fn a_users_signals_reach_the_run_and_his_end_is_its_end() {
         let words = ["-s", "--run", "--", "/bin/bash", "-c", "echo > ready; exec /bin/sleep 1000"];
         let mut child = by(&host, &program, ALICE, &words).stdin(Stdio::piped()).spawn().expect("it starts");
         wait_until("the program runs", || ready.exists());
+        // Another user's call does not wait for the lock, which it would then have.
+        let said = Said::of(&mut by(&host, &program, BOB, &["--cleanup"]));
+        assert!(said.stderr.starts_with("This box belongs to a different user"), "{said:?}");
         kill_process(Pid::from_child(&child), signal).expect("sent");
         assert_eq!(child.wait().expect("it ends").code(), code);
         // The box is free again once the helper has cleaned up.
