@@ -83,6 +83,13 @@ fn start_and_wait(
     watch: &Watch,
 ) -> Result<Ended, Fault> {
     let report_path = taken.directory.join(".report");
+    // One of a run whose keeper was killed must not be this run's.
+    match fs::remove_file(&report_path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Fault::because(format!("Cannot remove {}", report_path.display()), error));
+        }
+        _ => {}
+    }
     let (mut failures, failed) = failure_pipe().map_err(|error| Fault::because("pipe", error))?;
     let init = init_command(call, config, taken, stage, &report_path, &failed, command)?;
     call.mention(|| format!("Starting {}", init.to_argv().join(" ".as_ref()).to_string_lossy()));

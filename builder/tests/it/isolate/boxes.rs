@@ -116,6 +116,22 @@ fn whatever_a_program_leaves_is_given_back_and_removed() {
 }
 
 #[test]
+fn the_report_of_an_earlier_run_is_not_taken_for_this_ones() {
+    needs_root!();
+    let host = Host::new();
+    let directory = host.init("");
+    fs::write(directory.join(".report"), r#"{"status": "ok", "exit_code": 0}"#).expect("written");
+    // An init that ends before it reports.
+    let broken = host.scene.path("broken");
+    fs::create_dir(&broken).expect("made");
+    symlink(host.bundle.join("rootfs"), broken.join("rootfs")).expect("linked");
+    symlink("/bin/true", broken.join("init")).expect("linked");
+    let mut run = host.isolate(&["--run", "--", "/bin/true"]);
+    let said = Said::of(run.env("CAPSULE_BUNDLE", &broken));
+    assert!(said.code == 2 && said.stderr.starts_with("The sandbox failed without a report"), "{said:?}");
+}
+
+#[test]
 fn a_program_called_isolate_is_isolate() {
     needs_root!();
     let host = Host::new();
