@@ -84,6 +84,14 @@ pub enum Failure {
         /// What it needs.
         what: String,
     },
+    /// The sandbox failed, or this host, before the problem was ready. Another time it may be.
+    #[error("`{}` is not ready: {what}", problem.display())]
+    Unready {
+        /// The problem.
+        problem: PathBuf,
+        /// What failed.
+        what: String,
+    },
     /// The problem does not allow the submission's language.
     #[error("the problem does not allow the language `{language}`; it allows {allowed}")]
     Language {
@@ -151,17 +159,35 @@ fn use_limits(limits: StepLimits) -> Vec<StepOption> {
 }
 
 fn cpu_option(cpu_us: u64) -> StepOption {
-    ("cpu-time".to_owned(), format!("{cpu_us}us").into())
+    time_option("cpu-time", cpu_us)
+}
+
+/// init counts in nanoseconds, in 64 bits: what is longer is as good as the longest time.
+fn time_option(name: &str, us: u64) -> StepOption {
+    (name.to_owned(), format!("{}us", us.min(u64::MAX / 1000)).into())
 }
 
 /// For programs that wait. Time in which a program waits for a CPU on a busy host is not its own: the limit of idle time
 /// does not count it. The limit of wall time is for what the kernel cannot tell, and for a host that has no CPU to give.
 fn patience_options(cpu_us: u64) -> [StepOption; 2] {
-    let option = |name: &str, us: u64| (name.to_owned(), format!("{us}us").into());
-    [option("idle-time", 4 * cpu_us + 1_000_000), option("wall-time", 10 * wall_us(cpu_us))]
+    let idle_us = cpu_us.saturating_mul(4).saturating_add(1_000_000);
+    [time_option("idle-time", idle_us), time_option("wall-time", wall_us(cpu_us).saturating_mul(10))]
 }
 
 /// How long a program may take of which only the wall time is watched.
 fn wall_us(cpu_us: u64) -> u64 {
-    5 * cpu_us + 1_000_000
+    cpu_us.saturating_mul(5).saturating_add(1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_too_long_to_be_written() {
+        for (name, text) in [cpu_option(u64::MAX)].into_iter().chain(patience_options(u64::MAX)) {
+            let us: u64 = text.to_str().unwrap().strip_suffix("us").unwrap().parse().unwrap();
+            assert!(us.checked_mul(1000).is_some(), "{name} {us}");
+        }
+    }
 }

@@ -49,6 +49,8 @@ pub(super) struct Bench<'a> {
     pub(super) interactor: Option<&'a JudgeProgram>,
     /// CPU time instead of the problem's.
     pub(super) limit_us: Option<u64>,
+    /// The most time from start to end that the caller allows a run.
+    pub(super) most_wall: Option<Duration>,
     /// Where directories can be made that no other process sees and that end with this one.
     pub(super) shelf: &'a Path,
     /// Where reports wait for the judgement's end.
@@ -250,22 +252,19 @@ fn talk(
     gate: Gate<'_>,
     result: &mut TestResult,
 ) -> Result<Option<bool>, String> {
-    let interactor_wall = interactor.limits.cpu_us.map_or(0, wall_us);
     let processes = match bench.problem.kind {
         Kind::Communication(processes) => processes as usize,
         _ => 1,
     };
-    let wall = bench.cpu_us(case.test).map_or(interactor_wall, |cpu_us| wall_us(scaled(cpu_us, leeway)));
+    let (wall, interactor_wall) = bench.talk_time(case.test, leeway, interactor, processes);
     let talk = Talk {
         interactor,
         artifact,
         case,
         processes,
         options: bench.options(case.test, leeway),
-        // Each may wait for all others.
-        wall: Duration::from_micros(wall) * processes as u32,
-        // A manager waits for each of them.
-        interactor_wall: Duration::from_micros(interactor_wall),
+        wall,
+        interactor_wall,
     };
     let Some(mut talked) = talk.hold(gate)? else { return Ok(None) };
     result.interaction = Some(bench.spool.put(&talked.interaction)?);
@@ -328,6 +327,21 @@ impl Bench<'_> {
         self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(scaled(limit, leeway)))
     }
 
+    /// How long a submission may take that talks, and its interactor in addition.
+    fn talk_time(
+        &self,
+        test: &Test,
+        leeway: f64,
+        interactor: &JudgeProgram,
+        processes: usize,
+    ) -> (Duration, Duration) {
+        let of_interactor = interactor.limits.cpu_us.map_or(0, wall_us);
+        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(scaled(cpu_us, leeway)));
+        // Each may wait for all others, and a manager for each of them.
+        let wall = Duration::from_micros(wall).saturating_mul(processes as u32);
+        patience(self.most_wall, wall, Duration::from_micros(of_interactor))
+    }
+
     fn rate(&self, rates: &BTreeMap<String, f64>) -> f64 {
         rates.get(self.language).copied().unwrap_or(1.0)
     }
@@ -343,6 +357,14 @@ impl Bench<'_> {
     }
 }
 
+/// How long a submission may take, and its interactor in addition, if both together may have at most this. Something is left
+/// for the interactor, so that it sees a submission end that waits for too long.
+fn patience(most: Option<Duration>, wall: Duration, interactor: Duration) -> (Duration, Duration) {
+    let Some(most) = most else { return (wall, interactor) };
+    let wall = wall.min(most - most / 8);
+    (wall, interactor.min(most - wall))
+}
+
 fn scaled(amount: u64, rate: f64) -> u64 {
     (amount as f64 * rate) as u64
 }
@@ -351,6 +373,19 @@ fn scaled(amount: u64, rate: f64) -> u64 {
 mod tests {
     use super::*;
     use Verdict::{Accepted, InternalError, JudgeError, RunTimeError, WrongAnswer};
+
+    #[test]
+    fn a_talk_has_no_more_time_than_a_run_may() {
+        let within = |most: Option<u64>, wall, interactor| {
+            let [wall, interactor] = [wall, interactor].map(Duration::from_secs);
+            let (wall, interactor) = patience(most.map(Duration::from_secs), wall, interactor);
+            (wall.as_secs(), interactor.as_secs())
+        };
+        assert_eq!(within(None, 500, 500), (500, 500));
+        assert_eq!(within(Some(80), 6, 301), (6, 74));
+        assert_eq!(within(Some(80), 301, 301), (70, 10));
+        assert_eq!(within(Some(80), 30, 10), (30, 10));
+    }
 
     #[test]
     fn another_pass_follows_only_where_it_may() {

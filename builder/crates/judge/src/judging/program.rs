@@ -94,7 +94,10 @@ impl JudgeProgram {
                 });
             }
             CompileResult::CompileError(status) => format!("its {noun} does not compile: {status}"),
-            CompileResult::SandboxError => format!("the sandbox failed when its {noun} was compiled"),
+            CompileResult::SandboxError => {
+                let what = format!("the sandbox failed when its {noun} was compiled");
+                return Err(Failure::Unready { problem: files.place().to_path_buf(), what });
+            }
         };
         let text = String::from_utf8_lossy(&compilation.text).trim_end().to_owned();
         let what = if text.is_empty() { what } else { format!("{what}\n{text}") };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use run::exec::{CompileResult, Submission, Workroom};
 
@@ -67,8 +68,7 @@ impl Session {
         let check = Check::prepare(&files, &read, &room)?;
         let prepare = |program| JudgeProgram::prepare(Role::Interactor, &files, &read, program, &room);
         let interactor = read.interactor.as_ref().map(prepare).transpose()?;
-        let spool =
-            Spool::new().map_err(|what| Failure::Unsupported { problem: problem.to_path_buf(), what })?;
+        let spool = Spool::new().map_err(|what| Failure::Unready { problem: problem.to_path_buf(), what })?;
         Ok(Session { files, problem: read, room, check, interactor, shelf, spool })
     }
 
@@ -148,6 +148,7 @@ impl Session {
             check: &self.check,
             interactor: self.interactor.as_ref(),
             limit_us: conduct.limit_us,
+            most_wall: self.room.ceilings().of_run("wall-time").map(Duration::from_nanos),
             shelf: &self.shelf,
             spool: &self.spool,
         };

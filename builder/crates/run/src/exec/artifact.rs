@@ -10,6 +10,7 @@ use bundle::digest::Sha;
 use recipe::language::Language;
 use recipe::placeholder::Names;
 
+use super::ceiling::{Ceiling, lowered};
 use super::child::Child;
 use super::processes;
 use super::request::StepOption;
@@ -40,6 +41,8 @@ pub struct Artifact {
     workspace: Workspace,
     /// The uid of the compile step and of all runs: the compiler may have left files that only its own user can read.
     pub(super) uid: Option<SubmissionUid>,
+    /// The most that a run may have.
+    pub(super) ceilings: Vec<Ceiling>,
 }
 
 /// A run that has begun.
@@ -84,6 +87,7 @@ impl Artifact {
             has_several: steps.has_several,
             workspace,
             uid: None,
+            ceilings: Vec::new(),
         }
     }
 
@@ -100,7 +104,8 @@ impl Artifact {
             uid: self.uid.as_ref(),
             has_several: self.has_several,
         };
-        steps.run(options, arguments)
+        let layers = [&self.language.run.limits, &self.limits];
+        steps.run(&lowered(&self.ceilings, &layers, options), arguments)
     }
 
     /// Begins a run with these streams; one that is not given is this process's own.

@@ -19,6 +19,7 @@
 mod args;
 mod artifact;
 mod cache;
+mod ceiling;
 mod child;
 mod compilation;
 mod destination;
@@ -43,6 +44,7 @@ pub use recipe::placeholder::WORK_DIR;
 pub use args::parse;
 pub use artifact::{Artifact, Ended, Prepared, Running};
 pub use cache::ArtifactCache;
+pub use ceiling::{Ceiling, Ceilings};
 pub use child::{Child, close_others_on_exec};
 pub use compilation::{Compilation, CompileResult};
 pub use destination::Destination;

@@ -115,7 +115,7 @@ impl Steps<'_> {
 }
 
 /// The limits that hold by name: a later layer wins over an earlier one, and the caller's options over all.
-fn in_force<'a>(
+pub(super) fn in_force<'a>(
     layers: &[&'a BTreeMap<String, String>],
     options: &'a [StepOption],
 ) -> BTreeMap<&'a str, Cow<'a, str>> {

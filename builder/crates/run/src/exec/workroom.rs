@@ -12,6 +12,7 @@ use recipe::placeholder::Names;
 
 use super::artifact::Artifact;
 use super::cache::{self, ArtifactCache, Claim};
+use super::ceiling::{Ceilings, lowered};
 use super::compilation::{Compilation, CompileResult};
 use super::kept::Kept;
 use super::request::StepOption;
@@ -35,6 +36,7 @@ pub struct Workroom {
     head: Head,
     digest: Option<Sha>,
     cache: Option<ArtifactCache>,
+    ceilings: Ceilings,
     is_verified: bool,
     /// The name of the next workspace.
     next: AtomicU64,
@@ -68,7 +70,8 @@ impl Workroom {
         }
         workspace::separate(&bundle)?;
         workspace::mount_shelf(&bundle)?;
-        Ok(Workroom { bundle, head, digest: None, cache: None, is_verified, next: AtomicU64::new(0) })
+        let (digest, cache, ceilings) = (None, None, Ceilings::default());
+        Ok(Workroom { bundle, head, digest, cache, ceilings, is_verified, next: AtomicU64::new(0) })
     }
 
     /// Whether the tree was compared with its manifest when the room was opened, and was as it was built.
@@ -89,6 +92,22 @@ impl Workroom {
     #[must_use]
     pub fn with_cache(self, cache: Option<ArtifactCache>) -> Workroom {
         Workroom { cache, ..self }
+    }
+
+    /// Gives no step more than this, whatever the bundle and the callers say.
+    #[must_use]
+    pub fn with_ceilings(self, ceilings: Ceilings) -> Workroom {
+        Workroom { ceilings, ..self }
+    }
+
+    /// The most that steps may have.
+    pub fn ceilings(&self) -> &Ceilings {
+        &self.ceilings
+    }
+
+    /// Where the bundle is, as messages name it.
+    pub fn place(&self) -> &Path {
+        &self.bundle
     }
 
     /// The bundle's languages by name.
@@ -114,6 +133,15 @@ impl Workroom {
         Ok((name, declared))
     }
 
+    /// Whether [`Workroom::compile`] would find a language for the submission, and a name for each of its files.
+    ///
+    /// # Errors
+    /// It would not: the submission has to change.
+    pub fn check(&self, submission: &Submission, language: Option<&str>) -> Result<(), Error> {
+        let (_, language) = language::choose(&self.head.languages, language, submission, &self.bundle)?;
+        submission.names(&language).map(|_| ())
+    }
+
     /// The bundle's own limits of a run: amounts by init's options without their dashes.
     pub fn limits(&self) -> &BTreeMap<String, String> {
         &self.head.limits
@@ -133,6 +161,8 @@ impl Workroom {
         let Workroom { bundle, head, .. } = self;
         let (name, language) = language::choose(&head.languages, language, submission, bundle)?;
         let language = language.as_ref();
+        let layer = language.compile.as_ref().map(|step| &step.limits);
+        let options = &lowered(&self.ceilings.compile, layer.as_slice(), options)[..];
         let names = submission.names(language)?;
         let place = self.new_place();
         let root = bundle.join(layout::ROOTFS);
@@ -163,6 +193,7 @@ impl Workroom {
         };
         let mut artifact = Artifact::new(&steps, workspace);
         artifact.uid = uid;
+        artifact.ceilings.clone_from(&self.ceilings.run);
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
         if let (Some(claim), Some(report), false) = (claim, &compilation.report, is_kept) {
             let kept = match &compilation.result {

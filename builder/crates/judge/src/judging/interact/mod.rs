@@ -36,6 +36,7 @@ use super::program::{Case, JudgeProgram, Ruled};
 use super::protocol::DIRECTORY;
 use super::scratch::scratch;
 use super::slots::Gate;
+use super::time_option;
 use fifo::Door;
 use relay::Relay;
 use table::{Table, User};
@@ -112,8 +113,8 @@ impl Talk<'_> {
     pub(super) fn hold(&self, gate: Gate<'_>) -> Result<Option<Talked>, String> {
         let wires = (0..self.processes).map(|process| self.wires(process)).collect::<io::Result<Vec<_>>>();
         let wires = wires.map_err(|error| format!("a pipe: {error}"))?;
-        let wall = format!("{}us", (self.wall + self.interactor_wall).as_micros());
-        let wall = [("wall-time".to_owned(), wall.into())];
+        let wall = self.wall.saturating_add(self.interactor_wall).as_micros();
+        let wall = [time_option("wall-time", u64::try_from(wall).unwrap_or(u64::MAX))];
         let (said, interactor_errors) = (scratch()?, scratch()?);
         let interactor = self.prepare_interactor(&wires, &wall, &said, &interactor_errors)?;
         let options = [&self.options[..], &wall].concat();
