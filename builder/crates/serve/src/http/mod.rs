@@ -15,4 +15,4 @@ pub(crate) use connection::serve;
 pub(crate) use listener::Listener;
 pub(crate) use log::{observe, refuse_strangers};
 pub(crate) use problem::{Problem, later, not_found, wrong_method};
-pub(crate) use stream::{next_piece, streamed};
+pub(crate) use stream::{Pieces, next_piece, streamed};

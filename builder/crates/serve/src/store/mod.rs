@@ -6,10 +6,11 @@
 mod row;
 mod schema;
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,8 +23,12 @@ use crate::error::Error;
 /// The file, and what keeps a second process out.
 const DATABASE: &str = "capsule.db";
 const LOCK: &str = "lock";
+/// What a mode gives to all.
+const OTHERS: u32 = 0o007;
 /// After so many results, old ones are removed.
-const PERIOD: i64 = 100;
+const PERIOD: u64 = 100;
+/// A submission that is finished has no use for its work, which takes room; only Judge0's answers give it back.
+const CLEAR: &str = "work = CASE front WHEN 'judge0' THEN work ELSE '' END";
 
 /// Submissions.
 pub(crate) struct Store {
@@ -31,6 +36,8 @@ pub(crate) struct Store {
     /// Finished submissions that are kept, in number and in time.
     keep: u64,
     keep_time: Duration,
+    /// What was finished since the start.
+    finished: AtomicU64,
     _lock: Option<File>,
 }
 
@@ -61,12 +68,15 @@ impl Store {
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
                 let lock =
                     made.and_then(|()| lock(&place.join(LOCK))).map_err(|error| fail(error.to_string()))?;
-                (Connection::open(place.join(DATABASE)), Some(lock))
+                let database = place.join(DATABASE);
+                keep_private(&database).map_err(|error| fail(error.to_string()))?;
+                (Connection::open(database), Some(lock))
             }
         };
         let connection = connection.map_err(|error| fail(error.to_string()))?;
         schema::prepare(&connection).map_err(fail)?;
-        Ok(Store { connection: Mutex::new(connection), keep, keep_time, _lock: lock })
+        let (connection, finished) = (Mutex::new(connection), AtomicU64::new(0));
+        Ok(Store { connection, keep, keep_time, finished, _lock: lock })
     }
 
     /// Keeps a submission; when this returns, it is on the disk.
@@ -124,8 +134,10 @@ impl Store {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         let changed = transaction.execute(
-            "UPDATE submissions SET state = ?3, result = ?4, finished_ms = ?5
-             WHERE id = ?1 AND attempt = ?2 AND state IN ('queued', 'running')",
+            &format!(
+                "UPDATE submissions SET state = ?3, result = ?4, finished_ms = ?5, {CLEAR}
+                 WHERE id = ?1 AND attempt = ?2 AND state IN ('queued', 'running')"
+            ),
             params![id, attempt, state.word(), result, now_ms()],
         )?;
         if changed == 1 {
@@ -141,14 +153,16 @@ impl Store {
 
     /// Has an attempt that failed by no fault of the submission be repeated.
     pub(crate) fn put_back(&self, id: &str, attempt: u32, why: &str) -> rusqlite::Result<bool> {
-        let connection = self.connection();
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
         let sql =
             "UPDATE submissions SET state = 'queued' WHERE id = ?1 AND attempt = ?2 AND state = 'running'";
-        let changed = connection.execute(sql, params![id, attempt])?;
+        let changed = transaction.execute(sql, params![id, attempt])?;
         if changed == 1 {
             let why = serde_json::json!({ "attempt": attempt, "error": why }).to_string();
-            add_event(&connection, id, "queued", &why)?;
+            add_event(&transaction, id, "queued", &why)?;
         }
+        transaction.commit()?;
         Ok(changed == 1)
     }
 
@@ -159,14 +173,22 @@ impl Store {
 
     /// Calls a submission off that is not finished; says whether it did.
     pub(crate) fn cancel(&self, tenant: &str, id: &str) -> rusqlite::Result<bool> {
-        let connection = self.connection();
-        let changed = connection.execute(
-            "UPDATE submissions SET state = 'cancelled', finished_ms = ?3
-             WHERE id = ?1 AND tenant = ?2 AND state IN ('queued', 'running')",
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let changed = transaction.execute(
+            &format!(
+                "UPDATE submissions SET state = 'cancelled', finished_ms = ?3, {CLEAR}
+                 WHERE id = ?1 AND tenant = ?2 AND state IN ('queued', 'running')"
+            ),
             params![id, tenant, now_ms()],
         )?;
         if changed == 1 {
-            add_event(&connection, id, State::Cancelled.word(), "{}")?;
+            add_event(&transaction, id, State::Cancelled.word(), "{}")?;
+        }
+        transaction.commit()?;
+        drop(connection);
+        if changed == 1 {
+            self.trim_sometimes();
         }
         Ok(changed == 1)
     }
@@ -183,6 +205,12 @@ impl Store {
         let connection = self.connection();
         let mut statement = connection.prepare(&sql)?;
         statement.query_map([], Row::read)?.collect()
+    }
+
+    /// Whether more will happen to a submission.
+    pub(crate) fn is_open(&self, id: &str) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM submissions WHERE id = ?1 AND state IN ('queued', 'running')";
+        self.connection().query_row(sql, [id], |_| Ok(())).optional().map(|found| found.is_some())
     }
 
     /// The work of a submission.
@@ -202,10 +230,10 @@ impl Store {
     }
 
     fn trim_sometimes(&self) {
-        let connection = self.connection();
-        if connection.last_insert_rowid() % PERIOD != 0 {
+        if !(self.finished.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(PERIOD) {
             return;
         }
+        let connection = self.connection();
         let oldest = now_ms().saturating_sub(self.keep_time.as_millis() as i64);
         let _tried_again_later = connection.execute(
             "DELETE FROM submissions WHERE finished_ms IS NOT NULL AND (finished_ms < ?1 OR rowid <= (
@@ -226,6 +254,25 @@ fn add_event(connection: &Connection, id: &str, kind: &str, data: &str) -> rusql
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64)
+}
+
+/// Others' programs are nobody's to read. SQLite gives its other files the mode of the first one; an older capsule left it to
+/// the umask.
+fn keep_private(database: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(database)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        match fs::metadata(&path) {
+            Ok(facts) => {
+                let mode = facts.permissions().mode();
+                fs::set_permissions(&path, Permissions::from_mode(mode & !OTHERS))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> io::Result<File> {

@@ -42,12 +42,59 @@ fn what_is_called_off_gets_no_result() {
     let store = store();
     store.put(&new("1", None, "a")).unwrap();
     store.begin("1").unwrap();
+    assert!(store.is_open("1").unwrap());
     assert_eq!(
         (store.cancel("u", "1"), store.cancel("t", "1"), store.cancel("t", "1")),
         (Ok(false), Ok(true), Ok(false))
     );
     assert_eq!(store.finish("1", 1, State::Done, "1"), Ok(false));
     assert_eq!(store.get("t", "1").unwrap().unwrap().state, State::Cancelled);
+    assert!(!store.is_open("1").unwrap() && !store.is_open("2").unwrap());
+}
+
+#[test]
+fn an_event_that_cannot_be_written_undoes_its_change() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    store.begin("1").unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END";
+    store.connection().execute_batch(full).unwrap();
+    assert!(store.put_back("1", 1, "why").is_err() && store.cancel("t", "1").is_err());
+    assert_eq!(store.get("t", "1").unwrap().unwrap().state, State::Running);
+}
+
+#[test]
+fn only_work_that_is_given_back_is_kept() {
+    let store = store();
+    for (id, front) in [("1", "v1"), ("2", "v1"), ("3", "judge0")] {
+        store.put(&New { front, ..new(id, None, "a") }).unwrap();
+        store.begin(id).unwrap();
+    }
+    assert_eq!(store.work("1").unwrap().as_deref(), Some("{}"));
+    store.finish("1", 1, State::Done, "1").unwrap();
+    store.cancel("t", "2").unwrap();
+    store.finish("3", 1, State::Done, "1").unwrap();
+    let works = ["1", "2", "3"].map(|id| store.work(id).unwrap().unwrap());
+    assert_eq!(works, ["", "", "{}"]);
+}
+
+#[test]
+fn its_files_are_not_for_others() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000)).unwrap();
+    let modes = || {
+        let all = std::fs::read_dir(directory.path()).unwrap().flatten();
+        all.map(|entry| entry.metadata().unwrap().permissions().mode() & 0o777).collect::<Vec<_>>()
+    };
+    let store = open();
+    store.put(&new("1", None, "a")).unwrap();
+    assert_eq!(modes(), [0o600; 4]);
+    drop(store);
+    // One of an older capsule.
+    std::fs::set_permissions(directory.path().join(DATABASE), Permissions::from_mode(0o644)).unwrap();
+    let _open = open();
+    assert!(modes().iter().all(|mode| mode & OTHERS == 0), "{:?}", modes());
 }
 
 #[test]
@@ -101,11 +148,18 @@ fn a_store_of_a_newer_capsule_is_left_alone() {
 #[test]
 fn old_results_go_and_their_events_with_them() {
     let store = Store::open(None, 10, Duration::from_secs(1000)).unwrap();
+    // By the number of results, and not by that of events.
+    store.put(&new("first", None, "a")).unwrap();
     for number in 0..250 {
         let id = number.to_string();
         store.put(&new(&id, None, "a")).unwrap();
-        store.begin(&id).unwrap();
-        store.finish(&id, 1, State::Done, "1").unwrap();
+        match number % 2 {
+            0 => {
+                store.begin(&id).unwrap();
+                store.finish(&id, 1, State::Done, "1").unwrap()
+            }
+            _ => store.cancel("t", &id).unwrap(),
+        };
     }
     store.put(&new("waits", None, "a")).unwrap();
     let count = |table: &str| -> i64 {

@@ -11,20 +11,21 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::run::RunAnswer;
 use super::run_request::RunRequest;
 use crate::app::{App, Busy};
-use crate::http::{Problem, caller, next_piece, streamed};
+use crate::http::{Pieces, Problem, caller, next_piece, streamed};
 use crate::pool::Refused;
 use crate::settings::Tenant;
 
 /// Lines that are under way for each slot: one in it, and one that is ready for it.
 const AHEAD: usize = 2;
-/// Answers that wait for a client which sends all of its request before it reads.
+/// Answers that wait for a client which sends all of its request before it reads,
 const ANSWERS: usize = 4096;
+/// and their bytes.
+const ANSWER_BYTES: usize = 64 << 20;
 /// When the slots and the queue are full of others' work, a line tries again after this time.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,12 +47,12 @@ pub(super) async fn batch(
     body: Body,
 ) -> Result<Response, Problem> {
     let tenant = caller(&headers, &app.settings)?;
-    let (sender, answer) = streamed(ANSWERS);
+    let (sender, answer) = streamed(ANSWERS, ANSWER_BYTES);
     tokio::spawn(work(app, tenant, body, sender));
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
 }
 
-async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Sender<Bytes>) {
+async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Pieces) {
     let ahead = Arc::new(Semaphore::new(AHEAD * app.settings.slots));
     let mut lines = Lines::new(body, app.settings.body);
     let mut index = 0;

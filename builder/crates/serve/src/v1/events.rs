@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::mpsc::Sender;
 
 use super::handed::{absent, of_store};
 use crate::app::App;
 use crate::desk;
-use crate::http::{Problem, caller, streamed};
-use crate::store::Event;
+use crate::http::{Pieces, Problem, caller, streamed};
+use crate::store::{Event, Store};
 
 /// The events of a submission, until it is finished; `Last-Event-ID` resumes after one.
 #[utoipa::path(
@@ -35,23 +33,31 @@ pub(super) async fn events(
     let row = desk::ask(&app, move |store| store.get(&name, &own)).await.map_err(of_store)?;
     row.ok_or_else(absent)?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let (sender, body) = streamed(1);
+    let (sender, body) = streamed(1, LONGEST);
     tokio::spawn(send(app, id, last, sender));
     Ok(([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")], body).into_response())
 }
 
+/// Bytes of events that wait for a client.
+const LONGEST: usize = 1 << 20;
+
 /// Until the last event, or until the client is gone.
-async fn send(app: Arc<App>, id: String, mut last: i64, to: Sender<Bytes>) {
+async fn send(app: Arc<App>, id: String, mut last: i64, to: Pieces) {
     let mut changes = app.board.changes();
     loop {
         let own = id.clone();
-        let Ok(events) = desk::ask(&app, move |store| store.events(&own, last)).await else { return };
+        // Asked for first: what is not open then has had its last event.
+        let seen = move |store: &Store| Ok((store.is_open(&own)?, store.events(&own, last)?));
+        let Ok((is_open, events)) = desk::ask(&app, seen).await else { return };
         for Event { seq, kind, data } in events {
             last = seq;
             let text = format!("id: {seq}\nevent: {kind}\ndata: {data}\n\n");
-            if to.send(text.into()).await.is_err() || ["done", "dead", "cancelled"].contains(&&*kind) {
+            if to.send(text).await.is_err() || ["done", "dead", "cancelled"].contains(&&*kind) {
                 return;
             }
+        }
+        if !is_open {
+            return;
         }
         tokio::select! {
             () = to.closed() => return,
