@@ -1,11 +1,11 @@
 //! `capsule serve`: the native API, what a client may send, who may, and the service's end.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -70,6 +70,8 @@ fn limits_end_a_program_and_a_request_never_widens_the_operators() {
         ("cpu_us", "limits", 2_000_001_u64),
         ("memory_bytes", "limits", 1 << 30),
         ("memory_bytes", "compile_limits", 3 << 30),
+        ("pids", "compile_limits", 1 << 20),
+        ("stack_bytes", "compile_limits", 1 << 40),
     ] {
         let answer =
             service.post("/v1/run", &json!({"language": "python", "source": "", object: {field: amount}}));
@@ -99,6 +101,12 @@ fn what_is_wrong_with_a_request_is_said_in_one_problem() {
         (json!({"files": {"../a.py": source}}), 422, "`../a.py`"),
         (json!({"files": {"a.py": source}, "entry": "b.py"}), 422, "`b.py` is not a file of the submission"),
         (json!({"language": "python", "source": {"base64": "!"}}), 422, "is not base64"),
+        (json!({"files": {"a.xyz": source}}), 422, "say which with `language`: c, "),
+        (
+            json!({"language": "python", "files": {"a.py": source, "b.py": source}}),
+            422,
+            "the submission has no `main.py`; say with `entry` where it starts",
+        ),
         (
             json!({"language": "python", "source": source, "args": ["a\0b"]}),
             422,
@@ -116,14 +124,15 @@ fn what_is_wrong_with_a_request_is_said_in_one_problem() {
         let problem = answer.json();
         assert_eq!((answer.status, &problem["status"]), (status, &status.into()), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+        assert!(!problem.to_string().contains(bundle().to_str().unwrap()), "{problem}");
     }
     assert_eq!(service.request("POST", "/v1/run", &[], b"{").status, 400);
     assert_eq!(service.request("POST", "/v1/run", &[], b"").status, 400);
     assert_eq!((service.get("/v1/run").status, service.get("/nowhere").status), (405, 404));
     // A client that is slow, sends half, or sends a head without end.
-    let half = "POST /v1/run HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";
+    let half = "POST /v1/run HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
     assert_eq!(service.raw(half.as_bytes()).status, 408);
-    let unfinished = service.raw(b"POST /v1/run HTTP/1.1\r\nhost: x\r\n");
+    let unfinished = service.raw(b"POST /v1/run HTTP/1.1\r\nhost: localhost\r\n");
     assert!([0, 408].contains(&unfinished.status), "{}", unfinished.head);
     let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(1_000_000));
     assert!([0, 431].contains(&service.raw(many.as_bytes()).status));
@@ -167,6 +176,37 @@ fn a_page_of_another_site_is_refused() {
     let body = json!({"language": "python", "source": ""}).to_string();
     let answer = service.request("POST", "/v1/run", &["origin: https://evil.example"], body.as_bytes());
     assert_eq!(answer.status, 403);
+    // A site whose name has the address of this machine, so that its page is of the same origin.
+    let called = |service: &Service, host: &str| {
+        let request = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        service.raw(request.as_bytes())
+    };
+    let refused = called(&service, "evil.example:2000");
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("this service is not called `evil.example`"), "{}", refused.text());
+    assert_eq!(called(&service, "localhost:2000").status, 200);
+    let named = Service::start("slots=1 hosts=judge.example");
+    assert_eq!((called(&named, "judge.example").status, called(&named, "evil.example").status), (200, 403));
+}
+
+#[test]
+fn a_log_that_nobody_reads_ends_no_request() {
+    needs_root!();
+    let scene = Scene::new();
+    let mut command = scene.command();
+    command.arg("serve").arg(bundle()).args(["--listen", "127.0.0.1:0", "--slots", "1"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    // The reader is gone.
+    let address = said.trim().rsplit("http://").next().unwrap().to_owned();
+    for _ in 0..3 {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        assert_eq!(Answer::read(stream).text(), "ok\n");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
@@ -193,7 +233,7 @@ fn sleeping(service: &Service, wall_us: u64) -> std::net::TcpStream {
     let body = json!({"language": "python", "source": SLEEPER, "limits": {"wall_us": wall_us}}).to_string();
     let mut stream = service.connect();
     let head = format!(
-        "POST /v1/run HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/run HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all((head + &body).as_bytes()).unwrap();
@@ -234,7 +274,7 @@ fn sigterm_lets_what_runs_come_to_its_end() {
     let body =
         json!({"language": "python", "source": "import time; time.sleep(2); print('done')"}).to_string();
     let mut stream = service.connect();
-    let head = format!("POST /v1/run HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("POST /v1/run HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all((head + &body).as_bytes()).unwrap();
     wait_until("the program runs", || runs(&service));
     service.signal(Signal::TERM);
@@ -281,7 +321,7 @@ fn a_unix_socket_is_its_owners_and_groups() {
     let listen = format!("unix:{}", path.display());
     let mut first = Service::in_scene(scene, &listen, "slots=1");
     let mut stream = UnixStream::connect(&path).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut said = String::new();
     stream.read_to_string(&mut said).unwrap();
     assert!(said.ends_with("ok\n"), "{said}");
@@ -318,7 +358,7 @@ fn a_socket_of_systemd_is_served_and_it_hears_of_the_start() {
     };
     assert_eq!(heard(&notify), "READY=1");
     let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     assert_eq!(Answer::read(stream).text(), "ok\n");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!((heard(&notify).as_str(), child.wait().unwrap().code()), ("STOPPING=1", Some(0)));

@@ -67,6 +67,10 @@ fn events_end_with_the_result_and_can_be_resumed() {
     let resume = format!("last-event-id: {}", lines(&all, "id:")[1]);
     let rest = service.request("GET", &path, &[&resume], b"");
     assert_eq!(lines(&rest, "event:"), ["done"]);
+    // After the last one there is nothing to wait for.
+    let resume = format!("last-event-id: {}", lines(&all, "id:")[2]);
+    let rest = service.request("GET", &path, &[&resume], b"");
+    assert_eq!((rest.status, lines(&rest, "event:")), (200, Vec::new()));
 }
 
 #[test]
@@ -133,6 +137,33 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     assert_eq!(service.get(&format!("/v1/submissions/{}", id(&again))).json()["state"], "done");
 }
 
+#[test]
+fn a_store_that_fails_for_a_while_strands_nothing() {
+    needs_root!();
+    let service = with_store(Scene::new(), "slots=1");
+    let sql = |text: &str| {
+        let line = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 60).executescript(sys.argv[2])";
+        let mut python = Command::new("python3");
+        python.args(["-c", line]).arg(service.scene.path("data/capsule.db")).arg(text);
+        assert!(python.status().unwrap().success());
+    };
+    // As on a disk that is full: no attempt can begin.
+    sql("CREATE TRIGGER full BEFORE UPDATE ON submissions BEGIN SELECT RAISE(ABORT, 'full'); END");
+    let path = format!("/v1/submissions/{}", id(&service.post("/v1/submissions", &python("print(3)"))));
+    wait_until("the slot is free", || service.get("/v1/status").json()["waiting"] == 0);
+    assert_eq!(service.get(&path).json()["state"], "queued");
+    sql("DROP TRIGGER full");
+    // Neither can a result be written.
+    sql("CREATE TRIGGER full BEFORE UPDATE OF result ON submissions BEGIN SELECT RAISE(ABORT, 'full'); END");
+    wait_until("it runs", || service.get(&path).json()["state"] == "running");
+    wait_until("it has run", || {
+        service.get("/metrics").text().contains("capsule_runs_total{language=\"python\",status=\"ok\"} 1")
+    });
+    sql("DROP TRIGGER full");
+    let found = service.get(&format!("{path}?wait=100")).json();
+    assert_eq!((&found["state"], &found["result"]["stdout"]), (&"done".into(), &"3\n".into()));
+}
+
 /// The archive of a problem of ours.
 fn archive(scene: &Scene, name: &str) -> Vec<u8> {
     let zip = "import shutil, sys; shutil.make_archive(sys.argv[2], 'zip', sys.argv[1], sys.argv[2])";
@@ -145,7 +176,9 @@ fn archive(scene: &Scene, name: &str) -> Vec<u8> {
 #[test]
 fn a_problem_is_uploaded_once_and_judges_submissions() {
     needs_root!();
-    let service = Service::start("slots=2 limit.cpu-time=20s limit.memory=4G");
+    let service = Service::start(
+        "slots=2 limit.cpu-time=20s limit.memory=4G limit.pids=33 limit.wall-time=50s limit.stack=3M",
+    );
     let zip = archive(&service.scene, "mean");
     let upload = || service.request("POST", "/v1/problems", &[], &zip);
     let problem = upload();
@@ -170,6 +203,11 @@ fn a_problem_is_uploaded_once_and_judges_submissions() {
             "{found}"
         );
         assert_eq!(found["judgement"]["tests"].as_array().unwrap().len(), 4);
+        // The problem's limits say nothing of these, and the pack's are wider.
+        let limits = &found["judgement"]["tests"][0]["run"]["limits"];
+        for (name, most) in [("pids", 33), ("wall_us", 50_000_000), ("stack_bytes", 3 << 20)] {
+            assert_eq!(limits[name]["limit"], most, "{name}: {limits}");
+        }
         let events = service.get(&format!("/v1/submissions/{}/events", found["id"].as_str().unwrap())).text();
         assert_eq!(events.matches("event: test").count(), 4, "{events}");
     }
@@ -222,7 +260,7 @@ fn a_batch_ends_with_its_client() {
     let service = Service::start(LONG);
     let mut stream = service.connect();
     let line = python(SLEEPER).to_string() + "\n";
-    let head = "POST /v1/batch HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(format!("{head}{:x}\r\n{line}\r\n", line.len()).as_bytes()).unwrap();
     wait_until("it runs", || service.get("/v1/status").json()["busy"] == 1);
     drop(stream);

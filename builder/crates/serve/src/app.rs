@@ -12,7 +12,7 @@ use crate::cancel::Cancel;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, Refused};
 use crate::settings::{Settings, Tenant};
-use crate::shelf::Shelf;
+use crate::shelf::{Shelf, Unready};
 use crate::work::{Done, Work};
 use crate::workshop::Workshop;
 
@@ -80,14 +80,14 @@ impl App {
         format!("{:x}-{:x}", self.first_id, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A tenant's problem, made ready in a slot; the inner error is what is wrong with it.
+    /// A tenant's problem, made ready in a slot; the inner error is why it is not.
     pub(crate) async fn problem(
         self: &Arc<App>,
         tenant: &Tenant,
         id: &str,
-    ) -> Result<Result<Arc<Session>, String>, Busy> {
+    ) -> Result<Result<Arc<Session>, Unready>, Busy> {
         let Some(place) = self.shelf.find(&tenant.name, id) else {
-            return Ok(Err("there is no such problem".to_owned()));
+            return Ok(Err(Unready::Passing("there is no such problem".to_owned())));
         };
         let (answer, answered) = oneshot::channel();
         let app = Arc::clone(self);
@@ -97,7 +97,8 @@ impl App {
         };
         let put = self.pool.put(tenant, 0, Arc::default(), Box::new(job));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
-        Ok(answered.await.unwrap_or_else(|_| Err("the service ended before the problem was read".to_owned())))
+        let ended = || Unready::Passing("the service ended before the problem was read".to_owned());
+        Ok(answered.await.unwrap_or_else(|_| Err(ended())))
     }
 
     /// Waits for a slot and runs. If the caller stops to wait, the work is called off.

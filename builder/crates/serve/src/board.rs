@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 use crate::cancel::Cancel;
+use crate::later::Later;
 use crate::store::Store;
 
 /// Changes that a slow reader may miss before it has to look at all.
@@ -14,13 +15,15 @@ const CHANGES: usize = 1024;
 /// The submissions of this service.
 pub(crate) struct Board {
     pub(crate) store: Store,
+    /// For what the store fails at.
+    pub(crate) later: Later,
     changes: broadcast::Sender<Arc<str>>,
     open: Mutex<BTreeMap<String, Arc<Cancel>>>,
 }
 
 impl Board {
-    pub(crate) fn new(store: Store) -> Board {
-        Board { store, changes: broadcast::channel(CHANGES).0, open: Mutex::default() }
+    pub(crate) fn new(store: Store, later: Later) -> Board {
+        Board { store, later, changes: broadcast::channel(CHANGES).0, open: Mutex::default() }
     }
 
     /// Tells of changes, each by the id of its submission.

@@ -3,9 +3,9 @@
 //! An attempt that fails by the sandbox's fault is repeated; a submission that fails that often is dead, with its last
 //! failure as the result. A service that is killed has its unfinished submissions done by the next one.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{io, thread};
 
 use bundle::digest::Sha;
 use judge::judging::{TestResult, Watch};
@@ -16,18 +16,16 @@ use tokio::task::spawn_blocking;
 
 use crate::app::{App, Busy};
 use crate::cancel::Cancel;
+use crate::journal;
 use crate::settings::Tenant;
 use crate::store::{New, Put, Row, State, Store};
+use crate::whole::whole;
 use crate::work::{Done, Work};
 
 /// Attempts of a submission that the sandbox fails at,
 const MOST_ATTEMPTS: u32 = 3;
 /// and of one during which the service ended: whoever operates it may have killed it, or the submission may have.
 const MOST_STARTS: u32 = 10;
-/// A result that cannot be written, as on a full disk, is tried again after this time,
-const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// and so often; then the next start of the service does it again.
-const STORE_TRIES: u32 = 10;
 
 /// What a client hands in.
 pub(crate) struct Handed {
@@ -69,9 +67,16 @@ pub(crate) async fn hand_in(
     app.pool
         .check(tenant)
         .map_err(|refused| Refusal::Busy(Busy { refused, retry_after: app.pool.retry_after() }))?;
+    // What is on the disk must have its turn, too, although the client goes away in between.
+    let kept = whole(keep(Arc::clone(app), tenant.clone(), handed));
+    kept.await.unwrap_or_else(|what| Err(Refusal::Store(what)))
+}
+
+/// Writes a submission down, and queues it.
+async fn keep(app: Arc<App>, tenant: Tenant, handed: Handed) -> Result<(String, bool), Refusal> {
     let id = new_id().map_err(|error| Refusal::Store(error.to_string()))?;
     let (own, name, priority) = (id.clone(), tenant.name.clone(), handed.priority);
-    let put = ask(app, move |store| {
+    let put = ask(&app, move |store| {
         let work = serde_json::to_string(&handed.work);
         let work = work.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         store.put(&New {
@@ -87,7 +92,7 @@ pub(crate) async fn hand_in(
     });
     match put.await.map_err(Refusal::Store)? {
         Put::New => {
-            queue(app, tenant, priority, id.clone());
+            queue(&app, &tenant, priority, id.clone());
             Ok((id, true))
         }
         Put::Known(id) => Ok((id, false)),
@@ -103,7 +108,7 @@ pub(crate) fn take_up(app: &Arc<App>) -> rusqlite::Result<usize> {
         // It was there each time that a service died: it may be why.
         if state == State::Running && attempt >= MOST_STARTS {
             let result = Finished::failed(format!("the service ended at each of {attempt} attempts"));
-            conclude(app, &id, attempt, State::Dead, &result);
+            conclude(app, id, attempt, State::Dead, result.result);
             continue;
         }
         queue(app, &Tenant { name: tenant, queue: None }, priority, id);
@@ -113,13 +118,18 @@ pub(crate) fn take_up(app: &Arc<App>) -> rusqlite::Result<usize> {
 
 /// Calls a submission off; says whether it was still to be called off.
 pub(crate) async fn call_off(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<bool, String> {
-    let (name, own) = (tenant.name.clone(), id.to_owned());
-    let is_called_off = ask(app, move |store| store.cancel(&name, &own)).await?;
+    whole(cancelled(Arc::clone(app), tenant.name.clone(), id.to_owned())).await?
+}
+
+/// Writes down that a submission is called off, and ends it.
+async fn cancelled(app: Arc<App>, tenant: String, id: String) -> Result<bool, String> {
+    let own = id.clone();
+    let is_called_off = ask(&app, move |store| store.cancel(&tenant, &own)).await?;
     if is_called_off {
-        if let Some(cancel) = app.board.open().remove(id) {
+        if let Some(cancel) = app.board.open().remove(&id) {
             cancel.set();
         }
-        app.board.changed(id);
+        app.board.changed(&id);
     }
     Ok(is_called_off)
 }
@@ -154,13 +164,30 @@ fn queue(app: &Arc<App>, tenant: &Tenant, priority: i8, id: String) {
     app.pool.put_kept(tenant, priority, cancel, Box::new(job));
 }
 
+/// For a submission that the store fails at, as on a full disk.
+fn queue_later(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str) {
+    let (own, tenant, id) = (Arc::clone(app), tenant.clone(), id.to_owned());
+    app.board.later.put(move || {
+        // Its owner may have called it off meanwhile.
+        if own.board.open().contains_key(&id) {
+            queue(&own, &tenant, priority, id);
+        }
+    });
+}
+
 /// One attempt, in a slot.
 fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option<&str>, cancel: &Cancel) {
     let begun = app.board.store.begin(id).and_then(|attempt| Ok((attempt, app.board.store.work(id)?)));
     let (attempt, work) = match begun {
         Ok((Some(attempt), Some(work))) => (attempt, work),
-        Ok(_) => return,
-        Err(error) => return complain(id, &error),
+        Ok(_) => {
+            app.board.open().remove(id);
+            return;
+        }
+        Err(error) => {
+            complain(id, &error);
+            return queue_later(app, tenant, priority, id);
+        }
     };
     app.board.changed(id);
     let result = match serde_json::from_str::<Work>(&work) {
@@ -182,10 +209,14 @@ fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option
     match result.failure.clone() {
         Some(why) if attempt < MOST_ATTEMPTS => match app.board.store.put_back(id, attempt, &why) {
             Ok(_) => queue(app, tenant, priority, id.to_owned()),
-            Err(error) => complain(id, &error),
+            // It counts as one that was begun, and is begun again.
+            Err(error) => {
+                complain(id, &error);
+                queue_later(app, tenant, priority, id);
+            }
         },
-        Some(_) => conclude(app, id, attempt, State::Dead, &result),
-        None => conclude(app, id, attempt, State::Done, &result),
+        Some(_) => conclude(app, id.to_owned(), attempt, State::Dead, result.result),
+        None => conclude(app, id.to_owned(), attempt, State::Done, result.result),
     }
 }
 
@@ -213,6 +244,7 @@ fn judged(app: &App, tenant: &Tenant, id: &str, work: &Work, cancel: &Cancel) ->
     let place = work.problem.as_deref().and_then(|problem| app.shelf.find(&tenant.name, problem));
     let Some(place) = place else { return Finished::failed("there is no such problem".to_owned()) };
     let session = app.shelf.ready_to_judge(&place, |place| app.workshop.open_problem(place));
+    let session = session.map_err(|unready| unready.to_string());
     let judged = session.and_then(|session| app.workshop.judge(work, &session, &Judging { app, id, cancel }));
     match judged
         .and_then(|judgement| Ok((judgement.to_json().map_err(|error| error.to_string())?, judgement)))
@@ -245,21 +277,23 @@ impl Finished {
     }
 }
 
-fn conclude(app: &App, id: &str, attempt: u32, state: State, Finished { result, .. }: &Finished) {
-    for _ in 0..STORE_TRIES {
-        match app.board.store.finish(id, attempt, state, result) {
-            Ok(_) => {
-                app.board.open().remove(id);
-                return app.board.changed(id);
-            }
-            Err(error) => complain(id, &error),
+/// Writes the result down. One that cannot be written, as on a full disk, is kept, and written later.
+fn conclude(app: &Arc<App>, id: String, attempt: u32, state: State, result: String) {
+    match app.board.store.finish(&id, attempt, state, &result) {
+        Ok(_) => {
+            app.board.open().remove(&id);
+            app.board.changed(&id);
         }
-        thread::sleep(STORE_PAUSE);
+        Err(error) => {
+            complain(&id, &error);
+            let own = Arc::clone(app);
+            app.board.later.put(move || conclude(&own, id, attempt, state, result));
+        }
     }
 }
 
 fn complain(id: &str, error: &rusqlite::Error) {
-    eprintln!("{}", json!({ "submission": id, "error": format!("the store failed: {error}") }));
+    journal::tell(&json!({ "submission": id, "error": format!("the store failed: {error}") }));
 }
 
 /// A random UUID (RFC 9562, version 4), which nobody can guess.

@@ -102,6 +102,8 @@ impl RunCode {
         }
         let program = Program::new(files, Some(main));
         let program = program.map_err(|error| invalid("files", error.to_string()))?;
+        let checked = app.workshop.check_program(&program.submission, Some(&name));
+        checked.map_err(|what| invalid("files", what))?;
         let run = Limits {
             wall_us: Some(microseconds(self.run_timeout)),
             // A program that computes ends by the same time.

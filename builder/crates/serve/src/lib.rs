@@ -29,8 +29,10 @@ mod error;
 mod fair;
 mod fusion;
 mod http;
+mod journal;
 mod judge0;
 mod language;
+mod later;
 mod limit;
 mod metrics;
 mod notify;
@@ -46,6 +48,7 @@ mod store;
 mod text;
 mod v1;
 mod version;
+mod whole;
 mod work;
 mod workshop;
 

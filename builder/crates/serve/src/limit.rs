@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use recipe::amount::Unit;
-use run::exec::StepOption;
+use run::exec::{Ceiling, StepOption};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,12 +89,13 @@ pub(crate) const KINDS: [Kind; 6] = [
 
 /// A limit that a request may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` is {asked}, and at most {most} is allowed here")]
+#[error("`{field}` is {asked}, and {} is allowed here", most.map_or_else(|| "none".to_owned(), |most| format!("at most {most}")))]
 pub(crate) struct TooMuch {
     /// Its name in requests.
     pub(crate) field: &'static str,
     asked: u64,
-    most: u64,
+    /// `None` where the operator sets no most: nothing is allowed then.
+    most: Option<u64>,
 }
 
 impl Kind {
@@ -158,13 +159,26 @@ impl Limits {
     /// The first one that is above the operator's.
     pub(crate) fn check(self, most: Limits) -> Result<(), TooMuch> {
         for kind in &KINDS {
-            if let (Some(asked), Some(most)) = ((kind.get)(&self), (kind.get)(&most))
-                && asked > most
+            let most = (kind.get)(&most);
+            if let Some(asked) = (kind.get)(&self)
+                && most.is_none_or(|most| asked > most)
             {
                 return Err(TooMuch { field: kind.field, asked, most });
             }
         }
         Ok(())
+    }
+
+    /// These as the most that a step may have of these options; `default` is what it has where nobody says anything.
+    pub(crate) fn to_ceilings(self, default: Limits, options: &[&str]) -> Vec<Ceiling> {
+        let text = |kind: &Kind, amount: u64| kind.to_option(amount).1.to_string_lossy().into_owned();
+        let ceiling = |kind: &Kind| {
+            let most = (kind.get)(&self)?;
+            let otherwise = (kind.get)(&default).map_or(most, |amount| amount.min(most));
+            let [most, otherwise] = [most, otherwise].map(|amount| text(kind, amount));
+            Some(Ceiling { option: kind.option.to_owned(), most, otherwise })
+        };
+        KINDS.iter().filter(|kind| options.contains(&kind.option)).filter_map(ceiling).collect()
     }
 
     /// As options of a step.
@@ -200,6 +214,24 @@ mod tests {
         let error = limits(&[("memory", "2G")]).check(most).expect_err("too much").to_string();
         assert_eq!(error, "`memory_bytes` is 2147483648, and at most 1073741824 is allowed here");
         assert_eq!(limits(&[("memory", "2G")]).lowered_to(most).memory_bytes, Some(1 << 30));
+    }
+
+    #[test]
+    fn what_has_no_most_cannot_be_asked_for() {
+        let error = limits(&[("pids", "1")]).check(limits(&[("memory", "1G")])).expect_err("no most");
+        assert_eq!(error.to_string(), "`pids` is 1, and none is allowed here");
+    }
+
+    #[test]
+    fn a_default_above_the_most_is_lowered_to_it() {
+        let (most, default) = (limits(&[("pids", "8"), ("wall-time", "2s")]), limits(&[("pids", "64")]));
+        let ceiling = |option: &str, most: &str| Ceiling {
+            option: option.to_owned(),
+            most: most.to_owned(),
+            otherwise: most.to_owned(),
+        };
+        let expected = [ceiling("wall-time", "2000000us"), ceiling("pids", "8")];
+        assert_eq!(most.to_ceilings(default, &["pids", "wall-time", "stack"]), expected);
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::app::App;
 use crate::{fusion, http, judge0, page, piston, v1};
 
-/// All paths.
-pub(crate) fn all(app: &Arc<App>) -> Router {
+/// All paths, for a service that only its own host can reach by TCP, or for another one.
+pub(crate) fn all(app: &Arc<App>, is_loopback: bool) -> Router {
+    let names = Arc::new(http::HostNames::new(&app.settings.hosts, is_loopback));
     Router::new()
         .merge(page::routes())
         .merge(v1::routes())
@@ -20,7 +21,7 @@ pub(crate) fn all(app: &Arc<App>) -> Router {
         .route("/openapi.json", get(v1::document))
         .fallback(http::not_found)
         .method_not_allowed_fallback(http::wrong_method)
-        .layer(from_fn(http::refuse_strangers))
+        .layer(from_fn_with_state(names, http::refuse_strangers))
         .layer(from_fn_with_state(Arc::clone(app), http::observe))
         .with_state(Arc::clone(app))
 }

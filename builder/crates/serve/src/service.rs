@@ -16,6 +16,7 @@ use crate::cpus;
 use crate::desk;
 use crate::error::Error;
 use crate::http::{self, Listener};
+use crate::later::Later;
 use crate::notify;
 use crate::pool::Pool;
 use crate::router;
@@ -43,7 +44,8 @@ pub fn serve(
     let pool = Pool::start(settings.slots, settings.queue, &cpus).map_err(Error::Start)?;
     let store = Store::open(settings.data.as_deref(), settings.keep, settings.keep_time)?;
     let shelf = Shelf::open(settings.data.as_deref())?;
-    let app = App::new(settings, version, workshop, pool, Board::new(store), shelf);
+    let board = Board::new(store, Later::start().map_err(Error::Start)?);
+    let app = App::new(settings, version, workshop, pool, board, shelf);
     desk::take_up(&app)
         .map_err(|error| Error::Store { place: "the store".to_owned(), what: error.to_string() })?;
     let runtime = runtime().map_err(Error::Start)?;
@@ -64,7 +66,8 @@ async fn serve_all(app: Arc<App>, ready: impl FnOnce(&str)) -> Result<(), Error>
     ready(&listener.address());
     notify::tell("READY=1");
     let (end, ends) = watch::channel(false);
-    let serving = tokio::spawn(http::serve(router::all(&app), Arc::clone(&app.settings), listener, ends));
+    let router = router::all(&app, listener.is_loopback());
+    let serving = tokio::spawn(http::serve(router, Arc::clone(&app.settings), listener, ends));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -20,6 +20,17 @@ use crate::error::Error;
 const MOST_READY: usize = 32;
 const ARCHIVE: &str = ".zip";
 
+/// Why a problem is not ready to judge.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unready {
+    /// Something is wrong with it.
+    #[error("{0}")]
+    Mistake(String),
+    /// The sandbox failed, or the service ends: another time it may be ready.
+    #[error("{0}")]
+    Passing(String),
+}
+
 /// The problems of all tenants.
 pub(crate) struct Shelf {
     place: PathBuf,
@@ -49,15 +60,19 @@ impl Shelf {
         Ok(Shelf { place, _scratch: scratch, ready: Mutex::default() })
     }
 
-    /// Keeps an archive, and gives its id. The same bytes again are the same problem.
-    pub(crate) fn put(&self, tenant: &str, archive: &[u8]) -> io::Result<String> {
+    /// Keeps an archive, and gives its id and whether it is new. The same bytes again are the same problem.
+    pub(crate) fn put(&self, tenant: &str, archive: &[u8]) -> io::Result<(String, bool)> {
         let (id, directory) = (Sha::of(archive), self.of(tenant));
         make(&directory)?;
         let mut file = NamedTempFile::new_in(&directory)?;
         file.write_all(archive)?;
         file.as_file().sync_all()?;
-        file.persist(directory.join(id.as_str().to_owned() + ARCHIVE)).map_err(|error| error.error)?;
-        Ok(id.as_str().to_owned())
+        let is_new = match file.persist_noclobber(directory.join(id.as_str().to_owned() + ARCHIVE)) {
+            Ok(_) => true,
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error.error),
+        };
+        Ok((id.as_str().to_owned(), is_new))
     }
 
     /// Where a tenant's problem is; `None` for one that it does not have, and for what is not an id.
@@ -87,8 +102,8 @@ impl Shelf {
     pub(crate) fn ready_to_judge(
         &self,
         path: &Path,
-        open: impl FnOnce(&Path) -> Result<Session, String>,
-    ) -> Result<Arc<Session>, String> {
+        open: impl FnOnce(&Path) -> Result<Session, Unready>,
+    ) -> Result<Arc<Session>, Unready> {
         let slot = self.ready().slot(path);
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &*slot {
@@ -139,8 +154,8 @@ mod tests {
     #[test]
     fn a_tenant_finds_its_own_problems_only() {
         let shelf = Shelf::open(None).unwrap();
-        let id = shelf.put("a", b"bytes").unwrap();
-        assert_eq!(shelf.put("a", b"bytes").unwrap(), id);
+        let (id, is_new) = shelf.put("a", b"bytes").unwrap();
+        assert_eq!((shelf.put("a", b"bytes").unwrap(), is_new), ((id.clone(), false), true));
         assert!(shelf.find("a", &id).is_some() && shelf.find("b", &id).is_none());
         assert!(shelf.find("a", "../../etc/passwd").is_none() && shelf.find("a", &"0".repeat(64)).is_none());
         assert_eq!((shelf.list("a"), shelf.list("b").len()), (vec![id.clone()], 0));

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use bundle::layout;
 use bundle::manifest::Manifest;
-use judge::judging::{Conduct, Judgement, Session, Stop, Watch};
+use judge::judging::{Conduct, Failure, Judgement, Session, Stop, Watch};
 use recipe::language::{Language, Step as LanguageStep};
-use run::exec::{Artifact, ArtifactCache, Compilation, CompileResult, Ended, StepOption, Workroom};
+use run::exec::{
+    Artifact, ArtifactCache, Ceilings, Compilation, CompileResult, Ended, StepOption, Submission, Workroom,
+};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::bound::bound;
@@ -20,6 +22,7 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::limit::{Limits, TooMuch};
 use crate::settings::Settings;
+use crate::shelf::Unready;
 use crate::text::Text;
 use crate::version;
 use crate::work::{Done, Step, Work};
@@ -28,6 +31,9 @@ use crate::work::{Done, Step, Work};
 const WALL_PER_CPU: u64 = 5;
 /// and this in addition.
 const WALL_EXTRA_US: u64 = 1_000_000;
+
+/// What problems do not limit: the room does, for submissions that are judged, and for checkers and interactors.
+const JUDGED: [&str; 3] = ["wall-time", "pids", "stack"];
 
 /// A bundle and the operator's limits.
 pub(crate) struct Workshop {
@@ -44,9 +50,13 @@ impl Workshop {
     /// Opens the bundle. This process must have one thread.
     pub(crate) fn open(bundle: &Path, settings: &Settings) -> Result<Workshop, Error> {
         let cache = settings.cache.as_deref().map(ArtifactCache::open).transpose()?;
-        let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache);
-        let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
         let (most, default, compile) = (settings.most, settings.default, settings.compile);
+        let ceilings = Ceilings {
+            compile: compile.to_ceilings(compile, &JUDGED),
+            run: most.to_ceilings(default, &JUDGED),
+        };
+        let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache).with_ceilings(ceilings);
+        let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
         let versions = version::all(&Manifest::load(&bundle).map_err(run::Error::from)?);
         Ok(Workshop { bundle, room, most, default, compile, versions })
     }
@@ -104,14 +114,20 @@ impl Workshop {
     }
 
     /// Reads a problem and compiles its checker, under the operator's limits.
-    pub(crate) fn open_problem(&self, place: &Path) -> Result<Session, String> {
+    pub(crate) fn open_problem(&self, place: &Path) -> Result<Session, Unready> {
         let run = self.limits(None, Limits::default());
         let bound = |problem: &mut _| bound(problem, run, self.most, self.compile);
         let room = Arc::clone(&self.room);
         let session = Session::open_bounded(&self.bundle, place, bound, |_| Ok(room));
-        // Its place is of no interest to whom it is from.
-        session
-            .map_err(|failure| failure.to_string().replace(&format!("`{}`", place.display()), "the problem"))
+        session.map_err(|failure| {
+            // Its place is of no interest to whom it is from.
+            let text = failure.to_string().replace(&format!("`{}`", place.display()), "the problem");
+            let text = self.without_places(&text);
+            match failure {
+                Failure::Unready { .. } | Failure::Run(_) => Unready::Passing(text),
+                _ => Unready::Mistake(text),
+            }
+        })
     }
 
     /// Judges a submission with a problem, one test at a time.
@@ -123,7 +139,27 @@ impl Workshop {
     ) -> Result<Judgement, String> {
         let conduct = Conduct::new(1, Stop::Group, watch);
         let judged = session.judge(&work.program.submission, work.language.as_deref(), conduct);
-        judged.map_err(|failure| failure.to_string())
+        judged.map_err(|failure| self.without_places(&failure.to_string()))
+    }
+
+    /// Whether a program has a language here, and a file where it starts; the error is what its author has to change.
+    pub(crate) fn check_program(
+        &self,
+        submission: &Submission,
+        language: Option<&str>,
+    ) -> Result<(), String> {
+        self.room.check(submission, language).map_err(|error| match error {
+            run::Error::NoLanguage { known, .. } => format!(
+                "the names of the files tell no language, or more than one; say which with `language`: {}",
+                known.join(", ")
+            ),
+            error => self.without_places(&error.to_string()).replace("`--entry FILE`", "`entry`"),
+        })
+    }
+
+    /// Where the bundle is on this host is of no interest to clients.
+    fn without_places(&self, text: &str) -> String {
+        text.replace(&self.room.place().display().to_string(), "the bundle")
     }
 
     /// Compiles and runs; `cpus` are those of the slot.
@@ -135,7 +171,7 @@ impl Workshop {
         let compilation =
             match self.room.compile(&work.program.submission, work.language.as_deref(), &options) {
                 Ok(compilation) => compilation,
-                Err(error) => return Done::failed(error.to_string()),
+                Err(error) => return Done::failed(self.without_places(&error.to_string())),
             };
         let mut done = Done { language: compilation.language.clone(), ..Done::default() };
         let Some(artifact) = compiled(&mut done, compilation) else { return done };
@@ -146,7 +182,7 @@ impl Workshop {
         let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).collect();
         if let Err(error) = ran(&mut done, &artifact, &options, work, cancel) {
             done.status = "sandbox-error".to_owned();
-            (done.code, done.error) = (125, Some(error));
+            (done.code, done.error) = (125, Some(self.without_places(&error)));
         }
         done
     }

@@ -63,6 +63,14 @@ impl Listener {
         }
     }
 
+    /// Whether only this host can reach it, by TCP: its browsers, too, whatever page they show.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().is_ok_and(|address| address.ip().is_loopback()),
+            Listener::Unix(..) => false,
+        }
+    }
+
     pub(super) async fn accept(&self) -> io::Result<Stream> {
         match self {
             Listener::Tcp(listener) => {

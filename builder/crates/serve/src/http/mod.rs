@@ -13,6 +13,6 @@ pub(crate) use body::{BodyError, read_body};
 pub(crate) use caller::caller;
 pub(crate) use connection::serve;
 pub(crate) use listener::Listener;
-pub(crate) use log::{observe, refuse_strangers};
+pub(crate) use log::{HostNames, observe, refuse_strangers};
 pub(crate) use problem::{Problem, later, not_found, wrong_method};
 pub(crate) use stream::{Pieces, next_piece, streamed};

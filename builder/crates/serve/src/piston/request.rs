@@ -46,6 +46,7 @@ impl Execute {
         let start = start.ok_or_else(|| wrong("files must include at least one utf8 encoded file"))?;
         let (run, compile) = limits(body, app)?;
         let program = program(files, start, found)?;
+        app.workshop.check_program(&program.submission, Some(&language)).map_err(wrong)?;
         let args = args(&body["args"])?;
         let stdin = Text(stdin(&body["stdin"]));
         let work =

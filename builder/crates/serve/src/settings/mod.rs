@@ -30,6 +30,8 @@ pub struct Sources {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub(crate) listen: Address,
+    /// What the service may be called; `*` is anything.
+    pub(crate) hosts: Vec<String>,
     /// How many programs run at a time.
     pub(crate) slots: usize,
     /// Whether each slot has CPUs of its own.
@@ -99,6 +101,7 @@ impl Settings {
     fn initial() -> Settings {
         Settings {
             listen: Address::Unix(PathBuf::new()),
+            hosts: Vec::new(),
             slots: 1,
             pin: false,
             queue: 0,

@@ -42,12 +42,23 @@ macro_rules! limit {
 }
 
 /// All of them.
-pub const SETTINGS: [Setting; 29] = [
+pub const SETTINGS: [Setting; 32] = [
     Setting {
         key: "listen",
         default: "127.0.0.1:2000",
         help: "an address and a port, `unix:PATH`, or `systemd` for a socket that systemd has opened",
         set: |settings, text| Address::parse(text).map(|address| settings.listen = address),
+    },
+    Setting {
+        key: "hosts",
+        default: "",
+        help: "names of the service, as in `judge.example.org,judge`: a request with another `Host` is refused, except for \
+               numbers and `localhost`. Without it, only a service on a loopback address is so strict. `*` allows any",
+        set: |settings, text| {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            settings.hosts = names.map(str::to_owned).collect();
+            Ok(())
+        },
     },
     Setting {
         key: "slots",
@@ -148,7 +159,9 @@ pub const SETTINGS: [Setting; 29] = [
     limit!("compile.cpu-time", "60s", compile, "cpu-time", "the most CPU time of a compile step"),
     limit!("compile.wall-time", "120s", compile, "wall-time", "the same for time from start to end"),
     limit!("compile.memory", "2G", compile, "memory", "the same for memory"),
+    limit!("compile.pids", "256", compile, "pids", "the same for processes and threads"),
     limit!("compile.output", "64M", compile, "output", "the same for bytes of each stream and file"),
+    limit!("compile.stack", "64M", compile, "stack", "the same for the stack of the main thread"),
 ];
 
 /// Any text is a path; the empty one is none.

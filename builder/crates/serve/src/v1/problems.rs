@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::{Problem, caller, read_body};
+use crate::shelf::Unready;
 
 /// A problem that submissions can name.
 #[derive(Serialize, ToSchema)]
@@ -60,6 +61,15 @@ fn failed(what: impl ToString) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, what.to_string())
 }
 
+impl From<Unready> for Problem {
+    fn from(unready: Unready) -> Problem {
+        match unready {
+            Unready::Mistake(what) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what),
+            Unready::Passing(what) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, what),
+        }
+    }
+}
+
 fn absent() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no such problem")
 }
@@ -73,6 +83,7 @@ fn absent() -> Problem {
         (status = 201, body = Uploaded, description = "Submissions can name it."),
         (status = 413, body = Problem, description = "It is too long.", content_type = "application/problem+json"),
         (status = 422, body = Problem, description = "It cannot be judged here.", content_type = "application/problem+json"),
+        (status = 503, body = Problem, description = "It could not be tried now: the queue is full, the sandbox failed, or the service ends. The same again may do.", content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn upload(
@@ -84,13 +95,17 @@ pub(super) async fn upload(
     let archive = read_body(body, &app.settings).await?;
     let (own, name) = (Arc::clone(&app), tenant.name.clone());
     let kept = spawn_blocking(move || own.shelf.put(&name, &archive)).await.map_err(failed)?;
-    let id = kept.map_err(|error| Problem::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()))?;
+    let (id, is_new) =
+        kept.map_err(|error| Problem::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()))?;
     match app.problem(&tenant, &id).await? {
         Ok(session) => Ok((StatusCode::CREATED, Json(Uploaded::new(id, &session))).into_response()),
-        Err(what) => {
-            let (own, name) = (Arc::clone(&app), tenant.name.clone());
-            let _tried_again_by_its_owner = spawn_blocking(move || own.shelf.remove(&name, &id)).await;
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what))
+        Err(unready) => {
+            // What was good once stays, and what may be good another time.
+            if is_new && matches!(unready, Unready::Mistake(_)) {
+                let (own, name) = (Arc::clone(&app), tenant.name.clone());
+                let _tried_again_by_its_owner = spawn_blocking(move || own.shelf.remove(&name, &id)).await;
+            }
+            Err(unready.into())
         }
     }
 }
@@ -121,7 +136,7 @@ pub(super) async fn look(
     let tenant = caller(&headers, &app.settings)?;
     app.shelf.find(&tenant.name, &id).ok_or_else(absent)?;
     let session = app.problem(&tenant, &id).await?;
-    let session = session.map_err(|what| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what))?;
+    let session = session?;
     Ok(Json(Uploaded::new(id, &session)))
 }
 

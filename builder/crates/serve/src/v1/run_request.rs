@@ -77,6 +77,12 @@ impl RunRequest {
         };
         let program = Program::new(files, self.entry);
         let program = program.map_err(|error| Problem::of_field("files", error.to_string()))?;
+        // A problem may add the file where it starts, and be answered with files that are no program.
+        if self.problem.is_none() {
+            let language = self.language.as_deref();
+            let checked = workshop.check_program(&program.submission, language);
+            checked.map_err(|what| Problem::of_field("files", what))?;
+        }
         if let Some(what) = bad_arguments(&self.args) {
             return Err(Problem::of_field("args", what));
         }
