@@ -30,7 +30,8 @@ mod tests {
             };
             {
                 let mut asked = pin!(whole(work));
-                poll_fn(|context| Poll::Ready(assert!(asked.as_mut().poll(context).is_pending()))).await;
+                let waits = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_pending())).await;
+                assert!(waits);
             }
             first.send(()).unwrap();
             assert_eq!(queued.await, Ok("queued"));
