@@ -67,16 +67,6 @@ impl PackageJudgement {
         to.write_all(b"\n")
     }
 
-    /// The same as a text.
-    ///
-    /// # Errors
-    /// As [`Judgement::write_json`].
-    pub fn to_json(&self) -> io::Result<String> {
-        let mut line = Vec::new();
-        self.write_json(&mut line)?;
-        String::from_utf8(line).map_err(io::Error::other)
-    }
-
     /// The exit code for it: 0 if all are as expected, 1 otherwise, 125 if the judge failed.
     pub fn exit_code(&self) -> u8 {
         let is_fault = |result: &ExampleResult| {
