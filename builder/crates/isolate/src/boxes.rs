@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::quota;
 use crate::tree::{self, Handover};
 
-/// A box that nobody else uses meanwhile.
+/// A box that this call has locked, so that no other call uses it.
 #[derive(Debug)]
 pub(crate) struct LockedBox {
     lock: File,
@@ -103,7 +103,7 @@ pub(crate) fn cleanup(call: &Call, config: &Config) -> Result<(), Fault> {
         .map_err(|error| Fault::because("Cannot remove the lock of the box", error))
 }
 
-/// `None`: there is no box.
+/// Locks the box of a call. `None` if the box does not exist.
 fn lock(call: &Call, config: &Config, is_init: bool) -> Result<Option<LockedBox>, Fault> {
     let id = call.options.box_id;
     let user = config.box_user(id)?;
@@ -131,7 +131,8 @@ fn lock(call: &Call, config: &Config, is_init: bool) -> Result<Option<LockedBox>
     Ok(if record.is_some() || is_init { Some(taken) } else { None })
 }
 
-/// What the file says before it is locked. It may be about to change: that is looked at once more with the lock.
+/// What the file says before this call has the lock. Another call may change it until then, so the caller checks it again
+/// under the lock.
 fn peek(file: &File) -> Option<Record> {
     let mut text = [0; 64];
     let length = file.read_at(&mut text, 0).ok()?;

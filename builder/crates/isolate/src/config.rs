@@ -46,7 +46,7 @@ impl Default for Config {
             bundle: "/opt/capsule/current".into(),
             box_root: "/var/local/lib/isolate".into(),
             lock_root: "/run/isolate/locks".into(),
-            // Ids from 2^31 up belong to nobody by systemd's conventions, and there is one for each id of a box.
+            // systemd assigns no uid from 2^31 up, and the range has a uid for each box.
             first_uid: 1 << 31,
             num_boxes: i32::MAX as u32,
             restricted_init: false,
@@ -102,7 +102,7 @@ impl Config {
     /// The user and the group of a box.
     ///
     /// # Errors
-    /// There is no such box.
+    /// The operator's file does not allow so large an id.
     pub(crate) fn box_user(&self, id: u32) -> Result<u32, Fault> {
         match id < self.num_boxes {
             true => Ok(self.first_uid + id),

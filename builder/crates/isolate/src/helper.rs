@@ -101,7 +101,7 @@ pub(crate) fn serve(config: &Config, serve_one: impl FnOnce(Request) -> u8) -> R
     if !rustix::process::geteuid().is_root() {
         return Err(Fault("Must be started as root".into()));
     }
-    // What root's shell or a service manager has left open is no user's.
+    // A user's program must not inherit what root's shell or the service manager left open.
     run::close_others_on_exec().map_err(|error| Fault::because("close_range", error))?;
     if sockopt::socket_peercred(rustix::stdio::stdin()).is_ok() {
         return answer(serve_one).map_err(|error| Fault::because("The request cannot be read", error));

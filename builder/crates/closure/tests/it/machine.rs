@@ -15,6 +15,6 @@ fn every_dynamic_file_of_this_machine_loads_as_its_loader_prints() {
     let (files, skipped) = (report.files, report.skipped.len());
     println!("{files} files compared, {} mismatches, {skipped} skipped", mismatches.len());
     assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
-    // Files of other machines do not count: what is installed for them must not hide that nothing is compared.
+    // Only compared files count: a machine may have many files for other processors, and none that can be compared.
     assert!(files > FEWEST_FILES, "only {files} files were compared, {skipped} were skipped");
 }

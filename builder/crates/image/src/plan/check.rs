@@ -40,7 +40,8 @@ impl CheckedPlan {
     /// Plans the image.
     ///
     /// # Errors
-    /// What the recipe names is absent, entries conflict, the budget is exceeded, or a guard refuses a file.
+    /// The recipe names a file that does not exist, two entries conflict, the image exceeds its budget, or a guard refuses a
+    /// file.
     pub(crate) fn new(image: &ImageRequest) -> Result<CheckedPlan, Error> {
         let (checked, refused) = CheckedPlan::inspect(image)?;
         budget::check(&checked.plan, &image.recipe.budget)?;
