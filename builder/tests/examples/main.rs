@@ -1,6 +1,6 @@
 //! The recipes of recipes/examples: each is built from this machine's packages and started in the sandbox.
 //!
-//! They need some 2 GB of Debian packages, so `cargo test` does not run them: `just test examples` does.
+//! They need some 2 GB of Debian packages: `just test examples` installs them and runs these tests.
 #![allow(clippy::unwrap_used)] // In a test a panic is the report.
 
 use std::fs;
@@ -50,6 +50,7 @@ fn show(example: &Example<'_>) {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn nginx_serves_a_page() {
     let script =
         "/usr/sbin/nginx -c /etc/nginx/nginx.conf & until curl -s http://127.0.0.1:8080/; do sleep 0.1; done";
@@ -62,12 +63,14 @@ fn nginx_serves_a_page() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn redis_counts() {
     let script = "redis-server --save '' --dir /tmp >/dev/null & until redis-cli set k 41 2>/dev/null; do sleep 0.1; done; redis-cli incr k";
     show(&Example { name: "redis", options: "", command: &["/bin/bash", "-c", script], line: "42" });
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn postgres_makes_a_database_and_answers_a_query() {
     let script = "cd /usr/lib/postgresql/15/bin && ./initdb -D /tmp/db -A trust --no-sync >/dev/null && \
         echo 'select 6*7 as answer' | ./postgres --single -D /tmp/db postgres";
@@ -80,6 +83,7 @@ fn postgres_makes_a_database_and_answers_a_query() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn git_clones_over_ssh() {
     let script = "set -e; cd /tmp; git init -q -b main a; cd a; git config user.email a@b; git config user.name a; \
         echo cloned > f; git add f; git commit -qm one; cd ..; for key in user host; do ssh-keygen -q -t ed25519 -N '' -f $key; done; \
@@ -95,6 +99,7 @@ fn git_clones_over_ssh() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn pdflatex_makes_a_pdf() {
     let script = "cd /tmp && echo '\\documentclass{article}\\begin{document}Hello\\end{document}' > a.tex && \
         pdflatex -interaction=batchmode a.tex >/dev/null || cat a.log; head -c 8 a.pdf";
@@ -107,6 +112,7 @@ fn pdflatex_makes_a_pdf() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn ffmpeg_decodes_a_picture() {
     show(&Example {
         name: "ffmpeg",
@@ -128,6 +134,7 @@ fn ffmpeg_decodes_a_picture() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn numpy_multiplies_in_a_virtual_environment() {
     if !Path::new(VENV).join("lib/python3.11/site-packages/numpy").exists() {
         let made =
@@ -145,6 +152,7 @@ fn numpy_multiplies_in_a_virtual_environment() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn a_cross_compiler_makes_a_program_for_arm64() {
     let script = "cd /tmp; echo 'int main(void) { return 0; }' > a.c && aarch64-linux-gnu-gcc -O a.c -o a && \
         aarch64-linux-gnu-readelf -h a | grep Machine";
@@ -152,6 +160,7 @@ fn a_cross_compiler_makes_a_program_for_arm64() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn perl_asks_a_database() {
     let program = "my $d = DBI->connect('dbi:SQLite:dbname=:memory:', '', '', { RaiseError => 1 }); print $d->selectrow_array('select 6*7'), \"\\n\"";
     show(&Example {
@@ -163,6 +172,7 @@ fn perl_asks_a_database() {
 }
 
 #[test]
+#[ignore = "needs some 2 GB of Debian packages: just test examples"]
 fn no_recipe_is_longer_than_ten_lines() {
     let directory = recipe("x").parent().unwrap().to_owned();
     let recipes: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();

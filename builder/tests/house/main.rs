@@ -52,6 +52,20 @@ fn sibling_modules_import_each_other_in_no_circle() {
     expect_none("sibling modules must not import each other in a circle:", circles);
 }
 
+/// `just test` runs the programs called `it` beside those whose names begin with another letter.
+#[test]
+fn no_program_of_tests_is_missed_by_just_test() {
+    let root = source::root();
+    let missed =
+        source::packages(&root).into_iter().filter(|package| package != "init").flat_map(|package| {
+            let programs = fs::read_dir(root.join(&package).join("tests")).into_iter().flatten();
+            let names = programs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let missed = names.filter(|name| name.starts_with('i') && name != "it" && name != "it.rs");
+            missed.map(move |name| format!("{package}/tests/{name}")).collect::<Vec<_>>()
+        });
+    expect_none("`just test` would not run:", missed);
+}
+
 #[test]
 fn no_crate_depends_on_a_higher_one() {
     let root = source::root();
