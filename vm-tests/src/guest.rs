@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::processor::Processor;
 
+pub(crate) use build::CROSS;
+
 /// Where the static programs are.
 #[derive(Debug, Clone)]
 pub enum Guest {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::guest::{GuestError, cargo, target_directory};
+use crate::guest::{CROSS, GuestError, cargo, target_directory};
+use crate::processor::Processor;
 
 /// The directory of the mutants in the VM.
 pub(crate) const DIRECTORY: &str = "/vm-tests/mutants";
@@ -28,16 +29,18 @@ pub struct Mutant {
 ///
 /// # Errors
 /// cargo fails, or its program cannot be copied.
-pub(crate) fn build(names: &[&str]) -> Result<Vec<Mutant>, GuestError> {
+pub(crate) fn build(names: &[&str], processor: Processor) -> Result<Vec<Mutant>, GuestError> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = target_directory().join("mutants");
+    let target = target_directory().join("mutants").join(processor.debian());
     let workers = thread::available_parallelism().map_or(1, usize::from).min(names.len());
     let (workspace, target) = (&workspace, &target);
     let built = thread::scope(|scope| {
         let build = |worker: usize| {
             let own = target.join(worker.to_string());
             let share = names.iter().enumerate().skip(worker).step_by(workers);
-            share.map(|(index, name)| Ok((index, build_one(name, workspace, &own, target)?))).collect()
+            share
+                .map(|(index, name)| Ok((index, build_one(name, processor, workspace, &own, target)?)))
+                .collect()
         };
         let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || build(worker))).collect();
         let shares = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
@@ -53,22 +56,43 @@ fn panicked() -> GuestError {
 }
 
 /// Builds `name` in the directory `own`, and copies it to `target`.
-fn build_one(name: &str, workspace: &Path, own: &Path, target: &Path) -> Result<Mutant, GuestError> {
-    let mut command = Command::new(cargo());
+fn build_one(
+    name: &str,
+    processor: Processor,
+    workspace: &Path,
+    own: &Path,
+    target: &Path,
+) -> Result<Mutant, GuestError> {
+    let mut command = init_build(processor);
     command.current_dir(workspace);
-    command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
-    command.arg("--target-dir").arg(own);
-    // As the init that ships is built (builder/crates/bundle/build.rs).
-    command.env("CAPSULE_MUTATION", name).env("RUSTFLAGS", include_str!("../../init/rustflags").trim());
-    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+    // The directory is also said by the environment: the tree in which a foreign cargo runs shows it that one.
+    command.arg("--target-dir").arg(own).env("CARGO_TARGET_DIR", own);
+    command.env("CAPSULE_MUTATION", name).env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !command.status().is_ok_and(|status| status.success()) {
         return Err(GuestError::Build(format!("CAPSULE_MUTATION={name} {command:?}").replace('"', "")));
     }
     let init = target.join(name);
-    match fs::copy(own.join("init/init"), &init) {
+    match fs::copy(own.join(processor.triple()).join("init/init"), &init) {
         Ok(_) => Ok(Mutant { name: name.to_string(), init }),
         Err(cause) => Err(GuestError::File { path: init, cause }),
     }
+}
+
+/// cargo, as the init that ships is built: builder/crates/bundle/build.rs, and `_init-aarch64` in the justfile.
+fn init_build(processor: Processor) -> Command {
+    let mut command = match processor == Processor::HERE {
+        true => Command::new(cargo()),
+        false => Command::new(CROSS),
+    };
+    if processor != Processor::HERE {
+        command.arg("cargo");
+    }
+    command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
+    let flags = [include_str!("../../init/rustflags"), include_str!("../../init/rustflags.aarch64")];
+    let used = if processor == Processor::Aarch64 { &flags[..] } else { &flags[..1] };
+    let used: Vec<&str> = used.iter().map(|flags| flags.trim()).collect();
+    command.args(["--target", processor.triple()]).env("RUSTFLAGS", used.join(" "));
+    command
 }
 
 /// Where the mutant `name` is in the VM.

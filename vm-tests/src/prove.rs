@@ -92,7 +92,8 @@ impl ProofConfig<'_> {
         let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&cases, name)).collect();
         // At the same time: the worlds may wait for a download and for a probe of KVM, the builds wait for a CPU.
         let (worlds, mutants) = thread::scope(|scope| {
-            let mutants = scope.spawn(|| mutant::build(&broken).map_err(|error| error.to_string()));
+            let mutants =
+                scope.spawn(|| mutant::build(&broken, processor).map_err(|error| error.to_string()));
             let worlds = self.worlds(&initramfs, processor);
             let panicked = |_| Err("the build of the mutants panicked".to_string());
             (worlds, mutants.join().unwrap_or_else(panicked))
@@ -224,11 +225,8 @@ fn runs(cases: Vec<Case>, worlds: &[World]) -> Vec<TestRun> {
 
 /// What a machine of this processor lacks for a case, if anything.
 fn lacking_for(case: &Case, processor: Processor) -> Option<String> {
-    let lacks = || processor.lacks().iter().find(|(what, _)| case.step.name.ends_with(what));
-    match processor != Processor::HERE && case.step.init.is_some() {
-        true => Some("mutants are built for this host's processor".to_string()),
-        false => lacks().map(|(_, why)| (*why).to_string()),
-    }
+    let lacks = processor.lacks().iter().find(|(what, _)| case.step.name.ends_with(what));
+    lacks.map(|(_, why)| (*why).to_string())
 }
 
 /// Whether a case runs this mutant.

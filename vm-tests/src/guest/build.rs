@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What brings a cargo that can build for another processor.
-const CROSS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/arm64");
+pub(crate) const CROSS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/arm64");
 
 /// Builds them for `triple` with cargo into `target`, a directory of their own: the one in use is locked while cargo runs
 /// us. Returns where they are, or the command that failed.
