@@ -16,6 +16,7 @@ use bundle::layout;
 use bundle::manifest::{self, Head, Manifest};
 use recipe::image_path::ImagePath;
 
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 use crate::exec::Destination;
 use crate::init_command::InitCommand;
@@ -61,12 +62,19 @@ pub fn run(mut run: Run) -> Result<u8, Error> {
     *options = init.clone();
     let started = match (verify, report) {
         (true, Some(report)) => Destination::parse(&report).and_then(|report| observed::run(run, &report)),
-        (verify, _) => init_command(run, verify).and_then(|init| Err(init.exec())),
+        (verify, report) => become_init(run, verify, report.is_some()),
     };
     started.map_err(|error| {
         refusal::report_start(&init, verify, &error);
         Error::sandbox(error)
     })
+}
+
+/// Does not come back, unless it fails.
+fn become_init(run: Run, verify: bool, is_reported: bool) -> Result<u8, Error> {
+    // What comes before init waits for it: execve(2) keeps it pending, and init reports it.
+    let _held = is_reported.then(EndingSignals::hold).transpose()?;
+    init_command(run, verify).and_then(|init| Err(init.exec()))
 }
 
 /// init as it is to be started, after the tree was compared if that is asked for.

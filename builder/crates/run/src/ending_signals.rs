@@ -9,6 +9,8 @@ use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 
+use crate::error::Error;
+
 /// Those that init answers.
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
@@ -24,22 +26,21 @@ impl EndingSignals {
     ///
     /// # Errors
     /// signalfd(2) fails.
-    pub(crate) fn hold() -> io::Result<EndingSignals> {
-        let set: SigSet = ENDING.into_iter().collect();
-        let descriptor = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        let mut before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
-        Ok(EndingSignals { descriptor, before })
+    pub(crate) fn hold() -> Result<EndingSignals, Error> {
+        let held = || -> nix::Result<EndingSignals> {
+            let set: SigSet = ENDING.into_iter().collect();
+            let descriptor = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+            let mut before = SigSet::empty();
+            sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+            Ok(EndingSignals { descriptor, before })
+        };
+        held().map_err(|errno| Error::read("signals".as_ref(), errno.into()))
     }
 
-    /// Reads all that comes from a child, and passes each signal on to it meanwhile.
-    ///
-    /// # Errors
-    /// poll(2) or read(2) fails.
-    pub(crate) fn read_passing_on(&self, from: &mut PipeReader, child: Pid) -> io::Result<Vec<u8>> {
-        let (mut read, mut piece) = (Vec::new(), [0; 4096]);
+    /// Passes each signal on to a child until there is something to read from it, or its end.
+    fn pass_on_until(&self, readable: &PipeReader, child: Pid) -> io::Result<()> {
         loop {
-            let mut ends = [self.descriptor.as_fd(), from.as_fd()]
+            let mut ends = [self.descriptor.as_fd(), readable.as_fd()]
                 .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
             retry_on_intr(|| poll(&mut ends, None))?;
             let is_ready = !ends[1].revents().is_empty();
@@ -48,12 +49,27 @@ impl EndingSignals {
                 let _ended_already = kill(child, signal);
             }
             if is_ready {
-                match from.read(&mut piece)? {
-                    0 => return Ok(read),
-                    bytes => read.extend_from_slice(&piece[..bytes]),
-                }
+                return Ok(());
             }
         }
+    }
+}
+
+/// What an init writes. Signals that come while it is waited for go on to that init; without any held, each has its usual
+/// effect.
+pub(crate) struct Heeding<'a> {
+    pub(crate) signals: Option<&'a EndingSignals>,
+    pub(crate) from: &'a mut PipeReader,
+    /// Not waited for yet, so that the pid is its own.
+    pub(crate) child: i32,
+}
+
+impl Read for Heeding<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(signals) = self.signals {
+            signals.pass_on_until(self.from, Pid::from_raw(self.child))?;
+        }
+        self.from.read(buffer)
     }
 }
 

@@ -1,9 +1,9 @@
 //! A run next to which we stay, to add to its report that the tree was compared.
 
-use nix::unistd::Pid;
+use std::io::Read;
 
 use super::{Run, init_command};
-use crate::ending_signals::EndingSignals;
+use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::Error;
 use crate::exec::{Destination, ReportFile, code, reporting};
 use crate::report::INITS;
@@ -16,16 +16,16 @@ pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
     // Before the comparison, which takes its time: none of an earlier run stays in its place.
     let file = ReportFile::open(destination)?;
     // Before the first thread, which would be asked to end instead of us. init gets those that come meanwhile.
-    let signals = EndingSignals::hold().map_err(|error| Error::read("signals".as_ref(), error))?;
+    let signals = EndingSignals::hold()?;
     let init = init_command(run, true)?;
     let path = init.init().to_path_buf();
     let fail = |error| Error::Start { path: path.clone(), error };
     let (child, mut reports) = reporting(init, [None; 3]).map_err(fail)?;
-    let report = signals.read_passing_on(&mut reports, Pid::from_raw(child.pid())).map_err(fail)?;
+    let mut report = Vec::new();
+    let mut from = Heeding { signals: Some(&signals), from: &mut reports, child: child.pid() };
+    from.read_to_end(&mut report).map_err(fail)?;
     let status = child.wait().map_err(fail)?;
-    // From here on a signal ends this process: the reader of the report may not read.
-    drop(signals);
-    file.write_line(&verified(&report)?)?;
+    file.write_line(&verified(&report)?, signals)?;
     Ok(code(status))
 }
 

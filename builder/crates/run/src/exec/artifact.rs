@@ -18,6 +18,7 @@ use super::sleep::{self, Activity};
 use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
 use super::workspace::Workspace;
+use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::Error;
 use crate::init_command::InitCommand;
 use crate::report::{INITS, Report};
@@ -180,9 +181,15 @@ impl Running {
     ///
     /// # Errors
     /// The report cannot be read, or the process is not ours.
-    pub fn wait(mut self) -> Result<Ended, Error> {
+    pub fn wait(self) -> Result<Ended, Error> {
+        self.wait_heeding(None)
+    }
+
+    /// The same; signals that are held end the run.
+    pub(super) fn wait_heeding(mut self, signals: Option<&EndingSignals>) -> Result<Ended, Error> {
         let mut report = String::new();
-        let read = self.reports.read_to_string(&mut report);
+        let mut from = Heeding { signals, from: &mut self.reports, child: self.child.pid() };
+        let read = from.read_to_string(&mut report);
         let ended = read.and_then(|_| self.child.wait());
         match ended {
             Ok(status) => Ended::new(processes::code(status), report, self.memory_exit_code),

@@ -37,6 +37,7 @@ mod submission_uid;
 mod workroom;
 pub mod workspace;
 
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 
 pub use recipe::placeholder::WORK_DIR;
@@ -67,18 +68,20 @@ use outcome::Outcome;
 /// Whatever fails here is not a verdict: the error's exit code is 125, and the report says `sandbox-error`.
 pub fn exec(request: &ExecRequest) -> Result<u8, Error> {
     let report = request.report.as_ref().map(ReportFile::open).transpose().map_err(Error::sandbox)?;
-    let mut outcome = match attempt(request, report.is_some()) {
+    // Before the first thread. A signal ends the step that is under way, or the next one, and the report says so.
+    let signals = EndingSignals::hold().map_err(Error::sandbox)?;
+    let mut outcome = match attempt(request, report.is_some(), &signals) {
         Ok(outcome) => outcome,
         Err(error) => {
             if let Some(report) = report {
-                report.write(&Outcome::failed(&error))?;
+                report.write(&Outcome::failed(&error), signals)?;
             }
             return Err(Error::sandbox(error));
         }
     };
     outcome.verified = request.verify;
     match report {
-        Some(report) => report.write(&outcome)?,
+        Some(report) => report.write(&outcome, signals)?,
         None => outcome.print(),
     }
     Ok(outcome.code)
@@ -90,7 +93,7 @@ pub(crate) fn report_refused(destination: &Destination, message: &str) {
     let _unwritten = destination.write(line.as_bytes());
 }
 
-fn attempt(request: &ExecRequest, wants_report: bool) -> Result<Outcome, Error> {
+fn attempt(request: &ExecRequest, wants_report: bool, signals: &EndingSignals) -> Result<Outcome, Error> {
     args::check(request)?;
     let open = if request.verify { Workroom::open_verified } else { Workroom::open };
     let mut room = open(&request.bundle)?;
@@ -98,12 +101,14 @@ fn attempt(request: &ExecRequest, wants_report: bool) -> Result<Outcome, Error> 
     if wants_report {
         room = room.with_digest()?;
     }
-    let compilation = room.compile(&submission, request.language.as_deref(), &request.compile)?;
+    let language = request.language.as_deref();
+    let compilation = room.compile_heeding(&submission, language, &request.compile, Some(signals))?;
     let mut outcome = Outcome::new(&compilation.language);
     let Some(artifact) = outcome.compiled(compilation) else { return Ok(outcome) };
     if !wants_report && !artifact.needs_an_observer() {
         return Err(artifact.command(&request.run, &request.arguments).exec());
     }
-    outcome.ran(artifact.start(&request.run, &request.arguments, [None; 3])?.wait()?);
+    let running = artifact.start(&request.run, &request.arguments, [None; 3])?;
+    outcome.ran(running.wait_heeding(Some(signals))?);
     Ok(outcome)
 }

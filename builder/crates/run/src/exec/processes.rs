@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use super::child::Child;
+use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::{Error, SANDBOX_ERROR};
 use crate::init_command::InitCommand;
 
@@ -18,8 +19,12 @@ pub(super) struct Compiled {
     pub text: Vec<u8>,
 }
 
-/// Compiles, without input; stdout and stderr are the compiler's text.
-pub(super) fn compile(init: InitCommand, longest_text: usize) -> Result<Compiled, Error> {
+/// Compiles, without input; stdout and stderr are the compiler's text. Signals that are held end the step.
+pub(super) fn compile(
+    init: InitCommand,
+    longest_text: usize,
+    signals: Option<&EndingSignals>,
+) -> Result<Compiled, Error> {
     let fail = |error| Error::Start { path: init.init().to_path_buf(), error };
     let nothing = File::open("/dev/null").map_err(fail)?;
     let (mut said, says) = io::pipe().map_err(fail)?;
@@ -27,9 +32,10 @@ pub(super) fn compile(init: InitCommand, longest_text: usize) -> Result<Compiled
     let (child, mut reports) = reporting(init.clone(), streams).map_err(fail)?;
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
-    let text = beginning(&mut said, longest_text).map_err(fail)?;
+    let heeding = |from| Heeding { signals, from, child: child.pid() };
+    let text = beginning(&mut heeding(&mut said), longest_text).map_err(fail)?;
     let mut report = String::new();
-    reports.read_to_string(&mut report).map_err(fail)?;
+    heeding(&mut reports).read_to_string(&mut report).map_err(fail)?;
     child.wait().map_err(fail)?;
     Ok(Compiled { report, text })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::destination::Destination;
 use super::outcome::Outcome;
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 
 /// Where the report goes, opened before anything untrusted starts.
@@ -25,13 +26,16 @@ impl ReportFile {
     }
 
     /// Writes the report, and to stderr the compiler's text about a submission that did not pass.
-    pub(super) fn write(self, outcome: &Outcome) -> Result<(), Error> {
+    pub(super) fn write(self, outcome: &Outcome, signals: EndingSignals) -> Result<(), Error> {
         outcome.print_text();
-        self.write_line(&outcome.render()?)
+        self.write_line(&outcome.render()?, signals)
     }
 
     /// Writes the report. A reader that has left takes what it wants, as of init's reports: that is no error.
-    pub(crate) fn write_line(mut self, line: &str) -> Result<(), Error> {
+    ///
+    /// A signal cannot come in between, unless there is a reader, who may not read: then it ends this process.
+    pub(crate) fn write_line(mut self, line: &str, signals: EndingSignals) -> Result<(), Error> {
+        let _held = Some(signals).filter(|_| self.0.metadata().is_ok_and(|of| of.is_file()));
         match self.0.write_all(line.as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(Error::sandbox(Error::write("report".as_ref(), error)))

@@ -21,6 +21,7 @@ use super::submission::Submission;
 use super::submission_uid::SubmissionUid;
 use super::workspace::{self, Workspace};
 use super::{language, processes};
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 use crate::verification;
 
@@ -158,6 +159,17 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
     ) -> Result<Compilation, Error> {
+        self.compile_heeding(submission, language, options, None)
+    }
+
+    /// The same; signals that are held end the step.
+    pub(super) fn compile_heeding(
+        &self,
+        submission: &Submission,
+        language: Option<&str>,
+        options: &[StepOption],
+        signals: Option<&EndingSignals>,
+    ) -> Result<Compilation, Error> {
         let Workroom { bundle, head, .. } = self;
         let (name, language) = language::choose(&head.languages, language, submission, bundle)?;
         let language = language.as_ref();
@@ -188,7 +200,8 @@ impl Workroom {
                 for (path, content) in submission.placed(&names) {
                     workspace.put(path, content)?;
                 }
-                steps.compile(options).map(|step| processes::compile(step, LONGEST_TEXT)).transpose()?
+                let compile = |step| processes::compile(step, LONGEST_TEXT, signals);
+                steps.compile(options).map(compile).transpose()?
             }
         };
         let mut artifact = Artifact::new(&steps, workspace);
