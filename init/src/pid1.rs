@@ -40,7 +40,7 @@ pub(crate) fn run(mut preparation: Preparation<'_>) -> ! {
         Ok(None) => {} // the supervisor died meanwhile
         Err(error) => preparation.channel.send(Message::Failed(error)),
     }
-    // The supervisor removes the cgroup, then it ends us. If it is killed before that, its end of the channel closes
+    // The supervisor reports, removes the cgroup, and ends us. If it is killed before that, its end of the channel closes
     // and the cgroup is left to us.
     preparation.channel.outlive_supervisor();
     clean_up(preparation.place);
@@ -217,7 +217,8 @@ fn kill_all_others() {
 /// The supervisor's last duties, when it died before it could do them: no process lives on, and no cgroup stays.
 fn clean_up(place: Option<&Place>) {
     kill_all_others();
-    if let Some(place) = place {
+    // Not as long as there is one to reap (supervise/remains.rs).
+    if let (Some(place), Err(Errno::CHILD)) = (place, wait(WaitOptions::NOHANG)) {
         place.remove();
     }
 }

@@ -20,12 +20,13 @@ pub(crate) struct Sandbox {
     pid: Pid,
     submission: Option<Fd>,
     ended: bool,
+    is_stuck: bool,
 }
 
 impl Sandbox {
     /// From its PID 1, a child of this process.
     pub(crate) fn new(pid: Pid, init: Fd) -> Self {
-        Sandbox { init, pid, submission: None, ended: false }
+        Sandbox { init, pid, submission: None, ended: false, is_stuck: false }
     }
 
     /// Takes the pidfd of the submission's process, which PID 1 has made and sent.
@@ -50,6 +51,7 @@ impl Sandbox {
         if core::mem::replace(&mut self.ended, true) {
             return Ok(());
         }
+        self.is_stuck = true; // until all of it is reaped
         // Both: without a pid namespace (`--without pid-namespace`) our PID 1 is not one to the kernel, and its death
         // ends no other process (pid_namespaces(7)).
         let _ = self.submission.as_ref().map(kill); // where there is a pid namespace, it dies with PID 1 anyway
@@ -67,7 +69,13 @@ impl Sandbox {
         }
         // ECHILD cannot occur: PID 1 is our child, and is reaped only here.
         let _ = waitid(WaitId::PidFd(self.init.as_fd()), WaitIdOptions::EXITED);
+        self.is_stuck = false;
         Ok(())
+    }
+
+    /// Whether a process of it may live or be unreaped, although all were to end.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.is_stuck
     }
 
     fn kill_init(&self) -> Result<(), Errno> {

@@ -2,18 +2,23 @@
 //!
 //! One thread, one loop over ppoll(2): messages from inside, the streams, signals, and the nearest moment at which
 //! a limit could be reached. It never opens, changes or follows a path that a submission can write.
+//!
+//! The end has an order ([`remains`]): every process of the submission is killed and reaped, what it used is read, the
+//! report is written, and then cgroup and namespaces go.
 
 mod deliver;
 mod drain;
 mod event_loop;
 mod launch;
 mod line;
+mod remains;
 mod signals;
 mod wait;
 
 use self::deliver::{Conclusion, Outlet};
 use self::event_loop::Run;
 use self::launch::{Launched, launch};
+use self::remains::Remains;
 use self::signals::Watched;
 use crate::cgroup::{Cgroup, Place};
 use crate::error::{Call, Error, Step, Subject, at};
@@ -59,10 +64,12 @@ pub(crate) fn run(options: &Options<'_>, argv: Args<'_>, started: u64) -> u8 {
     let mut measures = Measures::default();
     let [for_report, for_streams @ ..] = sys::stream_buffers();
     let Ok(signals) = Watched::new() else { return exit_code::SANDBOX_ERROR };
+    // Dropped at the end of this function: after the report.
+    let mut remains = None;
     let (outlet, result) = match Outlet::open(options.report) {
         Ok(outlet) => {
             let run = Supervision { argv, started, signals: &signals, buffers: for_streams };
-            (Ok(outlet), attempt(&mut setup, run, &mut facts, &mut measures))
+            (Ok(outlet), attempt(&mut setup, run, &mut remains, &mut facts, &mut measures))
         }
         Err(error) => (Outlet::stderr(), Err(error)),
     };
@@ -86,6 +93,7 @@ pub(crate) fn report_refused(destination: Destination<'_>, message: &[u8]) {
 fn attempt(
     setup: &mut Setup<'_>,
     supervision: Supervision<'_>,
+    remains: &mut Option<Remains>,
     facts: &mut Facts,
     measures: &mut Measures,
 ) -> Result<(), Error> {
@@ -97,31 +105,21 @@ fn attempt(
     let place = Place::find(setup)?;
     measures.cgroup = place.as_ref().map(|place| place.version);
     // Held until the end: the uid is free for other runs when the descriptor is closed.
-    let _uid = uids::allocate(setup)?;
+    let uid = uids::allocate(setup)?;
     // Before the sandbox: the submission must not be able to exchange what the caller's paths lead to.
     let world = World::open(setup)?;
     measures.stdin_is_file = world.input.is_some();
     let start_on = setup.options.start_on.map(|number| fd::inherited(number).map(Fd::for_good)).transpose();
     let start_on = start_on.map_err(at(Step::Start, Call::Dup, Subject::StartOn))?;
     let policy = seccomp::load(setup.options.seccomp, &mut setup.guards)?;
-    let Launched { mut sandbox, channel, world, pipes } =
+    let Launched { sandbox, channel, world, pipes } =
         launch(setup, place.as_ref(), policy, world, supervision.argv)?;
-    // From here on there is a sandbox. Whatever happens, its cgroup is removed below; it ends when `sandbox` is
-    // dropped.
-    let result = match make_cgroup(setup, place.as_ref()) {
-        Ok(cgroup) => {
-            let mut run = Run::new(setup, &mut sandbox, &channel, cgroup, &supervision, start_on);
-            let result = run.go(world, pipes, supervision.buffers);
-            run.collect_results(policy.as_ref(), facts, measures);
-            result
-        }
-        Err(error) => Err(error),
-    };
-    // While PID 1 lives and the channel is open: if this process is killed before it has removed the cgroup, PID 1 sees
-    // the channel close and removes it. (Only after a failed run is PID 1 dead already.)
-    if let Some(place) = &place {
-        place.remove();
-    }
+    // From here on there is a sandbox. Whatever happens, it goes with its remains.
+    let Remains { sandbox, channel, place, .. } = remains.insert(Remains { sandbox, channel, place, uid });
+    let cgroup = make_cgroup(setup, place.as_ref())?;
+    let mut run = Run::new(setup, sandbox, channel, cgroup, &supervision, start_on);
+    let result = run.go(world, pipes, supervision.buffers);
+    run.collect_results(policy.as_ref(), facts, measures);
     result
 }
 

@@ -14,6 +14,9 @@ mod doctor;
 #[path = "../../crates/closure/tests/it/elf_file.rs"]
 #[allow(dead_code)] // The closure's own tests use the rest of it.
 mod elf_file;
+mod end;
+#[path = "../../../vm-tests/src/ending.rs"]
+mod ending;
 mod endless;
 mod exec;
 mod explain;

@@ -34,13 +34,17 @@ pub(super) fn drain(
 ) -> Result<(), Error> {
     // At least once, for what can be taken now.
     let mut now = clock::now();
+    let mut is_signalled = false;
     while pumps.iter().flatten().any(|pump| !pump.is_done()) {
-        let sources = Sources { pumps: streams::wanted(pumps), ..Sources::of(signals.as_fd()) };
-        let ready = sources.wait(deadline.map(|at| at.saturating_sub(now)))?;
-        if ready.signal {
+        // A signal is for a reader that does not read. Whoever ends a group of processes sends several, and the second must
+        // not cost the report of the first.
+        if is_signalled {
             signals.take()?;
         }
+        let sources = Sources { pumps: streams::wanted(pumps), ..Sources::of(signals.as_fd()) };
+        let ready = sources.wait(deadline.map(|at| at.saturating_sub(now)))?;
         streams::turn(pumps, ready.pumps);
+        is_signalled = ready.signal;
         now = clock::now();
         if deadline.is_some_and(|at| now >= at) {
             break;
