@@ -13,6 +13,7 @@ macro_rules! named {
 
         impl $name {
             /// All of them, in order.
+            #[allow(dead_code)] // of some only the names are used
             $vis const ALL: &'static [$name] = &[$($name::$variant),*];
 
             /// The name, as options and reports have it.

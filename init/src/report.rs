@@ -7,6 +7,8 @@ use crate::describe::{push_errno, subject_name};
 use crate::error::{Error, Subject};
 use crate::guard::{Guard, State};
 use crate::hint::hint;
+use crate::named::named;
+use crate::options::Net;
 use crate::outcome::{Facts, Outcome, Status};
 use crate::packed::Packed;
 use crate::rlimits::callers_hard_limit;
@@ -157,51 +159,73 @@ fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
     object.close();
 }
 
-/// The mechanism of a limit whose guard the command line took away.
-const NOTHING: &[u8] = b"none";
+named! {
+    /// What measures and enforces a limit.
+    Mechanism {
+        // The command line took its guard away.
+        Nothing = "none",
+        CpuAccount = "cgroup cpu account, timer",
+        ProcessClocks = "process clocks, timer",
+        CpuQuota = "cgroup cpu quota",
+        WallClock = "CLOCK_MONOTONIC, timer",
+        Schedstat = "schedstat, timer",
+        Memory = "cgroup memory",
+        // Version 1 does not count what waits in a socket for its reader.
+        MemoryOfV1 = "cgroup memory, without UDP queues",
+        Data = "RLIMIT_DATA",
+        Pids = "cgroup pids",
+        Processes = "RLIMIT_NPROC",
+        PipesAndFileSize = "pipes of the supervisor, RLIMIT_FSIZE",
+        Pipes = "pipes of the supervisor",
+        FileSize = "RLIMIT_FSIZE",
+        Stack = "RLIMIT_STACK, not observed",
+        OpenFiles = "RLIMIT_NOFILE, not observed",
+        Tmpfs = "tmpfs size, not observed",
+    }
+}
 
 /// For each limit that is set: its value, what was seen, and what measures and enforces it.
 fn limits(setup: &Setup<'_>, facts: &Facts, measures: &Measures, text: &mut Text<'_>) {
+    use Mechanism::*;
     let limits = &setup.options.limits;
     let has = |guard| setup.has(guard);
-    let by_rlimit = |mechanism: &'static [u8]| if has(Guard::Rlimits) { mechanism } else { NOTHING };
+    let by_rlimit = |mechanism| if has(Guard::Rlimits) { mechanism } else { Nothing };
     // A guard that was taken away leaves nothing in its place; for one that is not available an rlimit stands in
     // (rlimits.rs).
-    let in_cgroup = |guard, mechanism: &'static [u8], otherwise| match setup.guards.state(guard) {
+    let in_cgroup = |guard, mechanism, otherwise| match setup.guards.state(guard) {
         State::On => mechanism,
-        State::Off => NOTHING,
+        State::Off => Nothing,
         State::Unavailable(_) => by_rlimit(otherwise),
     };
     let cpu = facts.cpu.map(|cpu| cpu.total);
     // The limit holds for each stream alone; the fuller one is what came closest to it.
     let output = measures.output[0].max(measures.output[1]);
-    let clock: &[u8] = match has(Guard::CpuAccounting) {
-        true => b"cgroup cpu account, timer",
-        false => b"process clocks, timer",
+    let clock = if has(Guard::CpuAccounting) { CpuAccount } else { ProcessClocks };
+    let passed = match (has(Guard::OutputCap), has(Guard::Rlimits)) {
+        (true, true) => PipesAndFileSize,
+        (true, false) => Pipes,
+        (false, _) => by_rlimit(FileSize),
     };
-    let passed: &[u8] = match (has(Guard::OutputCap), has(Guard::Rlimits)) {
-        (true, true) => b"pipes of the supervisor, RLIMIT_FSIZE",
-        (true, false) => b"pipes of the supervisor",
-        (false, _) => by_rlimit(b"RLIMIT_FSIZE"),
-    };
-    let memory = in_cgroup(Guard::Memory, b"cgroup memory", b"RLIMIT_DATA");
-    let pids = in_cgroup(Guard::Pids, b"cgroup pids", b"RLIMIT_NPROC");
+    // Without a network of any kind a submission has no such sockets.
+    let counts_udp = measures.cgroup != Some(Version::V1) || setup.options.net == Net::None;
+    let memory = in_cgroup(Guard::Memory, if counts_udp { Memory } else { MemoryOfV1 }, Data);
+    let pids = in_cgroup(Guard::Pids, Pids, Processes);
     let mut object = Object::open(text);
     object.limit(b"cpu_us", limits.cpu_time.map(micros), cpu.map(micros), clock);
     // Of each tenth of a second (limits.rs).
-    let quota = in_cgroup(Guard::CpuQuota, b"cgroup cpu quota", NOTHING);
+    let quota = in_cgroup(Guard::CpuQuota, CpuQuota, Nothing);
     object.limit(b"cpu_quota_us", limits.cpu_quota.map(micros), None, quota);
     let wall = facts.wall.map(micros);
-    object.limit(b"wall_us", limits.wall_time.map(micros), wall, b"CLOCK_MONOTONIC, timer");
+    object.limit(b"wall_us", limits.wall_time.map(micros), wall, WallClock);
     // Otherwise a run that waits for a CPU is idle.
-    let idle_clock: &[u8] = if facts.waited.is_some() { b"schedstat, timer" } else { clock };
+    let idle_clock = if facts.waited.is_some() { Schedstat } else { clock };
     object.limit(b"idle_us", limits.idle_time.map(micros), facts.idle().map(micros), idle_clock);
     object.limit(b"memory_bytes", limits.memory, measures.memory_peak, memory);
     object.limit(b"pids", limits.pids, measures.pids_peak, pids);
     object.limit(b"output_bytes", limits.output, output, passed);
-    object.limit(b"stack_bytes", limits.stack, None, by_rlimit(b"RLIMIT_STACK, not observed"));
-    object.limit(b"open_files", limits.open_files, None, by_rlimit(b"RLIMIT_NOFILE, not observed"));
-    object.limit(b"tmp_bytes", Some(limits.tmp), None, b"tmpfs size, not observed");
+    object.limit(b"stack_bytes", limits.stack, None, by_rlimit(Stack));
+    object.limit(b"open_files", limits.open_files, None, by_rlimit(OpenFiles));
+    object.limit(b"tmp_bytes", Some(limits.tmp), None, Tmpfs);
     object.close();
 }
 
@@ -266,13 +290,13 @@ impl<'t, 'b> Object<'t, 'b> {
     }
 
     /// One limit that is set: its value, what was seen, and what measures and enforces it.
-    fn limit(&mut self, key: &[u8], limit: Option<u64>, observed: Option<u64>, mechanism: &[u8]) {
+    fn limit(&mut self, key: &[u8], limit: Option<u64>, observed: Option<u64>, mechanism: Mechanism) {
         let Some(limit) = limit else { return };
         self.key(key);
         let mut row = Object::open(self.text);
         row.number(b"limit", limit);
         row.maybe(b"observed", observed);
-        row.string(b"mechanism", mechanism);
+        row.packed(b"mechanism", mechanism.packed());
         row.close();
     }
 
@@ -307,6 +331,10 @@ mod tests {
     use crate::user::Owner;
 
     fn limits_of(line: &str) -> String {
+        limits_with(line, &Measures::default())
+    }
+
+    fn limits_with(line: &str, measures: &Measures) -> String {
         let mut line = line.as_bytes().to_vec();
         let mut pointers = [core::ptr::null(); 32];
         let options = parse(Args::split(&mut line, &mut pointers).unwrap()).ok().unwrap();
@@ -314,7 +342,7 @@ mod tests {
         let mut text = Text::new(&mut buffer);
         let identity = Identity { owner: Owner { uid: 0, gid: 0 }, privileged: true };
         let setup = Setup::new(&options, identity);
-        limits(&setup, &Facts::default(), &Measures::default(), &mut text);
+        limits(&setup, &Facts::default(), measures, &mut text);
         String::from_utf8(text.as_bytes().to_vec()).unwrap()
     }
 
@@ -326,6 +354,10 @@ mod tests {
             all.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"RLIMIT_STACK, not observed"}"#),
             "{all}"
         );
+        let one = Measures { cgroup: Some(Version::V1), ..Measures::default() };
+        let with_cgroup = |line: &str| limits_with(line, &one);
+        assert!(with_cgroup("--root /r -- /x ").contains(r#""cgroup memory, without UDP queues""#));
+        assert!(with_cgroup("--root /r --net none -- /x ").contains(r#""cgroup memory""#));
         let fewer = limits_of("--root /r --without memory --without rlimits -- /x ");
         assert!(fewer.contains(r#""memory_bytes":{"limit":268435456,"mechanism":"none"}"#), "{fewer}");
         assert!(fewer.contains(r#""stack_bytes":{"limit":67108864,"mechanism":"none"}"#), "{fewer}");
