@@ -31,6 +31,8 @@ mod cpio;
 mod delegation;
 #[cfg(feature = "harness")]
 mod differential;
+pub mod enclosed;
+pub mod ending;
 mod execute;
 #[cfg(feature = "harness")]
 pub mod export;
@@ -64,6 +66,7 @@ pub mod refusals;
 #[cfg(feature = "harness")]
 pub mod shipped;
 pub mod soak;
+pub mod storm;
 pub mod suite;
 pub mod syscalls;
 #[cfg(feature = "harness")]

@@ -169,7 +169,8 @@ const TABLE: &[Row] = &[
         suite: Suite::Refusals,
         name: "refusals",
         title: "Refusals",
-        about: "Roots and options that the runner must refuse, and callers whose lack of memory is not a verdict.",
+        about: "Roots and options that the runner must refuse, callers whose lack of memory is not a verdict, the order of \
+                the end, and a container of one process.",
         scopes: &[Subset, All, Bundle],
         runner: Runner::RootInVm,
     },

@@ -1,7 +1,7 @@
 //! Version 2: one hierarchy for all controllers (cgroups(7), `Documentation/admin-guide/cgroup-v2.rst`).
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode};
 
 use super::{
     CpuTime, Place, SLOTS, Setting, Version, keyed, membership, open_directory, self_and_above, writable,
@@ -37,6 +37,9 @@ pub(super) fn find(memberships: &[u8], guards: &Guards) -> Option<Place> {
             let Ok(directory) = open_directory(CWD, path) else { continue };
             let is_v2 =
                 rustix::fs::fstatfs(&directory).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_SUPER_MAGIC);
+            if own == b"/" {
+                step_down(directory.as_fd());
+            }
             if is_v2 && hands_on(directory.as_fd(), b"+memory +pids", &[b"memory", b"pids"]) {
                 let cpuset =
                     guards.has(Guard::Cpuset) && hands_on(directory.as_fd(), b"+cpuset", &[b"cpuset"]);
@@ -70,6 +73,15 @@ fn hands_on(directory: BorrowedFd<'_>, request: &[u8], controllers: &[&[u8]]) ->
     // processes" rule). So where a subtree was delegated to us, we must be in a cgroup of our own below it. The
     // controllers may be on already, and then there is nothing to write.
     has_all() || (kernel_file::write(directory, c"cgroup.subtree_control", request).is_ok() && has_all())
+}
+
+/// Leaves the root of a container's cgroup namespace, for a child of it: with a process in it, it hands nothing on.
+fn step_down(directory: BorrowedFd<'_>) {
+    // The machine's own root has no type, and hands on what it will.
+    if writable(directory, c"cgroup.type") {
+        let _ = rustix::fs::mkdirat(directory, c"capsule", Mode::from_raw_mode(0o755)); // it may be there
+        let _ = kernel_file::write(directory, c"capsule/cgroup.procs", b"0"); // then the controllers are missing
+    }
 }
 
 /// From cpu.stat, whose times are in microseconds.

@@ -19,9 +19,11 @@ use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::qemu::{GUEST_DONE, GUEST_FAILED};
 use vm_tests::soak::Soak;
-use vm_tests::{agent, callers, canary, port, random, refusals};
+use vm_tests::{agent, callers, canary, enclosed, ending, port, random, refusals, storm};
 
 const DIRECTORY: &str = "/vm-tests";
+/// Half a minute's work under emulation.
+const STORMS: usize = 50;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,8 +35,13 @@ fn main() -> ExitCode {
         ["soak", ref args @ ..] => soak(args),
         ["refusals", init, root] => refusals::all(Path::new(init), Path::new(root)).and_then(none_wrong),
         ["callers", init, root] => callers::all(Path::new(init), Path::new(root)).and_then(none_wrong),
+        ["ending", init, root] => ending::all(Path::new(init), Path::new(root), true).and_then(none_wrong),
+        ["enclosed", init, root] => enclosed::all(Path::new(init), Path::new(root)).and_then(none_wrong),
+        ["storm", init, root] => storm::all(Path::new(init), Path::new(root), STORMS).and_then(none_wrong),
+        [enclosed::INSIDE, ref argv @ ..] => enclosed::inside(argv),
+        [enclosed::ALONE, ref argv @ ..] => enclosed::alone(argv),
         _ => Err(io::Error::other(
-            "arguments are: nothing, `canary`, `host DIRECTORY`, `soak …`, `refusals INIT ROOT`, or `callers INIT ROOT`",
+            "arguments are: nothing, `canary`, `host DIRECTORY`, `soak …`, or `refusals`, `callers`, `ending`, `enclosed` or `storm` with INIT ROOT",
         )),
     };
     match ended {

@@ -100,6 +100,18 @@ pub(crate) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// Has `signal` interrupt what waits, and do nothing else: its handler is not one that restarts calls.
+pub(crate) fn interrupt_by(signal: c_int) {
+    extern "C" fn nothing(_: c_int) {}
+    let handler = nothing as extern "C" fn(c_int);
+    // SAFETY: a zeroed sigaction has no flags and an empty mask; the handler touches nothing, so it may run at any time.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
 /// Gives `signal` its default action back (std ignores SIGPIPE).
 pub(crate) fn default_action(signal: c_int) {
     // SAFETY: SIG_DFL is not a function; the kernel acts when the signal comes.
@@ -148,6 +160,14 @@ pub(crate) fn map_anonymous(bytes: usize, flags: c_int) -> Option<&'static mut [
     // SAFETY: the kernel has just mapped these bytes, zeroed, readable and writable; nothing
     // unmaps them, and this is the only reference to them.
     Some(unsafe { std::slice::from_raw_parts_mut(address.cast(), bytes) })
+}
+
+/// Maps the first page of a file, to be read, for good; its address.
+pub(crate) fn map_file(file: c_int) -> Option<usize> {
+    // SAFETY: without MAP_FIXED the kernel chooses a place that is not mapped yet.
+    let address =
+        unsafe { libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_SHARED, file, 0) };
+    (address != libc::MAP_FAILED).then(|| address.addr())
 }
 
 /// Makes a System V segment of `bytes` and attaches it, for good.

@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 use std::thread;
+use std::time::Duration;
 
 use super::{Program, UNREACHED, number, print_text, sleep_for_ever};
 use crate::arch;
-use crate::probe::sys;
+use crate::probe::sys::{self, Arg};
 
 /// Every workload of this kind, by name.
 pub(super) const PROGRAMS: &[(&str, Program)] = &[
@@ -21,6 +22,7 @@ pub(super) const PROGRAMS: &[(&str, Program)] = &[
     ("print-then-abort", print_then_abort),
     ("i386-call", |_| i386_call()),
     ("x32-call", x32_call),
+    ("storm", |_| storm()),
 ];
 
 fn fault(instruction: fn()) -> u8 {
@@ -48,6 +50,25 @@ fn exit_in_thread(_: &[&str]) -> u8 {
 fn print_then_abort(_: &[&str]) -> u8 {
     print_text("42\n");
     std::process::abort()
+}
+
+/// A call that kills, while signals come all the time that would interrupt it.
+fn storm() -> u8 {
+    sys::interrupt_by(libc::SIGUSR1);
+    let this = i64::from(std::process::id());
+    for _ in 0..2 {
+        // The first thread has the process's number.
+        thread::spawn(move || {
+            loop {
+                let signal = Arg::N(libc::SIGUSR1.into());
+                sys::call(libc::SYS_tgkill, &mut [Arg::N(this), Arg::N(this), signal]).ok();
+            }
+        });
+    }
+    // A thread may take a while to get a CPU: until then no signal comes.
+    thread::sleep(Duration::from_millis(1));
+    sys::call(libc::SYS_reboot, &mut [Arg::N(0), Arg::N(0), Arg::N(0), Arg::N(0)]).ok();
+    UNREACHED
 }
 
 /// getpid by its 32-bit number.
