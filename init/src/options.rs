@@ -68,6 +68,8 @@ pub struct Options<'a> {
     pub(crate) cpus_list: &'a [u8],
     /// The digest of the root's manifest, by which the caller recognises what it ran; the report repeats it.
     pub(crate) rootfs_digest: Option<&'a [u8]>,
+    /// Holes of the kernel that the caller knows of, a JSON array that the report repeats.
+    pub(crate) known_bad: Option<&'a [u8]>,
     /// Which cgroup version is to hold the limits.
     pub(crate) cgroup: CgroupChoice,
     /// Which system calls are allowed.
@@ -227,6 +229,7 @@ impl<'a> Options<'a> {
             cpus: None,
             cpus_list: b"",
             rootfs_digest: None,
+            known_bad: None,
             cgroup: CgroupChoice::Auto,
             seccomp: SeccompChoice::Default,
             tty: false,
@@ -381,6 +384,12 @@ mod tests {
     fn a_digest_is_64_hexadecimal_digits() {
         let hex = "0123456789abcdef".repeat(4);
         assert_eq!(with(&["--rootfs-digest", &hex]).ok().unwrap().rootfs_digest, Some(hex.as_bytes()));
+        for good in ["[]", "[\"CVE-2026-46242\",\"CVE-2026-43091\"]"] {
+            assert_eq!(with(&["--known-bad", good]).ok().unwrap().known_bad, Some(good.as_bytes()));
+        }
+        for bad in ["", "CVE-2026-46242", "[\"a\"],\"status\":\"ok\""] {
+            assert!(with(&["--known-bad", bad]).is_err(), "{bad}");
+        }
         for bad in [&hex[1..], &hex.replace('0', "g"), "\"}"] {
             assert!(with(&["--rootfs-digest", bad]).is_err(), "{bad}");
         }

@@ -102,6 +102,10 @@ impl Report<'_> {
         if let Some(digest) = setup.options.rootfs_digest {
             object.string(b"rootfs", digest);
         }
+        if let Some(holes) = setup.options.known_bad {
+            object.key(b"known_bad");
+            object.text.push(holes);
+        }
         if let Some(option) = setup.options.too_little() {
             object.key(b"warning");
             object.text.push(b"\"");

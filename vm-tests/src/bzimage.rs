@@ -89,6 +89,15 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     image.get(begin..begin + field(0x24c)? as usize)
 }
 
+/// Which kernel an image has: release, maker and version in one line (the kernel's Documentation/arch/x86/boot.rst,
+/// `kernel_version`). `None` for other images.
+pub(crate) fn version(image: &[u8]) -> Option<String> {
+    payload(image)?;
+    let at = u16::from_le_bytes(*image.get(0x20e..)?.first_chunk()?);
+    let text = image.get(usize::from(at).checked_add(0x200)?..)?.split(|byte| *byte == 0).next()?;
+    (at > 0).then(|| String::from_utf8_lossy(text).into_owned())
+}
+
 /// Whether the kernel can be entered by PVH: Xen's note number 18 (its public/elfnote.h) holds the address.
 fn has_entry(kernel: &[u8]) -> bool {
     const PHYS32_ENTRY: u32 = 18;
@@ -122,6 +131,15 @@ mod tests {
         image.extend(payload);
         image.extend(b"what follows it");
         image
+    }
+
+    #[test]
+    fn an_image_says_which_kernel_it_has() {
+        let mut image = bzimage(b"packed");
+        assert_eq!((version(&image), version(b"no image")), (None, None));
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x30d].copy_from_slice(b"6.1.0-57 (a) ");
+        assert_eq!(version(&image).as_deref(), Some("6.1.0-57 (a) "));
     }
 
     fn with_length(mut packed: Vec<u8>, length: usize) -> Vec<u8> {

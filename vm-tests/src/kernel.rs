@@ -8,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::bzimage::Unpacked;
+use crate::bzimage::{self, Unpacked};
+use crate::kernel_holes::known_bad;
 use crate::processor::Processor;
 use crate::random::to_hex;
 
@@ -23,6 +24,8 @@ pub struct Kernel {
     pub image: PathBuf,
     /// SHA-256 of the image, in hexadecimal.
     pub sha256: String,
+    /// What the image says of itself: release, maker, version.
+    pub version: Option<String>,
     /// The kernel out of the image, or why it has to unpack itself.
     pub unpacked: Result<Unpacked, String>,
 }
@@ -91,6 +94,12 @@ impl Kernel {
 }
 
 impl Kernel {
+    /// Holes that no sandbox closes, by their numbers; `None` where the image does not say which kernel it is.
+    pub(crate) fn known_bad(&self) -> Option<Vec<&'static str>> {
+        let (release, version) = self.version.as_deref()?.split_once(' ')?;
+        Some(known_bad(release, version)?.map(|hole| hole.cve).collect())
+    }
+
     /// The name without what every package of its kind has in it.
     pub fn short_name(&self) -> &str {
         let name = self.name.trim_start_matches("linux-image-");
@@ -127,8 +136,8 @@ fn cached(directory: &Path, processor: Processor) -> Result<Option<Kernel>, Kern
 /// The digest is one of the bytes that the kernel is unpacked from.
 fn read(name: String, image: &Path, processor: Processor) -> Result<Kernel, KernelError> {
     let bytes = contents(image)?;
-    let (sha256, unpacked) = (digest(&bytes), Unpacked::of(&bytes));
-    Ok(Kernel { processor, name, image: image.to_path_buf(), sha256, unpacked })
+    let (sha256, version, unpacked) = (digest(&bytes), bzimage::version(&bytes), Unpacked::of(&bytes));
+    Ok(Kernel { processor, name, image: image.to_path_buf(), sha256, version, unpacked })
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, KernelError> {

@@ -48,6 +48,11 @@ pub mod initramfs;
 mod integers;
 #[cfg(feature = "harness")]
 pub mod kernel;
+// A file of the builder's, which is public there.
+#[cfg(feature = "harness")]
+#[allow(unreachable_pub, dead_code)]
+#[path = "../../builder/crates/run/src/kernel_holes.rs"]
+mod kernel_holes;
 #[cfg(feature = "harness")]
 mod language;
 #[cfg(feature = "harness")]

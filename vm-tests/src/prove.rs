@@ -154,6 +154,9 @@ impl ProofConfig<'_> {
             kernels.push((kernel, if self.all_worlds { cgroups } else { &cgroups[..1] }));
         }
         for (kernel, _) in &kernels {
+            if let Some(holes) = kernel.known_bad().filter(|holes| !holes.is_empty()) {
+                println!("# {}: a kernel with {}", kernel.short_name(), holes.join(", "));
+            }
             // arm64's image is not packed.
             if let (Err(why), Processor::X86_64) = (&kernel.unpacked, processor) {
                 println!("# {}: started as it is: {why}", kernel.short_name());

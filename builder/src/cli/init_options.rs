@@ -40,9 +40,9 @@ impl FromArgMatches for InitOptions {
 pub(super) struct StepOptions(pub(super) Vec<OsString>);
 
 /// What `capsule exec` sets for both steps.
-const SET_BY_EXEC: [&str; 2] = ["--root", "--rootfs-digest"];
+const SET_BY_EXEC: [&str; 3] = ["--root", "--rootfs-digest", "--known-bad"];
 /// What only the run step has.
-const RUN_ONLY: [&str; 5] = ["--root", "--rootfs-digest", "--cwd", "--tty", "--report"];
+const RUN_ONLY: [&str; 6] = ["--root", "--rootfs-digest", "--known-bad", "--cwd", "--tty", "--report"];
 
 /// `--compile-NAME` for `--NAME`.
 fn for_compile(option: &OptionSpec) -> String {

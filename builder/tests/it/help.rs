@@ -9,7 +9,9 @@ use crate::scene::{Said, Scene};
 #[test]
 fn run_and_exec_list_every_option_of_init_that_they_pass_on() {
     let scene = Scene::new();
-    for (command, set_by_us) in [("run", &["--root"][..]), ("exec", &["--root", "--rootfs-digest"])] {
+    for (command, set_by_us) in
+        [("run", &["--root"][..]), ("exec", &["--root", "--rootfs-digest", "--known-bad"])]
+    {
         let help = scene.succeeds(&format!("{command} --help")).stdout;
         for option in OPTIONS {
             let listed = help.lines().any(|line| line.split_whitespace().next() == Some(option.name));

@@ -85,6 +85,7 @@ named! {
         Cgroup = "`auto`, `v2`, `v1` or `none`",
         Seccomp = "`default`, `off` or a compiled policy's path",
         Digest = "a SHA-256 of 64 hexadecimal digits",
+        Names = "a JSON array of names",
         Guards = "names of guards, as in `memory,seccomp` (see `init guards`)",
         Guard = "the name of a guard (see `init guards`)",
     }

@@ -5,8 +5,8 @@ use core::ffi::CStr;
 use super::Options;
 use super::spec::{Group, OptionSpec, ValueKind};
 use super::values::{
-    Refused, absolute, add, bind, cgroup, descriptor, destination, digest, environment, hostname, id, net,
-    nonempty, open_files, pids, quota, range, require, scratch_size, seccomp, set, without,
+    Refused, absolute, add, bind, cgroup, descriptor, destination, digest, environment, hostname, id, names,
+    net, nonempty, open_files, pids, quota, range, require, scratch_size, seccomp, set, without,
 };
 use crate::amount::{duration, limit, size};
 use crate::cpus::Cpus;
@@ -189,6 +189,9 @@ options! {
     "--rootfs-digest" ["HEX"], Report, Digest, default "", once,
         "the SHA-256 that the report repeats as `rootfs`",
         |o, v| set(&mut o.rootfs_digest, digest(v).map(Some));
+    "--known-bad" ["JSON"], Report, Names, default "", once,
+        "what the report has as `known_bad`",
+        |o, v| set(&mut o.known_bad, names(v).map(Some));
 
     "--uid" ["N"], Identity, Id, default "", once,
         "user id of the submission, which other runs may have",

@@ -121,6 +121,12 @@ pub(super) fn digest(value: &CStr) -> Option<&[u8]> {
     (bytes.len() == 64 && bytes.iter().all(u8::is_ascii_hexdigit)).then_some(bytes)
 }
 
+/// An array of plain names. Without a colon in it no caller can add a field to the report.
+pub(super) fn names(value: &CStr) -> Option<&[u8]> {
+    let is_plain = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'"' | b',' | b'[' | b']');
+    Some(value.to_bytes()).filter(|bytes| bytes.first() == Some(&b'[') && bytes.iter().all(is_plain))
+}
+
 pub(super) fn hostname(value: &CStr) -> Option<&CStr> {
     let bytes = value.to_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');

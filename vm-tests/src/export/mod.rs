@@ -65,6 +65,10 @@ pub struct BootedKernel {
     pub sha256: String,
     /// Why the image was started as it is, and not the kernel that was unpacked from it.
     pub(crate) packed: Option<String>,
+    /// What the image says of itself.
+    pub(crate) version: Option<String>,
+    /// Holes that no sandbox closes; `None` where the image does not say which kernel it is.
+    pub(crate) known_bad: Option<Vec<&'static str>>,
 }
 
 impl Proof {
@@ -78,6 +82,8 @@ impl Proof {
                 name: kernel.name.clone(),
                 sha256: kernel.sha256.clone(),
                 packed: kernel.unpacked.as_ref().err().cloned(),
+                version: kernel.version.clone(),
+                known_bad: kernel.known_bad(),
             });
         Proof {
             version: 1,

@@ -67,6 +67,7 @@ impl Fake {
             name: kernel.into(),
             image: "/dev/null".into(),
             sha256: kernel.into(),
+            version: None,
             unpacked,
         };
         probe.choose(choice, &kernel)

@@ -122,7 +122,7 @@ fn assemble(
 ) -> InitCommand {
     let mut init = InitCommand::of_bundle(bundle);
     if let Some(digest) = digest {
-        init.option("rootfs-digest", digest.as_str());
+        init.reported(digest);
     }
     init.limits(limits).given(options).command(command);
     init
@@ -176,7 +176,9 @@ mod tests {
         assert!(wants_report(&options) && !wants_report(&["--require".into()]));
         let digest = Sha::of(b"manifest");
         let line = line(Some(&digest), options, &["x"]).replace(digest.as_str(), "DIGEST");
-        assert_eq!(line, "run --root B/rootfs --rootfs-digest DIGEST --cpu-time 1s --report - -- x");
+        // The holes of the kernel, where they are known, are this machine's.
+        let begin = "run --root B/rootfs --rootfs-digest DIGEST ";
+        assert!(line.starts_with(begin) && line.ends_with(" --cpu-time 1s --report - -- x"), "{line}");
     }
 
     #[test]

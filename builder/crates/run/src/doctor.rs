@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::init_command::InitCommand;
+use crate::kernel_holes::{self, AS_OF, KernelHole};
 use crate::report::{Failure, Report};
 use crate::stale_cgroups;
 
@@ -43,6 +44,9 @@ pub struct Diagnosis {
     /// Why it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Holes of this kernel that no sandbox closes, by their numbers; absent where its version does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_bad: Option<Vec<&'static str>>,
     /// Every guard of the runner.
     pub guards: BTreeMap<String, String>,
     /// Whether a run that asks for nothing has every guard.
@@ -124,6 +128,8 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
         findings.insert(0, cannot_run(&report));
     }
     findings.extend(host_findings());
+    let known_bad = kernel_holes::of_this_machine().map(Iterator::collect::<Vec<_>>);
+    findings.extend(kernel_findings(&report.kernel, known_bad.as_deref()));
     if rustix::process::geteuid().is_root() {
         let file = |path| read(path).unwrap_or_default();
         findings.extend(uid_findings(&file("/etc/passwd"), &file("/etc/subuid")));
@@ -133,6 +139,7 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
         cgroup: report.cgroup,
         runs,
         failure,
+        known_bad: known_bad.map(|holes| holes.iter().map(|hole| hole.cve).collect()),
         guards: report.guards,
         defaults_hold,
         findings,
@@ -233,6 +240,23 @@ fn host_findings() -> Vec<Finding> {
     findings
 }
 
+/// The holes of the kernel, or that nothing is known of them.
+fn kernel_findings(kernel: &str, known_bad: Option<&[&KernelHole]>) -> Vec<Finding> {
+    let finding = |state, weakens, mend: &str| Finding {
+        subject: "kernel".to_owned(),
+        state,
+        weakens,
+        mend: mend.to_owned(),
+    };
+    let Some(holes) = known_bad else {
+        let state = format!("{kernel} is a maker's own number, which does not say what was mended");
+        let mend = "compare with the maker's advisories: docs/operator.md has the list of holes";
+        return vec![finding(state, "holes of the kernel are holes of each sandbox", mend)];
+    };
+    let mend = format!("a newer kernel of the same branch (as known on {AS_OF})");
+    holes.iter().map(|hole| finding(format!("{kernel} has {}", hole.cve), hole.what, &mend)).collect()
+}
+
 /// Accounts and subordinate ids of the host that are in the range from which runs take their uids.
 fn uid_findings(passwd: &str, subuid: &str) -> Vec<Finding> {
     let Range { first, last } = DEFAULT_RANGE;
@@ -292,6 +316,16 @@ impl Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hole_of_the_kernel_is_a_finding_with_its_mend_and_an_unknown_kernel_too() {
+        let holes: Vec<_> = kernel_holes::known_bad("7.0.9", "").unwrap().collect();
+        let findings = kernel_findings("7.0.9", Some(&holes));
+        assert_eq!(findings[0].state, "7.0.9 has CVE-2026-46242");
+        assert!(findings[0].weakens.starts_with("Bad Epoll") && findings[0].mend.contains(AS_OF));
+        assert!(kernel_findings("7.0.12", Some(&[])).is_empty());
+        assert!(kernel_findings("6.8.0-117-generic", None)[0].state.contains("maker's own number"));
+    }
 
     #[test]
     fn a_guard_that_is_up_is_no_finding() {

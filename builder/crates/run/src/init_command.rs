@@ -6,9 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bundle::digest::Sha;
 use bundle::layout;
 
 use crate::error::Error;
+use crate::kernel_holes;
 
 /// One start of init. If an option is given twice, init takes the last value, so callers add defaults first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,16 @@ impl InitCommand {
     /// Adds `--NAME`, an option without a value.
     pub fn flag(&mut self, name: &str) -> &mut InitCommand {
         self.options.push(format!("--{name}").into());
+        self
+    }
+
+    /// Has the report name the image, and the holes of this machine's kernel where they are known.
+    pub fn reported(&mut self, digest: &Sha) -> &mut InitCommand {
+        self.option("rootfs-digest", digest.as_str());
+        if let Some(holes) = kernel_holes::of_this_machine() {
+            let names: Vec<String> = holes.map(|hole| format!("\"{}\"", hole.cve)).collect();
+            self.option("known-bad", format!("[{}]", names.join(",")));
+        }
         self
     }
 

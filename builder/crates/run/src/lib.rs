@@ -9,6 +9,7 @@
 //! * [`InitCommand`] builds the argument vector of every start of init; [`report`] reads what init reports.
 //! * [`command`] becomes init: `capsule run` and `capsule shell`. `run_options` are those that are not init's, and
 //!   `ending_signals` passes signals on to an init next to which this process stays.
+//! * `kernel_holes` knows which holes a kernel has that no sandbox closes.
 //! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
 //! * [`doctor`] does a trial run and says what this host can enforce.
 //! * [`refusal`] reports that none of this could begin.
@@ -25,6 +26,7 @@ mod ending_signals;
 mod error;
 pub mod exec;
 mod init_command;
+pub mod kernel_holes;
 pub mod refusal;
 pub mod report;
 mod run_options;

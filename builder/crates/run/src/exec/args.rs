@@ -16,7 +16,7 @@ use crate::error::Error;
 const COMPILE: &str = "compile-";
 
 /// Options of init that exec sets for both steps.
-const SET_BY_EXEC: [&str; 2] = ["root", "rootfs-digest"];
+const SET_BY_EXEC: [&str; 3] = ["root", "rootfs-digest", "known-bad"];
 /// Options that make sense for the run step only: the compile step starts where the files are and has no terminal, and one
 /// report has both steps.
 const RUN_ONLY: [&str; 6] = ["cwd", "tty", "report", "lang", "entry", VERIFY];

@@ -84,7 +84,7 @@ impl Steps<'_> {
     ) -> InitCommand {
         let mut init = InitCommand::new(&self.bundle.join(layout::INIT), self.root);
         if let Some(digest) = self.digest {
-            init.option("rootfs-digest", digest.as_str());
+            init.reported(digest);
         }
         for layer in limits {
             init.limits(layer);
