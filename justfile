@@ -125,12 +125,20 @@ _test-languages crate *arguments: (_packages image_packages) (_languages "all")
 repeat-interactions times="1000": (_packages image_packages "python3 gcc g++")
     TIMES={{ times }} cargo test -q -p builder --test it -- --ignored interactions_have_the_same_verdict
 
+# A forbidden system call in a storm of signals, so many times: each must end its run.
+repeat-storm times="10000": (_packages image_packages "gcc libc6-dev")
+    TIMES={{ times }} cargo test -q -p builder --test it -- --ignored --nocapture a_forbidden_call_is_final_every_time
+
 # `languages` takes the bundle of recipes/languages.toml instead (docs/packs.md). `arm64` boots that processor's bundle on
 # its kernels, under emulation; other arguments may follow.
 # Boot the bundle on clean kernels and prove the isolation there: `just vm-test`, `just vm-test all`, `just vm-test languages`.
 vm-test *arguments: (_vm-test if arguments =~ '^arm64' { "arm64" } else if arguments =~ '^languages' { "languages" } else { "rootfs" } arguments)
 
 _vm-test what arguments: (_packages image_packages test_packages if what == "languages" { language_packages } else if what == "arm64" { "qemu-system-arm" } else { "" }) (build if what == "arm64" { "rootfs" } else { what } if what == "arm64" { "--target aarch64" } else { "" }) _harness (_vm-test-built (if what == "arm64" { "rootfs-aarch64" } else { what }) trim_start_match(arguments, "arm64"))
+
+# A guest of 255 CPUs, emulated on those of this host, boots and judges: `just vm-cpus 64` takes another number.
+vm-cpus cpus="255": (_packages image_packages test_packages) (build "rootfs") _harness
+    {{ target }}/debug/vm-tests verdicts --bundle out/rootfs --cpus {{ cpus }} --jobs 1 --only verdict/busy
 
 # With what is built.
 _vm-test-built bundle="rootfs" arguments="":
@@ -150,6 +158,10 @@ install prefix="/usr/local": _capsule _prover
 
 # The cases that need no virtual machine, on this host: as root, and with `--user` by an ordinary user.
 host-test *arguments: (_packages image_packages) (build "rootfs") _harness (_host-test arguments)
+
+# What two sandboxes can tell each other by what is left to them, in bits a second (docs/channels.md).
+rates *arguments: (_packages image_packages) (build "rootfs") _harness
+    {{ target }}/debug/rates --bundle out/rootfs {{ arguments }}
 
 # With what is built.
 _host-test *arguments:
@@ -350,7 +362,7 @@ _tests:
 # What boots and judges. With the features of `cargo test`: for this package alone cargo would unify them otherwise, and
 # build some thirty crates again.
 _harness:
-    {{ linted }}cargo build -q {{ tests }} --bin vm-tests --bin soak --bin syscalls
+    {{ linted }}cargo build -q {{ tests }} --bin vm-tests --bin soak --bin syscalls --bin rates
 
 # The program that boots bundles, with the guest's programs inside.
 _prover:

@@ -1,4 +1,5 @@
-/* What one run can use up of what the kernel counts by user. Prints `up` when it has, and waits for the end of stdin. */
+/* What one run can use up: of what the kernel counts by user, after which it prints `up` and waits for the end of stdin;
+ * and of time, by output that does not end. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,8 +33,15 @@ static int signals(void) {
     return sent;
 }
 
+/* Cheap to write, dear to pass on: the reader of the pipe copies each byte twice. */
+static void flood(void) {
+    static char block[1 << 20];
+    while (write(1, block, sizeof block) > 0) {}
+}
+
 int main(int count, char **words) {
     (void)count;
+    if (words[1][0] == 'f') flood();
     int used = words[1][0] == 'd' ? descriptors() : signals();
     fprintf(stderr, "%d\n", used);
     puts("up");

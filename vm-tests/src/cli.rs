@@ -34,6 +34,9 @@ pub struct Cli {
     /// How guests are executed; KVM only after a probe boot with it has ended well.
     #[arg(long, value_enum, default_value = "auto")]
     pub accel: accel::Choice,
+    /// Virtual CPUs of each VM. Emulated on fewer real ones, many take minutes to boot.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub cpus: u32,
     /// VMs at a time; one per core by default.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,

@@ -45,6 +45,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         kernels: &cli.kernel,
         options: &cli.option,
         accel: cli.accel,
+        cpus: cli.cpus,
         jobs: cli.jobs,
         verbose: cli.verbose,
     };

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub kernel: Kernel,
     /// How it is executed.
     pub accel: Accel,
+    /// Its virtual CPUs.
+    pub cpus: u32,
     /// Its control groups.
     pub cgroup: Cgroup,
     /// Who runs init. The cases' steps agree with it.
@@ -71,6 +73,9 @@ impl fmt::Display for World {
             (Identity::Root, Cgroup::V1) => "cgroup v1",
         };
         write!(f, "{}, {cgroup}", self.kernel.short_name())?;
+        if self.cpus > 1 {
+            write!(f, ", {} CPUs", self.cpus)?;
+        }
         self.options.iter().try_for_each(|option| write!(f, ", {option}"))
     }
 }
@@ -159,9 +164,10 @@ impl Matrix<'_> {
         let archive = initramfs::join(&self.initramfs, &segment, &initramfs)
             .map_err(|cause| format!("`{}`: {cause}", self.initramfs.display()))?;
         let show = |failure: Failure| failure.to_string();
-        let machine = self.machine(world).with_room_for(&archive);
+        let machine = self.machine(world).with_room_for(&archive).with_cpus(world.cpus);
+        let deadlines = Deadlines::for_plan(archive.len(), cases).with_cpus(world.cpus);
         let vm = Vm::start(&machine, &initramfs).map_err(show)?;
-        vm.run(&nonce, Deadlines::for_plan(archive.len(), cases), cases.len()).map_err(show)
+        vm.run(&nonce, deadlines, cases.len()).map_err(show)
     }
 
     fn machine(&self, world: &World) -> Machine {

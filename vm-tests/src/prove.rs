@@ -42,6 +42,8 @@ pub struct ProofConfig<'a> {
     pub options: &'a [String],
     /// How guests are executed.
     pub accel: accel::Choice,
+    /// Virtual CPUs of each VM.
+    pub cpus: u32,
     /// VMs at a time; one per core by default.
     pub jobs: Option<usize>,
     /// Whether each case is printed, and not only those that failed.
@@ -168,6 +170,7 @@ impl ProofConfig<'_> {
             let world = |cgroup, identity| World {
                 kernel: kernel.clone(),
                 accel,
+                cpus: self.cpus,
                 cgroup,
                 identity,
                 options: self.options.to_vec(),

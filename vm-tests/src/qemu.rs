@@ -71,6 +71,13 @@ impl Machine {
         self
     }
 
+    /// With so many CPUs, and the memory that the kernel has for each.
+    pub(crate) fn with_cpus(mut self, cpus: u32) -> Machine {
+        const MIB_FOR_EACH: u32 = 4;
+        self.memory_mib += (cpus - 1) * MIB_FOR_EACH;
+        Machine { cpus, ..self }
+    }
+
     /// The command that boots `initramfs` and writes the results port to `results`, which it inherits by number.
     ///
     /// setpriv (util-linux) sets PR_SET_PDEATHSIG: the VM dies with the thread that started it, even when that is killed.

@@ -50,6 +50,12 @@ impl Deadlines {
             total: common.total.max(longest * LONG_STEPS),
         }
     }
+
+    /// For a machine of so many CPUs, which the host's few take turns to emulate.
+    pub(crate) fn with_cpus(self, cpus: u32) -> Deadlines {
+        let times = 1 + cpus / 8;
+        Deadlines { ready: self.ready * times, silence: self.silence * times, total: self.total * times }
+    }
 }
 
 /// A plan that was run to its end in a VM.

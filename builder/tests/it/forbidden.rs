@@ -44,6 +44,19 @@ fn a_forbidden_call_is_final_whatever_signals_come() {
     }
 }
 
+/// As many times as `TIMES` says: `just repeat-storm 10000`.
+#[test]
+#[ignore = "takes minutes"]
+fn a_forbidden_call_is_final_every_time() {
+    needs_root!();
+    let scene = scene();
+    let times = std::env::var("TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(10_000);
+    let ends = (0..times).map(|time| report(&scene, "", ["storm", "busy-init"][time % 2]));
+    let wrong: Vec<Value> = ends.filter(|report| report["status"] != "forbidden-syscall").collect();
+    println!("{times} tries, {} not final", wrong.len());
+    assert!(wrong.is_empty(), "{} of {times}, as {}", wrong.len(), wrong[0]);
+}
+
 #[test]
 fn a_forbidden_call_of_any_process_ends_the_run_and_sigsys_is_a_signal() {
     needs_root!();

@@ -1,13 +1,19 @@
 //! What one run uses up of what the kernel counts by user, and whether others feel it.
 
+use std::cell::Cell;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
-use crate::scene::{Said, Scene, needs_root};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::scene::{Said, Scene, needs_root, wait_until};
 
 /// A scene with the bundle and a program that uses up what the kernel counts by user.
 fn with_neighbour() -> Scene {
@@ -65,6 +71,88 @@ fn signals_queued_in_a_user_namespace_do_not_count_for_root() {
     assert!(queued() < before + 200, "{before}, now {}", queued());
     run.kill().expect("killed");
     run.wait().expect("waited");
+}
+
+/// What watches limits comes before every ordinary process, what passes output on does not: otherwise a submission could
+/// have a CPU for itself through us.
+#[test]
+fn a_flood_of_output_takes_no_more_time_than_a_neighbour_has() {
+    needs_root!();
+    let scene = with_neighbour();
+    // A socket: what goes to a pipe or a file costs us nearly nothing (splice(2)).
+    let (mut reader, writer) = UnixStream::pair().expect("a pair");
+    thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+    let cpu = first_cpu();
+    let mut run = Command::new("taskset");
+    run.args(["-c", &cpu]).arg(scene.path("B/init")).arg("run").arg("--root").arg(scene.path("B/rootfs"));
+    run.arg("--bind").arg(format!("{}:/tmp/neighbour", scene.path("neighbour").display()));
+    run.args([
+        "--wall-time",
+        "300s",
+        "--output",
+        "none",
+        "--report",
+        "fd:2",
+        "--",
+        "/tmp/neighbour",
+        "flood",
+    ]);
+    let mut run = run
+        .stdin(Stdio::null())
+        .stdout(OwnedFd::from(writer))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut victim = Command::new("taskset")
+        .args(["-c", &cpu, "bash", "-c", "while :; do :; done"])
+        .spawn()
+        .expect("started");
+    wait_until("the supervisor works", || ticks(run.id()) > 20);
+    let before = [run.id(), victim.id()].map(ticks);
+    let classes = [const { Cell::new(0u32) }; 2];
+    wait_until("both have worked for a while", || {
+        // Field 3 is the state, and field 41 the class: 1 is SCHED_FIFO.
+        let stat = stat(run.id());
+        if stat.first().is_some_and(|state| state == "R") {
+            let class = &classes[usize::from(stat.get(38).is_some_and(|class| class == "1"))];
+            class.set(class.get() + 1);
+        }
+        ticks(run.id()) - before[0] > 50 && classes.iter().map(Cell::get).sum::<u32>() > 50
+    });
+    let [supervisor, neighbour] = [ticks(run.id()) - before[0], ticks(victim.id()) - before[1]];
+    victim.kill().and_then(|()| victim.wait()).expect("killed");
+    kill_process(Pid::from_child(&run), Signal::TERM).expect("sent");
+    let report = io::read_to_string(run.stderr.take().expect("piped")).expect("read");
+    run.wait().expect("waited");
+    assert!(report.contains(r#""first-in-line":"on""#), "{report}");
+    let [ordinary, first] = classes.map(|class| class.get());
+    assert!(first * 2 < ordinary, "it works as the first {first} times, and {ordinary} times not");
+    // It always has something to do, so it gets at least what any other gets on this CPU; a margin for the clock's ticks.
+    assert!(
+        neighbour * 4 > supervisor * 3,
+        "the neighbour has {neighbour} ticks, the supervisor {supervisor}"
+    );
+}
+
+/// The first CPU that this process may run on.
+fn first_cpu() -> String {
+    let status = fs::read_to_string("/proc/self/status").expect("read");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("there");
+    list.trim().split([',', '-']).next().expect("one").to_owned()
+}
+
+/// What follows the name, from the state on (proc_pid_stat(5)).
+fn stat(pid: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split_whitespace().map(str::to_owned).collect()
+}
+
+/// CPU time of a process.
+fn ticks(pid: u32) -> u64 {
+    let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let stat = stat(pid);
+    number(stat.get(11)) + number(stat.get(12))
 }
 
 /// Starts a command, and waits until it has printed `up`.

@@ -65,6 +65,7 @@ fn prove(cli: &Cli) -> Result<Proof, String> {
         kernels: &cli.kernel,
         options: &[],
         accel: cli.accel,
+        cpus: 1,
         jobs: cli.jobs,
         verbose: cli.verbose,
     };

@@ -1,9 +1,9 @@
-//! The hostile program: `probe attack FAMILY/NAME CANARY PID PORT SOCKET`, `probe verdict NAME [ARGUMENT]`, or
-//! `probe channel NAME plant|look TOKEN`.
+//! The hostile program: `probe attack FAMILY/NAME CANARY PID PORT SOCKET`, `probe verdict NAME [ARGUMENT]`,
+//! `probe channel NAME plant|look TOKEN`, or `probe rate NAME send|receive BITS SLOT START`.
 
 use std::process::ExitCode;
 
-use vm_tests::probe::{self, Target, channel, workload};
+use vm_tests::probe::{self, Target, channel, rate, workload};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -14,9 +14,12 @@ fn main() -> ExitCode {
         }
         ["verdict", name, ref rest @ ..] => workload::run(name, rest),
         ["channel", name, side, token] => channel::run(name, side, token),
+        ["rate", name, side, bits, slot, start] => {
+            rate::run(name, side, [bits, slot, start].map(|number| number.parse().unwrap_or(0)))
+        }
         _ => {
             eprintln!(
-                "error: arguments are `attack NAME CANARY PID PORT SOCKET`, `verdict NAME` or `channel NAME SIDE TOKEN`"
+                "error: arguments are `attack NAME CANARY PID PORT SOCKET`, `verdict NAME`, `channel NAME SIDE TOKEN` or `rate NAME SIDE BITS SLOT START`"
             );
             ExitCode::FAILURE
         }

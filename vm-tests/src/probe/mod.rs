@@ -16,6 +16,7 @@ pub mod judge;
 pub mod kernel;
 pub(crate) mod network;
 pub mod process;
+pub mod rate;
 pub mod sys;
 pub mod workload;
 
