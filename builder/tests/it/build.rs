@@ -1,6 +1,7 @@
 //! `capsule build`: what it makes, and what it refuses to leave half-made.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -211,6 +212,31 @@ fn a_bundle_can_be_replaced_by_a_finished_one() {
     scene.succeeds("build cat -o B --format dir --replace");
     assert!(scene.path("B/rootfs/usr/bin/cat").exists() && !scene.path("B/rootfs/usr/bin/ls").exists());
     assert_eq!(scene.names(), ["B"]);
+}
+
+#[test]
+fn a_run_keeps_the_bundle_that_is_replaced() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.succeeds("build bash ls -o B --format dir");
+    // It starts another program after the bundle was replaced by one that lacks it.
+    let mut run = scene.command();
+    run.args(["run", "B", "--", "/bin/bash", "-c", "echo ready; read -r line; ls /etc/hosts"]);
+    let ready = scene.file("ready", "");
+    run.stdin(Stdio::piped()).stdout(fs::File::create(&ready).expect("made")).stderr(Stdio::piped());
+    let mut run = run.spawn().expect("it starts");
+    wait_until("the submission runs", || fs::read(&ready).is_ok_and(|text| text == b"ready\n"));
+    for program in ["cat", "id"] {
+        scene.succeeds(&format!("build {program} -o B --format dir --replace"));
+    }
+    // The first one, and nothing of the second, which no run uses.
+    assert_eq!(scene.names().len(), 3, "{:?}", scene.names());
+    run.stdin.take().expect("piped").write_all(b"go\n").expect("written");
+    let ended = run.wait_with_output().expect("it ends");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+    assert_eq!(fs::read_to_string(&ready).expect("there"), "ready\n/etc/hosts\n");
+    scene.succeeds("build cat -o B --format dir --replace");
+    assert_eq!(scene.names(), ["B", "ready"]);
 }
 
 #[test]

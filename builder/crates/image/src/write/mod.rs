@@ -4,6 +4,7 @@ mod content;
 pub(crate) mod context;
 pub mod formats;
 pub(crate) mod image;
+mod in_use;
 pub mod interrupt;
 mod listing;
 pub(crate) mod manifest;

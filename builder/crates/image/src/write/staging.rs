@@ -1,7 +1,8 @@
 //! An unfinished bundle: written in a hidden directory next to its target, flushed, then renamed to it.
 //!
 //! The hidden directory is removed on every failure. SIGKILL and a power cut leave it; the next build for the same target
-//! removes it, unless another build holds its lock (flock(2), which ends with the process).
+//! removes it, unless another build holds its lock (flock(2), which ends with the process). A bundle that was replaced has
+//! the hidden name, too, and stays as long as runs use it: the next build removes it then.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -17,6 +18,7 @@ use rustix::fs::{CWD, FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::Error;
+use crate::write::in_use::is_in_use;
 use crate::write::listing::Listing;
 
 /// What to do when the target exists.
@@ -125,7 +127,7 @@ impl Staging {
             }
         })?;
         File::open(parent_of(&self.target)).and_then(|parent| parent.sync_all()).map_err(write)
-        // Drop removes what has the hidden name now: nothing, or the bundle that was replaced.
+        // Drop removes what has the hidden name now: nothing, or the bundle that was replaced, unless a run uses it.
     }
 
     fn exchange(&self) -> Result<RenameFlags, Error> {
@@ -136,7 +138,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // The build's own error matters more than one from here, and the next build removes what is left.
-        let _removed_later = fs::remove_dir_all(&self.directory);
+        let _removed_later = is_in_use(&self.directory) || fs::remove_dir_all(&self.directory).is_err();
     }
 }
 
@@ -163,7 +165,7 @@ fn lock(file: &File) -> io::Result<()> {
     Ok(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?)
 }
 
-/// Removes the directories of killed builds for the same target. False if another build still runs: it holds a lock on its
+/// Removes the directories of killed builds for the same target, and of replaced bundles that no run uses. False if another build still runs: it holds a lock on its
 /// own.
 fn remove_stale(parent: &Path, prefix: &str) -> bool {
     let Ok(entries) = fs::read_dir(parent) else { return true };
@@ -173,7 +175,7 @@ fn remove_stale(parent: &Path, prefix: &str) -> bool {
         let Some(Ok(directory)) = ours.then(|| File::open(entry.path())) else { continue };
         if lock(&directory).is_ok() {
             // This build does not depend on it: it has a name of its own.
-            let _stays = fs::remove_dir_all(entry.path());
+            let _stays = is_in_use(&entry.path()) || fs::remove_dir_all(entry.path()).is_err();
         } else {
             is_free = false;
         }
