@@ -1,21 +1,23 @@
 #!/bin/sh
 # Installs this bundle on a host, and manages the versions there:
 #
-#   sh install.sh [--digest SHA256] [DIRECTORY]   installs this bundle and makes it the current version
+#   sh install.sh [DIRECTORY]                     installs this bundle and makes it the current version
+#   sh install.sh --digest SHA256 [DIRECTORY]     only if its SHA256SUMS has this SHA-256
+#   sh install.sh --signers FILE [DIRECTORY]      only if one of these has signed its SHA256SUMS
 #   sh install.sh --rollback [DIRECTORY]          makes the previous version current again
 #   sh install.sh --list [DIRECTORY]              lists the versions
 #   sh install.sh --uninstall [DIRECTORY]         removes all versions, unless a run uses one
 #
 # DIRECTORY is /opt/capsule by default. `versions` in it has the bundles, `current` and `previous` are links to two of
-# them, `run.sh` is a link to that of the current one. With --digest it installs only the bundle whose SHA256SUMS has
-# this SHA-256.
+# them, `run.sh` is a link to that of the current one. For --signers, ssh-keygen(1) compares BUNDLE.sig, next to the bundle,
+# with a file of allowed signers. This made it: ssh-keygen -Y sign -n capsule -f KEY < BUNDLE/SHA256SUMS > BUNDLE.sig
 #
 # `current` is exchanged by one rename(2), after the new version is complete and compared with its lists, SHA256SUMS and
 # MODES. A version is removed when it is neither current nor previous and no run uses it.
 set -eu
 
 bundle=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-usage='sh install.sh [--digest SHA256 | --rollback | --list | --uninstall] [DIRECTORY]'
+usage='sh install.sh [[--digest SHA256] [--signers FILE] | --rollback | --list | --uninstall] [DIRECTORY]'
 
 fail() {
     printf 'error: %s\n' "$1" >&2
@@ -56,6 +58,15 @@ check() {
         "$(printf '%s\n' "$expected" "$result" | sort | uniq -u)"
     [ "$(find . | wc -l)" -eq "$(($(wc -l <MODES) + 1))" ] ||
         fail "\`$1\` has files that are not in its list MODES; nothing was installed"
+}
+
+# Fails unless a signer has signed the list $1 (ssh-keygen(1), "ALLOWED SIGNERS").
+check_signature() {
+    [ -f "$bundle.sig" ] || fail "\`$bundle.sig\` does not exist, which would be the signature; nothing was installed"
+    signer=$(ssh-keygen -Y find-principals -s "$bundle.sig" -f "$signers" 2>/dev/null | head -n 1)
+    [ -n "$signer" ] || fail "no signer of \`$signers\` has made \`$bundle.sig\`; nothing was installed"
+    ssh-keygen -q -Y verify -f "$signers" -I "$signer" -n capsule -s "$bundle.sig" <"$1" >/dev/null 2>&1 ||
+        fail "\`$bundle.sig\` is not a signature of this bundle; nothing was installed"
 }
 
 # Whoever can write in a directory can exchange what is in it. In a sticky one only the owner of a file can (unlink(2)).
@@ -177,6 +188,7 @@ install() {
     found_digest=$(sha256sum <"$new/SHA256SUMS" | cut -c 1-64)
     [ -z "$digest" ] || [ "$digest" = "$found_digest" ] ||
         fail "\`$bundle\` has the digest $found_digest, not $digest; nothing was installed"
+    [ -z "$signers" ] || check_signature "$new/SHA256SUMS"
     (cd -- "$new" && check "$bundle")
     "$new/init" --version >/dev/null || fail "\`$bundle/init\` does not start on this host"
     name=$(printf '%.16s' "$found_digest")
@@ -240,13 +252,25 @@ uninstall() {
 
 command=install
 digest=
+signers=
+while :; do
+    case ${1-} in
+        --digest)
+            digest=$(printf '%s' "${2-}" | tr 'A-F' 'a-f')
+            printf '%s' "$digest" | grep -qxE '[0-9a-f]{64}' || fail "\`${2-}\` is not a SHA-256: $usage"
+            ;;
+        --signers)
+            signers=${2-}
+            [ -f "$signers" ] || fail "\`$signers\` is not a file of allowed signers: $usage"
+            command -v ssh-keygen >/dev/null || fail '--signers needs ssh-keygen'
+            ;;
+        *) break ;;
+    esac
+    shift 2
+done
 case ${1-} in
-    --digest)
-        digest=$(printf '%s' "${2-}" | tr 'A-F' 'a-f')
-        printf '%s' "$digest" | grep -qxE '[0-9a-f]{64}' || fail "\`${2-}\` is not a SHA-256: $usage"
-        shift 2
-        ;;
     --rollback | --list | --uninstall)
+        [ -z "$digest$signers" ] || fail "\`$1\` installs nothing that could be compared: $usage"
         command=${1#--}
         shift
         ;;

@@ -304,6 +304,40 @@ fn only_the_bundle_with_the_expected_digest_is_installed() {
     assert!(said.code == 1 && said.stderr.contains("`abc` is not a SHA-256"), "{said:?}");
 }
 
+#[test]
+#[ignore = "needs openssh-client: just test operate"]
+fn only_a_bundle_that_a_signer_has_signed_is_installed() {
+    needs_root!();
+    let scene = Scene::new();
+    bundles(&scene, &["A", "B"]);
+    let ssh = |line: &str| {
+        let said = Said::of(Command::new("sh").args(["-ec", line]).current_dir(scene.path("")));
+        assert_eq!(said.code, 0, "{said:?}");
+    };
+    ssh("for key in ours theirs; do ssh-keygen -q -t ed25519 -N '' -f $key; done");
+    ssh("echo \"judges $(cat ours.pub)\" > signers; for b in A B; do cp $b/SHA256SUMS $b.sums; done");
+    let sign = |key: &str, bundle: &str, namespace: &str| {
+        ssh(&format!("ssh-keygen -q -Y sign -n {namespace} -f {key} < {bundle}.sums > A.sig"));
+    };
+    let refused = |what: &str| {
+        let said = install(&scene, "A", &["--signers", "signers", "opt"]);
+        assert!(said.code == 1 && said.stderr.contains(what) && !scene.path("opt").exists(), "{said:?}");
+    };
+    refused("A.sig` does not exist");
+    sign("theirs", "A", "capsule");
+    refused("no signer of `signers` has made");
+    for (bundle, namespace) in [("B", "capsule"), ("A", "file")] {
+        sign("ours", bundle, namespace);
+        refused("A.sig` is not a signature of this bundle");
+    }
+    sign("ours", "A", "capsule");
+    let expected = digest(&scene, "A");
+    installs(&scene, "A", &["--signers", "signers", "--digest", &expected, "opt"]);
+    assert_eq!(versions(&scene), 1);
+    let said = install(&scene, "A", &["--signers", "nothing", "opt"]);
+    assert!(said.code == 1 && said.stderr.contains("`nothing` is not a file of allowed signers"), "{said:?}");
+}
+
 /// What is done to a bundle, and what install.sh says of it.
 type Change = (fn(&Path), &'static [&'static str]);
 
