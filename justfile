@@ -98,18 +98,22 @@ _test-crate crate *arguments:
 _test-clients _clients *arguments: (_packages image_packages "python3-venv gcc g++ libc6-dev default-jdk-headless nodejs npm") _capsule
     bash builder/tests/clients/clients.sh {{ capsule }} {{ target }}/clients
 
-_test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv") (_languages "quick")
+_test-dist _dist: (_packages "git python3-venv zstd")
+    builder/tests/dist/dist.sh "{{ target }}/dist"
+
+_test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv openssh-client") (_languages "quick")
     cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
     just _check-manifests
 
-# Hold the manifests of templates/deploy against Kubernetes' own schema; the validator comes from PyPI.
+# Hold the manifests of templates/deploy against Kubernetes' own schema and Nomad's syntax; what reads them comes from PyPI.
 _check-manifests:
     #!/usr/bin/env bash
     set -euo pipefail
     tools={{ target }}/manifests
     test -e "$tools/bin/python" || python3 -m venv "$tools"
-    "$tools/bin/pip" install -q kubernetes-validate
-    "$tools/bin/kubernetes-validate" --strict templates/deploy/kubernetes.yaml
+    "$tools/bin/pip" install -q kubernetes-validate python-hcl2
+    "$tools/bin/kubernetes-validate" --strict templates/deploy/kubernetes.yaml templates/deploy/kubernetes-serve.yaml
+    "$tools/bin/hcl2tojson" templates/deploy/nomad.hcl > /dev/null
 
 _test-foreign crate *arguments: (_packages "debootstrap")
     cargo test -q -p builder --test it -- --ignored foreign_trees {{ arguments }}

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::judge;
 use crate::scene::{Said, Scene, needs_root};
 
-fn template(name: &str) -> PathBuf {
+pub(crate) fn template(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/deploy").join(name)
 }
 
@@ -97,37 +97,6 @@ fn a_judge_that_fails_leaves_no_report_and_is_tried_again() {
         let text = fs::read(scene.path("reports").join(&name)).expect("there");
         assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok(), "{name}");
     }
-}
-
-/// What `just test operate` installs.
-#[test]
-#[ignore = "needs systemd's and podman's packages: just test operate"]
-fn units_are_valid() {
-    needs_root!();
-    let scene = Scene::new();
-    for name in ["capsule-isolate.socket", "capsule-isolate@.service", "capsule.slice"] {
-        fs::copy(template("systemd").join(name), scene.path(name)).expect("copied");
-    }
-    // The program of the unit has to be there.
-    let program = scene.file("isolate", "#!/bin/sh\n");
-    let unit = scene.path("capsule-isolate@.service");
-    let text = fs::read_to_string(&unit)
-        .expect("there")
-        .replace("/usr/local/bin/isolate", program.to_str().expect("text"));
-    fs::write(&unit, text).expect("written");
-    // A colon at the end stands for the system's own directories.
-    let path = format!("{}:", scene.path("").display());
-    let mut verify = Command::new("systemd-analyze");
-    verify.args([
-        "verify",
-        "--man=no",
-        "capsule-isolate.socket",
-        "capsule-isolate@1.service",
-        "capsule.slice",
-    ]);
-    let said = Said::of(verify.current_dir(scene.path("")).env("SYSTEMD_UNIT_PATH", path));
-    let ours = |line: &&str| line.contains("capsule");
-    assert_eq!(said.stderr.lines().filter(ours).collect::<Vec<_>>(), [""; 0], "{}", said.stderr);
 }
 
 /// podman, rootful, with what this host needs of it.

@@ -10,6 +10,7 @@ mod communicate;
 mod completions;
 mod data;
 mod deploy;
+mod deploy_service;
 mod doctor;
 #[path = "../../crates/closure/tests/it/elf_file.rs"]
 #[allow(dead_code)] // The closure's own tests use the rest of it.
