@@ -89,38 +89,16 @@ fn two_boxes_talk_over_fifos() {
         host.init(line);
     }
     let directory = format!("--dir=/fifo0={}:rw", shared.path().display());
+    let talk = |id: u32, streams: &str, line: &str| {
+        let words = format!("-b {id} --cg {directory} {streams} --wall-time=120 -s --run -- /bin/bash -c");
+        host.isolate(&words.split_whitespace().chain([line]).collect::<Vec<_>>())
+    };
     let user = "for i in 1 2 3; do read -r n; echo $((n * 2)); done";
-    let mut solution = host.isolate(&[
-        "-b",
-        "1",
-        "--cg",
-        &directory,
-        "--stdin=/fifo0/in",
-        "--stdout=/fifo0/out",
-        "--wall-time=120",
-        "-s",
-        "--run",
-        "--",
-        "/bin/bash",
-        "-c",
-        user,
-    ]);
+    let mut solution = talk(1, "--stdin=/fifo0/in --stdout=/fifo0/out", user);
     let solution = solution.stdin(Stdio::null()).spawn().expect("it starts");
     let manager =
         "exec 3> /fifo0/in 4< /fifo0/out; for i in 1 2 3; do echo $i >&3; read -r n <&4; echo $n; done";
-    let said = Said::of(&mut host.isolate(&[
-        "-b",
-        "2",
-        "--cg",
-        &directory,
-        "--wall-time=120",
-        "-s",
-        "--run",
-        "--",
-        "/bin/bash",
-        "-c",
-        manager,
-    ]));
+    let said = Said::of(&mut talk(2, "", manager));
     assert_eq!((said.code, said.stdout.as_str()), (0, "2\n4\n6\n"), "{said:?}");
     assert_eq!(solution.wait_with_output().expect("it ends").status.code(), Some(0));
 }

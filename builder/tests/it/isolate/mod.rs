@@ -3,6 +3,7 @@
 mod boxes;
 mod callers;
 mod limits;
+mod manual;
 mod soak;
 mod streams;
 mod users;
