@@ -64,6 +64,8 @@ pub mod port;
 pub mod probe;
 pub mod processor;
 #[cfg(feature = "harness")]
+mod progress;
+#[cfg(feature = "harness")]
 pub mod prove;
 pub mod qemu;
 pub mod random;

@@ -18,6 +18,7 @@ use crate::kernel::Kernel;
 use crate::message::Observation;
 use crate::mutant::Mutant;
 use crate::plan::{Place, Plan, Step, Watch};
+use crate::progress::Progress;
 use crate::qemu::{Accel, Machine};
 use crate::suite::Suite;
 use crate::vm::{Deadlines, Failure, Session, Vm};
@@ -46,6 +47,13 @@ pub(crate) struct TestRun {
     pub world: World,
     /// The cases, in order.
     pub cases: Vec<Case>,
+}
+
+impl TestRun {
+    /// How its machine is executed, and how many cases it will run.
+    pub(crate) fn size(&self) -> (Accel, usize) {
+        (self.world.accel, self.cases.iter().filter(|case| case.lacking.is_none()).count())
+    }
 }
 
 /// Where cases run.
@@ -90,6 +98,8 @@ pub(crate) struct Matrix<'a> {
     pub(crate) mutants: &'a [Mutant],
     /// VMs at a time.
     pub jobs: usize,
+    /// Hears of cases as they end.
+    pub(crate) progress: &'a Progress,
 }
 
 /// One case in one world.
@@ -167,7 +177,7 @@ impl Matrix<'_> {
         let machine = self.machine(world).with_room_for(&archive).with_cpus(world.cpus);
         let deadlines = Deadlines::for_plan(archive.len(), cases).with_cpus(world.cpus);
         let vm = Vm::start(&machine, &initramfs).map_err(show)?;
-        vm.run(&nonce, deadlines, cases.len()).map_err(show)
+        vm.run_seen(&nonce, deadlines, cases.len(), &|seen| self.progress.seen(seen)).map_err(show)
     }
 
     fn machine(&self, world: &World) -> Machine {

@@ -16,6 +16,7 @@ use crate::matrix::{CaseResult, Cgroup, Identity, Matrix, TestRun, World, archiv
 use crate::mutant;
 use crate::plan::Place;
 use crate::processor::Processor;
+use crate::progress::{self, Progress};
 use crate::qemu::Accel;
 use crate::suite::{Scope, Suite};
 use crate::tally::Tally;
@@ -104,8 +105,15 @@ impl ProofConfig<'_> {
         let runs = runs(cases, &worlds);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
-        let matrix = Matrix { initramfs, guest: self.guest, mutants: &mutants, jobs };
-        let mut rows = matrix.run(&runs, |world, rows| show(&world.to_string(), rows, self.verbose));
+        let sizes: Vec<_> = runs.iter().map(TestRun::size).collect();
+        let count = sizes.iter().map(|(_, cases)| cases).sum();
+        println!("# {count} cases: {}", progress::estimate(&sizes, jobs));
+        let progress = Progress::of(count);
+        let matrix = Matrix { initramfs, guest: self.guest, mutants: &mutants, jobs, progress: &progress };
+        let mut rows = matrix.run(&runs, |world, rows| {
+            progress.above(|| show(&world.to_string(), rows, self.verbose));
+        });
+        drop(progress);
         rows.extend(self.rows_of_this_host()?);
         let unproven = self.unproven()?;
         let kernels: Vec<Kernel> = worlds.into_iter().map(|world| world.kernel).collect();
@@ -192,7 +200,9 @@ impl ProofConfig<'_> {
         let probe = KvmProbe::new(initramfs, self.guest, &cache);
         let choose = |kernel: &Kernel| {
             let (accel, objection) = probe.choose(self.accel, kernel)?;
-            objection.iter().for_each(|why| println!("# {}: no KVM: {why}", kernel.short_name()));
+            objection
+                .iter()
+                .for_each(|why| println!("# {}: KVM cannot be used, emulating: {why}", kernel.short_name()));
             Ok(accel)
         };
         thread::scope(|scope| {

@@ -203,9 +203,20 @@ impl Vm {
     }
 
     /// Waits for `steps` observations and the agent's last message, and ends the VM in any case.
-    pub fn run(mut self, nonce: &Nonce, deadlines: Deadlines, steps: usize) -> Result<Session, Failure> {
+    pub fn run(self, nonce: &Nonce, deadlines: Deadlines, steps: usize) -> Result<Session, Failure> {
+        self.run_seen(nonce, deadlines, steps, &|_| {})
+    }
+
+    /// The same; `seen` hears how many observations have come since its last call.
+    pub(crate) fn run_seen(
+        mut self,
+        nonce: &Nonce,
+        deadlines: Deadlines,
+        steps: usize,
+        seen: &dyn Fn(usize),
+    ) -> Result<Session, Failure> {
         let mut heard = Heard::new(nonce.clone());
-        let ended = self.listen(&mut heard, deadlines).and_then(|()| self.conclude(&mut heard, steps));
+        let ended = self.listen(&mut heard, deadlines, seen).and_then(|()| self.conclude(&mut heard, steps));
         // It has ended when all went well; a VM that failed must not go on.
         self.child.kill().ok();
         self.child.wait().ok();
@@ -217,15 +228,16 @@ impl Vm {
     }
 
     /// Until the results port closes, which happens when QEMU ends.
-    fn listen(&mut self, heard: &mut Heard, deadlines: Deadlines) -> Result<(), Cause> {
+    fn listen(&mut self, heard: &mut Heard, deadlines: Deadlines, seen: &dyn Fn(usize)) -> Result<(), Cause> {
         let mut last_frame = Instant::now();
         loop {
             let (due, cause) = next_deadline(heard, self.begun, last_frame, deadlines);
             match self.events.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Event::ResultsEnd) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(event) => {
-                    let before = heard.frames;
+                    let (before, steps) = (heard.frames, heard.observations.len());
                     heard.take(event)?;
+                    seen(heard.observations.len() - steps);
                     if heard.frames > before {
                         last_frame = Instant::now();
                     }

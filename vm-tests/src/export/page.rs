@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{BootedKernel, Bundle, Proof, printable};
@@ -30,10 +35,20 @@ pub(crate) fn render(proof: &Proof) -> Result<String, askama::Error> {
         sections: sections(proof, &worlds),
         guards,
         about_guards: Suite::Guards.about(),
-        details: proof.rows.iter().enumerate().map(|(index, row)| Detail::of(index, row)).collect(),
+        details: packed(&proof.rows.iter().map(Detail::of).collect::<Vec<_>>()),
         worlds,
     };
     page.render()
+}
+
+/// JSON, by gzip and base64: the page's script unpacks it for the first cell that is opened. As markup the details of a
+/// proof would be megabytes, which a browser reads before it shows anything.
+fn packed(details: &[Detail]) -> String {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    // Neither can fail: names and texts are strings, and the output is memory.
+    let written = serde_json::to_writer(&mut packer, details);
+    written.expect("details have only strings");
+    STANDARD.encode(packer.finish().expect("memory takes all"))
 }
 
 #[derive(Template)]
@@ -53,7 +68,8 @@ struct Page<'a> {
     compared: usize,
     differences: Vec<Differing>,
     sections: Vec<Section>,
-    details: Vec<Detail>,
+    /// See [`packed`].
+    details: String,
 }
 
 /// A case that failed, and why; without a detail where it is not one case in one world.
@@ -92,9 +108,9 @@ struct Cell {
     detail: usize,
 }
 
-/// All that is known of one case in one world.
+/// All that is known of one case in one world; the script of the page reads these names.
+#[derive(Serialize)]
 struct Detail {
-    index: usize,
     title: String,
     class: &'static str,
     word: &'static str,
@@ -259,7 +275,7 @@ fn cell(row: &CaseResult) -> (&'static str, String) {
 }
 
 impl Detail {
-    fn of(index: usize, row: &CaseResult) -> Detail {
+    fn of(row: &CaseResult) -> Detail {
         let (class, word) = result(&row.verdict);
         let mut facts = vec![("command", printable(&row.command))];
         match &row.verdict {
@@ -268,7 +284,7 @@ impl Detail {
             Verdict::Failed(why) => facts.push(("why", printable(&why.join("\n")))),
         }
         facts.extend(row.seen.iter().flat_map(seen));
-        Detail { index, title: title(row), class, word, facts }
+        Detail { title: title(row), class, word, facts }
     }
 }
 
@@ -328,14 +344,25 @@ mod tests {
         }
     }
 
+    /// The details, as the script of the page unpacks them.
+    fn unpacked(page: &str) -> serde_json::Value {
+        let (_, rest) = page.split_once("id=\"details\">").expect("the page has details");
+        let packed = STANDARD.decode(rest.split('<').next().unwrap().trim()).unwrap();
+        serde_json::from_reader(flate2::read::GzDecoder::new(packed.as_slice())).unwrap()
+    }
+
     #[test]
     fn every_case_has_a_cell_that_leads_to_its_detail() {
         let proof = Proof::new(Bundle::default(), &[], examples::rows(), vec!["swap".into()]);
         let page = render(&proof).unwrap();
-        for index in 0..3 {
+        let details = unpacked(&page);
+        assert_eq!(details.as_array().map(Vec::len), Some(3));
+        for (index, row) in proof.rows.iter().enumerate() {
             assert!(page.contains(&format!("href=\"#d{index}\"")), "no cell leads to {index}");
-            assert!(page.contains(&format!("id=\"d{index}\"")), "no detail {index}");
+            let facts = &details[index]["facts"];
+            assert_eq!((&details[index]["title"], &facts[0][0]), (&title(row).into(), &"command".into()));
         }
+        assert_eq!(details[1]["facts"][1][1], "one\ntwo\nthree # four");
         assert!(page.contains("swap (unproven"));
     }
 
@@ -372,7 +399,8 @@ mod tests {
         for word in ["http://", "https://", "src=", "@import", "<link"] {
             assert!(!page.contains(word), "{word}");
         }
-        assert_eq!(page.matches("<script").count(), 1);
+        // The details, and what shows them.
+        assert_eq!(page.matches("<script").count(), 2);
     }
 
     #[test]
