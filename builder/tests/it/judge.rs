@@ -171,6 +171,18 @@ fn a_checker_that_misbehaves_is_the_judges_fault() {
 }
 
 #[test]
+fn a_checker_gets_the_flags_of_the_problem_and_then_those_of_the_group() {
+    needs_root!();
+    let scene = scene();
+    let problem = checked_by(&scene, "sys.exit(42 if sys.argv[4:] == ['a', 'b', 'c'] else 1)");
+    scene.file("p/problem.yaml", "validation: custom\nvalidator_flags: a b\nlimits: {time_limit: 5}\n");
+    scene.file("p/data/secret/testdata.yaml", "output_validator_flags: c\n");
+    let submission = scene.file("out.py", "print('out')");
+    let (report, _) = reported(&scene, &problem, &submission, "");
+    assert_eq!(report["verdict"], "AC", "{report}");
+}
+
+#[test]
 fn a_submission_that_does_not_compile_has_no_tests() {
     needs_root!();
     let scene = scene();

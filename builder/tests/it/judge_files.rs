@@ -131,6 +131,8 @@ fn the_problem_says_which_languages_and_how_much_source() {
         said.stderr
     );
     scene.file("p/problem.yaml", "limits: {code: 1}\n");
+    // What the problem adds is not the submission's.
+    scene.file("p/include/default/table.txt", "x".repeat(5000));
     scene.file("p/data/secret/1.in", "");
     scene.file("p/data/secret/1.ans", "");
     for (bytes, code, last) in [(1024, 0, "AC"), (1025, 122, "CE")] {

@@ -210,12 +210,24 @@ sys.exit({'bad': 43, 'broken': 1}.get(order[0], 42))
             ("7", "a crash b"),
             ("8", "a stop b"),
             ("9", "a link b"),
+            ("a", "heavy b"),
         ] {
             scene.file(&format!("p/data/secret/{name}.in"), order);
             scene.file(&format!("p/data/secret/{name}.ans"), "");
         }
-        let submission = scene
-            .file("s.py", "line = input()\nprint(line)\nif line.startswith('crash'): raise SystemExit(1)");
+        // Nothing of a pass is there in the next one.
+        let submission = scene.file(
+            "s.py",
+            "import os, time
+line = input()
+print(line)
+if line.startswith('crash'): raise SystemExit(1)
+assert not os.path.exists('/tmp/mark')
+open('/tmp/mark', 'w').close()
+if line.startswith('heavy'):
+  x = bytearray(os.urandom(1 << 16)) * 1024
+  while time.process_time() < 0.3: pass",
+        );
         let report = report(&scene, &scene.path("p"), &submission);
         let found = tests(&report);
         let rows: Vec<(&str, &str)> =
@@ -232,12 +244,17 @@ sys.exit({'bad': 43, 'broken': 1}.get(order[0], 42))
                 ("RTE", "exit code 1"),
                 ("AC", "astop"),
                 ("AC", "alink"),
+                ("AC", "heavyb"),
             ],
             "{kind}"
         );
         assert!(rows[4].1.contains("exit code 1"), "{kind}: {}", rows[4].1);
         let passes: Vec<u64> =
             report["tests"].as_array().unwrap().iter().map(|test| test["passes"].as_u64().unwrap()).collect();
-        assert_eq!(passes, [3, 3, 2, 2, 2, 1, 2, 2, 2], "{kind}");
+        assert_eq!(passes, [3, 3, 2, 2, 2, 1, 2, 2, 2, 2], "{kind}");
+        // The most that any pass used, by its own clock.
+        let heavy = &report["tests"][9];
+        assert!(heavy["time_us"].as_u64() >= Some(300_000), "{kind}: {heavy}");
+        assert!(heavy["memory_bytes"].as_u64() >= Some(64 << 20), "{kind}: {heavy}");
     }
 }

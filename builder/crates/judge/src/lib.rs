@@ -16,6 +16,7 @@
 #![warn(unreachable_pub)]
 
 pub mod compare;
+mod constants;
 mod error;
 mod example;
 pub mod files;

@@ -28,6 +28,12 @@ pub struct Problem {
     /// The program that talks with the submission.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interactor: Option<Program>,
+    /// The program that makes verdict and score of groups, for those that want it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grader: Option<Program>,
+    /// Values by their names, which stand as `{{NAME}}` in its programs and its submissions.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub constants: BTreeMap<String, String>,
     /// All tests, in the order in which they are judged.
     pub tests: Vec<Test>,
     /// How the tests make one verdict and one score.
@@ -246,6 +252,9 @@ pub struct Test {
     pub answer: Option<String>,
     /// The score for a right output.
     pub points: f64,
+    /// The score for one that is not right.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reject_points: f64,
     /// What a score that the checker gives means.
     #[serde(skip_serializing_if = "Scores::is_free")]
     pub scores: Scores,
@@ -270,6 +279,10 @@ pub struct Test {
     /// Memory, instead of the problem's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// What a score means that a checker of Kattis gives to an output.
@@ -302,6 +315,7 @@ impl Test {
             input: Some(input.into()),
             answer,
             points: 0.0,
+            reject_points: 0.0,
             scores: Scores::Free,
             sample: false,
             args: Vec::new(),
@@ -331,6 +345,9 @@ pub struct Group {
     /// Groups that must be accepted before this one is judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
+    /// Arguments of the problem's grader, which makes verdict and score of this group; absent if the rules above do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grader: Option<Vec<String>>,
     /// Whether its members do not count: they are shown only.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ignored: bool,
@@ -394,6 +411,7 @@ impl Group {
             accept: Accept::First,
             stop_at_failure: true,
             requires: Vec::new(),
+            grader: None,
             ignored: false,
             members: Vec::new(),
         }

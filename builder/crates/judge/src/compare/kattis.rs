@@ -220,6 +220,9 @@ mod tests {
             accepts("float_relative_tolerance 0.01", "101", "100")
                 && !accepts("float_relative_tolerance 0.01", "0.01", "0")
         );
+        // The distance is relative to the answer's size, whatever its sign.
+        assert!(accepts("float_relative_tolerance 0.01", "-101", "-100"));
+        assert!(!accepts("float_relative_tolerance 0.01", "-102", "-100"));
         // Not a number where the answer is one; a word where it is not.
         assert!(!accepts("float_tolerance 1", "x", "1") && !accepts("float_tolerance 1", "nan", "1"));
         assert!(accepts("float_tolerance 1", "NaN", "nan") && !accepts("float_tolerance 1e9", "inf", "1"));
@@ -259,6 +262,11 @@ mod tests {
         assert_eq!(message("", "1\n\x1b[2J", "1"), "line 2: the answer ends, found `\\u{1b}[2J`");
         assert_eq!(message("space_change_sensitive", "1", "1\n"), "line 1: expected `\\n`, found no blank");
         assert!(message("", &"x".repeat(1000), "y").len() < 100);
+    }
+
+    #[test]
+    fn a_word_does_not_end_at_a_byte_of_zero() {
+        assert!(accepts("", "a\0b", "a\0b") && !accepts("", "a\0b", "a\0c") && !accepts("", "a\0b", "a"));
     }
 
     #[test]

@@ -193,6 +193,13 @@ mod tests {
     }
 
     #[test]
+    fn blanks_without_end_are_not_kept() {
+        let blanks = " ".repeat(MOST_BLANKS + 1);
+        assert!(accepts(LineRules::Trailing, &format!("a{}\n", &blanks[2..]), "a\n"));
+        assert!(!accepts(LineRules::Trailing, &format!("a{blanks}\n"), "a\n"));
+    }
+
+    #[test]
     fn the_message_shows_both_lines() {
         assert_eq!(said(LineRules::White, "a\nb  x\n", "a\nb y\n"), "line 2: expected `b y`, found `b x`");
         assert_eq!(said(LineRules::White, "a\n", "a\nb"), "the output ends after line 1");

@@ -5,6 +5,9 @@ use std::io::{self, BufRead, BufReader, Read};
 /// The longest piece of a word or a line, in bytes. Pieces of two equal words are equal.
 pub(super) const PIECE: usize = 64 << 10;
 
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Words or lines of a stream; which of both is decided with each call.
 pub(super) struct Stream<R> {
     from: BufReader<R>,
@@ -38,6 +41,13 @@ pub(super) fn is_blank(byte: u8) -> bool {
 impl<R: Read> Stream<R> {
     pub(super) fn new(from: R) -> Stream<R> {
         Stream { from: BufReader::with_capacity(PIECE, from), line: 1 }
+    }
+
+    /// Skips the byte order mark of UTF-8, if the stream begins with one.
+    pub(super) fn skip_mark(&mut self) -> io::Result<()> {
+        let is_there = fill(&mut self.from)?.starts_with(MARK);
+        self.consume(if is_there { MARK.len() } else { 0 });
+        Ok(())
     }
 
     /// Skips blanks.

@@ -104,6 +104,7 @@ impl From<Outcome> for Stop {
 
 pub(super) fn compare(checker: Testlib, output: impl Read, answer: impl Read) -> io::Result<Outcome> {
     let mut both = Both { output: Stream::new(output), answer: Stream::new(answer) };
+    both.output.skip_mark()?;
     let run = match checker {
         Testlib::Wcmp => both.words(),
         Testlib::Lcmp => both.lines(true),
@@ -417,6 +418,30 @@ mod tests {
         (Testlib::Nyesno, "yes NO", "YES no", Accepted),
         (Testlib::Nyesno, "yes", "YES no", Wrong),
         (Testlib::Nyesno, "yes no yes", "YES no", Wrong),
+        (Testlib::Nyesno, "yes maybe", "YES no", Format),
+        // A byte order mark in front of an output is skipped, and nowhere else.
+        (Testlib::Wcmp, "\u{feff}a", "a", Accepted),
+        (Testlib::Fcmp, "\u{feff}a\n", "a\n", Accepted),
+        (Testlib::Ncmp, "\u{feff}1", "1", Accepted),
+        (Testlib::Wcmp, "a \u{feff}b", "a b", Wrong),
+        (Testlib::Ncmp, "1", "\u{feff}1", Failed),
+        (Testlib::Icmp, "1", "x", Failed),
+        (Testlib::Icmp, "-2147483648", "-2147483648", Accepted),
+        (Testlib::Hcmp, "12345678901234567890", "12345678901234567891", Wrong),
+        (Testlib::Uncmp, "1 x", "1 2", Format),
+        (Testlib::Uncmp, "1 2", "1 x", Failed),
+        (Testlib::Dcmp, "1000000.5", "1000000", Accepted),
+        (Testlib::Dcmp, "1 2", "1", Format),
+        (Testlib::Rcmp4, "-1.0001", "-1", Accepted),
+        (Testlib::Rcmp6, "1.000001", "1", Accepted),
+        (Testlib::Rcmp6, "1.000002", "1", Wrong),
+        (Testlib::Rcmp9, "1.0000000011", "1", Wrong),
+        (Testlib::Acmp, "1.0000016", "1", Wrong),
+        (Testlib::Rncmp, "1.000015 2", "1 2", Accepted),
+        (Testlib::Rncmp, "1.000016 2", "1 2", Wrong),
+        (Testlib::Rncmp, "0x1", "1", Format),
+        (Testlib::Fcmp, "a\nb\n", "a\n", Format),
+        (Testlib::Fcmp, "a \n", "a\n", Wrong),
     ];
 
     #[test]

@@ -179,6 +179,13 @@ impl Files {
         self.below(&format!("{directory}/")).next().is_some()
     }
 
+    /// Leaves out the files with such names, and says which those are.
+    pub(crate) fn leave_out(&mut self, is_out: impl Fn(&str) -> bool) -> Vec<String> {
+        let names: Vec<String> = self.names().filter(|name| is_out(name)).map(str::to_owned).collect();
+        self.entries.retain(|name, _| !is_out(name));
+        names
+    }
+
     /// Opens a file for reading.
     pub fn open_file(&self, name: &str) -> Result<File, Error> {
         let tree = self.entries.get(name).and_then(|entry| self.trees.get(entry.tree));
@@ -198,17 +205,20 @@ impl Files {
         Some(tree.place.join(format!("{}{name}", tree.prefix)))
     }
 
+    /// The first bytes of a file, at most so many.
+    pub(crate) fn start(&self, name: &str, most: u64) -> Result<Vec<u8>, Error> {
+        if let Some(content) = self.memory.get(name) {
+            return Ok(content[..content.len().min(most as usize)].to_vec());
+        }
+        let mut bytes = Vec::new();
+        let read = self.open_file(name)?.take(most).read_to_end(&mut bytes);
+        read.map_err(|error| FileError::read(&self.place.join(name), error))?;
+        Ok(bytes)
+    }
+
     /// The text of a small file, without the carriage returns of other systems.
     pub fn text(&self, name: &str) -> Result<String, Error> {
-        let bytes = match self.memory.get(name) {
-            Some(content) => content.clone(),
-            None => {
-                let mut bytes = Vec::new();
-                let read = self.open_file(name)?.take(LARGEST_TEXT + 1).read_to_end(&mut bytes);
-                read.map_err(|error| FileError::read(&self.place.join(name), error))?;
-                bytes
-            }
-        };
+        let bytes = self.start(name, LARGEST_TEXT + 1)?;
         if bytes.len() as u64 > LARGEST_TEXT {
             let what = format!("it is longer than {LARGEST_TEXT} bytes, the most for a configuration file");
             return Err(self.error(Mistake::new(name, what)));

@@ -5,6 +5,7 @@ use std::io::Read;
 use run::exec::{SourceFile, Submission, Workroom};
 
 use super::Failure;
+use crate::constants;
 use crate::files::Files;
 use crate::problem::{Include, Problem};
 
@@ -41,7 +42,7 @@ pub(super) fn dress(
     for include in problem.include.iter().filter(fits) {
         let stem = include.stem.as_ref().map(|stem| format!("{stem}{}", extension(submission)));
         let alone = declared.as_ref().or(stem.as_ref()).map(String::as_str);
-        let added = include.files.iter().map(|path| source(files, path, &include.directory));
+        let added = include.files.iter().map(|path| filled_source(files, problem, path, &include.directory));
         let added = added.collect::<Result<_, _>>()?;
         dressed = dressed.with_added(added, include.entry.as_deref(), alone)?;
     }
@@ -61,6 +62,21 @@ fn extension(submission: &Submission) -> String {
 
 /// The most source that a program of the problem has, in bytes: a submission's limit.
 const LARGEST_SOURCE: u64 = 16 << 20;
+
+/// A file of the problem by its name below `directory`, with the problem's constants filled in.
+pub(super) fn filled_source(
+    files: &Files,
+    problem: &Problem,
+    path: &str,
+    directory: &str,
+) -> Result<SourceFile, Failure> {
+    let mut file = source(files, path, directory)?;
+    // A file that is not text has no names of constants.
+    if let Ok(text) = std::str::from_utf8(&file.content) {
+        file.content = constants::filled(&problem.constants, text).into_bytes();
+    }
+    Ok(file)
+}
 
 /// A file of the problem by its name below `directory`.
 pub(super) fn source(files: &Files, path: &str, directory: &str) -> Result<SourceFile, Failure> {

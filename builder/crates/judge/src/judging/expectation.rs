@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use super::report::Judgement;
 use super::result::TestResult;
-use super::score::{self, GroupResult};
+use super::score::GroupResult;
 use crate::pattern;
 use crate::problem::{Expected, Group, Problem, Rule, Verdict};
 
-/// What is not as expected, each in a few words.
-pub(super) fn faults(problem: &Problem, expected: &Expected, judgement: &Judgement) -> Vec<String> {
+/// What is not as expected, each in a few words. `full` is the score of outputs that are right everywhere.
+pub(super) fn faults(
+    problem: &Problem,
+    expected: &Expected,
+    judgement: &Judgement,
+    full: Option<f64>,
+) -> Vec<String> {
     let verdict = judgement.verdict;
     if matches!(verdict, Verdict::InternalError | Verdict::JudgeError) {
         return vec![format!("{verdict}: {}", evidence(judgement))];
@@ -23,7 +28,6 @@ pub(super) fn faults(problem: &Problem, expected: &Expected, judgement: &Judgeme
     if let Some(verdicts) = expected.verdicts.as_ref().filter(|_| !is_wanted) {
         faults.push(format!("{verdict} instead of {}", words(verdicts)));
     }
-    let full = full_score(problem);
     if expected.is_partial && judgement.score.zip(full).is_none_or(|(score, full)| score >= full) {
         faults.push("it has the full score".to_owned());
     }
@@ -114,12 +118,6 @@ fn words(verdicts: &BTreeSet<Verdict>) -> String {
     verdicts.iter().map(|verdict| verdict.word()).collect::<Vec<_>>().join(" or ")
 }
 
-/// The score of outputs that are right everywhere.
-fn full_score(problem: &Problem) -> Option<f64> {
-    let all = vec![TestResult::of(Verdict::Accepted, 1.0); problem.tests.len()];
-    score::total(problem, &all).score
-}
-
 /// Why the submission could not be judged.
 fn evidence(judgement: &Judgement) -> String {
     let is_failure = |test: &&TestResult| test.verdict == judgement.verdict;
@@ -132,7 +130,7 @@ fn evidence(judgement: &Judgement) -> String {
 mod tests {
     use super::*;
     use crate::files::Files;
-    use Verdict::{Accepted, MemoryLimit, RunTimeError, Skipped, TimeLimit, WrongAnswer};
+    use Verdict::{Accepted, MemoryLimit, OutputLimit, RunTimeError, Skipped, TimeLimit, WrongAnswer};
 
     /// A problem with groups of one and two tests.
     fn problem() -> Problem {
@@ -152,7 +150,7 @@ mod tests {
             }
         });
         let judgement = Judgement::of(&problem, tests.collect());
-        faults(&problem, expected, &judgement).join("; ")
+        faults(&problem, expected, &judgement, Some(100.0)).join("; ")
     }
 
     fn rule(rule: Rule) -> Expected {
@@ -212,6 +210,25 @@ mod tests {
         assert_eq!(found(&crash, [Accepted, MemoryLimit, Skipped]), "");
         assert_eq!(found(&Expected::verdicts(&[RunTimeError]), [MemoryLimit; 3]), "");
         assert_eq!(found(&Expected::verdicts(&[Accepted]), [MemoryLimit; 3]), "MLE instead of AC");
+        assert_eq!(found(&Expected::verdicts(&[WrongAnswer]), [MemoryLimit; 3]), "MLE instead of WA");
+        for verdict in [RunTimeError, WrongAnswer] {
+            assert_eq!(found(&Expected::verdicts(&[verdict]), [OutputLimit; 3]), "");
+        }
+        assert_eq!(found(&Expected::verdicts(&[TimeLimit]), [OutputLimit; 3]), "OLE instead of TLE");
+    }
+
+    #[test]
+    fn a_submission_that_does_not_compile_may_be_expected_not_to() {
+        let found = |expected: &Expected| {
+            let problem = problem();
+            let mut judgement = Judgement::of_output(&problem);
+            judgement.verdict = Verdict::CompileError;
+            faults(&problem, expected, &judgement, None).join("; ")
+        };
+        assert_eq!(found(&Expected::verdicts(&[Verdict::CompileError])), "");
+        for expected in [Expected::default(), Expected::verdicts(&[WrongAnswer]), rule(Rule::default())] {
+            assert_eq!(found(&expected), "it does not compile");
+        }
     }
 
     #[test]

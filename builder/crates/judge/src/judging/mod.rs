@@ -19,6 +19,7 @@ mod desk;
 mod expectation;
 mod facts;
 mod feedback;
+mod grader;
 mod input;
 mod interact;
 pub mod junit;

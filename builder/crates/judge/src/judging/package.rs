@@ -6,15 +6,15 @@ use run::exec::Submission;
 use serde::Serialize;
 
 use super::Failure;
-use super::added::source;
+use super::added::filled_source;
 use super::conduct::Conduct;
 use super::expectation::{faults, part};
-use super::report::{Judgement, VERSION};
+use super::report::{Judgement, VERSION, write_line};
 use super::result::TestResult;
 use super::session::Session;
 use super::time_limit::Margins;
 use crate::files::Files;
-use crate::problem::{Bound, Example, Rule, Verdict};
+use crate::problem::{Bound, Example, Problem, Rule, Verdict};
 
 /// CPU time of a test while the limit is not known: Kattis's own.
 const UNKNOWN_US: u64 = 300_000_000;
@@ -63,8 +63,7 @@ impl PackageJudgement {
     /// # Errors
     /// As [`Judgement::write_json`].
     pub fn write_json(&self, to: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *to, self)?;
-        to.write_all(b"\n")
+        write_line(self, to)
     }
 
     /// The exit code for it: 0 if all are as expected, 1 otherwise, 125 if the judge failed.
@@ -135,7 +134,7 @@ impl Session {
         conduct.watch.submission(Some(&example.name), self.problem.tests.len());
         let judgement = match conduct.watch.interrupted() {
             Some(why) => Err(why),
-            None => sources(&self.files, example)
+            None => sources(&self.files, &self.problem, example)
                 .and_then(|submission| self.judge(&submission, example.language.as_deref(), conduct))
                 .map_err(|failure| failure.to_string()),
         };
@@ -143,11 +142,18 @@ impl Session {
         match judgement {
             Ok(mut judgement) => {
                 judgement.time_limit_us = conduct.limit_us.or(judgement.time_limit_us);
-                let faults = faults(&self.problem, &example.expected, &judgement);
+                let full = self.full_score(example);
+                let faults = faults(&self.problem, &example.expected, &judgement, full);
                 ExampleResult { name, expected, faults, judgement: Some(judgement) }
             }
             Err(why) => ExampleResult { name, expected, faults: vec![why], judgement: None },
         }
+    }
+
+    /// The score of outputs that are right everywhere, where the example's own is compared with it.
+    fn full_score(&self, example: &Example) -> Option<f64> {
+        let all = || vec![TestResult::of(Verdict::Accepted, 1.0); self.problem.tests.len()];
+        example.expected.is_partial.then(|| self.total(&all()).score).flatten()
     }
 
     /// The slowest test that a rule with this bound is about.
@@ -196,7 +202,7 @@ impl Session {
 }
 
 /// The files of a submission by their names in its directory.
-fn sources(files: &Files, example: &Example) -> Result<Submission, Failure> {
-    let all = example.files.iter().map(|path| source(files, path, &example.directory));
+fn sources(files: &Files, problem: &Problem, example: &Example) -> Result<Submission, Failure> {
+    let all = example.files.iter().map(|path| filled_source(files, problem, path, &example.directory));
     Ok(Submission::new(all.collect::<Result<_, _>>()?, example.entry.as_deref())?)
 }

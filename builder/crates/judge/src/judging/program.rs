@@ -10,7 +10,7 @@ use std::path::Path;
 
 use run::exec::{Artifact, CompileResult, Prepared, StepOption, Submission, Workroom};
 
-use super::added::source;
+use super::added::filled_source;
 use super::facts::Facts;
 use super::feedback::{Feedback, LONGEST_MESSAGE};
 use super::input::Input;
@@ -67,41 +67,21 @@ impl JudgeProgram {
         program: &Program,
         room: &Workroom,
     ) -> Result<JudgeProgram, Failure> {
-        let submission = sources(files, program)?;
-        let compilation =
-            room.compile(&submission, program.language.as_deref(), &limits(problem.limits.compile))?;
-        let noun = role.noun();
-        let what = match compilation.result {
-            CompileResult::Ready(artifact) => {
-                let own = problem.limits.check;
-                let own = StepLimits {
-                    cpu_us: own.cpu_us.or(DEFAULT.cpu_us),
-                    memory_bytes: own.memory_bytes.or(DEFAULT.memory_bytes),
-                    output_bytes: own.output_bytes.or(DEFAULT.output_bytes),
-                };
-                return Ok(JudgeProgram {
-                    role,
-                    protocol: program.protocol,
-                    artifact,
-                    options: match role {
-                        Role::Checker => limits(own),
-                        // How long it may wait for the submission is the talk's to decide.
-                        Role::Interactor => use_limits(own),
-                    },
-                    args: program.args.clone(),
-                    has_scores: problem.root.score != Aggregate::None,
-                    limits: own,
-                });
-            }
-            CompileResult::CompileError(status) => format!("its {noun} does not compile: {status}"),
-            CompileResult::SandboxError => {
-                let what = format!("the sandbox failed when its {noun} was compiled");
-                return Err(Failure::Unready { problem: files.place().to_path_buf(), what });
-            }
-        };
-        let text = String::from_utf8_lossy(&compilation.text).trim_end().to_owned();
-        let what = if text.is_empty() { what } else { format!("{what}\n{text}") };
-        Err(Failure::Unsupported { problem: files.place().to_path_buf(), what })
+        let artifact = compiled(role.noun(), files, problem, program, room)?;
+        let own = limits_of(problem);
+        Ok(JudgeProgram {
+            role,
+            protocol: program.protocol,
+            artifact,
+            options: match role {
+                Role::Checker => limits(own),
+                // How long it may wait for the submission is the talk's to decide.
+                Role::Interactor => use_limits(own),
+            },
+            args: program.args.clone(),
+            has_scores: problem.root.score != Aggregate::None,
+            limits: own,
+        })
     }
 
     /// Whether it talks through FIFOs, so that its own streams are files.
@@ -166,8 +146,42 @@ impl JudgeProgram {
     }
 }
 
+/// What a program of the problem may use.
+pub(super) fn limits_of(problem: &Problem) -> StepLimits {
+    let own = problem.limits.check;
+    StepLimits {
+        cpu_us: own.cpu_us.or(DEFAULT.cpu_us),
+        memory_bytes: own.memory_bytes.or(DEFAULT.memory_bytes),
+        output_bytes: own.output_bytes.or(DEFAULT.output_bytes),
+    }
+}
+
+/// Compiles a program of the problem; `noun` is what messages call it.
+pub(super) fn compiled(
+    noun: &str,
+    files: &Files,
+    problem: &Problem,
+    program: &Program,
+    room: &Workroom,
+) -> Result<Box<Artifact>, Failure> {
+    let submission = sources(files, problem, program)?;
+    let options = limits(problem.limits.compile);
+    let compilation = room.compile(&submission, program.language.as_deref(), &options)?;
+    let what = match compilation.result {
+        CompileResult::Ready(artifact) => return Ok(artifact),
+        CompileResult::CompileError(status) => format!("its {noun} does not compile: {status}"),
+        CompileResult::SandboxError => {
+            let what = format!("the sandbox failed when its {noun} was compiled");
+            return Err(Failure::Unready { problem: files.place().to_path_buf(), what });
+        }
+    };
+    let text = String::from_utf8_lossy(&compilation.text).trim_end().to_owned();
+    let what = if text.is_empty() { what } else { format!("{what}\n{text}") };
+    Err(Failure::Unsupported { problem: files.place().to_path_buf(), what })
+}
+
 /// The judge's fault, with the evidence.
-fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) {
+pub(super) fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) {
     let evidence = match stderr.trim_end() {
         "" => String::new(),
         text => format!("; it wrote: {text}"),
@@ -176,8 +190,8 @@ fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) {
 }
 
 /// Its files by their names in its directory.
-fn sources(files: &Files, program: &Program) -> Result<Submission, Failure> {
-    let all = program.files.iter().map(|path| source(files, path, &program.directory));
+fn sources(files: &Files, problem: &Problem, program: &Program) -> Result<Submission, Failure> {
+    let all = program.files.iter().map(|path| filled_source(files, problem, path, &program.directory));
     let sources = all.collect::<Result<Vec<_>, _>>()?;
     let entry = sources.first().map(|first| first.path.clone());
     Ok(Submission::new(sources, entry.as_deref())?)
@@ -191,6 +205,6 @@ pub(super) fn bind(source: &Path, target: &str, mode: &str) -> StepOption {
 }
 
 /// The start of what it wrote; nothing if that cannot be read.
-fn start_of(file: &mut File) -> String {
+pub(super) fn start_of(file: &mut File) -> String {
     beginning(file, LONGEST_MESSAGE).unwrap_or_default()
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::result::TestResult;
-use super::score::{self, GroupResult};
+#[cfg(test)]
+use super::score;
+use super::score::GroupResult;
 use crate::problem::{Aggregate, Problem, Verdict};
 
 /// The version of the report. Fields are only added within a version.
@@ -57,6 +59,12 @@ pub struct Compiled {
     /// init's report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Value>,
+}
+
+/// Writes a report as one JSON object on one line.
+pub(super) fn write_line(report: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, report)?;
+    to.write_all(b"\n")
 }
 
 impl Judgement {
@@ -117,12 +125,13 @@ impl Judgement {
     #[cfg(test)]
     pub(super) fn of(problem: &Problem, tests: Vec<TestResult>) -> Judgement {
         let mut judgement = Judgement::of_output(problem);
-        judgement.finish(problem, tests);
+        let total = score::total(problem, &tests, &score::no_grader);
+        judgement.finish(total, tests);
         judgement
     }
 
-    pub(super) fn finish(&mut self, problem: &Problem, tests: Vec<TestResult>) {
-        let total = score::total(problem, &tests);
+    pub(super) fn finish(&mut self, total: GroupResult, tests: Vec<TestResult>) {
+        self.error = total.trouble();
         (self.verdict, self.score, self.groups, self.tests) =
             (total.verdict, total.score, total.groups, tests);
     }
@@ -132,8 +141,7 @@ impl Judgement {
     /// # Errors
     /// Its parts cannot be read again, or it cannot be written.
     pub fn write_json(&self, to: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *to, self)?;
-        to.write_all(b"\n")
+        write_line(self, to)
     }
 
     /// The same as a text.

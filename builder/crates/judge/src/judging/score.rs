@@ -15,9 +15,23 @@ pub struct GroupResult {
     /// Its score; absent in a problem without scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// What is wrong with the program that should have made them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
     /// The groups in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupResult>,
+}
+
+impl GroupResult {
+    /// What is wrong with the program that should have made verdict and score of it, or of a group in it.
+    pub(super) fn trouble(&self) -> Option<String> {
+        if self.message.is_empty() {
+            return self.groups.iter().find_map(GroupResult::trouble);
+        }
+        let place = if self.name.is_empty() { "all tests" } else { &self.name };
+        Some(format!("{place}: {}", self.message))
+    }
 }
 
 /// From the worst on: Kattis's order, after what is not the submission's fault.
@@ -33,21 +47,30 @@ const RANKS: [Verdict; 9] = [
     Verdict::Accepted,
 ];
 
+/// Of a problem without a program for it.
+#[cfg(test)]
+pub(super) fn no_grader(_: &[String], _: &str) -> Result<(Verdict, f64), (Verdict, String)> {
+    Err((Verdict::InternalError, "there is no grader".to_owned()))
+}
+
+/// Makes verdict and score of a group whose problem has a program for it, from a line for each member; or says what is wrong.
+pub(super) type Grade<'a> = &'a dyn Fn(&[String], &str) -> Result<(Verdict, f64), (Verdict, String)>;
+
 /// The result of all tests.
-pub(super) fn total(problem: &Problem, tests: &[TestResult]) -> GroupResult {
-    let mut failed = Vec::new();
-    let mut total = result(&problem.root, problem, tests, &mut failed);
+pub(super) fn total(problem: &Problem, tests: &[TestResult], grade: Grade<'_>) -> GroupResult {
+    let mut total = Scorer { problem, tests, grade, failed: Vec::new() }.result(&problem.root);
     // A judge that failed has no verdict, whatever else was found.
-    let faults = tests.iter().map(|test| test.verdict);
-    let fault = faults
-        .filter(|verdict| matches!(verdict, Verdict::InternalError | Verdict::JudgeError))
-        .min_by_key(rank);
-    total.verdict = fault.unwrap_or(total.verdict);
+    let faults = tests.iter().map(|test| test.verdict).chain([total.verdict]).filter(is_fault);
+    total.verdict = faults.min_by_key(rank).unwrap_or(total.verdict);
     total
 }
 
 fn rank(verdict: &Verdict) -> usize {
     RANKS.iter().position(|other| other == verdict).unwrap_or(0)
+}
+
+fn is_fault(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::InternalError | Verdict::JudgeError)
 }
 
 /// A member's verdict, score and share of its points.
@@ -56,43 +79,88 @@ struct Part {
     verdict: Verdict,
     score: f64,
     share: f64,
+    /// Whether it was left out because of a failure before it. One whose requirements failed counts, with nothing.
+    is_left_out: bool,
 }
 
-/// `failed` has the names of the groups before it that were not accepted.
-fn result(group: &Group, problem: &Problem, tests: &[TestResult], failed: &mut Vec<String>) -> GroupResult {
-    let mut parts = Vec::new();
-    let mut groups = Vec::new();
-    for member in &group.members {
-        match member {
-            Member::Test(test) => {
-                let (points, result) = (problem.tests[*test].points, &tests[*test]);
-                parts.push(Part {
-                    verdict: result.verdict,
-                    score: result.share * points,
-                    share: result.share,
-                });
-            }
-            Member::Group(inner) => {
-                let result = result(inner, problem, tests, failed);
-                if !inner.ignored {
-                    let score = result.score.unwrap_or(0.0);
-                    let share = inner.points.map_or(0.0, |points| score / points);
-                    parts.push(Part { verdict: result.verdict, score, share });
+struct Scorer<'a> {
+    problem: &'a Problem,
+    tests: &'a [TestResult],
+    grade: Grade<'a>,
+    /// The names of the groups so far that were not accepted.
+    failed: Vec<String>,
+}
+
+impl Scorer<'_> {
+    fn result(&mut self, group: &Group) -> GroupResult {
+        let mut parts = Vec::new();
+        let mut groups = Vec::new();
+        for member in &group.members {
+            match member {
+                Member::Test(test) => parts.push(self.test(*test)),
+                Member::Group(inner) => {
+                    let result = self.result(inner);
+                    if !inner.ignored {
+                        parts.push(part(inner, &result));
+                    }
+                    groups.push(result);
                 }
-                groups.push(result);
             }
         }
+        let fault = parts.iter().map(|part| part.verdict).filter(is_fault).min_by_key(rank);
+        let made = match (&group.grader, fault) {
+            (_, Some(fault)) => Ok((fault, score(group, &parts, fault))),
+            (Some(flags), None) => self.graded(group, flags, &parts),
+            (None, None) => {
+                let verdict = verdict(group.accept, &parts);
+                Ok((verdict, score(group, &parts, verdict)))
+            }
+        };
+        let (mut verdict, mut score, message) = match made {
+            Ok((verdict, score)) => (verdict, score, String::new()),
+            Err((verdict, message)) => (verdict, score(group, &parts, verdict).map(|_| 0.0), message),
+        };
+        if group.requires.iter().any(|required| self.failed.contains(required)) {
+            verdict = if verdict == Verdict::Accepted { Verdict::Skipped } else { verdict };
+            score = score.map(|_| 0.0);
+        }
+        if verdict != Verdict::Accepted {
+            self.failed.push(group.name.clone());
+        }
+        GroupResult { name: group.name.clone(), verdict, score, message, groups }
     }
-    let mut verdict = verdict(group.accept, &parts);
-    let mut score = score(group, &parts, verdict);
-    if group.requires.iter().any(|required| failed.contains(required)) {
-        (verdict, score) =
-            (if verdict == Verdict::Accepted { Verdict::Skipped } else { verdict }, score.map(|_| 0.0));
+
+    fn test(&self, test: usize) -> Part {
+        let (test, result) = (&self.problem.tests[test], &self.tests[test]);
+        let is_left_out = result.verdict == Verdict::Skipped;
+        let is_rejected = result.verdict != Verdict::Accepted && !is_left_out && result.share == 0.0;
+        let score = if is_rejected { test.reject_points } else { result.share * test.points };
+        Part { verdict: result.verdict, score, share: result.share, is_left_out }
     }
-    if verdict != Verdict::Accepted {
-        failed.push(group.name.clone());
+
+    /// By the problem's own program, which sees what was judged. Nothing is right, and worth nothing (PPF spec/legacy.md).
+    fn graded(
+        &self,
+        group: &Group,
+        flags: &[String],
+        parts: &[Part],
+    ) -> Result<(Verdict, Option<f64>), (Verdict, String)> {
+        let judged = parts.iter().filter(|part| !part.is_left_out);
+        let lines: String = judged.map(|part| format!("{} {}\n", part.verdict.word(), part.score)).collect();
+        let (verdict, score) = match lines.is_empty() {
+            true => (Verdict::Accepted, 0.0),
+            false => (self.grade)(flags, &lines)?,
+        };
+        Ok((verdict, (group.score != Aggregate::None).then_some(score)))
     }
-    GroupResult { name: group.name.clone(), verdict, score, groups }
+}
+
+/// A group as a member of another.
+fn part(group: &Group, result: &GroupResult) -> Part {
+    let score = result.score.unwrap_or(0.0);
+    let share = group.points.map_or(0.0, |points| score / points);
+    let is_left_out = result.verdict == Verdict::Skipped && group.requires.is_empty();
+    Part { verdict: result.verdict, score, share, is_left_out }
 }
 
 fn verdict(accept: Accept, parts: &[Part]) -> Verdict {
@@ -106,7 +174,7 @@ fn verdict(accept: Accept, parts: &[Part]) -> Verdict {
 }
 
 fn score(group: &Group, parts: &[Part], verdict: Verdict) -> Option<f64> {
-    let scores = || parts.iter().map(|part| part.score);
+    let scores = || parts.iter().filter(|part| !part.is_left_out).map(|part| part.score);
     let least = || scores().reduce(f64::min).unwrap_or(0.0);
     let points = group.points.unwrap_or_else(least);
     Some(match group.score {
@@ -116,7 +184,7 @@ fn score(group: &Group, parts: &[Part], verdict: Verdict) -> Option<f64> {
         Aggregate::Sum => scores().sum(),
         Aggregate::Min => least(),
         Aggregate::Max => scores().reduce(f64::max).unwrap_or(0.0),
-        Aggregate::Average => scores().sum::<f64>() / parts.len().max(1) as f64,
+        Aggregate::Average => scores().sum::<f64>() / scores().count().max(1) as f64,
         Aggregate::Product => points * parts.iter().map(|part| part.share).product::<f64>(),
         Aggregate::Threshold(most) => {
             let reached = parts.iter().all(|part| part.share > 0.0 && part.share <= most);
@@ -133,11 +201,12 @@ mod tests {
 
     /// Verdict and score of one group with tests of 10 points each.
     fn judged(aggregate: Aggregate, accept: Accept, results: &[(Verdict, f64)]) -> (Verdict, Option<f64>) {
-        let mut problem = plain_problem(results.len(), 10.0);
+        let mut problem = plain_problem(results.len().max(1), 10.0);
+        problem.root.members.truncate(results.len());
         (problem.root.score, problem.root.accept, problem.root.points) = (aggregate, accept, Some(10.0));
         let tests: Vec<TestResult> =
             results.iter().map(|(verdict, share)| TestResult::of(*verdict, *share)).collect();
-        let total = total(&problem, &tests);
+        let total = total(&problem, &tests, &no_grader);
         (total.verdict, total.score)
     }
 
@@ -182,13 +251,14 @@ mod tests {
         (ignored.ignored, ignored.members) = (true, vec![Member::Test(0)]);
         problem.root = Group::new("", Aggregate::Sum);
         problem.root.members = vec![Member::Group(ignored), Member::Test(1)];
-        let total = total(&problem, &[TestResult::of(WrongAnswer, 0.0), TestResult::of(Accepted, 1.0)]);
+        let total =
+            total(&problem, &[TestResult::of(WrongAnswer, 0.0), TestResult::of(Accepted, 1.0)], &no_grader);
         assert_eq!(
             (total.verdict, total.score, total.groups[0].verdict),
             (Accepted, Some(10.0), WrongAnswer)
         );
         let tests = [TestResult::of(Accepted, 1.0), TestResult::of(Accepted, 1.0)];
-        assert_eq!(super::total(&problem, &tests).score, Some(10.0));
+        assert_eq!(super::total(&problem, &tests, &no_grader).score, Some(10.0));
     }
 
     #[test]
@@ -197,5 +267,89 @@ mod tests {
         for accept in [Accept::First, Accept::Worst, Accept::Always] {
             assert_eq!(judged(Aggregate::None, accept, &results).0, JudgeError);
         }
+    }
+
+    #[test]
+    fn a_group_with_a_judge_that_failed_fails_in_the_same_way() {
+        let mut problem = plain_problem(2, 10.0);
+        let mut inner = Group::new("inner", Aggregate::None);
+        (inner.accept, inner.members) = (Accept::Always, vec![Member::Test(0)]);
+        problem.root.members = vec![Member::Group(inner), Member::Test(1)];
+        let tests = [JudgeError, Accepted].map(|verdict| TestResult::of(verdict, 0.0));
+        assert_eq!(total(&problem, &tests, &no_grader).groups[0].verdict, JudgeError);
+    }
+
+    #[test]
+    fn verdicts_have_an_order_from_the_worst_on() {
+        use Verdict::{MemoryLimit, OutputLimit};
+        let order = [RunTimeError, MemoryLimit, TimeLimit, OutputLimit, WrongAnswer];
+        for (at, worst) in order.iter().enumerate() {
+            let results: Vec<_> = order[at..].iter().rev().map(|verdict| (*verdict, 0.0)).collect();
+            assert_eq!(judged(Aggregate::None, Accept::Worst, &results).0, *worst);
+        }
+        assert_eq!(judged(Aggregate::Sum, Accept::Worst, &[]), (Accepted, Some(0.0)));
+    }
+
+    #[test]
+    fn what_was_left_out_is_no_part_of_a_mean() {
+        let results = [(Accepted, 1.0), (WrongAnswer, 0.0), (Verdict::Skipped, 0.0), (Verdict::Skipped, 0.0)];
+        assert_eq!(judged(Aggregate::Average, Accept::Worst, &results).1, Some(5.0));
+    }
+
+    #[test]
+    fn a_failed_test_may_have_a_score() {
+        let mut problem = plain_problem(3, 10.0);
+        problem.root.score = Aggregate::Sum;
+        problem.tests.iter_mut().for_each(|test| test.reject_points = 2.0);
+        let tests = [(Accepted, 1.0), (TimeLimit, 0.0), (Verdict::Skipped, 0.0)];
+        let tests = tests.map(|(verdict, share)| TestResult::of(verdict, share));
+        assert_eq!(total(&problem, &tests, &no_grader).score, Some(12.0));
+        problem.root.score = Aggregate::Min;
+        assert_eq!(total(&problem, &tests, &no_grader).score, Some(2.0));
+    }
+
+    #[test]
+    fn a_group_whose_requirement_failed_is_worth_nothing() {
+        let mut problem = plain_problem(2, 10.0);
+        let group = |name: &str, test: usize| {
+            let mut group = Group::new(name, Aggregate::Sum);
+            group.members = vec![Member::Test(test)];
+            group
+        };
+        let (first, mut second) = (group("a", 0), group("b", 1));
+        second.requires = vec!["a".to_owned()];
+        problem.root = Group::new("", Aggregate::Sum);
+        problem.root.members = vec![Member::Group(first), Member::Group(second)];
+        let of = |first: Verdict, share: f64| {
+            let tests = [TestResult::of(first, share), TestResult::of(Accepted, 1.0)];
+            let total = total(&problem, &tests, &no_grader);
+            (total.score, total.groups[1].verdict)
+        };
+        assert_eq!(of(Accepted, 1.0), (Some(20.0), Accepted));
+        assert_eq!(of(WrongAnswer, 0.0), (Some(0.0), Verdict::Skipped));
+    }
+
+    #[test]
+    fn a_grader_sees_what_was_judged_and_decides() {
+        let mut problem = plain_problem(3, 10.0);
+        (problem.root.score, problem.root.grader) = (Aggregate::Sum, Some(vec!["flag".to_owned()]));
+        let tests = [(Accepted, 1.0), (WrongAnswer, 0.0), (Verdict::Skipped, 0.0)];
+        let mut tests = tests.map(|(verdict, share)| TestResult::of(verdict, share));
+        let made = total(&problem, &tests, &|flags, lines| {
+            assert_eq!((flags, lines), (&["flag".to_owned()][..], "AC 10\nWA 0\n"));
+            Ok((Accepted, 7.5))
+        });
+        assert_eq!((made.verdict, made.score), (Accepted, Some(7.5)));
+        let broken = total(&problem, &tests, &|_, _| Err((JudgeError, "broken".to_owned())));
+        assert_eq!(
+            (broken.verdict, broken.score, broken.message.as_str()),
+            (JudgeError, Some(0.0), "broken")
+        );
+        // It is not asked about a judge that failed, or about nothing.
+        tests[1].verdict = JudgeError;
+        assert_eq!(total(&problem, &tests, &no_grader).message, "");
+        problem.root.members.clear();
+        let nothing = total(&problem, &[], &no_grader);
+        assert_eq!((nothing.verdict, nothing.score), (Accepted, Some(0.0)));
     }
 }

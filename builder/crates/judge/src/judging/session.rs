@@ -11,10 +11,13 @@ use super::added::{Dressed, dress};
 use super::answers::Answers;
 use super::check::Check;
 use super::conduct::Conduct;
+use super::grader::Grader;
 use super::passes::{self, Attempt, Bench, Subject};
 use super::program::JudgeProgram;
 use super::protocol::Role;
 use super::report::Judgement;
+use super::result::TestResult;
+use super::score::{self, GroupResult};
 use super::slots::{Gate, Slots};
 use super::spool::Spool;
 use super::{Failure, limits, unsupported};
@@ -28,6 +31,7 @@ pub struct Session {
     room: Arc<Workroom>,
     check: Check,
     interactor: Option<JudgeProgram>,
+    grader: Option<Grader>,
     /// In the room's own mount namespace this is a tmpfs.
     shelf: PathBuf,
     spool: Arc<Spool>,
@@ -68,8 +72,10 @@ impl Session {
         let check = Check::prepare(&files, &read, &room)?;
         let prepare = |program| JudgeProgram::prepare(Role::Interactor, &files, &read, program, &room);
         let interactor = read.interactor.as_ref().map(prepare).transpose()?;
+        let prepare = |program| Grader::prepare(&files, &read, program, &room);
+        let grader = read.grader.as_ref().map(prepare).transpose()?;
         let spool = Spool::new().map_err(|what| Failure::Unready { problem: problem.to_path_buf(), what })?;
-        Ok(Session { files, problem: read, room, check, interactor, shelf, spool })
+        Ok(Session { files, problem: read, room, check, interactor, grader, shelf, spool })
     }
 
     /// The problem.
@@ -156,8 +162,17 @@ impl Session {
             passes::judge(&bench, Attempt { test, leeway }, gate, result)
         };
         let slots = Slots { problem, judge: &judge, conduct, alone: RwLock::new(()) };
-        judgement.finish(problem, slots.run());
-        judgement.error = conduct.watch.interrupted();
+        let results = slots.run();
+        judgement.finish(self.total(&results), results);
+        judgement.error = conduct.watch.interrupted().or(judgement.error.take());
+    }
+
+    /// Verdict and score of all tests.
+    pub(super) fn total(&self, tests: &[TestResult]) -> GroupResult {
+        let without = || (Verdict::InternalError, "the problem has no grader".to_owned());
+        let grade =
+            |flags: &[String], lines: &str| self.grader.as_ref().ok_or_else(without)?.grade(flags, lines);
+        score::total(&self.problem, tests, &grade)
     }
 }
 

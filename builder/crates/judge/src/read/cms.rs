@@ -1,20 +1,17 @@
-//! CMS, Italian format: task.yaml, input/ and output/, gen/GEN for subtasks.
+//! CMS, Italian format: task.yaml, input/ and output/.
 
 use serde::Deserialize;
 
+use super::cms_score::{self, Parameters, Rules};
 use super::plain::empty;
 use super::yaml::{self, Ignored, Number, Text};
 use super::{amount, language, plain};
 use crate::compare::{Compare, LineRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{
-    Aggregate, Checker, Format, Group, Include, Io, Kind, Member, Problem, Program, Protocol, StepLimits,
-    Test,
-};
+use crate::problem::{Checker, Format, Include, Io, Kind, Problem, Program, Protocol, StepLimits, Test};
 
 const SHEET: &str = "task.yaml";
-const GEN: &str = "gen/GEN";
 /// Solutions, and what is compiled with them.
 const SOLUTIONS: &str = "sol/";
 /// What CMS lets a checker or a manager use (cms/conf.py, SandboxConfig).
@@ -37,7 +34,7 @@ struct Task {
     n_input: Option<Number>,
     total_value: Option<Number>,
     score_type: Option<Text>,
-    score_type_parameters: Ignored,
+    score_type_parameters: Parameters,
     output_only: bool,
     num_processes: Option<Number>,
     user_io: Option<Text>,
@@ -82,8 +79,13 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     if !(input.is_empty() && output.is_empty()) {
         problem.io = Io::Files { input, output };
     }
-    problem.limits.check = TRUSTED;
     programs(files, &task, &mut problem)?;
+    problem.limits.check = TRUSTED;
+    if let Kind::Communication(processes) = problem.kind {
+        // It may have to wait for each process in turn, and CMS gives it time accordingly (tasktypes/Communication.py).
+        let of_all = problem.limits.cpu_us.map(|limit| (limit + 1_000_000).saturating_mul(processes.into()));
+        problem.limits.check.cpu_us = TRUSTED.cpu_us.max(of_all);
+    }
     let count = tests(files, &mut problem)?;
     user_io(&task, &mut problem).map_err(|mistake| files.error(mistake))?;
     let some_outputs = [&task.output_only_testcases, &task.output_optional_testcases];
@@ -98,7 +100,12 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     if task.n_input.is_some_and(|wanted| wanted.0 != count as f64) {
         return Err(wrong(&format!("`n_input` is not the number of tests, {count}")));
     }
-    groups(files, &task, &mut problem)?;
+    let rules = Rules {
+        total: task.total_value.map_or(100.0, |total| total.0),
+        score_type: task.score_type.as_ref().map(|name| name.0.as_str()),
+        parameters: &task.score_type_parameters,
+    };
+    cms_score::read(files, &rules, &mut problem).map_err(|mistake| files.error(mistake))?;
     Ok(problem)
 }
 
@@ -145,90 +152,6 @@ fn tests(files: &Files, problem: &mut Problem) -> Result<usize, Error> {
         problem.tests.push(Test::new(number.clone(), format!("input/input{number}.txt"), Some(answer)));
     }
     Ok(problem.tests.len())
-}
-
-/// A subtask of GEN: what it is worth, and how many tests it has.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Subtask {
-    points: f64,
-    tests: usize,
-}
-
-/// Each line that is not a comment is a test, `#COPY: PATH` too; `#ST: N` starts a subtask.
-fn parse_gen(text: &str) -> Result<Vec<Subtask>, Mistake> {
-    let mut subtasks: Vec<Subtask> = Vec::new();
-    let mut without = 0;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let wrong = |what: &str| Mistake::at(GEN, number as u64 + 1, what);
-        // As CMS reads it: what comes first in the comment decides.
-        let comment = line.split_once('#').map_or("", |(_, comment)| comment.trim());
-        let is_test = !line.is_empty() && !line.starts_with('#') || comment.starts_with("COPY:");
-        if let Some(points) = comment.strip_prefix("ST:").filter(|_| !is_test) {
-            let points = points.trim().parse().map_err(|_| wrong("expected `#ST: POINTS`"))?;
-            if without > 0 {
-                return Err(wrong("there are tests before the first subtask"));
-            }
-            subtasks.push(Subtask { points, tests: 0 });
-        } else if is_test {
-            match subtasks.last_mut() {
-                Some(subtask) => subtask.tests += 1,
-                None => without += 1,
-            }
-        }
-    }
-    Ok(subtasks)
-}
-
-fn groups(files: &Files, task: &Task, problem: &mut Problem) -> Result<(), Error> {
-    let total = task.total_value.map_or(100.0, |total| total.0);
-    let subtasks = match files.has(GEN) {
-        true => parse_gen(&files.text(GEN)?).map_err(|mistake| files.error(mistake))?,
-        false => Vec::new(),
-    };
-    let mut root = Group::new("", Aggregate::Sum);
-    root.stop_at_failure = false;
-    if subtasks.is_empty() {
-        let points = total / problem.tests.len().max(1) as f64;
-        problem.tests.iter_mut().for_each(|test| test.points = points);
-        root.members.extend((0..problem.tests.len()).map(Member::Test));
-        problem.root = root;
-        return Ok(());
-    }
-    let counted: usize = subtasks.iter().map(|subtask| subtask.tests).sum();
-    if counted != problem.tests.len() {
-        let what = format!("it has {counted} tests, input/ has {}", problem.tests.len());
-        return Err(files.error(Mistake::new(GEN, what)));
-    }
-    let points: f64 = subtasks.iter().map(|subtask| subtask.points).sum();
-    if points != total {
-        return Err(
-            files.error(Mistake::new(GEN, format!("its subtasks are worth {points} together, not {total}")))
-        );
-    }
-    let score = match task.score_type.as_ref().map(|name| name.0.as_str()) {
-        None | Some("GroupMin") => Aggregate::Min,
-        Some("GroupMul") => Aggregate::Product,
-        Some(other) => {
-            problem.unsupported.push(format!("{SHEET}: the score type {}", other.escape_debug()));
-            Aggregate::Min
-        }
-    };
-    let mut next = 0;
-    for (number, subtask) in subtasks.iter().enumerate() {
-        let mut group = Group::new((number + 1).to_string(), score);
-        group.points = Some(subtask.points);
-        // Contestants see every outcome of a subtask.
-        group.stop_at_failure = false;
-        for test in next..next + subtask.tests {
-            problem.tests[test].points = subtask.points;
-            group.members.push(Member::Test(test));
-        }
-        next += subtask.tests;
-        root.members.push(Member::Group(group));
-    }
-    problem.root = root;
-    Ok(())
 }
 
 /// The first of these names, or of their sources, is the program.
@@ -301,22 +224,4 @@ fn drivers(files: &Files, task: &Task, stem: &str) -> Vec<Include> {
         })
     };
     names().filter_map(driver).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gen_lists_tests_and_subtasks() {
-        let parse = |text| parse_gen(text).map_err(|mistake| mistake.to_string());
-        let subtasks = parse("# sizes\n# ST: 40\n1 2 # two\n\n3 4\n#ST: 60\n# COPY: x.txt\n").unwrap();
-        assert_eq!(subtasks, [Subtask { points: 40.0, tests: 2 }, Subtask { points: 60.0, tests: 1 }]);
-        assert!(parse("1 2\n3 4\n").unwrap().is_empty());
-        assert_eq!(
-            parse("1\n#ST: 5\n"),
-            Err("gen/GEN:2: there are tests before the first subtask".to_owned())
-        );
-        assert_eq!(parse("#ST: x"), Err("gen/GEN:1: expected `#ST: POINTS`".to_owned()));
-    }
 }

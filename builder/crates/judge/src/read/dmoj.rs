@@ -12,6 +12,8 @@ use crate::files::Files;
 use crate::problem::{Aggregate, Checker, Format, Group, Kind, Member, Problem, Program, Protocol, Test};
 
 const SHEET: &str = "init.yml";
+/// Bytes of output, where the problem says nothing else (dmoj/problem.py).
+const OUTPUT_LIMIT: f64 = 25_165_824.0;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,7 +35,7 @@ struct Init {
     generator: Ignored,
     generator_args: Ignored,
     generator_in: Ignored,
-    interactive: Option<Interactive>,
+    interactive: Option<Args>,
     signature_grader: Ignored,
     custom_judge: Ignored,
 }
@@ -71,14 +73,7 @@ struct Args {
     files: Option<Words>,
     lang: Option<Text>,
     r#type: Option<Text>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Interactive {
-    files: Option<Words>,
-    lang: Option<Text>,
-    r#type: Option<Text>,
+    args_format_string: Option<Text>,
 }
 
 pub(super) fn read(files: &mut Files) -> Result<Problem, Error> {
@@ -101,18 +96,12 @@ pub(super) fn read(files: &mut Files) -> Result<Problem, Error> {
     for (_, what) in keys.iter().filter(|(is_there, _)| *is_there) {
         reader.problem.unsupported.push(format!("{SHEET}: {what}"));
     }
-    if let Some(bytes) = init.output_limit_length {
-        reader.problem.limits.output_bytes = super::amount::bytes(bytes.0, 1);
-    }
+    let output = init.output_limit_length.map_or(OUTPUT_LIMIT, |bytes| bytes.0);
+    reader.problem.limits.output_bytes = super::amount::bytes(output, 1);
     reader.problem.checker = reader.checker(init.checker.as_ref())?;
     if let Some(interactive) = &init.interactive {
         reader.problem.kind = Kind::Interactive;
-        let program = reader.program(
-            interactive.files.as_ref(),
-            interactive.lang.as_ref(),
-            interactive.r#type.as_ref(),
-        )?;
-        reader.problem.interactor = Some(program);
+        reader.problem.interactor = Some(reader.program(interactive)?);
         reader.problem.checker = Checker::Interactor;
     }
     reader.tests(&init)?;
@@ -193,13 +182,7 @@ impl Reader<'_> {
             "identical" => Compare::Lines(LineRules::Exact),
             "rstripped" => Compare::Lines(LineRules::Trailing),
             "floats" | "floatsabs" | "floatsrel" => Compare::Tokens(self.floats(name, &args)?),
-            "bridged" => {
-                return Ok(Checker::Program(self.program(
-                    args.files.as_ref(),
-                    args.lang.as_ref(),
-                    args.r#type.as_ref(),
-                )?));
-            }
+            "bridged" => return Ok(Checker::Program(self.program(&args)?)),
             other => {
                 self.problem.unsupported.push(format!("{SHEET}: the checker `{}`", other.escape_debug()));
                 Compare::Tokens(standard)
@@ -223,13 +206,11 @@ impl Reader<'_> {
         Ok(TokenRules { case_sensitive: true, absolute, relative, ..TokenRules::default() })
     }
 
-    fn program(
-        &mut self,
-        names: Option<&Words>,
-        language: Option<&Text>,
-        kind: Option<&Text>,
-    ) -> Result<Program, Error> {
-        let protocol = match kind.map(|kind| kind.0.as_str()) {
+    fn program(&mut self, args: &Args) -> Result<Program, Error> {
+        if args.args_format_string.is_some() {
+            self.problem.unsupported.push(format!("{SHEET}: arguments in an order of its own"));
+        }
+        let protocol = match args.r#type.as_ref().map(|kind| kind.0.as_str()) {
             None | Some("default") => Protocol::Dmoj,
             Some("testlib" | "coci") => Protocol::Testlib,
             Some(other) => {
@@ -239,7 +220,7 @@ impl Reader<'_> {
                 Protocol::Dmoj
             }
         };
-        let names = names.map(|names| names.0.clone()).filter(|names| !names.is_empty());
+        let names = args.files.as_ref().map(|names| names.0.clone()).filter(|names| !names.is_empty());
         let names = names.ok_or_else(|| self.wrong("a program has no `files`"))?;
         for name in &names {
             if !self.files.has(name) {
@@ -252,7 +233,7 @@ impl Reader<'_> {
             protocol,
             files: names,
             directory: String::new(),
-            language: language.and_then(pack),
+            language: args.lang.as_ref().and_then(pack),
             args: Vec::new(),
         })
     }

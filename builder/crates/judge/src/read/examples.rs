@@ -54,6 +54,9 @@ const WORDS: [(&str, Verdict); 11] = [
     ("OUTPUT-LIMIT", OutputLimit),
 ];
 
+/// Its word for a submission that a person is to look at, whatever it gets.
+const MANUALLY: &str = "CHECK-MANUALLY";
+
 /// What stands in front of DOMjudge's words, and of its score.
 const RESULTS: &str = "@EXPECTED_RESULTS@: ";
 const SCORE: &str = "@EXPECTED_SCORE@: ";
@@ -112,9 +115,7 @@ fn list(files: &Files) -> Vec<Example> {
 
 /// The verdicts and the score that a line of the source names.
 fn annotations(files: &Files, example: &mut Example) -> Result<(), Error> {
-    if let Some(verdicts) = annotation(files, &example.files, RESULTS, verdicts)? {
-        example.expected.verdicts = Some(verdicts);
-    }
+    example.expected.verdicts = annotation(files, &example.files, RESULTS, verdicts)?.flatten();
     if let Some(score) = annotation(files, &example.files, SCORE, score)? {
         example.expected.rules.push(Rule { score: Some([score; 2]), ..Rule::default() });
     }
@@ -143,13 +144,18 @@ fn annotation<T>(
     Ok(found)
 }
 
-fn verdicts(list: &str) -> Result<BTreeSet<Verdict>, String> {
+/// Absent if any will do.
+fn verdicts(list: &str) -> Result<Option<BTreeSet<Verdict>>, String> {
     let verdict = |word: &str| {
         let word = word.trim().trim_end_matches("*/").trim().to_ascii_uppercase();
-        let found = WORDS.iter().find(|(known, _)| *known == word).map(|(_, verdict)| *verdict);
+        if word == MANUALLY {
+            return Ok(None);
+        }
+        let found = WORDS.iter().find(|(known, _)| *known == word).map(|(_, verdict)| Some(*verdict));
         found.ok_or_else(|| format!("`{}` is not a result that DOMjudge knows", word.escape_debug()))
     };
-    list.split(',').map(verdict).collect()
+    let all = list.split(',').map(verdict).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().collect())
 }
 
 fn score(text: &str) -> Result<f64, String> {

@@ -17,6 +17,8 @@ use crate::problem::{
 /// Where the tests of an exported problem are.
 const DATA: &str = "testdata/";
 const SHEETS: [&str; 2] = ["config.yaml", "config.yml"];
+/// What it was before: Vijos's.
+const OLD_SHEET: &str = "config.ini";
 /// What Hydro grants when nothing says otherwise.
 const DEFAULT_TIME_US: u64 = 1_000_000;
 const DEFAULT_MEMORY: u64 = 256 << 20;
@@ -114,6 +116,9 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
     if files.has("problem.yaml") {
         reader.problem.name = yaml::read::<Page>(files, "problem.yaml")?.title.0;
     }
+    if files.has(&format!("{below}{OLD_SHEET}")) {
+        reader.problem.unsupported.push(format!("{below}{OLD_SHEET}: a list of tests of Vijos"));
+    }
     reader.limits(&config)?;
     reader.kind(&config)?;
     reader.checker(&config)?;
@@ -140,12 +145,13 @@ impl Reader<'_> {
     fn limits(&mut self, config: &Config) -> Result<(), Error> {
         self.problem.limits.cpu_us = Some(self.time(config.time.as_ref())?.unwrap_or(DEFAULT_TIME_US));
         self.problem.limits.memory_bytes = Some(self.size(config.memory.as_ref())?.unwrap_or(DEFAULT_MEMORY));
+        let pack = |name: &String| super::language::of_hydro(name).unwrap_or(name).to_owned();
+        // `py` comes before `py.py3`, which says more and so wins.
         let rates = |rates: &BTreeMap<String, Number>| {
-            rates.iter().map(|(name, rate)| (name.clone(), rate.0)).collect()
+            rates.iter().map(|(name, rate)| (pack(name), rate.0)).collect()
         };
         self.problem.limits.time_rates = rates(&config.time_limit_rate);
         self.problem.limits.memory_rates = rates(&config.memory_limit_rate);
-        let pack = |name: &String| super::language::of_hydro(name).unwrap_or(name).to_owned();
         self.problem.languages = config.langs.as_ref().map(|langs| langs.0.iter().map(pack).collect());
         Ok(())
     }
@@ -316,14 +322,34 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Tests that no configuration lists: `SUB-N` makes subtasks, of which all tests must be right.
+    /// Tests that no configuration lists: `SUB-N` makes subtasks, of which all tests must be right. The others share the
+    /// points of one more subtask.
     fn by_name(&mut self, mut root: Group) -> Result<Group, Error> {
         let tests = plain::pairs(self.files, self.below)?;
-        let scores = shares(FULL_SCORE, &vec![None; tests.len()]);
-        for (index, (mut test, points)) in tests.into_iter().zip(scores).enumerate() {
-            test.points = points;
-            self.problem.tests.push(test);
-            root.members.push(Member::Test(index));
+        let mut subtasks: Vec<(Option<String>, Vec<Test>)> = Vec::new();
+        for test in tests {
+            let name = plain::subtask(&test.name);
+            match subtasks.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, tests)) => tests.push(test),
+                None => subtasks.push((name, vec![test])),
+            }
+        }
+        let scores = shares(FULL_SCORE, &vec![None; subtasks.len()]);
+        for ((name, tests), points) in subtasks.into_iter().zip(scores) {
+            let (mut group, scores) = match &name {
+                Some(name) => (Group::new(name, Aggregate::Min), vec![points; tests.len()]),
+                None => (Group::new("", Aggregate::Sum), shares(points, &vec![None; tests.len()])),
+            };
+            group.points = Some(points);
+            for (mut test, points) in tests.into_iter().zip(scores) {
+                test.points = points;
+                group.members.push(Member::Test(self.problem.tests.len()));
+                self.problem.tests.push(test);
+            }
+            match name {
+                Some(_) => root.members.push(Member::Group(group)),
+                None => root.members.extend(group.members),
+            }
         }
         Ok(root)
     }

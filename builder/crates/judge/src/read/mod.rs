@@ -6,6 +6,7 @@
 
 mod amount;
 mod cms;
+mod cms_score;
 mod dmoj;
 mod domjudge;
 mod examples;
@@ -38,6 +39,8 @@ pub fn read(files: &mut Files) -> Result<Problem, Error> {
         problem.submissions = examples::read(files, problem.format)?;
     }
     check(&problem, files)?;
+    let strange = line_ends(&problem, files)?;
+    problem.warnings.extend(strange);
     Ok(problem)
 }
 
@@ -92,6 +95,20 @@ fn check(problem: &Problem, files: &Files) -> Result<(), Error> {
         return wrong(Mistake::new("", format!("the groups are more than {DEEPEST} deep")));
     }
     Ok(())
+}
+
+/// So many inputs are looked at, and so many bytes of each.
+const LOOKED_AT: (usize, u64) = (20, 1 << 10);
+
+/// A warning about inputs with the line ends of another system, which submissions read as they are.
+fn line_ends(problem: &Problem, files: &Files) -> Result<Option<String>, Error> {
+    let (tests, bytes) = LOOKED_AT;
+    for name in problem.tests.iter().take(tests).filter_map(|test| test.input.as_ref()) {
+        if files.start(name, bytes)?.windows(2).any(|two| two == b"\r\n") {
+            return Ok(Some(format!("{name}: its lines end with CR LF, and submissions read it as it is")));
+        }
+    }
+    Ok(None)
 }
 
 fn depth(group: &Group) -> usize {

@@ -40,6 +40,8 @@ pub(super) fn empty(format: Format) -> Problem {
         io: Io::Std,
         checker: Checker::Builtin(Compare::Tokens(TokenRules::default())),
         interactor: None,
+        grader: None,
+        constants: BTreeMap::new(),
         tests: Vec::new(),
         root: Group::new("", Aggregate::None),
         include: Vec::new(),
@@ -135,7 +137,7 @@ fn join(directory: &str, file: &str) -> String {
 }
 
 /// The subtask that a test's name has in front of its number.
-fn subtask(name: &str) -> Option<String> {
+pub(super) fn subtask(name: &str) -> Option<String> {
     if let Some((directory, _)) = name.rsplit_once('/') {
         return Some(directory.to_owned());
     }

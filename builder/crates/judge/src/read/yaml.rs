@@ -108,7 +108,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NameOrVisitor<T> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<NameOr<T>, E> {
-        Ok(NameOr::Name(number.to_string()))
+        // With a digit after the dot, as it was written: `1.0` is another constant than `1`.
+        Ok(NameOr::Name(format!("{number:?}")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, keys: A) -> Result<NameOr<T>, A::Error> {

@@ -27,6 +27,17 @@ fn tests_share_the_score_without_subtasks() {
 }
 
 #[test]
+fn tests_come_by_their_numbers() {
+    let more = [
+        ("input/input10.txt", ""),
+        ("output/output10.txt", ""),
+        ("input/input2.txt", ""),
+        ("output/output2.txt", ""),
+    ];
+    assert_eq!(names(&problem(&files(TASK, &more))), ["0", "1", "2", "10"]);
+}
+
+#[test]
 fn subtasks_come_from_gen() {
     let read = |task: &str, gen_file: &str| problem(&files(task, &[("gen/GEN", gen_file)]));
     let problem = read(TASK, "#ST: 30\n1\n#ST: 70\n2\n");
@@ -39,6 +50,52 @@ fn subtasks_come_from_gen() {
             .contains("gen/GEN: it has 1 tests, input/ has 2")
     );
     assert!(mistake(&files(TASK, &[("gen/GEN", "#ST: 90\n1\n2\n")])).contains("worth 90 together, not 100"));
+}
+
+#[test]
+fn the_task_may_list_its_subtasks() {
+    let read = |score: &str| problem(&files(&format!("{TASK}{score}"), &[]));
+    let counts = read("score_type: GroupMul\nscore_type_parameters: [[30, 1], [70, 1]]\n");
+    assert_eq!((group(&counts.root, "2").score, counts.tests[1].points), (Aggregate::Product, 70.0));
+    let patterns = read("score_type: GroupMin\nscore_type_parameters: [[30, '00[1]'], [70, '0.0']]\n");
+    let points: Vec<f64> = patterns.tests.iter().map(|test| test.points).collect();
+    assert_eq!((group(&patterns.root, "1").score, points), (Aggregate::Min, vec![70.0, 30.0]));
+    let threshold = read("score_type: GroupThreshold\nscore_type_parameters: [[40, 2, 0.5]]\n");
+    let only = group(&threshold.root, "1");
+    assert_eq!((only.score, only.points), (Aggregate::Threshold(0.5), Some(40.0)));
+    let each = read("score_type: Sum\nscore_type_parameters: 7\n");
+    assert_eq!((each.root.score, each.tests[1].points), (Aggregate::Sum, 7.0));
+    // It comes before gen/GEN.
+    let task = format!("{TASK}score_type_parameters: [[10, 2]]\n");
+    assert_eq!(problem(&files(&task, &[("gen/GEN", "#ST: 100\n1\n2\n")])).root.groups().count(), 1);
+    let twice = read("score_type_parameters: [[30, '0.'], [70, '00[1]']]\n");
+    assert_eq!(twice.unsupported, ["task.yaml: a test in more than one subtask"]);
+    for (parameters, what) in [
+        ("[[30, 3]]", "[30, 3] has tests that input/ lacks"),
+        ("[[x, 1]]", "[x, 1] has no points"),
+        ("[[30, '(']]", "[30, (] has no pattern"),
+        ("[[30, '9']]", "[30, 9] has tests that input/ lacks"),
+        ("[[30, 'x']]", "[30, x] has no tests"),
+        ("[30]", "expected [POINTS, TESTS], found [30]"),
+        ("much", "expected a number, or a list of subtasks"),
+    ] {
+        let said = mistake(&files(&format!("{TASK}score_type_parameters: {parameters}\n"), &[]));
+        assert!(said.contains(what), "{parameters}: {said}");
+    }
+}
+
+#[test]
+fn a_manager_has_time_for_each_process() {
+    let time = |seconds: u32| {
+        let task = format!("name: sum\ntime_limit: {seconds}\nnum_processes: 3\n");
+        let limits = problem(&files(&task, &[("check/manager.cpp", "")])).limits;
+        (limits.check.cpu_us, limits.check.memory_bytes)
+    };
+    assert_eq!(time(1), (Some(10_000_000), Some(4 << 30)));
+    assert_eq!(time(9), (Some(30_000_000), Some(4 << 30)));
+    // A checker reads one output.
+    let limits = problem(&files("name: sum\ntime_limit: 99\n", &[("check/checker.cpp", "")])).limits;
+    assert_eq!(limits.check.cpu_us, Some(10_000_000));
 }
 
 #[test]

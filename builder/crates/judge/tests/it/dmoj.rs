@@ -63,11 +63,50 @@ fn types_of_checkers_are_protocols() {
 }
 
 #[test]
+fn an_output_has_dmojs_limit_unless_the_problem_gives_one() {
+    let limit = |text: &str| problem(&files(text, &[])).limits.output_bytes;
+    assert_eq!([limit("points: 1"), limit("output_limit_length: 7")], [Some(25_165_824), Some(7)]);
+}
+
+#[test]
+fn cases_without_points_are_worth_one() {
+    let points = |text: &str| -> Vec<f64> {
+        problem(&files(text, &[])).tests.iter().map(|test| test.points).collect()
+    };
+    assert_eq!(points("test_cases: [{in: 1.in, out: 1.out}]"), [1.0]);
+    assert_eq!(points("points: 3\ntest_cases: [{in: 1.in, out: 1.out}, {in: 2.in, points: 4}]"), [3.0, 4.0]);
+    assert_eq!(points("points: 3"), [3.0; 2]);
+}
+
+#[test]
+fn tolerances_come_from_the_precision() {
+    let rules = |text: &str| match problem(&files(text, &[])).checker {
+        Checker::Builtin(Compare::Tokens(rules)) => (rules.case_sensitive, rules.absolute, rules.relative),
+        other => panic!("{other:?}"),
+    };
+    let micro = Some(10_f64.powf(-6.0));
+    assert_eq!(rules("checker: floats"), (true, micro, micro));
+    assert_eq!(rules("checker: floatsabs"), (true, micro, None));
+    assert_eq!(rules("checker: floatsrel"), (true, None, micro));
+    assert_eq!(rules("checker: {name: floats, args: {error_mode: absolute}}"), (true, micro, None));
+    let said = mistake(&files("checker: {name: floats, args: {error_mode: none}}", &[]));
+    assert!(said.contains("unknown error_mode `none`"), "{said}");
+    let trailing = problem(&files("checker: rstripped", &[])).checker;
+    assert_eq!(trailing, Checker::Builtin(Compare::Lines(LineRules::Trailing)));
+}
+
+#[test]
 fn what_needs_dmojs_runtime_is_said() {
     let unsupported = |text: &str| problem(&files(text, &[("c.py", "")])).unsupported;
     assert_eq!(unsupported("checker: c.py").len(), 1);
     assert_eq!(unsupported("custom_judge: c.py"), ["init.yml: a grader in Python"]);
     assert_eq!(unsupported("generator: c.py"), ["init.yml: a generator"]);
+    for text in [
+        "checker: {name: bridged, args: {files: c.py, args_format_string: '{output_file}'}}",
+        "interactive: {files: c.py, args_format_string: '{answer_file}'}",
+    ] {
+        assert_eq!(unsupported(text), ["init.yml: arguments in an order of its own"]);
+    }
     assert!(unsupported("points: 2").is_empty());
 }
 

@@ -51,6 +51,69 @@ fn subtasks_have_types_scores_and_requirements() {
 }
 
 #[test]
+fn names_make_subtasks_where_no_configuration_lists_them() {
+    let names = ["easy-1", "easy-2", "hard_1", "rest"];
+    let paths: Vec<[String; 2]> =
+        names.iter().map(|name| ["in", "out"].map(|end| format!("testdata/{name}.{end}"))).collect();
+    let mut files = vec![("testdata/config.yaml", "time: 1s\n")];
+    files.extend(paths.iter().flatten().map(|path| (path.as_str(), "")));
+    let problem = problem(&files);
+    let [easy, hard] = ["easy", "hard"].map(|name| group(&problem.root, name));
+    assert_eq!((easy.score, easy.points, easy.members.len()), (Aggregate::Min, Some(33.0), 2));
+    assert_eq!((hard.score, hard.points, hard.members.len()), (Aggregate::Min, Some(33.0), 1));
+    assert_eq!(problem.root.members.len(), 3);
+    assert_eq!(problem.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [33.0, 33.0, 33.0, 34.0]);
+}
+
+#[test]
+fn rates_are_for_packs() {
+    let config = "time_limit_rate: {py: 2, py.py3: 3, cc: 0.5}\nmemory_limit_rate: {java: 2}";
+    let limits = problem(&files(config)).limits;
+    assert_eq!(limits.time_rates, [("cpp".to_owned(), 0.5), ("python".to_owned(), 3.0)].into());
+    assert_eq!(limits.memory_rates, [("java".to_owned(), 2.0)].into());
+}
+
+#[test]
+fn a_case_has_the_limits_of_its_subtask_unless_it_has_its_own() {
+    let config = "subtasks: [{time: 3s, memory: 64m, cases: [{input: a1.in, output: a1.out}, {input: a2.in, output: a2.out, time: 1s, memory: 1m}]}]";
+    let limits: Vec<_> =
+        problem(&files(config)).tests.iter().map(|test| (test.cpu_us, test.memory_bytes)).collect();
+    assert_eq!(limits, [(Some(3_000_000), Some(64 << 20)), (Some(1_000_000), Some(1 << 20))]);
+}
+
+#[test]
+fn subtasks_of_other_types_are_read() {
+    let score = |kind: &str| {
+        let config =
+            format!("subtasks: [{{id: 7, type: {kind}, cases: [{{input: a1.in, output: a1.out}}]}}]");
+        group(&problem(&files(&config)).root, "7").score
+    };
+    assert_eq!([score("max"), score("sum"), score("''")], [Aggregate::Max, Aggregate::Sum, Aggregate::Sum]);
+    assert!(
+        mistake(&files("subtasks: [{type: best, cases: [{input: a1.in}]}]")).contains("unknown type `best`")
+    );
+    let old = problem(&[&files("")[..], &[("testdata/config.ini", "1")]].concat());
+    assert_eq!(old.unsupported, ["testdata/config.ini: a list of tests of Vijos"]);
+}
+
+#[test]
+fn each_checker_type_is_a_protocol() {
+    for (kind, protocol) in [
+        ("testlib", Protocol::Testlib),
+        ("lemon", Protocol::Lemon),
+        ("syzoj", Protocol::Syzoj),
+        ("hustoj", Protocol::Hustoj),
+        ("qduoj", Protocol::Qduoj),
+        ("kattis", Protocol::Kattis),
+    ] {
+        let config = format!("checker_type: {kind}\nchecker: c.py\nmulti_pass: 4");
+        let problem = problem(&[&files(&config)[..], &[("testdata/c.py", "")]].concat());
+        let Checker::Program(program) = problem.checker else { panic!("{kind}") };
+        assert_eq!((program.protocol, problem.passes), (protocol, 4));
+    }
+}
+
+#[test]
 fn checkers_have_protocols() {
     let checker = |config: &str| {
         problem(&[&files(config)[..], &[("testdata/c.cc", ""), ("testdata/x.h", "")]].concat()).checker

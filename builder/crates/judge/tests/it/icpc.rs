@@ -192,13 +192,24 @@ fn a_legacy_validator_gives_scores_where_the_problem_says_so() {
 fn mistakes_in_a_group_of_2025_are_named() {
     let sheet = format!("{NEW}type: scoring\n");
     let said = |group: &str| {
-        let files = [("problem.yaml", sheet.as_str()), ("data/secret/b/test_group.yaml", group)];
+        let files = [
+            ("problem.yaml", sheet.as_str()),
+            ("data/secret/a/test_group.yaml", "max_score: 40\nscore_aggregation: sum"),
+            ("data/secret/b/test_group.yaml", group),
+        ];
         with_tests(&files, &["data/secret/a/1", "data/secret/b/1"]).unwrap_err()
     };
     assert!(said("max_score: none").contains("`max_score` is a number above 0"));
     assert!(said("score_aggregation: best").contains("pass-fail, sum or min, not `best`"));
-    assert!(said("require_pass: [c]").contains("`secret/c`, which is not a group before this one"));
-    assert!(said("require_pass: [b]").contains("`secret/b`, which is not a group before this one"));
+    assert!(
+        said("max_score: 60\nrequire_pass: [c]").contains("`secret/c`, which is not a group before this one")
+    );
+    assert!(
+        said("max_score: 60\nrequire_pass: [b]").contains("`secret/b`, which is not a group before this one")
+    );
+    assert!(said("max_score: 60\nrequire_pass: [a]").contains("`secret/a`, which does not pass or fail"));
+    assert!(said("{}").contains("data/secret/b: `max_score` must not be unbounded: it passes or fails"));
+    assert!(said("score_aggregation: min").contains("must not be unbounded: secret has one"));
     assert!(said("max_scores: 3").contains("test_group.yaml:1:"));
     let deep = with_tests(&[("problem.yaml", NEW)], &["data/secret/a/b/1"]).unwrap_err();
     assert!(deep.contains("directly below secret"), "{deep}");
@@ -242,12 +253,147 @@ fn what_cannot_be_done_is_said() {
     let files = [
         ("problem.yaml", "type: scoring\nvalidation: custom"),
         ("data/secret/testdata.yaml", "grading: custom"),
-        ("graders/grade.py", ""),
+        ("graders/a/build", ""),
+        ("graders/b.py", ""),
         ("output_validators/a/build", ""),
         ("output_validators/b.py", ""),
+        ("static_validator/v.py", ""),
+        ("data/secret/1.files/x", ""),
     ];
     let problem = with_tests(&files, &["data/secret/1"]).unwrap();
-    assert_eq!(problem.unsupported.len(), 4, "{:?}", problem.unsupported);
+    let wanted = [
+        "output_validators/: more than one validator",
+        "output_validators/a/: a validator with a script `build`",
+        "graders/: more than one grader",
+        "graders/a/: a grader with a script `build`",
+        "static_validator/: a static validator",
+        "data/: files of a test (`.files`)",
+    ];
+    assert_eq!(problem.unsupported, wanted);
+    for directory in ["input_validators", "input_format_validators", "input_validator"] {
+        let path = format!("{directory}/v.py");
+        let warnings = with_tests(&[(&path, "")], &["data/secret/1"]).unwrap().warnings;
+        assert_eq!(warnings, [format!("{directory}/ is not run: it checks the tests, and not submissions")]);
+    }
+    let said = with_tests(&[("problem.yaml", "grading: {objective: min}")], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("`objective: min`"), "{said}");
+}
+
+#[test]
+fn a_group_may_have_the_problems_grader() {
+    let files = [
+        ("problem.yaml", "type: scoring"),
+        ("data/testdata.yaml", "grader_flags: all"),
+        ("data/secret/testdata.yaml", "grading: custom\ngrader_flags: best of"),
+        ("graders/grade.py", ""),
+    ];
+    let problem = with_tests(&files[..1], &["data/secret/1"]).unwrap();
+    assert_eq!((problem.grader, problem.root.grader), (None, None));
+    let said = with_tests(&files[1..2], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("the default grader has no flag `all`"), "{said}");
+    let files = [files[0], files[2], files[3]];
+    let problem = with_tests(&files, &["data/secret/1", "data/secret/a/1"]).unwrap();
+    assert_eq!(problem.grader.unwrap().files, ["graders/grade.py"]);
+    let flags = Some(["best", "of"].map(str::to_owned).to_vec());
+    assert_eq!((&group(&problem.root, "secret").grader, &problem.root.grader), (&flags, &None));
+    assert_eq!(group(&problem.root, "secret/a").grader, flags);
+    let said = with_tests(&files[..2], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("graders/ is empty"), "{said}");
+}
+
+#[test]
+fn scores_of_a_legacy_test_come_from_its_group_or_from_the_problem() {
+    let sheet = "type: scoring\ngrading: {accept_score: 5, reject_score: 1, on_reject: grade}";
+    let files =
+        [("problem.yaml", sheet), ("data/secret/b/testdata.yaml", "reject_score: 2\non_reject: break")];
+    let problem = with_tests(&files, &["data/secret/a/1", "data/secret/b/1"]).unwrap();
+    let points: Vec<_> = problem.tests.iter().map(|test| (test.points, test.reject_points)).collect();
+    assert_eq!(points, [(5.0, 1.0), (5.0, 2.0)]);
+    let stops = ["secret/a", "secret/b"].map(|name| group(&problem.root, name).stop_at_failure);
+    assert_eq!(stops, [false, true]);
+    let first = legacy("type: scoring\ngrading: {on_reject: first_error}", &["data/secret/1"]);
+    assert!(group(&first.root, "secret").stop_at_failure);
+    let plain = legacy("grading: {accept_score: 5, reject_score: 1}", &["data/secret/1"]);
+    assert_eq!((plain.tests[0].points, plain.tests[0].reject_points), (0.0, 0.0));
+}
+
+#[test]
+fn constants_have_values_and_variants() {
+    let sheet =
+        format!("{NEW}type: scoring\nconstants: {{n: 100, eps: 1.0, name: {{value: x y, tex: '10^2'}}}}\n");
+    let files = [
+        ("problem.yaml", sheet.as_str()),
+        (
+            "data/secret/test_group.yaml",
+            "max_score: {{n}}\noutput_validator_args: ['float_tolerance', '{{eps}}']",
+        ),
+    ];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    let constants = [("eps", "1.0"), ("n", "100"), ("name", "x y"), ("name.tex", "10^2")];
+    let constants = constants.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(problem.constants, constants.into());
+    assert_eq!(group(&problem.root, "secret").points, Some(100.0));
+    let tolerance = TokenRules { absolute: Some(1.0), relative: Some(1.0), ..TokenRules::default() };
+    assert_eq!(problem.tests[0].compare, Some(Compare::Tokens(tolerance)));
+    let sheet = format!("{NEW}constants: {{n: {{tex: x}}}}");
+    let said = with_tests(&[("problem.yaml", &sheet)], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("the constant `n` has no `value`"), "{said}");
+}
+
+#[test]
+fn names_with_other_characters_are_not_of_a_package() {
+    let problem = with_tests(
+        &[("problem.yaml", NEW), ("data/secret/b c.in", ""), ("data/secret/-d.in", "")],
+        &["data/secret/1"],
+    );
+    let problem = problem.unwrap();
+    assert_eq!(names(&problem), ["secret/1"]);
+    assert_eq!(problem.warnings.len(), 2, "{:?}", problem.warnings);
+    assert!(problem.warnings[1].starts_with("data/secret/b c.in: it is left out"), "{:?}", problem.warnings);
+    // Before 2025-09, judges read them.
+    assert_eq!(names(&legacy("name: A", &["data/secret/b c"])), ["secret/b c"]);
+}
+
+#[test]
+fn a_draft_may_have_the_names_of_before_and_of_after() {
+    for version in ["2023-07-draft", "2023-07", "draft"] {
+        let sheet = format!("problem_format_version: {version}\nname: A\nlimits: {{time_limit: 1.5}}\n");
+        let files = [
+            ("problem.yaml", sheet.as_str()),
+            ("data/secret/testdata.yaml", "output_validator_flags: case_sensitive"),
+            ("data/secret/2.args", "-v  7\n"),
+            ("data/invalid_output/3.in", ""),
+        ];
+        let problem = with_tests(&files, &["data/secret/1", "data/secret/2"]).unwrap();
+        let rules = TokenRules { case_sensitive: true, ..TokenRules::default() };
+        assert_eq!(
+            (problem.format, problem.tests[0].compare),
+            (Format::Kattis2025, Some(Compare::Tokens(rules)))
+        );
+        assert_eq!(
+            (problem.tests.len(), &problem.tests[1].args[..]),
+            (2, &["-v", "7"].map(str::to_owned)[..])
+        );
+        assert_eq!(problem.warnings, ["problem.yaml: `time_limit` is not a multiple of `time_resolution`"]);
+        let many = with_tests(&[files[0], ("output_validators/v.py", "")], &["data/secret/1"]).unwrap();
+        assert!(matches!(many.checker, Checker::Program(_)));
+    }
+    let sheet = format!("{NEW}type: multi-pass\nlimits: {{time_limit: 1.5, time_resolution: 0.5}}\n");
+    let files = [("problem.yaml", sheet.as_str()), ("output_validator/v.py", "")];
+    let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+    assert_eq!((problem.passes, problem.warnings.len()), (2, 0));
+}
+
+#[test]
+fn each_test_of_a_least_score_can_have_all_of_it() {
+    let sheet = format!("{NEW}type: scoring\n");
+    let files = [
+        ("problem.yaml", sheet.as_str()),
+        ("data/secret/a/test_group.yaml", "max_score: 40\nscore_aggregation: min"),
+    ];
+    let problem = with_tests(&files, &["data/secret/a/1", "data/secret/a/2"]).unwrap();
+    assert_eq!(group(&problem.root, "secret/a").score, Aggregate::Min);
+    assert_eq!(problem.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [40.0, 40.0]);
 }
 
 #[test]

@@ -102,6 +102,66 @@ fn programs_and_solutions_are_found() {
 }
 
 #[test]
+fn tags_of_solutions_are_verdicts() {
+    use Verdict::{Accepted, MemoryLimit, RunTimeError, TimeLimit, WrongAnswer};
+    for (tag, verdicts, bound) in [
+        ("main", &[Accepted][..], Bound::Lower),
+        ("accepted", &[Accepted], Bound::Lower),
+        ("wrong-answer", &[WrongAnswer], Bound::None),
+        ("presentation-error", &[WrongAnswer], Bound::None),
+        ("time-limit-exceeded", &[TimeLimit], Bound::Upper),
+        ("time-limit-exceeded-or-accepted", &[TimeLimit, Accepted], Bound::None),
+        ("time-limit-exceeded-or-memory-limit-exceeded", &[TimeLimit, MemoryLimit], Bound::None),
+        ("memory-limit-exceeded", &[MemoryLimit, RunTimeError], Bound::None),
+        ("failed", &[RunTimeError], Bound::None),
+        ("rejected", &[WrongAnswer, TimeLimit, MemoryLimit, RunTimeError], Bound::None),
+        ("do-not-run", &[], Bound::None),
+    ] {
+        let assets =
+            format!(r#"<solutions><solution tag="{tag}"><source path="a.py"/></solution></solutions>"#);
+        let problem = problem(&files(&xml("", PLAIN, &assets), &[("a.py", "")]));
+        let expected = &problem.submissions[0].expected;
+        let wanted = (!verdicts.is_empty()).then(|| verdicts.iter().copied().collect());
+        assert_eq!(expected.verdicts, wanted, "{tag}");
+        let found = expected.rules.first().map(|rule| rule.bound).unwrap_or_default();
+        assert_eq!(found, bound, "{tag}");
+    }
+}
+
+#[test]
+fn a_group_has_the_points_of_its_tests() {
+    let tests =
+        r#"<tests><test group="a" points="10"/><test points="5"/><test group="a" points="20"/></tests>"#;
+    let policy = |policy: &str| {
+        let groups = format!(r#"<groups><group name="a" points-policy="{policy}"/></groups>"#);
+        xml("", &format!("{tests}{groups}"), "")
+    };
+    let each = problem(&files(&policy("each-test"), &[]));
+    let a = group(&each.root, "a");
+    assert_eq!((a.score, a.points, a.stop_at_failure, a.tests()), (Aggregate::Sum, None, false, vec![0, 2]));
+    assert_eq!(each.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [10.0, 5.0, 20.0]);
+    let complete = problem(&files(&policy("complete-group"), &[]));
+    let a = group(&complete.root, "a");
+    assert_eq!((a.score, a.points, a.stop_at_failure), (Aggregate::PassFail, Some(30.0), true));
+    assert!(mistake(&files(&policy("none"), &[])).contains("unknown points-policy `none`"));
+}
+
+#[test]
+fn another_testset_and_line_ends_of_windows_are_warnings() {
+    let other = "<testset name=\"pretests\"><input-path-pattern>x%d</input-path-pattern><answer-path-pattern>y%d</answer-path-pattern></testset>";
+    let sheet = xml("", PLAIN, "").replace("</judging>", &format!("{other}</judging>"));
+    let mut all = files(&sheet, &[]);
+    all[1].1 = "1\r\n2\r\n";
+    let read = problem(&all);
+    assert_eq!(read.tests.len(), 3);
+    let wanted = [
+        "problem.xml: the testset `pretests` is not used",
+        "tests/01: its lines end with CR LF, and submissions read it as it is",
+    ];
+    assert_eq!(read.warnings, wanted);
+}
+
+#[test]
 fn what_is_not_xml_is_refused() {
     for text in ["", "<problem", "<problem></problem>", "<problem><judging></judging></problem>", "\u{0}"] {
         assert!(mistake(&[("problem.xml", text)]).starts_with("problem.xml: "), "{text}");

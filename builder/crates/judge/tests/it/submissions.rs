@@ -33,6 +33,70 @@ fn directories_mean_what_the_format_says() {
 }
 
 #[test]
+fn each_directory_permits_and_requires() {
+    use judge::problem::Verdict;
+    type Row<'a> = (&'a str, &'a [Verdict], &'a [Verdict]);
+    let (ac, wa, tle, rte) = (Accepted, WrongAnswer, TimeLimit, RunTimeError);
+    let new: &[Row<'_>] = &[
+        ("accepted", &[ac], &[]),
+        ("rejected", &[], &[rte, tle, wa]),
+        ("wrong_answer", &[ac, wa], &[wa]),
+        ("time_limit_exceeded", &[ac, tle], &[tle]),
+        ("run_time_error", &[ac, rte], &[rte]),
+        ("brute_force", &[ac, rte, tle], &[rte, tle]),
+    ];
+    let legacy: &[Row<'_>] = &[
+        ("accepted", &[ac], &[]),
+        ("wrong_answer", &[ac, wa], &[wa]),
+        ("time_limit_exceeded", &[ac, tle, wa], &[tle]),
+        ("run_time_error", &[], &[rte]),
+    ];
+    for (sheet, rows) in [(NEW, new), ("name: Sum", legacy)] {
+        for (directory, permitted, required) in rows {
+            // A word in the source of such a submission means nothing.
+            let path = format!("submissions/{directory}/a.py");
+            let files = [("problem.yaml", sheet), (path.as_str(), "# @EXPECTED_RESULTS@: COMPILER-ERROR\n")];
+            let problem = with_tests(&files, &["data/secret/1"]).unwrap();
+            let expected = &problem.submissions[0].expected;
+            let set =
+                |verdicts: &[Verdict]| (!verdicts.is_empty()).then(|| verdicts.iter().copied().collect());
+            let rule = &expected.rules[0];
+            let found = (&rule.permitted, &rule.required, &expected.verdicts);
+            assert_eq!(found, (&set(permitted), &set(required), &None), "{directory}");
+        }
+    }
+    let partial = [("problem.yaml", "type: scoring"), ("submissions/partially_accepted/a.py", "")];
+    let problem = with_tests(&partial, &["data/secret/1"]).unwrap();
+    let expected = &problem.submissions[0].expected;
+    assert_eq!((expected.is_partial, &expected.verdicts), (true, &Some([ac].into())));
+}
+
+#[test]
+fn domjudges_words_are_verdicts() {
+    use judge::problem::Verdict::{CompileError, OutputLimit};
+    for (word, verdict) in [
+        ("CORRECT", Some(Accepted)),
+        ("accepted", Some(Accepted)),
+        ("WRONG-ANSWER", Some(WrongAnswer)),
+        ("wrong_answer */", Some(WrongAnswer)),
+        ("NO-OUTPUT", Some(WrongAnswer)),
+        ("TIMELIMIT", Some(TimeLimit)),
+        ("TIME_LIMIT_EXCEEDED", Some(TimeLimit)),
+        ("RUN-ERROR", Some(RunTimeError)),
+        ("RUN_TIME_ERROR", Some(RunTimeError)),
+        ("COMPILER-ERROR", Some(CompileError)),
+        ("OUTPUT-LIMIT", Some(OutputLimit)),
+        ("CHECK-MANUALLY", None),
+        ("WRONG-ANSWER, CHECK-MANUALLY", None),
+    ] {
+        let source = format!("/* @EXPECTED_RESULTS@: {word}\n");
+        let problem = with_tests(&[("submissions/mixed/a.c", &source)], &["data/secret/1"]).unwrap();
+        let wanted = verdict.map(|verdict| [verdict].into());
+        assert_eq!(problem.submissions[0].expected.verdicts, wanted, "{word}");
+    }
+}
+
+#[test]
 fn the_sheet_adds_rules_and_replaces_those_of_a_directory() {
     let sheet = "accepted/{a,b}.py:\n  language: python\n  entrypoint: b.py\n  message: well done\n  \
         use_for_time_limit: false\n  permitted: [AC]\n\

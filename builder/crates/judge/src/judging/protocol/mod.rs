@@ -121,7 +121,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// As much of an answer that means nothing is shown.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.trim().chars().take(80).collect::<String>().escape_debug().to_string()
 }
 

@@ -25,7 +25,14 @@ struct Keys {
 
 pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Result<(), Error> {
     let mut reader = Reader { files, sheet, problem };
-    let keys = reader.keys("data", &Keys::default())?;
+    // Of problem.yaml, where these were before testdata.yaml had them.
+    let outer = Keys {
+        on_reject: sheet.grading.on_reject.clone(),
+        accept_score: sheet.grading.accept_score,
+        reject_score: sheet.grading.reject_score,
+        ..Keys::default()
+    };
+    let keys = reader.keys("data", &outer)?;
     let mut root = reader.group("", &keys)?;
     let ignores_sample =
         keys.grader_flags.as_ref().is_some_and(|flags| flags.0.iter().any(|flag| flag == "ignore_sample"));
@@ -74,9 +81,9 @@ impl Reader<'_> {
             group.members.push(match entry {
                 Entry::Group(directory) => Member::Group(self.directory(directory, &keys)?),
                 Entry::Test(mut test) => {
-                    test.points = keys.accept_score.map_or(1.0, |score| score.0);
-                    if !self.sheet.is_scoring {
-                        test.points = 0.0;
+                    if self.sheet.is_scoring {
+                        test.points = keys.accept_score.map_or(1.0, |score| score.0);
+                        test.reject_points = keys.reject_score.map_or(0.0, |score| score.0);
                     }
                     test.scores = match (self.sheet.is_scoring, self.sheet.has_custom_score) {
                         (false, _) => Scores::Free,
@@ -119,14 +126,14 @@ impl Reader<'_> {
         }
         match keys.grading.as_ref().map(|text| text.0.as_str()) {
             None | Some("default") => {}
-            Some("custom") => self.problem.unsupported.push(format!("data/{name}: a grader of its own")),
+            Some("custom") => {
+                group.grader = Some(keys.grader_flags.clone().unwrap_or_default().0);
+                return Ok(group);
+            }
             Some(other) => {
                 return Err(self
                     .wrong(name, format!("`grading` is default or custom, not `{}`", other.escape_debug())));
             }
-        }
-        if keys.reject_score.is_some_and(|score| score.0 != 0.0) {
-            self.problem.unsupported.push(format!("data/{name}: a score for failed tests (`reject_score`)"));
         }
         for flag in keys.grader_flags.iter().flat_map(|flags| &flags.0) {
             match flag.as_str() {

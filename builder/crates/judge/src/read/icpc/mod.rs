@@ -21,6 +21,15 @@ const SHEET: &str = "problem.yaml";
 const INI: &str = "domjudge-problem.ini";
 const TIME_LIMIT: &str = ".timelimit";
 
+/// Why a file is not part of a package (PPF spec/2025-09.md, "General requirements").
+const LEFT_OUT: &str = "it is left out: names in a package have letters and digits of ASCII, `_`, `-` and `.`, and begin with none of the last two";
+
+/// Whether a part of a path may be in a package.
+fn is_name(part: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    part == TIME_LIMIT || !part.starts_with(['-', '.']) && part.len() <= 255 && part.bytes().all(is_known)
+}
+
 /// Whether the files are a package.
 pub(super) fn is_one(files: &Files) -> bool {
     files.has(SHEET)
@@ -28,8 +37,13 @@ pub(super) fn is_one(files: &Files) -> bool {
         || ["data/sample", "data/secret"].iter().any(|data| files.has_directory(data))
 }
 
-pub(super) fn read(files: &Files) -> Result<Problem, Error> {
+pub(super) fn read(files: &mut Files) -> Result<Problem, Error> {
     let sheet = Sheet::read(files)?;
+    let left_out = match sheet.format {
+        Format::Kattis2025 => files.leave_out(|name| !name.split('/').all(is_name)),
+        _ => Vec::new(),
+    };
+    let files = &*files;
     let ini = files.has(INI).then(|| domjudge::read(files, INI)).transpose()?;
     let mut problem = Problem {
         format: sheet.format,
@@ -40,6 +54,8 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
         io: Io::Std,
         checker: Checker::Builtin(Compare::Tokens(TokenRules::default())),
         interactor: None,
+        grader: None,
+        constants: sheet.constants.clone(),
         tests: Vec::new(),
         root: crate::problem::Group::new("", crate::problem::Aggregate::None),
         include: include(files),
@@ -48,7 +64,7 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
             .as_ref()
             .map(|codes| codes.iter().map(|code| language::of_code(code).to_owned()).collect()),
         submissions: Vec::new(),
-        warnings: Vec::new(),
+        warnings: left_out.iter().map(|name| format!("{name}: {LEFT_OUT}")).collect(),
         unsupported: Vec::new(),
     };
     if sheet.is_multi_pass {
@@ -58,11 +74,13 @@ pub(super) fn read(files: &Files) -> Result<Problem, Error> {
         problem.name = ini.name.clone().filter(|_| problem.name.is_empty()).unwrap_or(problem.name);
     }
     time_limit(files, &mut problem, ini.and_then(|ini| ini.cpu_us))?;
+    check_resolution(&mut problem);
     match sheet.format {
         Format::Kattis2025 => new_groups::read(files, &sheet, &mut problem)?,
         _ => legacy_groups::read(files, &sheet, &mut problem)?,
     }
     programs::read(files, &sheet, &mut problem)?;
+    programs::read_grader(files, &mut problem)?;
     if sheet.is_submit_answer {
         problem.tests.iter_mut().for_each(|test| test.submitted = answers(&test.name));
     }
@@ -93,6 +111,15 @@ fn time_limit(files: &Files, problem: &mut Problem, ini: Option<u64>) -> Result<
     }
     problem.limits.cpu_us = found.first().map(|(_, limit)| *limit);
     Ok(())
+}
+
+/// A time limit that the package gives is a multiple of its resolution.
+fn check_resolution(problem: &mut Problem) {
+    let resolution = problem.limits.resolution_us.unwrap_or(1_000_000);
+    let is_new = problem.format == Format::Kattis2025;
+    if is_new && problem.limits.cpu_us.is_some_and(|limit| limit % resolution.max(1) != 0) {
+        problem.warnings.push(format!("{SHEET}: `time_limit` is not a multiple of `time_resolution`"));
+    }
 }
 
 fn limits(sheet: &YamlLimits) -> Result<Limits, Mistake> {
@@ -169,11 +196,8 @@ fn answers(test: &str) -> Vec<String> {
 }
 
 fn unsupported(files: &Files, problem: &mut Problem) {
-    for (directory, what) in [("graders", "a grader of its own"), ("static_validator", "a static validator")]
-    {
-        if files.has_directory(directory) {
-            problem.unsupported.push(format!("{directory}/: {what}"));
-        }
+    if files.has_directory("static_validator") {
+        problem.unsupported.push("static_validator/: a static validator".to_owned());
     }
     let files_of_tests =
         files.below("data/").any(|name| name.split('/').any(|part| part.ends_with(".files")));

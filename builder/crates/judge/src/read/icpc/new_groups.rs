@@ -1,10 +1,13 @@
 //! test_group.yaml: groups one level below secret, with scores and requirements; and `<test>.yaml`.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::data::{self, Directory, Entry};
 use super::sheet::Sheet;
 use crate::compare::{Compare, TokenRules};
+use crate::constants;
 use crate::error::{Error, Mistake};
 use crate::files::Files;
 use crate::problem::{Aggregate, Group, Member, Problem, Scores, Test};
@@ -41,7 +44,7 @@ impl Keys {
 }
 
 pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Result<(), Error> {
-    let mut reader = Reader { files, sheet, problem };
+    let mut reader = Reader { files, sheet, problem, scored: BTreeSet::new(), is_bounded: true };
     let none = if sheet.is_scoring { Aggregate::Sum } else { Aggregate::None };
     let mut root = Group::new("", none);
     root.stop_at_failure = !sheet.is_scoring;
@@ -61,6 +64,10 @@ struct Reader<'a> {
     files: &'a Files,
     sheet: &'a Sheet,
     problem: &'a mut Problem,
+    /// The groups so far that do more than pass or fail.
+    scored: BTreeSet<String>,
+    /// Whether secret has a largest score.
+    is_bounded: bool,
 }
 
 impl Reader<'_> {
@@ -68,7 +75,8 @@ impl Reader<'_> {
         for name in ["test_group.yaml", "testdata.yaml"] {
             let sheet = format!("{directory}/{name}");
             if self.files.has(&sheet) {
-                return yaml::read(self.files, &sheet);
+                let text = constants::filled(&self.sheet.constants, &self.files.text(&sheet)?);
+                return yaml::parse(&text, &sheet).map_err(|mistake| self.files.error(mistake));
             }
         }
         Ok(Keys::default())
@@ -173,7 +181,18 @@ impl Reader<'_> {
                 Some(score.ok_or_else(what)?)
             }
         };
-        group.stop_at_failure = group.score == Aggregate::PassFail;
+        let is_binary = group.score == Aggregate::PassFail;
+        if group.points.is_none() && name != "sample" && (is_binary || self.is_bounded && !is_secret) {
+            let why = if is_binary { "it passes or fails" } else { "secret has one" };
+            return Err(self.wrong(name, format!("`max_score` must not be unbounded: {why}")));
+        }
+        if is_secret {
+            self.is_bounded = group.points.is_some();
+        }
+        if !is_binary && name != "sample" {
+            self.scored.insert(name.to_owned());
+        }
+        group.stop_at_failure = is_binary;
         group.requires = keys
             .require_pass
             .clone()
@@ -195,6 +214,10 @@ impl Reader<'_> {
             let has_it = self.files.has_directory(&format!("data/{required}"));
             if !has_it || required.as_str() >= group.name.as_str() {
                 let what = format!("`require_pass` names `{required}`, which is not a group before this one");
+                return Err(self.wrong(&group.name, what));
+            }
+            if self.scored.contains(required) {
+                let what = format!("`require_pass` names `{required}`, which does not pass or fail");
                 return Err(self.wrong(&group.name, what));
             }
         }

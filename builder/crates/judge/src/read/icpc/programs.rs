@@ -5,11 +5,13 @@ use super::legacy_groups::default_checker;
 use super::sheet::Sheet;
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Checker, Format, Kind, Problem, Program, Protocol};
+use crate::problem::{Checker, Format, Group, Kind, Problem, Program, Protocol};
 
 /// The directory of 2025-09, which holds the files of one program, and that of before, which holds programs.
 const ONE: &str = "output_validator";
 const MANY: &str = "output_validators";
+/// Programs that make scores, before 2025-09.
+const GRADERS: &str = "graders";
 
 /// Whether the package has a validator.
 pub(super) fn has_validator(files: &Files) -> bool {
@@ -30,7 +32,7 @@ pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Resul
         problem.checker = default_checker(sheet).map_err(|what| files.error(Mistake::new(SHEET, what)))?;
         return Ok(());
     }
-    let programs = programs(files);
+    let programs = validators(files);
     let Some(first) = programs.first() else {
         return Err(files.error(Mistake::new(SHEET, format!("`validation: custom`, but {MANY}/ is empty"))));
     };
@@ -38,11 +40,7 @@ pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Resul
         problem.unsupported.push(format!("{MANY}/: more than one validator"));
     }
     let program = Program { args: sheet.flags.clone(), ..first.clone() };
-    for script in ["build", "run"] {
-        if program.files.iter().any(|file| file == &format!("{}{script}", program.directory)) {
-            problem.unsupported.push(format!("{}: a validator with a script `{script}`", program.directory));
-        }
-    }
+    check_scripts(&program, "a validator", problem);
     if sheet.is_interactive {
         problem.kind = Kind::Interactive;
         problem.checker = Checker::Interactor;
@@ -53,13 +51,47 @@ pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Resul
     Ok(())
 }
 
-fn programs(files: &Files) -> Vec<Program> {
-    if files.has_directory(ONE) {
-        return program(files, &format!("{ONE}/")).into_iter().collect();
+/// The program that makes verdict and score of groups that want one.
+pub(super) fn read_grader(files: &Files, problem: &mut Problem) -> Result<(), Error> {
+    fn wants(group: &Group) -> bool {
+        group.grader.is_some() || group.groups().any(wants)
     }
+    if !wants(&problem.root) {
+        return Ok(());
+    }
+    let programs = programs(files, GRADERS);
+    let Some(first) = programs.first() else {
+        return Err(files.error(Mistake::new("data", format!("`grading: custom`, but {GRADERS}/ is empty"))));
+    };
+    if programs.len() > 1 {
+        problem.unsupported.push(format!("{GRADERS}/: more than one grader"));
+    }
+    check_scripts(first, "a grader", problem);
+    problem.grader = Some(first.clone());
+    Ok(())
+}
+
+/// A program may have scripts that make and start it, which would need a shell and compilers in the sandbox.
+fn check_scripts(program: &Program, noun: &str, problem: &mut Problem) {
+    for script in ["build", "run"] {
+        if program.files.iter().any(|file| file == &format!("{}{script}", program.directory)) {
+            problem.unsupported.push(format!("{}: {noun} with a script `{script}`", program.directory));
+        }
+    }
+}
+
+fn validators(files: &Files) -> Vec<Program> {
+    match files.has_directory(ONE) {
+        true => program(files, &format!("{ONE}/")).into_iter().collect(),
+        false => programs(files, MANY),
+    }
+}
+
+/// Each file or directory that is directly in a directory.
+fn programs(files: &Files, directory: &str) -> Vec<Program> {
     let mut programs = Vec::new();
     let mut seen = String::new();
-    let below = format!("{MANY}/");
+    let below = format!("{directory}/");
     for name in files.below(&below) {
         match name.split_once('/') {
             None => programs.push(Program {

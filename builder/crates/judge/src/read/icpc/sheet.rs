@@ -25,6 +25,9 @@ pub(super) struct Sheet {
     pub(super) flags: Vec<String>,
     pub(super) languages: Option<Vec<String>>,
     pub(super) limits: YamlLimits,
+    /// What legacy packages say of scores.
+    pub(super) grading: Grading,
+    pub(super) constants: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -94,15 +97,28 @@ struct Legacy {
     libraries: Ignored,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Grading {
+pub(super) struct Grading {
     objective: Text,
     show_test_data_groups: Ignored,
-    on_reject: Ignored,
-    accept_score: Ignored,
-    reject_score: Ignored,
+    pub(super) on_reject: Option<Text>,
+    pub(super) accept_score: Option<Number>,
+    pub(super) reject_score: Option<Number>,
     range: Ignored,
+}
+
+impl Grading {
+    /// With the words that testdata.yaml has for what happens after a failure.
+    fn translated(mut self) -> Grading {
+        let word = |text: Text| match text.0.as_str() {
+            "first_error" => Text("break".to_owned()),
+            "worst_error" | "grade" => Text("continue".to_owned()),
+            _ => text,
+        };
+        self.on_reject = self.on_reject.take().map(word);
+        self
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,7 +129,7 @@ struct New {
     r#type: Words,
     limits: YamlLimits,
     languages: Option<Words>,
-    constants: Ignored,
+    constants: BTreeMap<String, NameOr<BTreeMap<String, Text>>>,
     uuid: Ignored,
     version: Ignored,
     credits: Ignored,
@@ -136,6 +152,29 @@ type Name = NameOr<BTreeMap<String, Text>>;
 /// The languages that a submission may be in; `None` for all.
 fn only(languages: Option<Words>) -> Option<Vec<String>> {
     languages.map(|languages| languages.0).filter(|languages| languages != &["all"])
+}
+
+/// The values by `NAME`, and by `NAME.VARIANT`.
+fn constants(
+    all: BTreeMap<String, NameOr<BTreeMap<String, Text>>>,
+) -> Result<BTreeMap<String, String>, Mistake> {
+    let mut constants = BTreeMap::new();
+    for (name, value) in all {
+        match value {
+            NameOr::Name(value) => drop(constants.insert(name, value)),
+            NameOr::Keys(variants) => {
+                if !variants.contains_key("value") {
+                    let what = format!("the constant `{}` has no `value`", name.escape_debug());
+                    return Err(Mistake::new(SHEET, what));
+                }
+                for (variant, Text(text)) in variants {
+                    let key = if variant == "value" { name.clone() } else { format!("{name}.{variant}") };
+                    constants.insert(key, text);
+                }
+            }
+        }
+    }
+    Ok(constants)
 }
 
 /// The English one, or the first.
@@ -204,6 +243,7 @@ impl Sheet {
             }
         }
         sheet.is_custom = is_custom;
+        sheet.grading = read.grading.translated();
         sheet.is_scoring = match read.r#type.0.as_str() {
             "" | "pass-fail" => false,
             "scoring" => true,
@@ -246,6 +286,7 @@ impl Sheet {
         sheet.name = name(read.name);
         sheet.languages = only(read.languages);
         sheet.limits = read.limits;
+        sheet.constants = constants(read.constants)?;
         Ok(sheet)
     }
 
@@ -262,6 +303,8 @@ impl Sheet {
             flags: Vec::new(),
             languages: None,
             limits: YamlLimits::default(),
+            grading: Grading::default(),
+            constants: BTreeMap::new(),
         }
     }
 }

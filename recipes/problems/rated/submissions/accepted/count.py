@@ -1,0 +1,1 @@
+print(sum(character.isalpha() for character in input()))
