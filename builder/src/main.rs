@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use builder::cli::{self, Request};
 use builder::error::Error;
 use builder::query::{diff, explain, judge, problem, verify};
-use builder::tool::{bench, pack, prepare, prove, seccomp, serve, start_check, trace};
+use builder::tool::{bench, calibrate, pack, prepare, prove, seccomp, serve, start_check, trace};
 use bundle::human_bytes;
 use closure::{audit, resolve};
 use image::build::{self, BuildRequest};
@@ -81,6 +81,12 @@ fn run(request: Request) -> Result<ExitCode, Error> {
             print(&diagnosis.render(form));
             return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Request::DoctorTiming(form) => {
+            let diagnosis = doctor::diagnose_timing();
+            print(&diagnosis.render(form));
+            return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Request::Calibrate(request) => print(&calibrate::calibrate(&request)?),
         Request::Print(text) => print(&text),
         Request::CompilePolicy(request) => {
             let compiled = seccomp::compile(&request)?;

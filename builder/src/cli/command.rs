@@ -107,10 +107,27 @@ pub(super) enum Command {
     #[command(override_usage = "capsule shell BUNDLE [OPTION…]", after_help = NOTES)]
     Shell(RunArgs),
     /// Report what this host can enforce, what each missing guard weakens, and how to get it
+    ///
+    /// Exit 1 if a run that asks for nothing lacks a guard; with --timing, if a setting spreads the times of equal runs.
     Doctor {
+        /// Instead, report which settings of this host make equal runs take different times, and how to change them
+        #[arg(long)]
+        timing: bool,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+    },
+    /// Measure how fast this machine is and how far times can be off here: half a minute of work on all CPUs
+    ///
+    /// Reports of later runs quote the result, and state their errors by it. It is kept in $CAPSULE_CALIBRATION, for root in
+    /// /var/lib/capsule/calibration.json, for others in ~/.local/state/capsule/calibration.json.
+    Calibrate {
+        /// Where to keep it, instead
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Seconds that it may take
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=600))]
+        seconds: u64,
     },
     /// Measure what a run costs compared with its peers, or how exactly limits hold
     Bench {

@@ -31,6 +31,7 @@ use run::{doctor, exec};
 use crate::error::Error;
 use crate::query::problem::{ProblemForm, ProblemQuestion, ProblemRequest};
 use crate::tool::bench;
+use crate::tool::calibrate::CalibrateRequest;
 use crate::tool::pack::{PackRequest, PackTrace};
 use crate::tool::seccomp::CompileRequest;
 use command::{Cli, Command, ExecArgs, PackCommand, ProblemArgs, ProblemCommand, RunArgs, SeccompCommand};
@@ -118,8 +119,12 @@ impl Command {
             Command::Isolate { args } => Request::Isolate(args),
             Command::Prove { args } => Request::Prove(args),
             Command::Bench { what, rounds, packs } => Request::Bench(bench::Bench { what, rounds, packs }),
-            Command::Doctor { json } => {
-                Request::Doctor(if json { doctor::Form::Json } else { doctor::Form::Text })
+            Command::Doctor { json, timing } => {
+                let form = if json { doctor::Form::Json } else { doctor::Form::Text };
+                if timing { Request::DoctorTiming(form) } else { Request::Doctor(form) }
+            }
+            Command::Calibrate { output, seconds } => {
+                Request::Calibrate(CalibrateRequest { output, seconds })
             }
             Command::Run(args) => {
                 let (bundle, options) = args.into_parts();

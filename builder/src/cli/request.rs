@@ -14,6 +14,7 @@ use crate::query::explain::Explain;
 use crate::query::judge::JudgeCommand;
 use crate::query::problem::ProblemRequest;
 use crate::tool::bench;
+use crate::tool::calibrate::CalibrateRequest;
 use crate::tool::pack::PackRequest;
 use crate::tool::seccomp::CompileRequest;
 use crate::tool::serve::ServeCommand;
@@ -80,6 +81,10 @@ pub enum Request {
     Bench(bench::Bench),
     /// `capsule doctor`
     Doctor(doctor::Form),
+    /// `capsule doctor --timing`
+    DoctorTiming(doctor::Form),
+    /// `capsule calibrate`
+    Calibrate(CalibrateRequest),
     /// `capsule completions`: what the command line knows of itself.
     Print(String),
     /// `capsule seccomp compile`

@@ -1,6 +1,7 @@
 //! Commands that neither answer a question about a bundle nor are a stage of a build.
 
 pub mod bench;
+pub mod calibrate;
 pub mod pack;
 pub mod prepare;
 pub mod prove;

@@ -4,6 +4,7 @@
 //! guards were up. Settings are read only to name the one to change.
 
 mod mend;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,6 +17,8 @@ use std::path::Path;
 use bundle::init::INIT;
 use init::contract::{DEFAULT_RANGE, Range};
 use serde::Serialize;
+
+pub use timing::{Setting, TimingDiagnosis, diagnose_timing};
 
 use crate::error::Error;
 use crate::init_command::InitCommand;

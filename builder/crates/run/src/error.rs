@@ -80,6 +80,14 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A calibration that cannot be used.
+    #[error("`{}` is not a calibration that can be used: {what}\n  hint: `capsule calibrate` makes a new one", path.display())]
+    Calibration {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
     /// Something that must never look like a verdict.
     #[error("{0}")]
     Sandbox(Box<Error>),

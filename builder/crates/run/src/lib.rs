@@ -12,6 +12,7 @@
 //! * `kernel_holes` knows which holes a kernel has that no sandbox closes.
 //! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
 //! * [`doctor`] does a trial run and says what this host can enforce.
+//! * [`timing`] says how far the times of a run can be off.
 //! * [`refusal`] reports that none of this could begin.
 //! * [`SubmissionUid`] keeps one uid for all runs of one submission.
 //! * `verification` compares a bundle's tree with its manifest, for `--verify`.
@@ -31,6 +32,7 @@ pub mod refusal;
 pub mod report;
 mod run_options;
 mod stale_cgroups;
+pub mod timing;
 mod verification;
 
 pub use error::Error;

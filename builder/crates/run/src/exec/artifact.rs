@@ -22,6 +22,7 @@ use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::Error;
 use crate::init_command::InitCommand;
 use crate::report::{INITS, Report};
+use crate::timing::{self, Observation};
 
 /// The one status that is not a verdict.
 const SANDBOX_ERROR: &str = "sandbox-error";
@@ -55,6 +56,7 @@ pub struct Running {
     init: PathBuf,
     reports: PipeReader,
     memory_exit_code: Option<u8>,
+    seen: Observation,
 }
 
 /// A sandbox that stands and in which nothing runs yet. What is said of threads at [`Running`] holds for it too.
@@ -72,7 +74,7 @@ pub struct Ended {
     pub status: String,
     /// The exit code for it.
     pub code: u8,
-    /// init's report, one JSON object on one line; empty when it did not understand its options.
+    /// init's report with the block `timing`, one JSON object on one line; empty when it did not understand its options.
     pub report: String,
 }
 
@@ -120,10 +122,10 @@ impl Artifact {
         streams: [Option<BorrowedFd<'_>>; 3],
     ) -> Result<Running, Error> {
         let init = self.command(options, arguments);
-        let path = init.init().to_path_buf();
+        let (path, seen) = (init.init().to_path_buf(), Observation::begin());
         match processes::reporting(init, streams) {
             Ok((child, reports)) => {
-                Ok(Running { child, init: path, reports, memory_exit_code: self.memory_exit_code() })
+                Ok(Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen })
             }
             Err(error) => Err(Error::Start { path, error }),
         }
@@ -140,11 +142,11 @@ impl Artifact {
         streams: [BorrowedFd<'_>; 3],
     ) -> Result<Prepared, Error> {
         let init = self.command(options, arguments);
-        let path = init.init().to_path_buf();
+        let (path, seen) = (init.init().to_path_buf(), Observation::begin());
         match processes::waiting(init, streams.map(Some)) {
             Ok((child, reports, starter)) => {
                 let running =
-                    Running { child, init: path, reports, memory_exit_code: self.memory_exit_code() };
+                    Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen };
                 Ok(Prepared { running, starter })
             }
             Err(error) => Err(Error::Start { path, error }),
@@ -164,6 +166,7 @@ impl Artifact {
 impl Prepared {
     /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so.
     pub fn start(mut self) -> Running {
+        self.running.seen = Observation::begin();
         let _ended_already = self.starter.write_all(&[0]);
         self.running
     }
@@ -192,7 +195,7 @@ impl Running {
         let read = from.read_to_string(&mut report);
         let ended = read.and_then(|_| self.child.wait());
         match ended {
-            Ok(status) => Ended::new(processes::code(status), report, self.memory_exit_code),
+            Ok(status) => Ended::new(processes::code(status), report, self.memory_exit_code, Some(self.seen)),
             Err(error) => Err(Error::Start { path: self.init, error }),
         }
     }
@@ -221,11 +224,19 @@ impl AsFd for Running {
 }
 
 impl Ended {
-    fn new(code: u8, report: String, memory_exit_code: Option<u8>) -> Result<Ended, Error> {
+    fn new(
+        code: u8,
+        mut report: String,
+        memory_exit_code: Option<u8>,
+        seen: Option<Observation>,
+    ) -> Result<Ended, Error> {
         if report.is_empty() {
             return Ok(Ended { status: SANDBOX_ERROR.to_owned(), code, report });
         }
-        let status = Report::parse(report.as_bytes(), INITS)?.status;
+        let Report { status, cpu_us, .. } = Report::parse(report.as_bytes(), INITS)?;
+        if let Some(seen) = seen {
+            report = timing::added(&report, &seen.end(cpu_us));
+        }
         if status == "nonzero-exit" && memory_exit_code == Some(code) {
             return Ok(Ended { status: "memory-limit".to_owned(), code: KILLED, report });
         }
@@ -239,7 +250,7 @@ mod tests {
 
     fn ended(code: u8, status: &str, memory_exit_code: Option<u8>) -> (String, u8) {
         let report = format!("{{\"status\":\"{status}\"}}\n");
-        let Ended { status, code, .. } = Ended::new(code, report, memory_exit_code).expect("a report");
+        let Ended { status, code, .. } = Ended::new(code, report, memory_exit_code, None).expect("a report");
         (status, code)
     }
 
@@ -253,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_run_without_a_report_is_no_verdict() {
-        let ended = Ended::new(3, String::new(), Some(3)).expect("ended");
+        let ended = Ended::new(3, String::new(), Some(3), None).expect("ended");
         assert_eq!((ended.status.as_str(), ended.code), ("sandbox-error", 3));
     }
 }

@@ -1,0 +1,156 @@
+//! How far the times of a run can be off, and what disturbed it: the block `timing` of its report.
+//!
+//! ```text
+//!   begin: Look at the host ──► the run ──► end: a second Look ──► Disturbance ──Model──► error, reliable, causes
+//! ```
+//!
+//! Everything here is read outside of the run: what the kernel counted for the CPUs that the run could use. init measures
+//! the run itself. What neither of them can know is absent, with the reason.
+
+mod calibration;
+mod cpus;
+mod look;
+mod model;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use calibration::{Calibration, Kernel, VERSION, default_place};
+pub use cpus::Cpus;
+pub use model::Model;
+
+use look::Look;
+use model::Disturbance;
+
+/// What is to be known of the times of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Timing {
+    /// The CPUs that this process, and so the run, could use.
+    pub cpus: String,
+    /// CPU time that others used on these CPUs meanwhile, in microseconds. The kernel tells it in ticks of 10 ms.
+    pub foreign_us: Option<u64>,
+    /// Time in which some process of the machine waited for a CPU, in microseconds (Documentation/accounting/psi.rst).
+    pub pressure_us: Option<u64>,
+    /// Time that the hypervisor gave to other machines, in microseconds, in ticks.
+    pub steal_us: Option<u64>,
+    /// Time in interrupts on these CPUs, in microseconds, in ticks.
+    pub interrupts_us: Option<u64>,
+    /// The lowest and the highest frequency of these CPUs at start and end, in kilohertz.
+    pub khz: Option<[u64; 2]>,
+    /// Instructions of the run in user mode.
+    pub instructions: Option<u64>,
+    /// The machine's calibration that the error comes from, by its identity; absent if it has none.
+    pub calibration: Option<String>,
+    /// The true CPU time is within this of the measured one, in microseconds.
+    pub error_us: Option<u64>,
+    /// Whether the CPU time can be used for a verdict.
+    pub reliable: bool,
+    /// Why it cannot.
+    pub causes: Vec<String>,
+    /// Why a value is absent, by the value's name.
+    pub unknown: BTreeMap<&'static str, String>,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+pub struct Observation {
+    cpus: &'static Cpus,
+    begin: Look,
+}
+
+impl Observation {
+    /// Looks at the host. The run begins after that.
+    pub fn begin() -> Observation {
+        let cpus = Cpus::allowed();
+        Observation { cpus, begin: Look::at(cpus) }
+    }
+
+    /// Looks again, for a run that ended with this CPU time, if that is known.
+    pub fn end(self, cpu_us: Option<u64>) -> Timing {
+        let end = Look::at(self.cpus);
+        let disturbance = Disturbance::between(&self.begin, &end, self.cpus.count(), cpu_us);
+        timing(self.cpus, Model::of_this_machine(), &disturbance, cpu_us)
+    }
+}
+
+fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) -> Timing {
+    let mut unknown = BTreeMap::from([
+        ("instructions", "no event counts them for a run yet".to_owned()),
+        ("waited_us", "init does not report how long the run waited for a CPU".to_owned()),
+        ("switches", "init does not report them".to_owned()),
+    ]);
+    let mut note = |name: &'static str, is_absent: bool, why: &str| {
+        if is_absent {
+            unknown.insert(name, why.to_owned());
+        }
+    };
+    note(
+        "calibration",
+        model.calibration.is_err(),
+        model.calibration.as_ref().err().map_or("", String::as_str),
+    );
+    note("pressure_us", found.pressure_us.is_none(), "the kernel has no /proc/pressure/cpu (CONFIG_PSI)");
+    note("khz", found.khz.is_none(), "this machine does not tell the frequency of its CPUs (cpufreq)");
+    note("foreign_us", found.foreign_us.is_none(), "/proc/stat or the CPU time of the run is not known");
+    note("error_us", cpu_us.is_none(), "the CPU time was not measured");
+    note("steal_us", found.steal_us.is_none(), "/proc/stat cannot be read");
+    note("interrupts_us", found.interrupts_us.is_none(), "/proc/stat cannot be read");
+    let causes = match cpu_us {
+        Some(_) => found.causes(),
+        None => vec!["the CPU time was not measured".to_owned()],
+    };
+    Timing {
+        cpus: cpus.list().to_owned(),
+        foreign_us: found.foreign_us,
+        pressure_us: found.pressure_us,
+        steal_us: found.steal_us,
+        interrupts_us: found.interrupts_us,
+        khz: found.khz,
+        instructions: None,
+        calibration: model.calibration.clone().ok(),
+        error_us: cpu_us.map(|cpu_us| model.error_us(cpu_us, found.strain())),
+        reliable: causes.is_empty(),
+        causes,
+        unknown,
+    }
+}
+
+/// The report of a run, one JSON object on one line, with the block in it; as it is if it is no object.
+pub fn added(report: &str, timing: &Timing) -> String {
+    let Some(open) = report.trim_end().strip_suffix('}') else { return report.to_owned() };
+    let Ok(block) = serde_json::to_string(timing) else { return report.to_owned() };
+    let comma = if open.ends_with('{') { "" } else { "," };
+    format!("{open}{comma}\"timing\":{block}}}\n")
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_joins_the_report() {
+        let timing = Observation::begin().end(Some(1000));
+        for report in ["{\"version\":1}\n", "{}"] {
+            let text = added(report, &timing);
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!(value["timing"]["error_us"].is_u64() && text.ends_with("}\n"), "{text}");
+            assert_eq!(text.matches('\n').count(), 1);
+        }
+        assert_eq!(added("", &timing), "");
+    }
+
+    #[test]
+    fn what_is_absent_has_a_reason() {
+        let value = serde_json::to_value(Observation::begin().end(None)).unwrap();
+        let is_explained = |name: &String| value["unknown"][name].is_string();
+        let absent = value.as_object().unwrap().iter().filter(|(_, value)| value.is_null());
+        let unexplained: Vec<_> = absent.map(|(name, _)| name).filter(|name| !is_explained(name)).collect();
+        assert!(unexplained.is_empty() && value["reliable"] == false, "{value}");
+    }
+}

@@ -1,0 +1,265 @@
+//! `capsule calibrate`: how fast this machine is, how far the times of equal work are apart here, and how much slower work is
+//! when all CPUs are busy. The result is a file that reports of later runs quote.
+//!
+//! Fixed kernels run in turns, first alone, then with every other CPU busy with the same kernels. What is measured is the
+//! CPU time of the thread, as a run's is.
+
+mod kernels;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bundle::FileError;
+use bundle::digest::Sha;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use run::timing::{Calibration, Cpus, Kernel, VERSION, default_place};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::error::Error;
+use kernels::{KERNELS, Memory};
+
+/// What to do.
+#[derive(Debug)]
+pub struct CalibrateRequest {
+    /// Where the result is kept; absent for the usual place.
+    pub output: Option<PathBuf>,
+    /// How long it may take, in seconds.
+    pub seconds: u64,
+}
+
+/// As many rounds of each part at least, however slow the machine is.
+const LEAST: usize = 5;
+/// Starts of a program, whose CPU times say by how much a short run can be off.
+const STARTS: usize = 100;
+
+/// Measures, writes the file, and says what was found.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
+    let place = request.output.clone().or_else(default_place).ok_or_else(|| Error::Usage {
+        what: "there is no directory for the calibration: neither HOME nor XDG_STATE_HOME is set".to_owned(),
+        hint: "name a file: `capsule calibrate -o FILE`",
+    })?;
+    let half = Duration::from_secs(request.seconds) / 2;
+    let cpus = Cpus::allowed().count();
+    let alone = rounds(half);
+    let busy = with_all_busy(cpus, || rounds(half));
+    let kernels: Vec<Kernel> = KERNELS
+        .iter()
+        .enumerate()
+        .map(|(number, kernel)| {
+            let (alone, busy) = (sorted(&alone, number), sorted(&busy, number));
+            let alone_us = at(&alone, 0.5);
+            let spread = (at(&alone, 0.95) - at(&alone, 0.05)) / 2.0 / alone_us;
+            Kernel { name: kernel.name.to_owned(), alone_us, busy_us: at(&busy, 0.5), spread }
+        })
+        .collect();
+    let calibration = summed_up(kernels, cpus, &[&alone, &busy], starts());
+    let text = serde_json::to_string_pretty(&calibration).unwrap_or_default() + "\n";
+    write(&place, &text)?;
+    Ok(render(&calibration, &place))
+}
+
+/// The CPU times of all kernels in microseconds, round by round.
+fn rounds(budget: Duration) -> Vec<Vec<f64>> {
+    let (begin, mut memory, mut rounds) = (Instant::now(), Memory::new(), Vec::new());
+    while rounds.len() < LEAST || begin.elapsed() < budget {
+        let time = |kernel: &kernels::KernelCode| {
+            let before = cpu_us();
+            (kernel.work)(&mut memory);
+            cpu_us() - before
+        };
+        rounds.push(KERNELS.iter().map(time).collect());
+    }
+    // The first round finds nothing in the caches.
+    rounds.remove(0);
+    rounds
+}
+
+fn cpu_us() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
+
+fn with_all_busy<T>(cpus: usize, measure: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for first in 1..cpus {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                let mut memory = Memory::new();
+                // Each begins with another kernel.
+                let mut all = KERNELS.iter().cycle().skip(first);
+                while !is_over.load(Ordering::Relaxed) {
+                    if let Some(kernel) = all.next() {
+                        (kernel.work)(&mut memory);
+                    }
+                }
+            });
+        }
+        let measured = measure();
+        is_over.store(true, Ordering::Relaxed);
+        measured
+    })
+}
+
+/// CPU times of starts of this program, in microseconds, in ascending order; empty if it cannot be started.
+fn starts() -> Vec<f64> {
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+        Some((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)
+    };
+    let start = |_| {
+        let before = used()?;
+        let mut command = Command::new("/proc/self/exe");
+        let ended = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status().ok()?;
+        ended.success().then(used)?.map(|after| after - before)
+    };
+    let mut times: Vec<f64> = (0..STARTS).filter_map(start).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn sorted(rounds: &[Vec<f64>], kernel: usize) -> Vec<f64> {
+    let mut times: Vec<f64> = rounds.iter().map(|round| round[kernel]).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// The value that this share of the values does not exceed; 0 if there are none.
+fn at(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+}
+
+/// How far the outermost hundredths are from the median.
+fn reach(sorted: &[f64]) -> f64 {
+    (at(sorted, 0.995) - at(sorted, 0.5)).max(at(sorted, 0.5) - at(sorted, 0.005))
+}
+
+/// The errors are those of the worst kernel: which one a submission is like, nobody knows.
+fn summed_up(kernels: Vec<Kernel>, cpus: usize, parts: &[&[Vec<f64>]; 2], starts: Vec<f64>) -> Calibration {
+    let worst = |part: &[Vec<f64>], of: &dyn Fn(&[f64], f64) -> f64| {
+        let share = |(number, kernel): (usize, &Kernel)| of(&sorted(part, number), kernel.alone_us);
+        kernels.iter().enumerate().map(share).fold(0.0, f64::max)
+    };
+    let noise = worst(parts[0], &|times, alone_us| reach(times) / alone_us);
+    // With the others busy: as far as the slowest one comes, beyond what it is off alone.
+    let contention = worst(parts[1], &|times, alone_us| at(times, 0.995) / alone_us - 1.0);
+    let logarithms =
+        kernels.iter().zip(&KERNELS).map(|(found, code)| (code.reference_us / found.alone_us).ln());
+    let speed = (logarithms.sum::<f64>() / kernels.len() as f64).exp();
+    let mut calibration = Calibration {
+        version: VERSION,
+        id: String::new(),
+        processor: processor(),
+        cpus,
+        speed,
+        noise,
+        contention: (contention - noise).max(0.0),
+        floor_us: reach(&starts),
+        kernels,
+    };
+    let digest = Sha::of(serde_json::to_string(&calibration).unwrap_or_default().as_bytes());
+    calibration.id = digest.as_str().chars().take(12).collect();
+    calibration
+}
+
+/// As the kernel names it.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split_once(':').map(|(_, value)| value.trim().to_owned())
+    };
+    named("model name").or_else(|| named("CPU part")).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// Through a file next to it, so that a reader sees the old one or the new one.
+fn write(place: &Path, text: &str) -> Result<(), Error> {
+    let wrong = |error| Error::from(FileError::write(place, error));
+    let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(wrong)?;
+    let mut file = tempfile::Builder::new().prefix(".calibration").tempfile_in(directory).map_err(wrong)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(wrong)?;
+    // Runs of other users read it too.
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(readable).map_err(wrong)?;
+    file.persist(place).map_err(|error| wrong(error.error))?;
+    Ok(())
+}
+
+fn render(found: &Calibration, place: &Path) -> String {
+    let mut text = format!("{}, {} CPUs: calibration {}\n", found.processor, found.cpus, found.id);
+    for Kernel { name, alone_us, busy_us, spread } in &found.kernels {
+        let ratio = busy_us / alone_us;
+        let _infallible = writeln!(
+            text,
+            "{name:14} {alone_us:9.1} µs  ± {:4.1} %  with all CPUs busy {ratio:.2} times as long",
+            100.0 * spread
+        );
+    }
+    let _infallible = writeln!(
+        text,
+        "speed {:.2}; a time is off by {:.0} µs and {:.1} %, with all CPUs busy by {:.1} % more\n{}",
+        found.speed,
+        found.floor_us,
+        100.0 * found.noise,
+        100.0 * found.contention,
+        place.display()
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernels_of(alone_us: f64) -> Vec<Kernel> {
+        let kernel = |code: &kernels::KernelCode| Kernel {
+            name: code.name.to_owned(),
+            alone_us,
+            busy_us: alone_us,
+            spread: 0.0,
+        };
+        KERNELS.iter().map(kernel).collect()
+    }
+
+    #[test]
+    fn errors_are_those_of_the_worst_kernel() {
+        let round = |times: f64| vec![times; KERNELS.len()];
+        let mut alone: Vec<Vec<f64>> = (0..400).map(|_| round(100.0)).collect();
+        alone[0][1] = 130.0;
+        alone[1][1] = 120.0;
+        alone[2][1] = 110.0;
+        let busy: Vec<Vec<f64>> = (0..400).map(|_| round(150.0)).collect();
+        let starts: Vec<f64> = vec![700.0, 800.0, 950.0];
+        let found = summed_up(kernels_of(100.0), 2, &[&alone, &busy], starts);
+        assert!((found.noise - 0.1).abs() < 1e-9 && (found.contention - 0.4).abs() < 1e-9, "{found:?}");
+        assert_eq!((found.floor_us, found.id.len()), (150.0, 12));
+        let other = summed_up(kernels_of(50.0), 2, &[&alone, &busy], Vec::new());
+        assert!((other.speed / found.speed - 2.0).abs() < 1e-9 && other.id != found.id);
+    }
+
+    #[test]
+    fn a_calibration_is_written_where_it_is_wanted_and_read_again() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("a/b.json");
+        let said = calibrate(&CalibrateRequest { output: Some(file.clone()), seconds: 0 }).unwrap();
+        let found = Calibration::read(&file).unwrap();
+        assert!(
+            said.contains(&found.id) && found.speed > 0.0 && found.kernels.len() == KERNELS.len(),
+            "{said}"
+        );
+        assert_eq!(fs::read_dir(place.path().join("a")).unwrap().count(), 1);
+        let said = calibrate(&CalibrateRequest { output: Some(file.join("c")), seconds: 0 }).unwrap_err();
+        assert!(said.to_string().contains("b.json"), "{said}");
+    }
+}
