@@ -189,6 +189,30 @@ fn two_that_wait_for_each_other_are_ended() {
     hold("time_limit: 0.2, validation_time: 20", &[("computes", computes, "input()", "AC", "interactor")], 1);
 }
 
+/// What is meant to be too slow may run for longer than the limit, so that it is seen how slow it is; by its own clock.
+#[test]
+fn a_talk_that_took_longer_than_its_limit_was_too_slow_although_it_ended() {
+    needs_root!();
+    let scene = Scene::new();
+    let limits = "limits: {time_limit: 0.3, time_resolution: 0.1, time_multipliers: {time_limit_to_tle: 2}}";
+    let sheet = format!("problem_format_version: 2025-09\nname: P\ntype: interactive\n{limits}\n");
+    scene.file("p/problem.yaml", sheet);
+    let validator = "import sys; sys.exit(42 if sys.stdin.readline() == 'done\\n' else 43)";
+    scene.file("p/output_validator/v.py", validator);
+    scene.file("p/data/secret/1.in", "");
+    scene.file("p/data/secret/1.ans", "");
+    let slow = "import time\nwhile time.process_time() < 0.4: pass\nprint('done')";
+    scene.file("p/submissions/time_limit_exceeded/slow.py", slow);
+    let mut command = scene.command();
+    command.arg("judge").arg(bundle()).arg(scene.path("p"));
+    let said = Said::of(command.args(["--no-cache", "--report", "report.json"]));
+    let report = fs::read_to_string(scene.path("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let test = &report["submissions"][0]["judgement"]["tests"][0];
+    assert_eq!((said.code, &test["verdict"]), (0, &"TLE".into()), "{}{}{test}", said.stdout, said.stderr);
+    assert!(test["run"]["status"] == "ok" && test["first_run"].is_null(), "{test}");
+}
+
 #[test]
 fn the_transcript_has_what_was_said_in_its_order() {
     needs_root!();

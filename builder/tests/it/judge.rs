@@ -83,6 +83,12 @@ fn the_report_has_every_test_and_the_first_difference() {
     let verdicts: Vec<&str> = tests.iter().map(|test| test["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["WA", "AC", "WA", "WA"]);
     assert_eq!(tests[0]["message"], "line 1: expected `1.500000000`, found `1`");
+    assert!(report["warm_up"]["wall_us"].is_u64(), "{report}");
+    for test in tests {
+        let timing = &test["run"]["timing"];
+        assert!(test["error_us"].is_u64() && test["error_us"] == timing["error_us"], "{test}");
+        assert!(test["reliable"].is_boolean() && test["reliable"] == timing["reliable"], "{test}");
+    }
     assert!(tests[1]["time_us"].is_u64() && tests[1]["run"]["guards"].is_object(), "{}", tests[1]);
     let first = reported(&scene, &problem, &problem.join("submissions/wrong_answer/whole.py"), "").0;
     assert_eq!(

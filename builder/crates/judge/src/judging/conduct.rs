@@ -1,5 +1,7 @@
 //! How the tests of a submission are run.
 
+use run::timing::Model;
+
 use super::Stop;
 use super::watch::Watch;
 
@@ -18,9 +20,40 @@ pub struct Conduct<'a> {
     pub(super) leeway: f64,
 }
 
+/// How much longer than its limit a run may take. What takes longer than the limit is too slow all the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leeway {
+    /// The limit times this; 1 at least.
+    pub(super) times: f64,
+    /// Whether it is in addition as much as a time can be off, so that a time that is near to the limit is seen.
+    pub(super) has_error: bool,
+}
+
+impl Leeway {
+    /// The limit of the run.
+    pub(super) fn of(self, limit_us: u64) -> u64 {
+        let longer = (limit_us as f64 * self.times) as u64;
+        let error_us = if self.has_error { Model::of_this_machine().error_us(limit_us, 1.0) } else { 0 };
+        longer.max(limit_us.saturating_add(error_us))
+    }
+}
+
 impl<'a> Conduct<'a> {
     /// Under the limits of the problem.
     pub fn new(jobs: usize, stop: Stop, watch: &'a dyn Watch) -> Conduct<'a> {
         Conduct { jobs, stop, watch, limit_us: None, leeway: 1.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_may_take_as_much_longer_as_its_time_can_be_off() {
+        let of = |times, has_error| Leeway { times, has_error }.of(1_000_000);
+        assert_eq!([of(1.0, false), of(1.5, false), of(99.0, true)], [1_000_000, 1_500_000, 99_000_000]);
+        let error_us = Model::of_this_machine().error_us(1_000_000, 1.0);
+        assert!(error_us > 0 && of(1.0, true) == 1_000_000 + error_us);
     }
 }

@@ -17,8 +17,17 @@ pub(super) struct Facts {
     pub(super) wall_us: Option<u64>,
     pub(super) memory_bytes: Option<u64>,
     pub(super) exit_code: Option<i64>,
+    /// How far the CPU time can be off, and whether it can be used.
+    pub(super) timing: Option<Timing>,
     /// What is to be known of the end, in a few words.
     pub(super) message: String,
+}
+
+/// What matters of the block `timing`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Timing {
+    pub(super) error_us: Option<u64>,
+    pub(super) reliable: bool,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +38,7 @@ struct Report {
     memory_peak_bytes: Option<u64>,
     exit_code: Option<i64>,
     signal: Option<i64>,
+    timing: Option<Timing>,
 }
 
 impl Facts {
@@ -55,8 +65,25 @@ impl Facts {
             wall_us: read.wall_us,
             memory_bytes: read.memory_peak_bytes,
             exit_code: read.exit_code,
+            timing: read.timing,
             message,
         }
+    }
+
+    /// A run that may take longer than its limit, to see by how much, was too slow if it did; however it ended.
+    pub(super) fn hold_to_limit(&mut self, limit_us: Option<u64>) {
+        let is_slow = self.cpu_us.zip(limit_us).is_some_and(|(cpu_us, limit_us)| cpu_us > limit_us);
+        let is_own = !matches!(self.verdict, Verdict::InternalError | Verdict::TimeLimit);
+        if is_slow && is_own {
+            (self.verdict, self.message) = (Verdict::TimeLimit, "cpu-time-limit".to_owned());
+        }
+    }
+
+    /// Whether the CPU time is nearer to the limit than it can be off.
+    pub(super) fn is_near(&self, limit_us: Option<u64>) -> bool {
+        let error_us = self.timing.and_then(|timing| timing.error_us);
+        let both = self.cpu_us.zip(limit_us).zip(error_us);
+        both.is_some_and(|((cpu_us, limit_us), error_us)| cpu_us.abs_diff(limit_us) <= error_us)
     }
 
     /// The sandbox failed.
@@ -69,6 +96,7 @@ impl Facts {
             wall_us: None,
             memory_bytes: None,
             exit_code: None,
+            timing: None,
             message,
         }
     }
@@ -118,5 +146,36 @@ mod tests {
             let facts = Facts::read(report);
             assert_eq!((facts.verdict, facts.message.as_str()), (verdict, message), "{report}");
         }
+    }
+
+    #[test]
+    fn a_time_above_the_limit_is_too_slow_however_the_run_ended() {
+        for (status, verdict) in [
+            (r#""status":"ok""#, Verdict::TimeLimit),
+            (r#""status":"nonzero-exit","exit_code":1"#, Verdict::TimeLimit),
+            (r#""status":"output-limit""#, Verdict::TimeLimit),
+            (r#""status":"memory-limit""#, Verdict::TimeLimit),
+            (r#""status":"sandbox-error""#, Verdict::InternalError),
+        ] {
+            let mut facts = Facts::read(&format!("{{{status},\"cpu_us\":1001}}"));
+            facts.hold_to_limit(Some(1000));
+            assert_eq!(facts.verdict, verdict, "{status}");
+        }
+        for limit in [None, Some(1001)] {
+            let mut facts = Facts::read(r#"{"status":"ok","cpu_us":1001}"#);
+            facts.hold_to_limit(limit);
+            assert_eq!(facts.verdict, Verdict::Accepted);
+        }
+    }
+
+    #[test]
+    fn a_time_is_near_the_limit_if_its_error_reaches_it() {
+        let near = |cpu_us: u64, error: &str| {
+            let timing = format!(r#"{{"error_us":{error},"reliable":true}}"#);
+            let report = format!(r#"{{"status":"ok","cpu_us":{cpu_us},"timing":{timing}}}"#);
+            Facts::read(&report).is_near(Some(1000))
+        };
+        assert!(near(950, "50") && near(1050, "50") && near(1000, "0"));
+        assert!(!near(949, "50") && !near(1051, "50") && !near(1000, "null"));
     }
 }

@@ -51,7 +51,7 @@ use crate::problem::{Checker, Io, Kind, Problem, Program, Protocol, StepLimits};
 pub use conduct::Conduct;
 pub use interact::{Interaction, Line, Speaker, Transcript};
 pub use package::{ExampleResult, PackageJudgement};
-pub use report::{Judgement, VERSION};
+pub use report::{Judgement, VERSION, WarmUp};
 pub use result::{FirstRun, TestResult};
 pub use score::GroupResult;
 pub use session::Session;

@@ -18,6 +18,7 @@ use run::exec::{Artifact, StepOption};
 
 use super::answers::Answers;
 use super::check::{Check, Finding, checked, compared};
+use super::conduct::Leeway;
 use super::desk::{Desk, Names};
 use super::facts::Facts;
 use super::feedback::Feedback;
@@ -25,6 +26,7 @@ use super::input::Input;
 use super::interact::{Decides, Ended, Interactor, Talk, decide};
 use super::program::{Case, JudgeProgram};
 use super::protocol::TALK;
+use super::report::WarmUp;
 use super::result::TestResult;
 use super::scratch::{beginning, scratch};
 use super::slots::Gate;
@@ -75,11 +77,11 @@ enum Step {
     Fault(String),
 }
 
-/// A test, and how much more than its time limit a run of it may take; what takes more than the limit is too slow.
+/// A test, and how much more than its time limit a run of it may take.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) test: &'a Test,
-    pub(super) leeway: f64,
+    pub(super) leeway: Leeway,
 }
 
 /// From the test's input to the result, which stays as it is if the gate does not let the test run. An error is the host's.
@@ -170,8 +172,9 @@ fn run(
         return Ok(None);
     }
     let ended = prepared.start().wait().map_err(|error| error.to_string())?;
-    ran(bench, result, Facts::read(&ended.report), &mut errors)?;
-    bench.hold_to_limit(test, result);
+    let mut facts = Facts::read(&ended.report);
+    facts.hold_to_limit(bench.cpu_us(test));
+    ran(bench, test, result, facts, &mut errors)?;
     if result.verdict != Verdict::Accepted {
         return Ok(None);
     }
@@ -207,7 +210,19 @@ fn nothing() -> Result<File, String> {
 }
 
 /// What a run adds to the result: the most of what it used in any pass, and the rest of the last one.
-fn ran(bench: &Bench<'_>, result: &mut TestResult, facts: Facts, errors: &mut File) -> Result<(), String> {
+fn ran(
+    bench: &Bench<'_>,
+    test: &Test,
+    result: &mut TestResult,
+    facts: Facts,
+    errors: &mut File,
+) -> Result<(), String> {
+    result.is_near |= facts.is_near(bench.cpu_us(test));
+    if facts.cpu_us >= result.time_us {
+        result.error_us = facts.timing.and_then(|timing| timing.error_us);
+    }
+    let is_reliable = facts.timing.map(|timing| timing.reliable);
+    result.reliable = is_reliable.map(|is_reliable| is_reliable && result.reliable != Some(false));
     result.stderr = beginning(errors, KEPT)?;
     result.time_us = result.time_us.max(facts.cpu_us);
     result.wall_us = result.wall_us.max(facts.wall_us);
@@ -248,7 +263,7 @@ fn talk(
     bench: &Bench<'_>,
     (artifact, interactor): (&Artifact, &JudgeProgram),
     case: Case<'_>,
-    leeway: f64,
+    leeway: Leeway,
     gate: Gate<'_>,
     result: &mut TestResult,
 ) -> Result<Option<bool>, String> {
@@ -273,11 +288,13 @@ fn talk(
         Ok(_) => (Interactor::Rejects, Some(false)),
         Err((verdict, _)) => (Interactor::Failed(*verdict), None),
     };
+    let limit_us = bench.cpu_us(case.test);
+    talked.users.iter_mut().for_each(|user| user.facts.hold_to_limit(limit_us));
     let decides = |user: &Ended| decide(ended, user.facts.verdict, user.first) == Decides::Submission;
     let decisive = talked.users.iter().position(decides);
     let cpu_us = talked.users.iter().map(|user| user.facts.cpu_us).sum::<Option<u64>>();
     let Ended { facts, mut errors, .. } = talked.users.swap_remove(decisive.unwrap_or(0));
-    ran(bench, result, facts, &mut errors)?;
+    ran(bench, case.test, result, facts, &mut errors)?;
     result.time_us = result.time_us.max(cpu_us);
     if decisive.is_some() {
         return Ok(ruled);
@@ -285,7 +302,7 @@ fn talk(
     // The limit is for all processes of a submission together.
     let is_slow = |limit| cpu_us.is_some_and(|cpu_us| cpu_us > limit);
     let is_ruled = !matches!(ended, Interactor::Failed(_));
-    if processes > 1 && is_ruled && bench.cpu_us(case.test).is_some_and(is_slow) {
+    if processes > 1 && is_ruled && limit_us.is_some_and(is_slow) {
         (result.verdict, result.message) =
             (Verdict::TimeLimit, "cpu-time-limit of all processes together".to_owned());
         return Ok(ruled);
@@ -301,7 +318,24 @@ fn talk(
     Ok(ruled)
 }
 
+/// What the run before the tests may use, in microseconds of CPU time.
+const WARM_UP: u64 = 200_000;
+
 impl Bench<'_> {
+    /// Runs a program without input, for the files that it reads when it starts. Where that fails, the first test will say why.
+    pub(super) fn warm_up(&self) -> Option<WarmUp> {
+        let Subject::Program(artifact, _) = self.subject else { return None };
+        // Alone, the test would be no sooner at its end.
+        let test = self.problem.tests.get(..2)?.first()?;
+        let (input, output) = (nothing().ok()?, scratch().ok()?);
+        let mut options = self.options(test, Leeway { times: 1.0, has_error: false });
+        options.push(cpu_option(self.cpu_us(test).unwrap_or(WARM_UP).min(WARM_UP)));
+        options.extend(patience_options(WARM_UP));
+        let streams = [input.as_fd(), output.as_fd(), output.as_fd()];
+        let ended = artifact.prepare(&options, &[], streams).ok()?.start().wait().ok()?;
+        Facts::read(&ended.report).wall_us.map(|wall_us| WarmUp { wall_us })
+    }
+
     /// CPU time: the problem's, or the test's, times the language's rate.
     fn cpu_us(&self, test: &Test) -> Option<u64> {
         let limits = &self.problem.limits;
@@ -309,11 +343,11 @@ impl Bench<'_> {
         Some(scaled(limit, self.rate(&limits.time_rates)))
     }
 
-    /// The limits of a test, its time limit times the leeway.
-    fn options(&self, test: &Test, leeway: f64) -> Vec<StepOption> {
+    /// The limits of a test, its time limit with the leeway.
+    fn options(&self, test: &Test, leeway: Leeway) -> Vec<StepOption> {
         let limits = &self.problem.limits;
         let mut options = Vec::new();
-        options.extend(self.cpu_us(test).map(|limit| cpu_option(scaled(limit, leeway))));
+        options.extend(self.cpu_us(test).map(|limit| cpu_option(leeway.of(limit))));
         let size = |name: &str, bytes: u64| (name.to_owned(), bytes.to_string().into());
         if let Some(bytes) = test.memory_bytes.or(limits.memory_bytes) {
             options.push(size("memory", scaled(bytes, self.rate(&limits.memory_rates))));
@@ -323,20 +357,20 @@ impl Bench<'_> {
     }
 
     /// How long a run may wait that has nobody to wait for.
-    fn patience(&self, test: &Test, leeway: f64) -> impl Iterator<Item = StepOption> {
-        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(scaled(limit, leeway)))
+    fn patience(&self, test: &Test, leeway: Leeway) -> impl Iterator<Item = StepOption> {
+        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(leeway.of(limit)))
     }
 
     /// How long a submission may take that talks, and its interactor in addition.
     fn talk_time(
         &self,
         test: &Test,
-        leeway: f64,
+        leeway: Leeway,
         interactor: &JudgeProgram,
         processes: usize,
     ) -> (Duration, Duration) {
         let of_interactor = interactor.limits.cpu_us.map_or(0, wall_us);
-        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(scaled(cpu_us, leeway)));
+        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(leeway.of(cpu_us)));
         // Each may wait for all others, and a manager for each of them.
         let wall = Duration::from_micros(wall).saturating_mul(processes as u32);
         patience(self.most_wall, wall, Duration::from_micros(of_interactor))
@@ -344,16 +378,6 @@ impl Bench<'_> {
 
     fn rate(&self, rates: &BTreeMap<String, f64>) -> f64 {
         rates.get(self.language).copied().unwrap_or(1.0)
-    }
-
-    /// A run with leeway that took more than its limit was too slow, however it ended.
-    fn hold_to_limit(&self, test: &Test, result: &mut TestResult) {
-        if let (Some(time), Some(limit)) = (result.time_us, self.cpu_us(test))
-            && time > limit
-            && matches!(result.verdict, Verdict::Accepted | Verdict::RunTimeError)
-        {
-            (result.verdict, result.message) = (Verdict::TimeLimit, "cpu-time-limit".to_owned());
-        }
     }
 }
 

@@ -141,6 +141,18 @@ mod tests {
         assert_eq!(verdicts(&PLAIN, Stop::Never, &[1]), [Accepted, WrongAnswer, Accepted]);
     }
 
+    #[test]
+    fn a_failure_leaves_out_what_comes_after_it_and_nothing_before() {
+        let problem = crate::read(&mut Files::in_memory(PLAIN)).unwrap();
+        for stop in [Stop::First, Stop::Group] {
+            let plan = Plan::new(&problem, stop);
+            let mut progress = plan.begin();
+            // The second has ended first, as several run at a time.
+            progress.note(1, WrongAnswer);
+            assert_eq!([0, 1, 2].map(|test| progress.is_skipped(test)), [false, false, true], "{stop:?}");
+        }
+    }
+
     const GROUPS: [(&str, &str); 9] = [
         (
             "testdata/config.yaml",

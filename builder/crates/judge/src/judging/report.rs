@@ -39,6 +39,9 @@ pub struct Judgement {
     /// The compile step; absent if the language has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compile: Option<Compiled>,
+    /// The run before the first test; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
     /// CPU time that a test may take, before the rate of the language; absent if neither problem nor package says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_limit_us: Option<u64>,
@@ -67,6 +70,13 @@ pub(super) fn write_line(report: &impl Serialize, to: &mut dyn Write) -> io::Res
     to.write_all(b"\n")
 }
 
+/// A run that does not count: it finds the files of the language's runtime, so that the first test does not wait for a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WarmUp {
+    /// Wall time in microseconds.
+    pub wall_us: u64,
+}
+
 impl Judgement {
     pub(super) fn new(problem: &Problem, compilation: &Compilation) -> Judgement {
         let run = compilation.report.as_ref().and_then(|report| serde_json::from_str(report).ok());
@@ -84,6 +94,7 @@ impl Judgement {
                 cached: compilation.is_kept,
                 run,
             }),
+            warm_up: None,
             time_limit_us: problem.limits.cpu_us,
             groups: Vec::new(),
             tests: Vec::new(),
@@ -101,6 +112,7 @@ impl Judgement {
             error: None,
             score: (problem.root.score != Aggregate::None).then_some(0.0),
             compile: None,
+            warm_up: None,
             time_limit_us: None,
             groups: Vec::new(),
             tests: Vec::new(),

@@ -14,12 +14,18 @@ pub struct TestResult {
     pub verdict: Verdict,
     /// The part of the test's points that it gets.
     pub share: f64,
-    /// What came of it the first time, when it was repeated alone because it was hardly too slow.
+    /// What came of it the first time, when it was repeated alone because its time was near to the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_run: Option<FirstRun>,
     /// CPU time in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_us: Option<u64>,
+    /// The true CPU time is within this of the measured one, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_us: Option<u64>,
+    /// Whether nothing disturbed the measurement of the CPU time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliable: Option<bool>,
     /// Wall time in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_us: Option<u64>,
@@ -32,6 +38,9 @@ pub struct TestResult {
     /// The start of what the submission wrote to stderr.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stderr: String,
+    /// Whether the CPU time is nearer to the limit than it can be off.
+    #[serde(skip)]
+    pub(super) is_near: bool,
     /// The run's status, in init's words; empty if there is none.
     #[serde(skip)]
     pub(super) status: String,
@@ -56,6 +65,9 @@ pub struct FirstRun {
     pub verdict: Verdict,
     /// Its CPU time in microseconds.
     pub time_us: Option<u64>,
+    /// How far that can be off, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_us: Option<u64>,
 }
 
 impl TestResult {
@@ -72,10 +84,13 @@ impl TestResult {
             share,
             first_run: None,
             time_us: None,
+            error_us: None,
+            reliable: None,
             wall_us: None,
             memory_bytes: None,
             message: String::new(),
             stderr: String::new(),
+            is_near: false,
             status: String::new(),
             run: None,
             check: None,

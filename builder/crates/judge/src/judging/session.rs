@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use run::exec::{CompileResult, Submission, Workroom};
@@ -32,6 +32,8 @@ pub struct Session {
     check: Check,
     interactor: Option<JudgeProgram>,
     grader: Option<Grader>,
+    /// The languages whose files were read already.
+    warmed: Mutex<BTreeSet<String>>,
     /// In the room's own mount namespace this is a tmpfs.
     shelf: PathBuf,
     spool: Arc<Spool>,
@@ -75,7 +77,17 @@ impl Session {
         let prepare = |program| Grader::prepare(&files, &read, program, &room);
         let grader = read.grader.as_ref().map(prepare).transpose()?;
         let spool = Spool::new().map_err(|what| Failure::Unready { problem: problem.to_path_buf(), what })?;
-        Ok(Session { files, problem: read, room, check, interactor, grader, shelf, spool })
+        Ok(Session {
+            files,
+            problem: read,
+            room,
+            check,
+            interactor,
+            grader,
+            warmed: Mutex::default(),
+            shelf,
+            spool,
+        })
     }
 
     /// The problem.
@@ -158,6 +170,8 @@ impl Session {
             shelf: &self.shelf,
             spool: &self.spool,
         };
+        let is_first = self.warmed.lock().unwrap_or_else(PoisonError::into_inner).insert(language.to_owned());
+        judgement.warm_up = is_first.then(|| bench.warm_up()).flatten();
         let judge = |test: &_, leeway, gate: Gate<'_>, result: &mut _| {
             passes::judge(&bench, Attempt { test, leeway }, gate, result)
         };

@@ -5,14 +5,15 @@
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 
-use super::conduct::Conduct;
+use super::conduct::{Conduct, Leeway};
 use super::plan::{Plan, Progress};
 use super::result::{FirstRun, TestResult};
 use super::turnstile::Turnstile;
 use crate::problem::{Problem, Test, Verdict};
 
-/// Judges one test, with its time limit times a leeway. An error is the host's.
-pub(super) type Judge<'a> = &'a (dyn Fn(&Test, f64, Gate<'_>, &mut TestResult) -> Result<(), String> + Sync);
+/// Judges one test, which may take longer than its limit. An error is the host's.
+pub(super) type Judge<'a> =
+    &'a (dyn Fn(&Test, Leeway, Gate<'_>, &mut TestResult) -> Result<(), String> + Sync);
 
 /// To be called when the sandbox stands. It waits until the test may run, and says whether it is still wanted.
 pub(super) type Gate<'a> = &'a mut dyn FnMut() -> bool;
@@ -25,10 +26,6 @@ pub(super) struct Slots<'a> {
     /// Held for writing by a test that must not have others next to it.
     pub(super) alone: RwLock<()>,
 }
-
-/// With other tests next to it, a submission that needs more time than its limit, and less than this times the limit, may
-/// be slow because of them.
-const NEARLY: f64 = 1.1;
 
 /// What the threads know together.
 struct Board<'a> {
@@ -91,7 +88,7 @@ impl Slots<'_> {
         }
         let test = &self.problem.tests[number];
         let has_neighbours = self.jobs() > 1;
-        let leeway = if has_neighbours { self.conduct.leeway.max(NEARLY) } else { self.conduct.leeway };
+        let leeway = Leeway { times: self.conduct.leeway, has_error: true };
         // To make a sandbox disturbs a test that is to be alone, too.
         let (mut together, mut turn, mut is_wanted) = (Some(self.alone.read()), None, true);
         let mut gate = || {
@@ -106,15 +103,17 @@ impl Slots<'_> {
         if !is_wanted {
             return None;
         }
-        if !(has_neighbours && is_near(&result) && self.conduct.leeway < NEARLY) {
+        if !is_in_doubt(&result, has_neighbours) {
             return Some(result);
         }
         let _alone = self.alone.write();
-        let first_run = Some(FirstRun { verdict: result.verdict, time_us: result.time_us });
-        Some(TestResult { first_run, ..self.attempt(test, self.conduct.leeway, &mut || true) })
+        let TestResult { verdict, time_us, error_us, .. } = result;
+        let leeway = Leeway { has_error: false, ..leeway };
+        let first_run = Some(FirstRun { verdict, time_us, error_us });
+        Some(TestResult { first_run, ..self.attempt(test, leeway, &mut || true) })
     }
 
-    fn attempt(&self, test: &Test, leeway: f64, gate: Gate<'_>) -> TestResult {
+    fn attempt(&self, test: &Test, leeway: Leeway, gate: Gate<'_>) -> TestResult {
         let mut result =
             TestResult { name: test.name.clone(), ..TestResult::of(Verdict::InternalError, 0.0) };
         let judged = match self.conduct.watch.interrupted() {
@@ -141,10 +140,11 @@ impl Board<'_> {
     }
 }
 
-/// Whether others may be the reason why it was too slow: it ended by itself, or it waited.
-fn is_near(result: &TestResult) -> bool {
-    let is_too_slow = result.verdict == Verdict::TimeLimit;
-    is_too_slow && (!result.was_stopped() || result.status == "wall-time-limit")
+/// Whether the result may be another one when nothing disturbs it: its time is near to the limit, or it waited with others
+/// next to it. What was stopped above the limit with its error is not near.
+fn is_in_doubt(result: &TestResult, has_neighbours: bool) -> bool {
+    let has_waited = result.verdict == Verdict::TimeLimit && result.status == "wall-time-limit";
+    result.is_near && !result.was_stopped() || has_neighbours && has_waited
 }
 
 #[cfg(test)]
@@ -215,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_next_to_a_failure_before_it_does_not_count() {
+        let (said, heard) = mpsc::channel();
+        let heard = Mutex::new(heard);
+        let found = verdicts(2, 2, Stop::First, &|test, _, gate, result| {
+            assert!(gate());
+            // The first one ends when the second has run.
+            match test.name.as_str() {
+                "0" => heard.lock().unwrap().recv_timeout(HANG).map_err(|error| error.to_string())?,
+                _ => said.send(()).unwrap(),
+            }
+            result.verdict = if test.name == "0" { Verdict::WrongAnswer } else { Verdict::Accepted };
+            Ok(())
+        });
+        assert_eq!(found, [Verdict::WrongAnswer, Verdict::Skipped]);
+    }
+
+    #[test]
     fn a_test_that_fails_before_its_turn_does_not_stop_the_others() {
         let found = verdicts(6, 2, Stop::Never, &|test, _, gate, result| {
             if test.name == "2" {
@@ -225,5 +242,45 @@ mod tests {
         });
         assert_eq!(found.iter().filter(|verdict| **verdict == Verdict::Accepted).count(), 5);
         assert_eq!(found[2], Verdict::InternalError);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_repeated_alone_and_the_second_run_counts() {
+        let near = |verdict, status: &str| TestResult {
+            is_near: true,
+            status: status.to_owned(),
+            ..TestResult::of(verdict, 0.0)
+        };
+        let (ok, slow) = (Verdict::Accepted, Verdict::TimeLimit);
+        for has_neighbours in [false, true] {
+            assert!(
+                is_in_doubt(&near(ok, "ok"), has_neighbours)
+                    && is_in_doubt(&near(slow, "ok"), has_neighbours)
+            );
+            assert!(!is_in_doubt(&near(slow, "cpu-time-limit"), has_neighbours));
+            assert!(!is_in_doubt(&TestResult::of(slow, 0.0), has_neighbours));
+            let waited = TestResult { status: "wall-time-limit".to_owned(), ..TestResult::of(slow, 0.0) };
+            assert_eq!(is_in_doubt(&waited, has_neighbours), has_neighbours);
+        }
+        let ran = Mutex::new(Vec::new());
+        let problem = plain_problem(2, 0.0);
+        let judge = |test: &Test, leeway: Leeway, gate: Gate<'_>, result: &mut TestResult| {
+            assert!(gate());
+            ran.lock().unwrap().push((test.name.clone(), leeway.has_error));
+            let is_first = leeway.has_error;
+            (result.verdict, result.is_near) =
+                (if is_first { slow } else { ok }, test.name == "0" && is_first);
+            (result.time_us, result.error_us) = (Some(7), Some(2));
+            Ok(())
+        };
+        let conduct = Conduct::new(1, Stop::Never, &Unwatched);
+        let found = Slots { problem: &problem, judge: &judge, conduct, alone: RwLock::new(()) }.run();
+        let first = Some(FirstRun { verdict: slow, time_us: Some(7), error_us: Some(2) });
+        assert_eq!((found[0].verdict, &found[0].first_run), (ok, &first));
+        assert_eq!((found[1].verdict, &found[1].first_run), (slow, &None));
+        let mut ran = ran.into_inner().unwrap();
+        ran.sort();
+        let wanted = [("0", false), ("0", true), ("1", true)];
+        assert_eq!(ran, wanted.map(|(name, has_error)| (name.to_owned(), has_error)));
     }
 }

@@ -52,6 +52,8 @@ mod tests {
         let mut problem = plain_problem(1, 0.0);
         assert_eq!(Margins::of(&problem).limit(10_000), 1_000_000);
         assert_eq!(Margins::of(&problem).limit(700_000), 2_000_000);
+        // However fast a machine is.
+        assert_eq!(Margins::of(&problem).limit(0), 1_000_000);
         problem.limits.resolution_us = Some(100_000);
         problem.limits.accepted_to_limit = Some(3.0);
         assert_eq!(Margins::of(&problem).limit(110_000), 400_000);
