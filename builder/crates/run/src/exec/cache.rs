@@ -21,7 +21,7 @@ use super::request::StepOption;
 use super::submission::Submission;
 use crate::error::Error;
 
-/// All entries together; the oldest ones are removed above it.
+/// All entries of a directory together; the oldest ones are removed above it.
 const MOST_BYTES: u64 = 1 << 30;
 /// A process that holds a lock for longer than any compile step is stopped, or its host is: then this one compiles, too.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -36,11 +36,17 @@ const NEW: &str = ".new-";
 #[derive(Debug)]
 pub struct ArtifactCache {
     place: PathBuf,
+    most: u64,
+    /// Whether each owner of submissions has a directory of its own: the time of a compile step then tells nobody what
+    /// another one has compiled.
+    is_apart: bool,
 }
 
 /// The right to make one entry.
 pub(super) struct Claim<'a> {
     cache: &'a ArtifactCache,
+    /// The owner's directory, or that of all.
+    place: PathBuf,
     entry: PathBuf,
     /// Given back when this ends.
     _lock: Option<File>,
@@ -59,14 +65,34 @@ impl ArtifactCache {
             let error = io::Error::other("other users can write to it, so it cannot keep artifacts");
             return Err(fail(error));
         }
-        Ok(ArtifactCache { place: place.to_path_buf() })
+        Ok(ArtifactCache { place: place.to_path_buf(), most: MOST_BYTES, is_apart: false })
     }
 
-    /// The right to what was compiled under this key. A process that compiles it just now is waited for.
-    pub(super) fn claim(&self, key: &Sha) -> Claim<'_> {
+    /// The same for submissions that have owners ([`Submission::of_owner`]): each has so many bytes of its own, and what
+    /// has no owner is not kept.
+    ///
+    /// # Errors
+    /// As [`ArtifactCache::open`].
+    pub fn open_apart(place: &Path, most: u64) -> Result<ArtifactCache, Error> {
+        Ok(ArtifactCache { most, is_apart: true, ..ArtifactCache::open(place)? })
+    }
+
+    /// The right to what was compiled under this key. A process that compiles it just now is waited for. `None` if it is not
+    /// kept.
+    pub(super) fn claim(&self, key: &Sha, owner: Option<&str>) -> Option<Claim<'_>> {
+        let place = match (self.is_apart, owner) {
+            (false, _) => self.place.clone(),
+            (true, None) => return None,
+            // An owner's name may be anything, and a directory's not.
+            (true, Some(owner)) => self.place.join(&Sha::of(owner.as_bytes()).as_str()[..16]),
+        };
+        if self.is_apart {
+            DirBuilder::new().recursive(true).mode(0o700).create(&place).ok()?;
+        }
         // One of a few files, which are never removed: a lock on a file that is removed excludes nobody.
-        let lock = self.lock(&self.place.join(format!("{}.lock", &key.as_str()[..2])));
-        Claim { cache: self, entry: self.place.join(format!("{}{ENTRY}", key.as_str())), _lock: lock }
+        let lock = self.lock(&place.join(format!("{}.lock", &key.as_str()[..2])));
+        let entry = place.join(format!("{}{ENTRY}", key.as_str()));
+        Some(Claim { cache: self, place, entry, _lock: lock })
     }
 
     fn lock(&self, path: &Path) -> Option<File> {
@@ -82,9 +108,9 @@ impl ArtifactCache {
     }
 
     /// Removes the entries that were used least recently until the rest is small enough, and what is unfinished.
-    fn trim(&self, most: u64) {
+    fn trim(place: &Path, most: u64) {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.place).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(place).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(facts) = entry.metadata() else { continue };
             let used = facts.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -127,12 +153,12 @@ impl Claim<'_> {
     /// Keeps an artifact. A full disk or a directory that was removed is no reason to have no verdict.
     pub(super) fn store(&self, kept: &Kept) {
         let written = (|| {
-            let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(&self.cache.place)?;
+            let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(&self.place)?;
             kept.write(&mut file)?;
             file.persist(&self.entry).map_err(|error| error.error)
         })();
         if written.is_ok() {
-            self.cache.trim(MOST_BYTES);
+            ArtifactCache::trim(&self.place, self.cache.most);
         }
     }
 }
@@ -184,7 +210,7 @@ mod tests {
     #[test]
     fn an_entry_is_found_again_and_a_damaged_one_is_not() {
         let (_directory, cache) = cache();
-        let claim = cache.claim(&Sha::of(b"key"));
+        let claim = cache.claim(&Sha::of(b"key"), None).unwrap();
         assert_eq!(claim.load(), None);
         claim.store(&kept("program"));
         assert_eq!(claim.load(), Some(kept("program")));
@@ -198,7 +224,7 @@ mod tests {
     #[test]
     fn one_process_has_a_claim_at_a_time() {
         let (_directory, cache) = cache();
-        let first = cache.claim(&Sha::of(b"key"));
+        let first = cache.claim(&Sha::of(b"key"), None).unwrap();
         let path = cache.place.join(format!("{}.lock", &Sha::of(b"key").as_str()[..2]));
         let other = OpenOptions::new().append(true).open(path).unwrap();
         assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
@@ -211,15 +237,32 @@ mod tests {
         let (_directory, cache) = cache();
         let keys = [Sha::of(b"1"), Sha::of(b"2"), Sha::of(b"3")];
         for (age, key) in keys.iter().enumerate() {
-            let claim = cache.claim(key);
+            let claim = cache.claim(key, None).unwrap();
             claim.store(&kept("program"));
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 - age as u64);
             File::options().write(true).open(&claim.entry).unwrap().set_modified(time).unwrap();
         }
-        let size = fs::metadata(&cache.claim(&keys[0]).entry).unwrap().len();
-        cache.trim(2 * size);
-        let left = keys.clone().map(|key| cache.claim(&key).entry.exists());
+        let size = fs::metadata(&cache.claim(&keys[0], None).unwrap().entry).unwrap().len();
+        ArtifactCache::trim(&cache.place, 2 * size);
+        let left = keys.clone().map(|key| cache.claim(&key, None).unwrap().entry.exists());
         assert_eq!(left, [true, true, false]);
+    }
+
+    #[test]
+    fn what_one_owner_compiled_is_not_there_for_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = ArtifactCache::open_apart(&directory.path().join("cache"), 1 << 20).unwrap();
+        let key = Sha::of(b"key");
+        let of = |owner: &str| cache.claim(&key, Some(owner)).unwrap();
+        of("a").store(&kept("program"));
+        assert_eq!((of("a").load(), of("b").load()), (Some(kept("program")), None));
+        // Another one has no less room than before.
+        of("b").store(&kept("program"));
+        let small = ArtifactCache { most: 0, ..cache };
+        small.claim(&key, Some("a")).unwrap().store(&kept("program"));
+        let left = |owner: &str| small.claim(&key, Some(owner)).unwrap().entry.exists();
+        assert_eq!((left("a"), left("b")), (false, true));
+        assert!(small.claim(&key, None).is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 mod args;
 mod artifact;
+mod booth;
 mod cache;
 mod ceiling;
 mod child;
@@ -44,6 +45,7 @@ pub use recipe::placeholder::WORK_DIR;
 
 pub use args::parse;
 pub use artifact::{Artifact, Ended, Prepared, Running};
+pub use booth::{Booth, Left};
 pub use cache::ArtifactCache;
 pub use ceiling::{Ceiling, Ceilings};
 pub use child::{Child, close_others_on_exec};

@@ -34,6 +34,8 @@ pub struct Submission {
     files: Vec<SourceFile>,
     /// `None` where the language's usual name decides.
     entry: Option<usize>,
+    /// Who has what an [`super::ArtifactCache`] keeps of it, where that is not shared.
+    owner: Option<String>,
 }
 
 impl Submission {
@@ -50,13 +52,13 @@ impl Submission {
         };
         let entry = entry.map(find).transpose()?;
         let entry = entry.or(if files.len() == 1 { Some(0) } else { None });
-        Ok(Submission { files, entry })
+        Ok(Submission { files, entry, owner: None })
     }
 
     /// The same with the place of the file where it starts, if that is known.
     pub(super) fn with_entry(files: Vec<SourceFile>, entry: Option<usize>) -> Result<Submission, Error> {
         check(&files)?;
-        Ok(Submission { files, entry })
+        Ok(Submission { files, entry, owner: None })
     }
 
     /// This submission with more files, which replace those of the same name; it starts at `entry`, or where it started.
@@ -79,7 +81,18 @@ impl Submission {
         files.extend(added);
         let is_left = |name: &&str| files.iter().any(|file| file.path == *name);
         let entry = entry.map(str::to_owned).or(started.as_deref().filter(is_left).map(str::to_owned));
-        Submission::new(files, entry.as_deref())
+        let owner = self.owner.clone();
+        Ok(Submission { owner, ..Submission::new(files, entry.as_deref())? })
+    }
+
+    /// The same as somebody's own: what a cache that keeps owners apart has of it is for no other one.
+    #[must_use]
+    pub fn of_owner(self, owner: &str) -> Submission {
+        Submission { owner: Some(owner.to_owned()), ..self }
+    }
+
+    pub(super) fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
     }
 
     /// Its files.

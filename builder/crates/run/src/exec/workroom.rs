@@ -11,6 +11,7 @@ use recipe::language::Language;
 use recipe::placeholder::Names;
 
 use super::artifact::Artifact;
+use super::booth::Booth;
 use super::cache::{self, ArtifactCache, Claim};
 use super::ceiling::{Ceilings, lowered};
 use super::compilation::{Compilation, CompileResult};
@@ -224,6 +225,21 @@ impl Workroom {
         Ok(compilation)
     }
 
+    /// A workspace of so many bytes for one command.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn booth(&self, size: u64) -> Result<Booth, Error> {
+        Ok(Booth {
+            bundle: self.bundle.clone(),
+            digest: self.digest.clone(),
+            limits: self.head.limits.clone(),
+            workspace: Workspace::mount_new(self.new_place(), size)?,
+            uid: SubmissionUid::allocate(),
+            ceilings: self.ceilings.run.clone(),
+        })
+    }
+
     /// The right to the artifact of a submission, if it is one that is kept.
     fn claim(
         &self,
@@ -234,7 +250,7 @@ impl Workroom {
     ) -> Option<Claim<'_>> {
         language.compile.as_ref()?;
         let (cache, digest) = (self.cache.as_ref()?, self.digest.as_ref()?);
-        Some(cache.claim(&cache::key(digest, language, names, submission, options)))
+        cache.claim(&cache::key(digest, language, names, submission, options), submission.owner())
     }
 
     fn new_place(&self) -> PathBuf {
