@@ -64,9 +64,10 @@ shell: _bundle
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
 # installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
 # `just test sizes` judges ten thousand tests, and one of a gigabyte. `just test clients` has the clients of Piston and
-# Judge0 from PyPI and npm talk to `capsule serve`.
+# Judge0 from PyPI and npm talk to `capsule serve`. `just test nats` has workers do submissions, with Debian's nats-server;
+# `just test kills` kills all of them at random moments meanwhile.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|examples|languages|foreign|operate|sizes)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|examples|kills|languages|load|foreign|nats|operate|sizes)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -100,6 +101,15 @@ _test-clients _clients *arguments: (_packages image_packages "python3-venv gcc g
 
 _test-dist _dist: (_packages "git python3-venv zstd")
     builder/tests/dist/dist.sh "{{ target }}/dist"
+
+_test-nats _nats *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
+    cargo test -q -p builder --test it workers:: -- --ignored --skip kills_at_random_moments {{ arguments }}
+
+_test-load _load *arguments: (_packages image_packages "python3 g++ gcc default-jdk-headless") (_languages "quick")
+    cargo test -q -p builder --test it load:: -- --ignored --nocapture --test-threads 1 {{ arguments }}
+
+_test-kills _kills *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
+    cargo test -q -p builder --test it kills_at_random_moments -- --ignored --nocapture {{ arguments }}
 
 _test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv openssh-client") (_languages "quick")
     cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
@@ -189,10 +199,11 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
         timing) just _packages "python3 gcc" && python3 builder/benches/timing.py {{ capsule }} {{ arguments }} ;;
+        serve) just _packages "curl gcc python3" && bash builder/benches/serve.sh {{ capsule }} {{ arguments }} ;;
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, limits, streams, packs, pack-sizes, judge, timing, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, limits, streams, packs, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `sizes` by measuring (a quarter of an hour).

@@ -74,6 +74,7 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         }
         Request::Isolate(args) => return Ok(ExitCode::from(isolate::isolate(&args))),
         Request::Serve(command) => serve::serve(command)?,
+        Request::Worker(command) => serve::work(command)?,
         Request::Prove(args) => match prove::prove(&args)? {},
         Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {

@@ -12,7 +12,7 @@ use super::init_options::{InitOptions, StepOptions};
 use super::judge_args::JudgeArgs;
 use super::one_of::one_of;
 use super::query_args::{ClosureArgs, ExplainArgs};
-use super::serve_args::ServeArgs;
+use super::serve_args::{ServeArgs, WorkerArgs};
 use crate::tool::bench;
 use crate::tool::seccomp::policy::{self, Arch};
 
@@ -160,6 +160,11 @@ pub(super) enum Command {
     /// Settings come from a file, from variables of the environment such as CAPSULE_SERVE_SLOTS, and from here, later ones
     /// win; docs/serve.md lists all of them. SIGTERM ends the service when all that runs is done.
     Serve(ServeArgs),
+    /// Do the submissions of a service, on its machine or another
+    ///
+    /// The service and its workers share a NATS server (`--queue`), a bundle, and a secret, which the variable
+    /// CAPSULE_SERVE_WORKER_TOKEN or the file of settings brings. SIGTERM ends the worker when all that runs is done.
+    Worker(WorkerArgs),
     /// Print the script that completes commands and options in a shell: source <(capsule completions bash)
     Completions {
         /// The shell

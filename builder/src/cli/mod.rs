@@ -139,6 +139,7 @@ impl Command {
             Command::Judge(args) => Request::Judge(args.into_request()?),
             Command::Problem(command) => Request::Problem(command.into()),
             Command::Serve(args) => Request::Serve(args.into_request()?),
+            Command::Worker(args) => Request::Worker(args.into_request()?),
             Command::Completions { shell } => Request::Print(documents::completions(shell, Cli::command())),
             Command::Man { command: _, output: Some(directory) } => {
                 Request::Print(documents::write_manual_pages(&directory, Cli::command())?)

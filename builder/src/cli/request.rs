@@ -75,6 +75,8 @@ pub enum Request {
     Isolate(Vec<OsString>),
     /// `capsule serve`
     Serve(ServeCommand),
+    /// `capsule worker`
+    Worker(ServeCommand),
     /// `capsule prove`, with its arguments unread: become `capsule-prove`.
     Prove(Vec<OsString>),
     /// `capsule bench`

@@ -1,4 +1,4 @@
-//! `capsule serve`: the judge as a service.
+//! `capsule serve`, the judge as a service, and `capsule worker`, which does its submissions.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serve::settings::Settings;
 
 use crate::error::Error;
 
-/// What is served, and how.
+/// Which bundle is served or worked with, and how.
 #[derive(Debug)]
 pub struct ServeCommand {
     /// The bundle.
@@ -22,4 +22,13 @@ pub struct ServeCommand {
 pub fn serve(command: ServeCommand) -> Result<(), Error> {
     let ready = |address: &str| eprintln!("capsule: serving at {address}");
     Ok(serve::serve(&command.bundle, command.settings, env!("CAPSULE_VERSION"), ready)?)
+}
+
+/// Works until a signal ends it.
+///
+/// # Errors
+/// The bundle cannot run here, a setting is missing, or the service has another bundle.
+pub fn work(command: ServeCommand) -> Result<(), Error> {
+    let ready = |service: &str| eprintln!("capsule: working for {service}");
+    Ok(serve::work(&command.bundle, command.settings, ready)?)
 }

@@ -165,7 +165,7 @@ fn a_store_that_fails_for_a_while_strands_nothing() {
 }
 
 /// The archive of a problem of ours.
-fn archive(scene: &Scene, name: &str) -> Vec<u8> {
+pub(crate) fn archive(scene: &Scene, name: &str) -> Vec<u8> {
     let zip = "import shutil, sys; shutil.make_archive(sys.argv[2], 'zip', sys.argv[1], sys.argv[2])";
     let mut python = Command::new("python3");
     python.current_dir(scene.path("")).args(["-c", zip]).arg(own("")).arg(name);

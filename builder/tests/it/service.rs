@@ -40,8 +40,13 @@ impl Service {
 
     /// In a directory that may have files of an earlier one.
     pub(crate) fn in_scene(scene: Scene, listen: &str, settings: &str) -> Service {
+        Service::of_bundle(bundle(), scene, listen, settings)
+    }
+
+    /// With a bundle of the test's own.
+    pub(crate) fn of_bundle(bundle: &Path, scene: Scene, listen: &str, settings: &str) -> Service {
         let mut command = scene.command();
-        command.arg("serve").arg(bundle()).args(["--listen", listen]);
+        command.arg("serve").arg(bundle).args(["--listen", listen]);
         for setting in settings.split_whitespace() {
             let pair = if setting.ends_with(".toml") { ["--config", setting] } else { ["--set", setting] };
             command.args(pair);
@@ -78,6 +83,17 @@ impl Service {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(HANG)).unwrap();
         stream
+    }
+
+    /// One request to a service that may be killed meanwhile; `None` without an answer.
+    pub(crate) fn ask(port: u16, method: &str, path: &str, head: &[String], body: &[u8]) -> Option<Answer> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(HANG)).ok()?;
+        let mut lines = vec![format!("{method} {path} HTTP/1.1"), "host: localhost".to_owned()];
+        lines.extend(["connection: close".to_owned(), format!("content-length: {}", body.len())]);
+        lines.extend_from_slice(head);
+        stream.write_all(&[lines.join("\r\n").as_bytes(), b"\r\n\r\n", body].concat()).ok()?;
+        Some(Answer::read(stream)).filter(|answer| answer.status != 0 && !answer.body.is_empty())
     }
 
     /// Sends a request as it is, and reads to the end of the connection.

@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 
 use crate::board::Board;
 use crate::cancel::Cancel;
+use crate::kept::Kept;
 use crate::metrics::Metrics;
-use crate::pool::{Pool, Refused};
+use crate::pool::{Load, Pool, Refused};
+use crate::queue::Queue;
 use crate::settings::{Settings, Tenant};
 use crate::shelf::{Shelf, Unready};
 use crate::work::{Done, Work};
@@ -25,6 +27,10 @@ pub(crate) struct App {
     pub(crate) pool: Arc<Pool>,
     pub(crate) board: Board,
     pub(crate) shelf: Shelf,
+    /// What waits for workers, if submissions are theirs to do.
+    pub(crate) queue: Option<Queue>,
+    /// What clients of go-judge's API keep here.
+    pub(crate) kept: Kept,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// Whether no new request is to come here.
@@ -60,6 +66,8 @@ impl App {
         board: Board,
         shelf: Shelf,
     ) -> Arc<App> {
+        let queue = settings.nats.is_some().then(|| Queue::new(settings.lease));
+        let kept = Kept::new(settings.files);
         Arc::new(App {
             settings: Arc::new(settings),
             version,
@@ -67,6 +75,8 @@ impl App {
             pool,
             board,
             shelf,
+            queue,
+            kept,
             metrics: Metrics::default(),
             started: Instant::now(),
             is_draining: AtomicBool::new(false),
@@ -78,6 +88,34 @@ impl App {
     /// An id that no other request has, not even one of an earlier start.
     pub(crate) fn new_id(&self) -> String {
         format!("{:x}-{:x}", self.first_id, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether a submission of this tenant would be taken now.
+    ///
+    /// # Errors
+    /// It would not.
+    pub(crate) fn check(&self, tenant: &Tenant) -> Result<(), Refused> {
+        self.pool.check(tenant)?;
+        let Some(queue) = &self.queue else { return Ok(()) };
+        let ledger = queue.ledger();
+        let fleet = ledger.fleet(Instant::now());
+        // As in the pool: with a free slot it does not wait.
+        if fleet.waiting >= self.settings.queue + fleet.slots.saturating_sub(fleet.leased) {
+            return Err(Refused::Full);
+        }
+        let is_full = tenant.queue.is_some_and(|most| ledger.of(&tenant.name) >= most);
+        if is_full { Err(Refused::TenantFull) } else { Ok(()) }
+    }
+
+    /// What the slots do now, those of the workers too.
+    pub(crate) fn load(&self) -> Load {
+        let own = self.pool.load();
+        let Some(fleet) = self.queue.as_ref().map(Queue::fleet) else { return own };
+        Load {
+            slots: own.slots + fleet.slots,
+            busy: own.busy + fleet.leased,
+            waiting: own.waiting + fleet.waiting,
+        }
     }
 
     /// A tenant's problem, made ready in a slot; the inner error is why it is not.
@@ -101,22 +139,35 @@ impl App {
         Ok(answered.await.unwrap_or_else(|_| Err(ended())))
     }
 
-    /// Waits for a slot and runs. If the caller stops to wait, the work is called off.
-    pub(crate) async fn run(self: &Arc<App>, tenant: &Tenant, work: Work) -> Result<Done, Busy> {
+    /// Waits for a slot and does a job there. If the caller stops to wait, it is called off. `None` if the service ended
+    /// before.
+    pub(crate) async fn in_slot<T: Send + 'static>(
+        self: &Arc<App>,
+        tenant: &Tenant,
+        job: impl FnOnce(Option<&str>, &Cancel) -> T + Send + 'static,
+    ) -> Result<Option<T>, Busy> {
         let cancel = CallOff(Arc::default());
         let (answer, answered) = oneshot::channel();
         let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel.0), Instant::now());
-        let job = move |cpus: Option<&str>| {
+        let timed = move |cpus: Option<&str>| {
             app.metrics.waited(since.elapsed());
-            let done = app.workshop.run(&work, cpus, &seen);
-            app.metrics.ran(&done);
-            let _nobody_waits_any_more = answer.send(done);
+            let _nobody_waits_any_more = answer.send(job(cpus, &seen));
         };
-        let put = self.pool.put(tenant, 0, Arc::clone(&cancel.0), Box::new(job));
+        let put = self.pool.put(tenant, 0, Arc::clone(&cancel.0), Box::new(timed));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
         // Nothing is sent by a job that panics, and none that the end of the service calls off.
-        Ok(answered
-            .await
-            .unwrap_or_else(|_| Done::failed("the service ended before the program did".to_owned())))
+        Ok(answered.await.ok())
+    }
+
+    /// Waits for a slot and runs a program there.
+    pub(crate) async fn run(self: &Arc<App>, tenant: &Tenant, work: Work) -> Result<Done, Busy> {
+        let (app, owner) = (Arc::clone(self), tenant.name.clone());
+        let run = move |cpus: Option<&str>, cancel: &Cancel| {
+            let done = app.workshop.run(&work, &owner, cpus, cancel);
+            app.metrics.ran(&done);
+            done
+        };
+        let ended = || Done::failed("the service ended before the program did".to_owned());
+        Ok(self.in_slot(tenant, run).await?.unwrap_or_else(ended))
     }
 }

@@ -3,29 +3,31 @@
 //! An attempt that fails by the sandbox's fault is repeated; a submission that fails that often is dead, with its last
 //! failure as the result. A service that is killed has its unfinished submissions done by the next one.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bundle::digest::Sha;
-use judge::judging::{TestResult, Watch};
-use judge::problem::Verdict;
-use rustix::rand::{GetRandomFlags, getrandom};
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use crate::app::{App, Busy};
 use crate::cancel::Cancel;
+use crate::id::new_id;
 use crate::journal;
+use crate::perform::{Attempt, Finished};
+use crate::queue::{Begin, Expired};
 use crate::settings::Tenant;
-use crate::store::{New, Put, Row, State, Store};
+use crate::store::{End, New, Put, Row, State, Store};
 use crate::whole::whole;
-use crate::work::{Done, Work};
+use crate::wire::{Answer, Held};
+use crate::work::Work;
 
 /// Attempts of a submission that the sandbox fails at,
-const MOST_ATTEMPTS: u32 = 3;
-/// and of one during which the service ended: whoever operates it may have killed it, or the submission may have.
+const MOST_FAILURES: u32 = 3;
+/// and of one during which the service or the worker ended: whoever operates it may have killed it, or the submission may have.
 const MOST_STARTS: u32 = 10;
+/// How an event says that an attempt was lost.
+const LOST: &str = "its worker was not heard of any more";
 
 /// What a client hands in.
 pub(crate) struct Handed {
@@ -64,8 +66,7 @@ pub(crate) async fn hand_in(
     tenant: &Tenant,
     handed: Handed,
 ) -> Result<(String, bool), Refusal> {
-    app.pool
-        .check(tenant)
+    app.check(tenant)
         .map_err(|refused| Refusal::Busy(Busy { refused, retry_after: app.pool.retry_after() }))?;
     // What is on the disk must have its turn, too, although the client goes away in between.
     let kept = whole(keep(Arc::clone(app), tenant.clone(), handed));
@@ -104,14 +105,21 @@ async fn keep(app: Arc<App>, tenant: Tenant, handed: Handed) -> Result<(String, 
 pub(crate) fn take_up(app: &Arc<App>) -> rusqlite::Result<usize> {
     let rows = app.board.store.unfinished()?;
     let count = rows.len();
-    for Row { id, tenant, priority, attempt, state, .. } in rows {
-        // It was there each time that a service died: it may be why.
-        if state == State::Running && attempt >= MOST_STARTS {
-            let result = Finished::failed(format!("the service ended at each of {attempt} attempts"));
-            conclude(app, id, attempt, State::Dead, result.result);
-            continue;
+    for Row { id, tenant, priority, attempt, state, worker, .. } in rows {
+        let is_running = state == State::Running;
+        match &app.queue {
+            // A worker may still have it, and the service was only away.
+            Some(queue) if is_running && !worker.is_empty() => {
+                app.board.open().insert(id.clone(), Arc::default());
+                queue.ledger().resume(&tenant, priority, &id, attempt, &worker, Instant::now());
+            }
+            // It was there each time that a service died: it may be why.
+            _ if is_running && attempt >= MOST_STARTS => {
+                let result = Finished::failed(format!("the service ended at each of {attempt} attempts"));
+                conclude(app, id, attempt, State::Dead, result.result);
+            }
+            _ => queue(app, &Tenant { name: tenant, queue: None }, priority, id),
         }
-        queue(app, &Tenant { name: tenant, queue: None }, priority, id);
     }
     Ok(count)
 }
@@ -128,6 +136,9 @@ async fn cancelled(app: Arc<App>, tenant: String, id: String) -> Result<bool, St
     if is_called_off {
         if let Some(cancel) = app.board.open().remove(&id) {
             cancel.set();
+        }
+        if let Some(queue) = &app.queue {
+            queue.call_off(&id);
         }
         app.board.changed(&id);
     }
@@ -155,10 +166,14 @@ pub(crate) async fn wait(
     }
 }
 
+/// Has a submission wait for a slot, or for a worker.
 fn queue(app: &Arc<App>, tenant: &Tenant, priority: i8, id: String) {
     let cancel: Arc<Cancel> = Arc::default();
     app.board.open().insert(id.clone(), Arc::clone(&cancel));
     app.board.changed(&id);
+    if let Some(queue) = &app.queue {
+        return queue.put(&tenant.name, priority, &id, None);
+    }
     let (own, owner, seen) = (Arc::clone(app), tenant.clone(), Arc::clone(&cancel));
     let job = move |cpus: Option<&str>| attempt(&own, &owner, priority, &id, cpus, &seen);
     app.pool.put_kept(tenant, priority, cancel, Box::new(job));
@@ -177,7 +192,7 @@ fn queue_later(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str) {
 
 /// One attempt, in a slot.
 fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option<&str>, cancel: &Cancel) {
-    let begun = app.board.store.begin(id).and_then(|attempt| Ok((attempt, app.board.store.work(id)?)));
+    let begun = app.board.store.begin(id, "").and_then(|attempt| Ok((attempt, app.board.store.work(id)?)));
     let (attempt, work) = match begun {
         Ok((Some(attempt), Some(work))) => (attempt, work),
         Ok(_) => {
@@ -190,98 +205,138 @@ fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option
         }
     };
     app.board.changed(id);
-    let result = match serde_json::from_str::<Work>(&work) {
-        Ok(Work { problem: Some(problem), .. }) if app.shelf.find(&tenant.name, &problem).is_none() => {
-            Finished::failed("the problem was removed".to_owned())
-        }
-        Ok(work) if work.problem.is_some() => judged(app, tenant, id, &work, cancel),
-        Ok(work) => {
-            let done = app.workshop.run(&work, cpus, cancel);
-            app.metrics.ran(&done);
-            Finished::run(&done)
-        }
-        Err(error) => Finished::failed(format!("the store has no such work: {error}")),
+    let finished = Attempt {
+        workshop: &app.workshop,
+        shelf: &app.shelf,
+        tenant: &tenant.name,
+        cpus,
+        cancel,
+        tell: &|kind, data| tell(app, id, kind, data),
+        ran: &|done| app.metrics.ran(done),
     };
+    let finished = finished.perform(&work);
     if cancel.is_set() {
         // Its owner called it off, or this service ends and the next one does it.
         return;
     }
-    match result.failure.clone() {
-        Some(why) if attempt < MOST_ATTEMPTS => match app.board.store.put_back(id, attempt, &why) {
-            Ok(_) => queue(app, tenant, priority, id.to_owned()),
-            // It counts as one that was begun, and is begun again.
-            Err(error) => {
-                complain(id, &error);
-                queue_later(app, tenant, priority, id);
-            }
-        },
-        Some(_) => conclude(app, id.to_owned(), attempt, State::Dead, result.result),
-        None => conclude(app, id.to_owned(), attempt, State::Done, result.result),
-    }
-}
-
-/// Follows the judging of a submission.
-struct Judging<'a> {
-    app: &'a App,
-    id: &'a str,
-    cancel: &'a Cancel,
-}
-
-impl Watch for Judging<'_> {
-    fn test(&self, number: usize, result: &TestResult) {
-        let data = json!({ "test": number, "name": result.name, "verdict": result.verdict }).to_string();
-        // Only for who looks on: the result has all tests.
-        let _lost = self.app.board.store.tell(self.id, "test", &data);
-        self.app.board.changed(self.id);
-    }
-
-    fn interrupted(&self) -> Option<String> {
-        self.cancel.is_set().then(|| "called off".to_owned())
-    }
-}
-
-fn judged(app: &App, tenant: &Tenant, id: &str, work: &Work, cancel: &Cancel) -> Finished {
-    let place = work.problem.as_deref().and_then(|problem| app.shelf.find(&tenant.name, problem));
-    let Some(place) = place else { return Finished::failed("there is no such problem".to_owned()) };
-    let session = app.shelf.ready_to_judge(&place, |place| app.workshop.open_problem(place));
-    let session = session.map_err(|unready| unready.to_string());
-    let judged = session.and_then(|session| app.workshop.judge(work, &session, &Judging { app, id, cancel }));
-    match judged
-        .and_then(|judgement| Ok((judgement.to_json().map_err(|error| error.to_string())?, judgement)))
-    {
-        Ok((result, judgement)) => {
-            let is_ours = matches!(judgement.verdict, Verdict::JudgeError | Verdict::InternalError);
-            let why =
-                || judgement.error.clone().unwrap_or_else(|| format!("the verdict is {}", judgement.verdict));
-            Finished { result, failure: is_ours.then(why) }
+    let again = settle(app, id, attempt, finished);
+    match again {
+        Ok(false) => {}
+        Ok(true) => queue(app, tenant, priority, id.to_owned()),
+        // It counts as one that was begun, and is begun again.
+        Err(error) => {
+            complain(id, &error);
+            queue_later(app, tenant, priority, id);
         }
-        Err(why) => Finished::failed(why),
     }
 }
 
-/// What came of an attempt.
-struct Finished {
-    /// As JSON: [`Done`], or the judgement of a submission with a problem.
-    result: String,
-    /// Why it is no verdict.
-    failure: Option<String>,
+/// Adds to what happens to a submission.
+pub(crate) fn tell(app: &App, id: &str, kind: &str, data: &str) {
+    // Only for who looks on: the result has all tests.
+    let _lost = app.board.store.tell(id, kind, data);
+    app.board.changed(id);
 }
 
-impl Finished {
-    fn run(done: &Done) -> Finished {
-        Finished { result: serde_json::to_string(done).unwrap_or_default(), failure: done.failure() }
-    }
+/// Writes down what came of an attempt; says whether there is to be another one.
+fn settle(app: &Arc<App>, id: &str, attempt: u32, finished: Finished) -> rusqlite::Result<bool> {
+    let Finished { result, failure } = finished;
+    let state = match failure {
+        None => State::Done,
+        Some(why) => {
+            if app.board.store.failures(id)? + 1 < MOST_FAILURES {
+                return app.board.store.put_back(id, attempt, End::Failed, &why);
+            }
+            State::Dead
+        }
+    };
+    conclude(app, id.to_owned(), attempt, state, result);
+    Ok(false)
+}
 
-    fn failed(why: String) -> Finished {
-        Finished::run(&Done::failed(why))
+/// A worker has a message with a submission's id, and asks what to do.
+pub(crate) fn begin(app: &Arc<App>, id: &str, worker: &str) -> Result<Answer, String> {
+    let Some(queue) = &app.queue else { return Ok(Answer::Gone) };
+    match queue.ledger().begin(id, worker, Instant::now()) {
+        Begin::Gone => return Ok(Answer::Gone),
+        Begin::Later(time) => return Ok(Answer::Later { after_ms: time.as_millis() as u64 }),
+        Begin::Yours => {}
+    }
+    let Some((tenant, priority)) = queue.ledger().owner(id) else { return Ok(Answer::Gone) };
+    let store = &app.board.store;
+    let begun = store.begin(id, worker).and_then(|attempt| Ok((attempt, store.work(id)?)));
+    match begun {
+        Ok((Some(attempt), Some(work))) => {
+            queue.ledger().begun(id, worker, attempt);
+            app.board.changed(id);
+            Ok(Answer::Yours { attempt, tenant, work })
+        }
+        Ok(_) => {
+            queue.settle(id);
+            Ok(Answer::Gone)
+        }
+        Err(error) => {
+            complain(id, &error);
+            queue.put(&tenant, priority, id, None);
+            Err(format!("the store failed: {error}"))
+        }
+    }
+}
+
+/// A worker's attempt has ended. When this returns, its result is on the disk, or does not count.
+pub(crate) fn end(app: &Arc<App>, held: &Held, finished: Finished) -> Result<(), String> {
+    let Some(queue) = &app.queue else { return Ok(()) };
+    let owner = queue.ledger().owner(&held.id);
+    if let Ok(done) = serde_json::from_str(&finished.result) {
+        app.metrics.ran(&done);
+    }
+    let again = settle(app, &held.id, held.attempt, finished).map_err(|error| {
+        complain(&held.id, &error);
+        format!("the store failed: {error}")
+    })?;
+    if let (true, Some((tenant, priority))) = (again, owner) {
+        queue.put(&tenant, priority, &held.id, Some(&held.worker));
+        app.board.changed(&held.id);
+    }
+    Ok(())
+}
+
+/// A worker was not heard of for the time of its lease: another one is to do what it had.
+pub(crate) fn take_back(app: &Arc<App>, expired: &Expired) {
+    let Some(queue) = &app.queue else { return };
+    let Expired { id, attempt, worker } = expired;
+    let Some((tenant, priority)) = queue.ledger().owner(id) else { return };
+    if *attempt >= MOST_STARTS {
+        let result = Finished::failed(format!("the worker was lost at each of {attempt} attempts"));
+        return conclude(app, id.clone(), *attempt, State::Dead, result.result);
+    }
+    match app.board.store.put_back(id, *attempt, End::Lost, LOST) {
+        Ok(true) => {
+            journal::tell(&json!({ "submission": id, "worker": worker, "attempt": attempt, "error": LOST }));
+            queue.put(&tenant, priority, id, None);
+            app.board.changed(id);
+        }
+        // It has ended meanwhile; or the message of another end was lost.
+        Ok(false) => match app.board.store.is_open(id) {
+            Ok(true) => queue.put(&tenant, priority, id, None),
+            Ok(false) => queue.settle(id),
+            Err(error) => complain(id, &error),
+        },
+        // It is looked at again.
+        Err(error) => complain(id, &error),
     }
 }
 
 /// Writes the result down. One that cannot be written, as on a full disk, is kept, and written later.
 fn conclude(app: &Arc<App>, id: String, attempt: u32, state: State, result: String) {
     match app.board.store.finish(&id, attempt, state, &result) {
-        Ok(_) => {
+        // A later attempt is under way, or it was called off.
+        Ok(false) => {}
+        Ok(true) => {
             app.board.open().remove(&id);
+            if let Some(queue) = &app.queue {
+                queue.settle(&id);
+            }
             app.board.changed(&id);
         }
         Err(error) => {
@@ -294,28 +349,4 @@ fn conclude(app: &Arc<App>, id: String, attempt: u32, state: State, result: Stri
 
 fn complain(id: &str, error: &rusqlite::Error) {
     journal::tell(&json!({ "submission": id, "error": format!("the store failed: {error}") }));
-}
-
-/// A random UUID (RFC 9562, version 4), which nobody can guess.
-fn new_id() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    let got = getrandom(&mut bytes, GetRandomFlags::empty())?;
-    if got != bytes.len() {
-        return Err(io::Error::other("too few random bytes"));
-    }
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn ids_are_uuids_and_differ() {
-        let (one, other) = (super::new_id().unwrap(), super::new_id().unwrap());
-        assert_ne!(one, other);
-        let lengths: Vec<usize> = one.split('-').map(str::len).collect();
-        assert_eq!((lengths.as_slice(), &one[14..15]), (&[8, 4, 4, 4, 12][..], "4"));
-    }
 }

@@ -14,6 +14,9 @@
 //! * `v1` is the native API. The other fronts are writers to the same core: each turns its own request into `Work`, and
 //!   `Done` into its own answer.
 //!
+//! * With a `queue`, submissions are done by workers, which are other processes on this machine or on others: `dispatcher`
+//!   sends them, `workers` is what a worker asks of the service, and [`work`] is the worker.
+//!
 //! A bundle is opened, and the host's mount namespace left, before the first thread starts ([`run::exec::Workroom`]). Runs
 //! belong to threads of the pool, so that they end with this process, however it ends.
 #![warn(unreachable_pub)]
@@ -25,20 +28,26 @@ mod bound;
 mod cancel;
 mod cpus;
 mod desk;
+mod dispatcher;
 mod error;
 mod fair;
 mod fusion;
+mod go_judge;
 mod http;
+mod id;
 mod journal;
 mod judge0;
+mod kept;
 mod language;
 mod later;
 mod limit;
 mod metrics;
 mod notify;
 mod page;
+mod perform;
 mod piston;
 mod pool;
+mod queue;
 mod router;
 mod service;
 pub mod settings;
@@ -49,9 +58,13 @@ mod text;
 mod v1;
 mod version;
 mod whole;
+mod wire;
 mod work;
+mod worker;
+mod workers;
 mod workshop;
 
 pub use error::Error;
 pub use service::serve;
 pub use v1::openapi;
+pub use worker::work;

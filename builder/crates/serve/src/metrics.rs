@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::pool::Load;
+use crate::queue::Fleet;
 use crate::work::Done;
 
 /// Upper bounds of the time that a job waited for its slot, in seconds.
@@ -51,13 +52,17 @@ impl Metrics {
     }
 
     /// The text format of Prometheus, version 0.0.4.
-    pub(crate) fn render(&self, load: Load) -> String {
+    pub(crate) fn render(&self, load: Load, fleet: Option<Fleet>) -> String {
         let counts = self.counts();
         let mut text = String::new();
         let Load { slots, busy, waiting } = load;
         gauge(&mut text, "capsule_slots", "Programs that can run at a time.", slots);
         gauge(&mut text, "capsule_slots_busy", "Slots that do a job now.", busy);
         gauge(&mut text, "capsule_queue_waiting", "Jobs that wait for a slot.", waiting);
+        if let Some(Fleet { workers, leased, .. }) = fleet {
+            gauge(&mut text, "capsule_workers", "Workers that were heard of lately.", workers);
+            gauge(&mut text, "capsule_leases", "Submissions that a worker holds.", leased);
+        }
         head(&mut text, "capsule_http_requests_total", "counter", "Requests that were answered.");
         for ((front, code), count) in &counts.requests {
             line(
@@ -122,11 +127,16 @@ mod tests {
         metrics.waited(Duration::from_millis(50));
         metrics.waited(Duration::from_secs(500));
         metrics.ran(&Done { language: "c\"".to_owned(), status: "ok".to_owned(), ..Done::default() });
-        let text = metrics.render(Load { slots: 2, busy: 1, waiting: 3 });
+        let text = metrics.render(
+            Load { slots: 2, busy: 1, waiting: 3 },
+            Some(Fleet { workers: 2, slots: 4, leased: 1, waiting: 3 }),
+        );
         for line in [
             "# TYPE capsule_slots gauge",
             "capsule_slots 2",
             "capsule_queue_waiting 3",
+            "capsule_workers 2",
+            "capsule_leases 1",
             "capsule_http_requests_total{front=\"v1\",code=\"200\"} 2",
             "capsule_runs_total{language=\"c\\\"\",status=\"ok\"} 1",
             "capsule_queue_wait_seconds_bucket{le=\"0.01\"} 0",

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::board::Board;
 use crate::cpus;
 use crate::desk;
+use crate::dispatcher;
 use crate::error::Error;
 use crate::http::{self, Listener};
 use crate::later::Later;
@@ -38,12 +39,13 @@ pub fn serve(
     version: &'static str,
     ready: impl FnOnce(&str),
 ) -> Result<(), Error> {
+    check_workers(&settings)?;
     // Threads start after this, and never before: they have the mount namespace of the one that starts them.
     let workshop = Workshop::open(bundle, &settings)?;
     let cpus = if settings.pin { cpus::divided(settings.slots) } else { Vec::new() };
     let pool = Pool::start(settings.slots, settings.queue, &cpus).map_err(Error::Start)?;
     let store = Store::open(settings.data.as_deref(), settings.keep, settings.keep_time)?;
-    let shelf = Shelf::open(settings.data.as_deref())?;
+    let shelf = Shelf::open(settings.data.as_deref(), settings.problems)?;
     let board = Board::new(store, Later::start().map_err(Error::Start)?);
     let app = App::new(settings, version, workshop, pool, board, shelf);
     desk::take_up(&app)
@@ -52,6 +54,19 @@ pub fn serve(
     let served = runtime.block_on(serve_all(Arc::clone(&app), ready));
     runtime.shutdown_timeout(LAST_ANSWERS);
     served
+}
+
+/// Whether submissions can be left to workers.
+fn check_workers(settings: &Settings) -> Result<(), Error> {
+    let needs = |key: &str, why: &str| {
+        let what = format!("a service with workers (`nats`) needs `{key}`: {why}");
+        Err(Error::Setting { origin: "the settings".to_owned(), what })
+    };
+    match (&settings.nats, &settings.worker_token, &settings.data) {
+        (Some(_), None, _) => needs("worker-token", "workers get the programs of all tenants"),
+        (Some(_), _, None) => needs("data", "what workers do has to outlive a restart of the service"),
+        _ => Ok(()),
+    }
 }
 
 /// Two threads: what computes is in the slots.
@@ -68,6 +83,9 @@ async fn serve_all(app: Arc<App>, ready: impl FnOnce(&str)) -> Result<(), Error>
     let (end, ends) = watch::channel(false);
     let router = router::all(&app, listener.is_loopback());
     let serving = tokio::spawn(http::serve(router, Arc::clone(&app.settings), listener, ends));
+    if let Some(address) = app.settings.nats.clone() {
+        tokio::spawn(dispatcher::run(Arc::clone(&app), address));
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -34,6 +34,8 @@ pub(crate) enum Unready {
 /// The problems of all tenants.
 pub(crate) struct Shelf {
     place: PathBuf,
+    /// Bytes that a tenant may have here.
+    most: u64,
     /// Where nothing is kept: the directory goes with the service.
     _scratch: Option<TempDir>,
     ready: Mutex<Ready>,
@@ -48,7 +50,7 @@ struct Ready {
 
 impl Shelf {
     /// In the directory of the store, or in one that goes with the service.
-    pub(crate) fn open(data: Option<&Path>) -> Result<Shelf, Error> {
+    pub(crate) fn open(data: Option<&Path>, most: u64) -> Result<Shelf, Error> {
         let (place, scratch) = match data {
             Some(data) => (data.join("problems"), None),
             None => {
@@ -57,13 +59,18 @@ impl Shelf {
             }
         };
         make(&place).map_err(|error| FileError::write(&place, error))?;
-        Ok(Shelf { place, _scratch: scratch, ready: Mutex::default() })
+        Ok(Shelf { place, most, _scratch: scratch, ready: Mutex::default() })
     }
 
     /// Keeps an archive, and gives its id and whether it is new. The same bytes again are the same problem.
     pub(crate) fn put(&self, tenant: &str, archive: &[u8]) -> io::Result<(String, bool)> {
         let (id, directory) = (Sha::of(archive), self.of(tenant));
         make(&directory)?;
+        if self.find(tenant, id.as_str()).is_none() && bytes_in(&directory) + archive.len() as u64 > self.most
+        {
+            let what = format!("this tenant's problems may have {} bytes together; remove one", self.most);
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, what));
+        }
         let mut file = NamedTempFile::new_in(&directory)?;
         file.write_all(archive)?;
         file.as_file().sync_all()?;
@@ -96,6 +103,22 @@ impl Shelf {
         let Some(path) = self.find(tenant, id) else { return Ok(false) };
         self.ready().forget(&path);
         fs::remove_file(path).map(|()| true)
+    }
+
+    /// Keeps so many of a tenant's archives, this one among them, and removes those that came first. For a shelf whose
+    /// archives can be had again.
+    pub(crate) fn trim(&self, tenant: &str, most: usize, new: &str) {
+        let came = |id: &String| {
+            let path = self.find(tenant, id)?;
+            fs::metadata(path).and_then(|facts| facts.modified()).ok()
+        };
+        let mut ids: Vec<String> = self.list(tenant).into_iter().filter(|id| id != new).collect();
+        ids.sort_by_key(came);
+        let surplus = (ids.len() + 1).saturating_sub(most);
+        for id in &ids[..surplus.min(ids.len())] {
+            // Another one may remove it, too.
+            let _gone = self.remove(tenant, id);
+        }
     }
 
     /// The problem, ready to judge. Whoever asks for one that another one makes ready waits for it.
@@ -143,6 +166,12 @@ impl Ready {
     }
 }
 
+/// Of all files in a directory.
+fn bytes_in(place: &Path) -> u64 {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|facts| facts.len()).sum()
+}
+
 fn make(place: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(place)
 }
@@ -153,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_tenant_finds_its_own_problems_only() {
-        let shelf = Shelf::open(None).unwrap();
+        let shelf = Shelf::open(None, u64::MAX).unwrap();
         let (id, is_new) = shelf.put("a", b"bytes").unwrap();
         assert_eq!((shelf.put("a", b"bytes").unwrap(), is_new), ((id.clone(), false), true));
         assert!(shelf.find("a", &id).is_some() && shelf.find("b", &id).is_none());
@@ -161,6 +190,34 @@ mod tests {
         assert_eq!((shelf.list("a"), shelf.list("b").len()), (vec![id.clone()], 0));
         assert!(!shelf.remove("b", &id).unwrap() && shelf.remove("a", &id).unwrap());
         assert!(shelf.find("a", &id).is_none());
+    }
+
+    #[test]
+    fn a_tenant_has_no_more_than_its_bytes_and_another_one_its_own() {
+        let shelf = Shelf::open(None, 10).unwrap();
+        let (id, _) = shelf.put("a", b"1234567").unwrap();
+        let refused = shelf.put("a", b"12345").unwrap_err();
+        assert_eq!(refused.to_string(), "this tenant's problems may have 10 bytes together; remove one");
+        // The same again takes no more room.
+        assert!(shelf.put("a", b"1234567").is_ok() && shelf.put("b", b"12345").is_ok());
+        assert!(shelf.remove("a", &id).unwrap() && shelf.put("a", b"12345").is_ok());
+    }
+
+    #[test]
+    fn the_archives_that_came_first_go_and_never_the_one_that_is_wanted() {
+        let shelf = Shelf::open(None, u64::MAX).unwrap();
+        let ids: Vec<String> = (0..4u8).map(|byte| shelf.put("a", &[byte]).unwrap().0).collect();
+        let day = std::time::Duration::from_secs(86400);
+        for (age, id) in ids.iter().enumerate() {
+            let file = fs::File::options().write(true).open(shelf.find("a", id).unwrap()).unwrap();
+            file.set_modified(std::time::SystemTime::now() - day * age as u32).unwrap();
+        }
+        shelf.trim("a", 2, &ids[3]);
+        let mut left = [ids[0].clone(), ids[3].clone()];
+        left.sort();
+        assert_eq!(shelf.list("a"), left);
+        shelf.trim("a", 0, &ids[3]);
+        assert_eq!(shelf.list("a"), [ids[3].clone()]);
     }
 
     #[test]

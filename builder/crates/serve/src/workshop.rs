@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bundle::layout;
-use bundle::manifest::Manifest;
+use bundle::manifest::{self, Manifest};
 use judge::judging::{Conduct, Failure, Judgement, Session, Stop, Watch};
 use recipe::language::{Language, Step as LanguageStep};
 use run::exec::{
-    Artifact, ArtifactCache, Ceilings, Compilation, CompileResult, Ended, StepOption, Submission, Workroom,
+    Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Ended, StepOption, Submission,
+    Workroom,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -32,6 +33,9 @@ const WALL_PER_CPU: u64 = 5;
 /// and this in addition.
 const WALL_EXTRA_US: u64 = 1_000_000;
 
+/// What each tenant's compilers made, in the directory of the store.
+const CACHE: &str = "cache";
+
 /// What problems do not limit: the room does, for submissions that are judged, and for checkers and interactors.
 const JUDGED: [&str; 3] = ["wall-time", "pids", "stack"];
 
@@ -42,6 +46,8 @@ pub(crate) struct Workshop {
     most: Limits,
     default: Limits,
     compile: Limits,
+    /// Of the manifest.
+    digest: String,
     /// Of each language, without the variants.
     versions: BTreeMap<String, String>,
 }
@@ -49,7 +55,11 @@ pub(crate) struct Workshop {
 impl Workshop {
     /// Opens the bundle. This process must have one thread.
     pub(crate) fn open(bundle: &Path, settings: &Settings) -> Result<Workshop, Error> {
-        let cache = settings.cache.as_deref().map(ArtifactCache::open).transpose()?;
+        let cache = match (&settings.shared_cache, &settings.data) {
+            (Some(place), _) => Some(ArtifactCache::open(place)?),
+            (None, Some(data)) => Some(ArtifactCache::open_apart(&data.join(CACHE), settings.cache)?),
+            (None, None) => None,
+        };
         let (most, default, compile) = (settings.most, settings.default, settings.compile);
         let ceilings = Ceilings {
             compile: compile.to_ceilings(compile, &JUDGED),
@@ -58,7 +68,13 @@ impl Workshop {
         let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache).with_ceilings(ceilings);
         let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
         let versions = version::all(&Manifest::load(&bundle).map_err(run::Error::from)?);
-        Ok(Workshop { bundle, room, most, default, compile, versions })
+        let digest = manifest::digest(&bundle).map_err(run::Error::from)?.as_str().to_owned();
+        Ok(Workshop { bundle, room, most, default, compile, digest, versions })
+    }
+
+    /// The digest of the bundle's manifest.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The bundle's languages by name.
@@ -130,15 +146,17 @@ impl Workshop {
         })
     }
 
-    /// Judges a submission with a problem, one test at a time.
+    /// Judges a tenant's submission with a problem, one test at a time.
     pub(crate) fn judge(
         &self,
         work: &Work,
+        tenant: &str,
         session: &Session,
         watch: &dyn Watch,
     ) -> Result<Judgement, String> {
         let conduct = Conduct::new(1, Stop::Group, watch);
-        let judged = session.judge(&work.program.submission, work.language.as_deref(), conduct);
+        let submission = work.program.submission.clone().of_owner(tenant);
+        let judged = session.judge(&submission, work.language.as_deref(), conduct);
         judged.map_err(|failure| self.without_places(&failure.to_string()))
     }
 
@@ -157,22 +175,27 @@ impl Workshop {
         })
     }
 
+    /// A workspace of so many bytes for one command.
+    pub(crate) fn booth(&self, size: u64) -> Result<Booth, run::Error> {
+        self.room.booth(size)
+    }
+
     /// Where the bundle is on this host is of no interest to clients.
-    fn without_places(&self, text: &str) -> String {
+    pub(crate) fn without_places(&self, text: &str) -> String {
         text.replace(&self.room.place().display().to_string(), "the bundle")
     }
 
-    /// Compiles and runs; `cpus` are those of the slot.
-    pub(crate) fn run(&self, work: &Work, cpus: Option<&str>, cancel: &Cancel) -> Done {
+    /// Compiles and runs for a tenant; `cpus` are those of the slot.
+    pub(crate) fn run(&self, work: &Work, tenant: &str, cpus: Option<&str>, cancel: &Cancel) -> Done {
         let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
         let language = work.language.as_deref().and_then(|name| self.language(name));
         let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
         let options: Vec<StepOption> = compile.to_options().into_iter().chain(cpus.clone()).collect();
-        let compilation =
-            match self.room.compile(&work.program.submission, work.language.as_deref(), &options) {
-                Ok(compilation) => compilation,
-                Err(error) => return Done::failed(self.without_places(&error.to_string())),
-            };
+        let submission = work.program.submission.clone().of_owner(tenant);
+        let compilation = match self.room.compile(&submission, work.language.as_deref(), &options) {
+            Ok(compilation) => compilation,
+            Err(error) => return Done::failed(self.without_places(&error.to_string())),
+        };
         let mut done = Done { language: compilation.language.clone(), ..Done::default() };
         let Some(artifact) = compiled(&mut done, compilation) else { return done };
         if cancel.is_set() {
@@ -229,7 +252,8 @@ fn ran(
     Ok(())
 }
 
-fn in_memory(name: &str) -> io::Result<File> {
+/// A file that only its descriptors name.
+pub(crate) fn in_memory(name: &str) -> io::Result<File> {
     Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 

@@ -1,5 +1,7 @@
 //! The body of a request, no longer and no slower than the operator allows.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::StatusCode;
 use tokio::time::timeout;
@@ -20,10 +22,15 @@ pub(crate) enum BodyError {
 
 /// Reads it.
 pub(crate) async fn read_body(body: Body, settings: &Settings) -> Result<Bytes, BodyError> {
-    match timeout(settings.request_time, to_bytes(body, settings.body)).await {
+    read_bytes(body, settings.body, settings.request_time).await
+}
+
+/// Reads so many bytes, if they come in this time.
+pub(crate) async fn read_bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, BodyError> {
+    match timeout(time, to_bytes(body, most)).await {
         Err(_) => Err(BodyError::TooSlow),
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_long(&error) => Err(BodyError::TooLong(settings.body)),
+        Ok(Err(error)) if is_too_long(&error) => Err(BodyError::TooLong(most)),
         Ok(Err(_)) => Err(BodyError::Broken),
     }
 }

@@ -137,6 +137,7 @@ fn front(path: &str) -> &'static str {
         "submissions" | "languages" | "statuses" | "config_info" | "about" => "judge0",
         "run_code" => "sandbox-fusion",
         "run" | "file" | "version" | "config" => "go-judge",
+        "worker" => "worker",
         "" => "page",
         _ => "other",
     }

@@ -9,8 +9,8 @@ mod log;
 mod problem;
 mod stream;
 
-pub(crate) use body::{BodyError, read_body};
-pub(crate) use caller::caller;
+pub(crate) use body::{BodyError, read_body, read_bytes};
+pub(crate) use caller::{caller, is_token};
 pub(crate) use connection::serve;
 pub(crate) use listener::Listener;
 pub(crate) use log::{HostNames, observe, refuse_strangers};

@@ -30,7 +30,7 @@ pub(super) async fn about() -> Json<Value> {
 }
 
 pub(super) async fn workers(State(app): State<Arc<App>>) -> Json<Value> {
-    let Load { slots, busy, waiting } = app.pool.load();
+    let Load { slots, busy, waiting } = app.load();
     let idle = slots - busy;
     Json(json!([{
         "queue": "default", "size": waiting, "available": slots, "idle": idle, "working": busy, "paused": 0, "failed": 0,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::Address;
+pub(crate) use address::{QueueAddress, ServiceAddress};
 pub use table::{SETTINGS, Setting};
 pub(crate) use tenants::{Tenant, Tenants};
 
@@ -47,13 +48,27 @@ pub struct Settings {
     pub(crate) log: bool,
     /// How long a shutdown waits for what runs.
     pub(crate) drain: Duration,
-    /// Where compiled programs are kept, for all tenants.
-    pub(crate) cache: Option<PathBuf>,
+    /// Where compiled programs are kept for all tenants together,
+    pub(crate) shared_cache: Option<PathBuf>,
+    /// or how many bytes of them for each.
+    pub(crate) cache: u64,
+    /// Bytes of go-judge's files that a tenant may have.
+    pub(crate) files: u64,
+    /// Bytes of problems that a tenant may have.
+    pub(crate) problems: u64,
     /// Where submissions are kept.
     pub(crate) data: Option<PathBuf>,
     /// Finished submissions that are kept, in number and in time.
     pub(crate) keep: u64,
     pub(crate) keep_time: Duration,
+    /// The queue of the workers, if there are any.
+    pub(crate) nats: Option<QueueAddress>,
+    /// How long a worker keeps what it has without a renewal.
+    pub(crate) lease: Duration,
+    /// What workers and the service know each other by.
+    pub(crate) worker_token: Option<String>,
+    /// Where a worker finds its service.
+    pub(crate) service: ServiceAddress,
     /// What a run step may ask for,
     pub(crate) most: Limits,
     /// and what it gets where neither the request nor the bundle says anything.
@@ -110,10 +125,17 @@ impl Settings {
             connections: 0,
             log: false,
             drain: Duration::ZERO,
-            cache: None,
+            shared_cache: None,
+            cache: 0,
+            files: 0,
+            problems: 0,
             data: None,
             keep: 0,
             keep_time: Duration::ZERO,
+            nats: None,
+            lease: Duration::ZERO,
+            worker_token: None,
+            service: ServiceAddress::Unix(PathBuf::new()),
             most: Limits::default(),
             default: Limits::default(),
             compile: Limits::default(),
@@ -159,6 +181,9 @@ mod tests {
             ("slots = 0", "", "", "`/serve.toml`: `slots`: expected a number from 1 to 1024, not `0`"),
             ("slots = [1]", "", "", "`/serve.toml`: `slots` is neither a text nor a number"),
             ("[limit]\ndisk = \"1M\"", "", "", "`/serve.toml`: there is no setting `limit.disk`"),
+            ("nats = \"http://x\"", "", "", "`/serve.toml`: `nats`: expected an address such as"),
+            ("service = \"https://x\"", "", "", "`/serve.toml`: `service`: expected an address such as"),
+            ("worker-token = \"short\"", "", "", "`/serve.toml`: `worker-token`: a token has at least 16"),
             ("", "x", "", "CAPSULE_SERVE_SLOTS: expected a number from 1 to 1024, not `x`"),
             ("", "", "-1", "the command line: `slots`: expected a number from 1 to 1024, not `-1`"),
             ("[tenants.a]\ntokem = \"x\"", "", "", "`/serve.toml`: tenant `a`: unknown field `tokem`"),

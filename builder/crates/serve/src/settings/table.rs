@@ -7,7 +7,8 @@ use std::time::Duration;
 use recipe::amount::Unit;
 
 use super::Settings;
-use super::address::Address;
+use super::address::{Address, QueueAddress, ServiceAddress};
+use super::tenants::SHORTEST_TOKEN;
 
 /// One setting.
 pub struct Setting {
@@ -42,7 +43,7 @@ macro_rules! limit {
 }
 
 /// All of them.
-pub const SETTINGS: [Setting; 32] = [
+pub const SETTINGS: [Setting; 39] = [
     Setting {
         key: "listen",
         default: "127.0.0.1:2000",
@@ -127,10 +128,53 @@ pub const SETTINGS: [Setting; 32] = [
         set: |settings, text| duration(text).map(|time| settings.keep_time = time),
     },
     Setting {
+        key: "problems",
+        default: "4G",
+        help: "bytes of problems that a tenant may have",
+        set: |settings, text| size(text).map(|bytes| settings.problems = bytes as u64),
+    },
+    Setting {
+        key: "files",
+        default: "256M",
+        help: "bytes that a tenant may keep by go-judge's API, in memory",
+        set: |settings, text| size(text).map(|bytes| settings.files = bytes as u64),
+    },
+    Setting {
+        key: "cache",
+        default: "1G",
+        help: "bytes of what compilers made that are kept in `data` for each tenant, so that the same program is compiled once",
+        set: |settings, text| size(text).map(|bytes| settings.cache = bytes as u64),
+    },
+    Setting {
         key: "shared-cache",
         default: "",
-        help: "a directory that keeps what compilers make; the time of an answer then tells a tenant what another compiled",
-        set: |settings, text| keep_path(&mut settings.cache, text),
+        help: "a directory that keeps it for all tenants together; the time of an answer then tells a tenant what another compiled",
+        set: |settings, text| keep_path(&mut settings.shared_cache, text),
+    },
+    Setting {
+        key: "nats",
+        default: "",
+        help: "`nats://HOST:PORT` or `nats://USER:PASSWORD@HOST:PORT/NAME`: submissions are done by workers, which learn of them \
+               from this NATS server; services that share one need different names",
+        set: |settings, text| keep(&mut settings.nats, text, QueueAddress::parse),
+    },
+    Setting {
+        key: "lease",
+        default: "30s",
+        help: "how long a worker that is not heard of keeps its submissions",
+        set: |settings, text| duration(text).map(|time| settings.lease = time),
+    },
+    Setting {
+        key: "worker-token",
+        default: "",
+        help: "the secret of the service and its workers, at least 16 characters",
+        set: |settings, text| keep(&mut settings.worker_token, text, worker_token),
+    },
+    Setting {
+        key: "service",
+        default: "http://127.0.0.1:2000",
+        help: "where a worker finds its service: `http://HOST:PORT` or `unix:PATH`",
+        set: |settings, text| ServiceAddress::parse(text).map(|address| settings.service = address),
     },
     limit!(
         "limit.cpu-time",
@@ -168,6 +212,20 @@ pub const SETTINGS: [Setting; 32] = [
 fn keep_path(place: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
     *place = Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty());
     Ok(())
+}
+
+/// The empty text is none.
+fn keep<T>(place: &mut Option<T>, text: &str, parse: fn(&str) -> Result<T, String>) -> Result<(), String> {
+    *place = if text.is_empty() { None } else { Some(parse(text)?) };
+    Ok(())
+}
+
+fn worker_token(text: &str) -> Result<String, String> {
+    let is_sent_as_it_is = text.bytes().all(|byte| byte.is_ascii_graphic());
+    match text.len() >= SHORTEST_TOKEN && is_sent_as_it_is {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a token has at least {SHORTEST_TOKEN} letters, digits or signs, and no blank")),
+    }
 }
 
 fn slots(text: &str) -> Result<usize, String> {

@@ -6,7 +6,7 @@ use bundle::digest::Sha;
 use serde::Deserialize;
 
 /// A token that can be guessed protects nothing.
-const SHORTEST_TOKEN: usize = 16;
+pub(super) const SHORTEST_TOKEN: usize = 16;
 
 /// All tenants by the digests of their tokens: to look up a digest tells nothing of a token by the time that it takes.
 #[derive(Debug, Clone, Default)]

@@ -51,6 +51,15 @@ pub(crate) enum Put {
     Conflict,
 }
 
+/// How an attempt ended that has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It failed by the fault of the sandbox or of a judge's program.
+    Failed,
+    /// Whoever made it is gone.
+    Lost,
+}
+
 impl Store {
     /// Opens the store in a directory, or one in memory.
     ///
@@ -104,20 +113,21 @@ impl Store {
         Ok(Put::New)
     }
 
-    /// Begins the next attempt; `None` for a submission that is not waiting any more.
-    pub(crate) fn begin(&self, id: &str) -> rusqlite::Result<Option<u32>> {
+    /// Begins the next attempt, which this worker makes, or with an empty name the service itself; `None` for a submission
+    /// that is not waiting any more.
+    pub(crate) fn begin(&self, id: &str, worker: &str) -> rusqlite::Result<Option<u32>> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         let attempt = transaction
             .query_row(
-                "UPDATE submissions SET state = 'running', attempt = attempt + 1, started_ms = ?2
+                "UPDATE submissions SET state = 'running', attempt = attempt + 1, started_ms = ?2, worker = ?3
                  WHERE id = ?1 AND state IN ('queued', 'running') RETURNING attempt",
-                params![id, now_ms()],
+                params![id, now_ms(), worker],
                 |row| row.get::<_, u32>(0),
             )
             .optional()?;
         if let Some(attempt) = attempt {
-            add_event(&transaction, id, "running", &format!("{{\"attempt\":{attempt}}}"))?;
+            add_event(&transaction, id, "running", &of_attempt(attempt, worker, None))?;
         }
         transaction.commit()?;
         Ok(attempt)
@@ -151,19 +161,29 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Has an attempt that failed by no fault of the submission be repeated.
-    pub(crate) fn put_back(&self, id: &str, attempt: u32, why: &str) -> rusqlite::Result<bool> {
+    /// Has an attempt that ended by no fault of the submission be repeated; says whether it did.
+    pub(crate) fn put_back(&self, id: &str, attempt: u32, end: End, why: &str) -> rusqlite::Result<bool> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
-        let sql =
-            "UPDATE submissions SET state = 'queued' WHERE id = ?1 AND attempt = ?2 AND state = 'running'";
-        let changed = transaction.execute(sql, params![id, attempt])?;
-        if changed == 1 {
-            let why = serde_json::json!({ "attempt": attempt, "error": why }).to_string();
-            add_event(&transaction, id, "queued", &why)?;
+        let worker = transaction
+            .query_row(
+                "UPDATE submissions SET state = 'queued', failures = failures + ?3
+                 WHERE id = ?1 AND attempt = ?2 AND state = 'running' RETURNING worker",
+                params![id, attempt, u32::from(end == End::Failed)],
+                |row| row.get::<_, String>(0),
+            )
+            .optional()?;
+        if let Some(worker) = &worker {
+            add_event(&transaction, id, "queued", &of_attempt(attempt, worker, Some(why)))?;
         }
         transaction.commit()?;
-        Ok(changed == 1)
+        Ok(worker.is_some())
+    }
+
+    /// How many attempts at a submission have failed.
+    pub(crate) fn failures(&self, id: &str) -> rusqlite::Result<u32> {
+        let sql = "SELECT failures FROM submissions WHERE id = ?1";
+        self.connection().query_row(sql, [id], |row| row.get(0)).optional().map(Option::unwrap_or_default)
     }
 
     /// Adds to what happens to a submission.
@@ -250,6 +270,18 @@ impl Store {
 fn add_event(connection: &Connection, id: &str, kind: &str, data: &str) -> rusqlite::Result<usize> {
     let sql = "INSERT INTO events (submission, kind, data) VALUES (?1, ?2, ?3)";
     connection.prepare(sql)?.execute(params![id, kind, data])
+}
+
+/// The data of an event of an attempt; a worker is named where one makes it.
+fn of_attempt(attempt: u32, worker: &str, error: Option<&str>) -> String {
+    let worker = Some(worker).filter(|worker| !worker.is_empty());
+    let pairs = [
+        ("attempt", Some(attempt.into())),
+        ("worker", worker.map(Into::into)),
+        ("error", error.map(Into::into)),
+    ];
+    let data = pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    serde_json::Value::Object(data.collect()).to_string()
 }
 
 fn now_ms() -> i64 {

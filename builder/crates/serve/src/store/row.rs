@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 /// The columns that [`Row::read`] reads.
 pub(super) const SELECT: &str = "SELECT id, tenant, front, priority, state, attempt, created_ms, started_ms, \
-                                 finished_ms, extra, result FROM submissions";
+                                 finished_ms, extra, result, worker FROM submissions";
 
 /// A submission that is to be kept.
 pub(crate) struct New<'a> {
@@ -74,6 +74,8 @@ pub(crate) struct Row {
     pub(crate) extra: String,
     /// As JSON.
     pub(crate) result: Option<String>,
+    /// Who makes the last attempt: a worker, or nothing for the service itself.
+    pub(crate) worker: String,
 }
 
 /// Something that happened to a submission.
@@ -102,6 +104,7 @@ impl Row {
             finished_ms: row.get(8)?,
             extra: row.get(9)?,
             result: row.get(10)?,
+            worker: row.get(11)?,
         })
     }
 }

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 /// What makes each version of the one before. A store of a newer version is not opened.
-const STEPS: [&str; 1] = ["CREATE TABLE submissions (
+const STEPS: [&str; 2] = [
+    "CREATE TABLE submissions (
          id TEXT NOT NULL UNIQUE,
          tenant TEXT NOT NULL,
          key TEXT,
@@ -27,10 +28,19 @@ const STEPS: [&str; 1] = ["CREATE TABLE submissions (
          kind TEXT NOT NULL,
          data TEXT NOT NULL
      );
-     CREATE INDEX events_by_submission ON events (submission, seq);"];
+     CREATE INDEX events_by_submission ON events (submission, seq);",
+    // Attempts that ended without a verdict, and who makes the last one: a worker's name, or nothing for the service itself.
+    "ALTER TABLE submissions ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE submissions ADD COLUMN worker TEXT NOT NULL DEFAULT '';",
+];
 
 /// Makes the tables, or brings them up to date; the error says what is wrong.
 pub(super) fn prepare(connection: &Connection) -> Result<(), String> {
+    prepare_to(connection, STEPS.len())
+}
+
+/// The same, up to a version.
+pub(super) fn prepare_to(connection: &Connection, last: usize) -> Result<(), String> {
     let text = |error: rusqlite::Error| error.to_string();
     // With FULL, what is committed survives a power cut; NORMAL would not promise that (sqlite.org/pragma.html).
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
@@ -43,7 +53,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), String> {
             STEPS.len()
         ));
     }
-    for (at, step) in STEPS.iter().enumerate().skip(version) {
+    for (at, step) in STEPS.iter().enumerate().take(last).skip(version) {
         let step = format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", at + 1);
         connection.execute_batch(&step).map_err(text)?;
     }

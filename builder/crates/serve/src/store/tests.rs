@@ -26,13 +26,13 @@ fn the_same_key_is_the_same_submission_and_another_text_a_conflict() {
 fn only_the_last_attempt_writes_a_result_and_only_once() {
     let store = store();
     store.put(&new("1", None, "a")).unwrap();
-    assert_eq!(store.begin("1"), Ok(Some(1)));
+    assert_eq!(store.begin("1", ""), Ok(Some(1)));
     // As after a restart: a second attempt, while the first one is late.
-    assert_eq!(store.begin("1"), Ok(Some(2)));
+    assert_eq!(store.begin("1", ""), Ok(Some(2)));
     assert_eq!(store.finish("1", 1, State::Done, "\"late\""), Ok(false));
     assert_eq!(store.finish("1", 2, State::Done, "\"right\""), Ok(true));
     assert_eq!(store.finish("1", 2, State::Done, "\"again\""), Ok(false));
-    assert_eq!(store.begin("1"), Ok(None));
+    assert_eq!(store.begin("1", ""), Ok(None));
     let row = store.get("t", "1").unwrap().unwrap();
     assert_eq!((row.state, row.result.as_deref()), (State::Done, Some("\"right\"")));
 }
@@ -41,7 +41,7 @@ fn only_the_last_attempt_writes_a_result_and_only_once() {
 fn what_is_called_off_gets_no_result() {
     let store = store();
     store.put(&new("1", None, "a")).unwrap();
-    store.begin("1").unwrap();
+    store.begin("1", "").unwrap();
     assert!(store.is_open("1").unwrap());
     assert_eq!(
         (store.cancel("u", "1"), store.cancel("t", "1"), store.cancel("t", "1")),
@@ -56,10 +56,10 @@ fn what_is_called_off_gets_no_result() {
 fn an_event_that_cannot_be_written_undoes_its_change() {
     let store = store();
     store.put(&new("1", None, "a")).unwrap();
-    store.begin("1").unwrap();
+    store.begin("1", "").unwrap();
     let full = "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END";
     store.connection().execute_batch(full).unwrap();
-    assert!(store.put_back("1", 1, "why").is_err() && store.cancel("t", "1").is_err());
+    assert!(store.put_back("1", 1, End::Failed, "why").is_err() && store.cancel("t", "1").is_err());
     assert_eq!(store.get("t", "1").unwrap().unwrap().state, State::Running);
 }
 
@@ -68,7 +68,7 @@ fn only_work_that_is_given_back_is_kept() {
     let store = store();
     for (id, front) in [("1", "v1"), ("2", "v1"), ("3", "judge0")] {
         store.put(&New { front, ..new(id, None, "a") }).unwrap();
-        store.begin(id).unwrap();
+        store.begin(id, "").unwrap();
     }
     assert_eq!(store.work("1").unwrap().as_deref(), Some("{}"));
     store.finish("1", 1, State::Done, "1").unwrap();
@@ -108,9 +108,9 @@ fn another_tenant_sees_nothing() {
 fn events_go_on_after_the_last_one_that_was_seen() {
     let store = store();
     store.put(&new("1", None, "a")).unwrap();
-    store.begin("1").unwrap();
-    store.put_back("1", 1, "broken").unwrap();
-    store.begin("1").unwrap();
+    store.begin("1", "").unwrap();
+    store.put_back("1", 1, End::Failed, "broken").unwrap();
+    store.begin("1", "").unwrap();
     store.finish("1", 2, State::Done, "1").unwrap();
     let events = store.events("1", 0).unwrap();
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
@@ -127,8 +127,8 @@ fn a_restart_finds_what_is_not_finished() {
     for id in ["1", "2", "3"] {
         store.put(&new(id, None, "a")).unwrap();
     }
-    store.begin("1").unwrap();
-    store.begin("2").unwrap();
+    store.begin("1", "").unwrap();
+    store.begin("2", "").unwrap();
     store.finish("2", 1, State::Done, "1").unwrap();
     assert!(open().err().unwrap().to_string().contains("another process has it"));
     drop(store);
@@ -155,7 +155,7 @@ fn old_results_go_and_their_events_with_them() {
         store.put(&new(&id, None, "a")).unwrap();
         match number % 2 {
             0 => {
-                store.begin(&id).unwrap();
+                store.begin(&id, "").unwrap();
                 store.finish(&id, 1, State::Done, "1").unwrap()
             }
             _ => store.cancel("t", &id).unwrap(),
@@ -168,4 +168,34 @@ fn old_results_go_and_their_events_with_them() {
     assert!((10..=110).contains(&count("submissions")), "{}", count("submissions"));
     assert!(count("events") <= 3 * 110 + 1, "{}", count("events"));
     assert!(store.get("t", "waits").unwrap().is_some() && store.get("t", "0").unwrap().is_none());
+}
+
+#[test]
+fn an_attempt_that_is_lost_is_not_one_that_failed_and_its_worker_is_on_record() {
+    let store = store();
+    store.put(&new("1", None, "a")).unwrap();
+    assert_eq!(store.begin("1", "w1"), Ok(Some(1)));
+    assert_eq!(store.put_back("1", 1, End::Lost, "its worker is gone"), Ok(true));
+    assert_eq!(store.put_back("1", 1, End::Lost, "twice"), Ok(false));
+    assert_eq!((store.begin("1", "w2"), store.failures("1")), (Ok(Some(2)), Ok(0)));
+    // The first worker comes back with its result, or its failure, when the second one is at work.
+    assert_eq!(store.put_back("1", 1, End::Failed, "late"), Ok(false));
+    assert_eq!(store.finish("1", 1, State::Done, "\"late\""), Ok(false));
+    assert_eq!(store.put_back("1", 2, End::Failed, "broken"), Ok(true));
+    assert_eq!(store.failures("1"), Ok(1));
+    let data: Vec<String> = store.events("1", 0).unwrap().into_iter().map(|event| event.data).collect();
+    assert_eq!(data[1], "{\"attempt\":1,\"worker\":\"w1\"}");
+    assert_eq!(data[4], "{\"attempt\":2,\"error\":\"broken\",\"worker\":\"w2\"}");
+}
+
+#[test]
+fn a_store_of_an_older_capsule_is_brought_up_to_date() {
+    let connection = Connection::open_in_memory().unwrap();
+    schema::prepare_to(&connection, 1).unwrap();
+    let sql = "INSERT INTO submissions (id, tenant, digest, front, priority, state, attempt, created_ms, work, extra)
+               VALUES ('1', 't', 'd', 'v1', 0, 'queued', 0, 0, '{}', 'null')";
+    connection.execute_batch(sql).unwrap();
+    schema::prepare(&connection).unwrap();
+    let row = connection.query_row(row::SELECT, [], Row::read).unwrap();
+    assert_eq!((row.id.as_str(), row.state, row.worker.as_str()), ("1", State::Queued, ""));
 }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::http::Problem;
 use crate::limit::Limits;
 use crate::pool::Load;
+use crate::queue::Queue;
 
 /// What the service does now, and what it allows.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +32,9 @@ pub(super) struct Status {
     waiting: usize,
     /// Jobs that may wait.
     queue: usize,
+    /// Workers that were heard of lately; their slots are among `slots`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<usize>,
     /// Whether the service ends as soon as all jobs are done.
     draining: bool,
     /// The most bytes of a request.
@@ -44,7 +48,7 @@ pub(super) struct Status {
 /// What the service does now, and what it allows.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
 pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Status> {
-    let Load { slots, busy, waiting } = app.pool.load();
+    let Load { slots, busy, waiting } = app.load();
     Json(Status {
         version: app.version,
         uptime_s: app.started.elapsed().as_secs(),
@@ -52,6 +56,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Status> {
         busy,
         waiting,
         queue: app.settings.queue,
+        workers: app.queue.as_ref().map(|queue| queue.fleet().workers),
         draining: app.is_draining.load(Ordering::SeqCst),
         body_bytes: app.settings.body,
         limits: app.workshop.most(),
@@ -74,7 +79,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
     if app.is_draining.load(Ordering::SeqCst) {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service ends"));
     }
-    let Load { slots, busy, waiting } = app.pool.load();
+    let Load { slots, busy, waiting } = app.load();
     if busy == slots && waiting >= app.settings.queue {
         let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the queue is full");
         return Err(full.later(app.pool.retry_after()));
@@ -85,5 +90,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
 /// Counters, as Prometheus reads them.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render(app.pool.load())).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4")],
+        app.metrics.render(app.load(), app.queue.as_ref().map(Queue::fleet)),
+    )
+        .into_response()
 }

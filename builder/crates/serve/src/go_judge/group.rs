@@ -1,0 +1,190 @@
+//! The commands of one request, all at once in one slot, with the pipes between them.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{PipeReader, PipeWriter, Read, Seek, Write, pipe};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::thread;
+
+use recipe::placeholder::WORK_DIR;
+use run::exec::{Booth, Running, StepOption};
+use serde_json::Value;
+
+use super::request::{Collector, Command, Plan};
+use super::result::{self, Outcome};
+use crate::app::App;
+use crate::cancel::Cancel;
+use crate::workshop::in_memory;
+
+/// Bytes of a command's workspace.
+const SIZE: u64 = 128 << 20;
+/// Of what passes through a pipe with a transcript at a time.
+const PIECE: usize = 64 << 10;
+
+/// The streams of a command.
+struct Streams {
+    stdin: OwnedFd,
+    /// stdout and stderr.
+    outputs: [OwnedFd; 2],
+    /// What is collected of them.
+    collected: [Option<File>; 2],
+}
+
+/// A pipe through this process, which writes down what passes.
+struct Relay {
+    command: usize,
+    transcript: Collector,
+    from: PipeReader,
+    to: PipeWriter,
+}
+
+/// Runs all of them, and gives each one's result in go-judge's words.
+pub(super) fn run(
+    app: &Arc<App>,
+    tenant: &str,
+    plan: &Plan,
+    cpus: Option<&str>,
+    cancel: &Cancel,
+) -> Vec<Value> {
+    let failed = |what: String| vec![result::internal(&what); plan.commands.len()];
+    let (streams, relays) = match streams(plan) {
+        Ok(made) => made,
+        Err(error) => return failed(format!("the streams cannot be made: {error}")),
+    };
+    thread::scope(|scope| {
+        let relayed: Vec<_> = relays.into_iter().map(|relay| scope.spawn(move || pass(relay))).collect();
+        let begun: Vec<_> = plan
+            .commands
+            .iter()
+            .zip(streams)
+            .map(|(command, streams)| begin(app, command, streams, cpus))
+            .collect();
+        let ended: Vec<_> =
+            begun.into_iter().map(|begun| begun.and_then(|begun| begun.end(cancel))).collect();
+        let mut results: Vec<Value> = plan
+            .commands
+            .iter()
+            .zip(ended)
+            .map(|(command, ended)| match ended {
+                Ok((booth, outcome)) => result::of(&app.kept, tenant, command, &booth, outcome),
+                Err(what) => result::internal(&app.workshop.without_places(&what)),
+            })
+            .collect();
+        for relay in relayed {
+            if let Ok((command, transcript, bytes)) = relay.join() {
+                result::add_file(&mut results[command], &transcript.name, &bytes);
+            }
+        }
+        results
+    })
+}
+
+/// A command that runs.
+struct Begun {
+    booth: Booth,
+    running: Running,
+    collected: [Option<File>; 2],
+}
+
+fn begin(app: &App, command: &Command, streams: Streams, cpus: Option<&str>) -> Result<Begun, String> {
+    let text = |error: run::Error| error.to_string();
+    let booth = app.workshop.booth(SIZE).map_err(text)?;
+    for (path, content) in &command.copy_in {
+        booth.put(path, content).map_err(text)?;
+    }
+    let limits = app.workshop.limits(None, command.limits);
+    let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
+    let env = command.env.iter().map(|variable| ("env".to_owned(), OsString::from(variable)));
+    let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).chain(env).collect();
+    let mut args: Vec<OsString> = command.args.iter().map(OsString::from).collect();
+    // A program that the client brought is found where it is, and not on the PATH.
+    if let Some((name, _)) = command.copy_in.iter().find(|(name, _)| *name == command.args[0]) {
+        args[0] = format!("{WORK_DIR}/{name}").into();
+    }
+    let Streams { stdin, outputs: [stdout, stderr], collected } = streams;
+    let running =
+        booth.start(&options, &args, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).map_err(text)?;
+    Ok(Begun { booth, running, collected })
+}
+
+impl Begun {
+    fn end(self, cancel: &Cancel) -> Result<(Booth, Outcome), String> {
+        let Begun { booth, running, collected } = self;
+        cancel.watch(&running).map_err(|errno| errno.to_string())?;
+        let ended = running.wait().map_err(|error| error.to_string())?;
+        let [stdout, stderr] = collected.map(|file| file.map(content).transpose());
+        let collected = [stdout, stderr].map(|read| read.map_err(|error| error.to_string()));
+        let [stdout, stderr] = collected;
+        Ok((booth, Outcome { ended, collected: [stdout?, stderr?] }))
+    }
+}
+
+fn content(mut file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// All ends: of pipes where the plan has some, else of files in memory, else of nothing.
+fn streams(plan: &Plan) -> std::io::Result<(Vec<Streams>, Vec<Relay>)> {
+    let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+    let mut all = Vec::new();
+    for command in &plan.commands {
+        let stdin = match &command.stdin {
+            None => null()?,
+            Some(content) => {
+                let mut file = in_memory("stdin")?;
+                file.write_all(content)?;
+                file.rewind()?;
+                file.into()
+            }
+        };
+        let (mut outputs, mut collected) = ([null()?, null()?], [None, None]);
+        for (stream, collector) in command.collectors.iter().enumerate() {
+            if collector.is_some() {
+                let file = in_memory("output")?;
+                outputs[stream] = file.try_clone()?.into();
+                collected[stream] = Some(file);
+            }
+        }
+        all.push(Streams { stdin, outputs, collected });
+    }
+    let mut relays = Vec::new();
+    for one in &plan.pipes {
+        let (reader, writer) = pipe()?;
+        all[one.from].outputs[one.stream - 1] = writer.into();
+        all[one.from].collected[one.stream - 1] = None;
+        all[one.to].stdin = match &one.transcript {
+            None => reader.into(),
+            Some(transcript) => {
+                let (end, to) = pipe()?;
+                relays.push(Relay { command: one.from, transcript: transcript.clone(), from: reader, to });
+                end.into()
+            }
+        };
+    }
+    Ok((all, relays))
+}
+
+/// Passes on what comes until one end is closed, and gives the beginning of it.
+fn pass(relay: Relay) -> (usize, Collector, Vec<u8>) {
+    let Relay { command, transcript, mut from, mut to } = relay;
+    let (mut piece, mut kept) = (vec![0; PIECE], Vec::new());
+    loop {
+        let read = match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        let room = usize::try_from(transcript.max).unwrap_or(usize::MAX).saturating_sub(kept.len());
+        kept.extend_from_slice(&piece[..read.min(room)]);
+        // Nobody reads any more: the writer learns it when this end is closed, as it would without us.
+        if to.write_all(&piece[..read]).is_err() {
+            break;
+        }
+    }
+    (command, transcript, kept)
+}

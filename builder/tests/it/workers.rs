@@ -1,0 +1,397 @@
+//! Workers and their queue: `just test nats` runs these, and installs what they need.
+
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::fleet::Fleet;
+use crate::scene::{needs_root, wait_until};
+use crate::service::{Service, inits};
+
+/// A lease that ends while a test waits; the wide limits are for programs that outlast it.
+const SHORT: &str = "lease=2s limit.wall-time=900s default.wall-time=850s";
+/// A program that outlasts any test.
+const SLEEPER: &str = "import time; time.sleep(800)";
+
+fn python(source: &str) -> Value {
+    json!({"language": "python", "source": source})
+}
+
+fn hand_in(fleet: &Fleet, body: &Value) -> String {
+    let answer = fleet.service().post("/v1/submissions", body);
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+fn look(fleet: &Fleet, id: &str) -> Value {
+    fleet.service().get(&format!("/v1/submissions/{id}")).json()
+}
+
+fn result(fleet: &Fleet, id: &str) -> Value {
+    fleet.service().get(&format!("/v1/submissions/{id}?wait=250")).json()
+}
+
+fn runs(fleet: &Fleet, worker: usize) -> bool {
+    inits(fleet.workers[worker].pid()) > 0
+}
+
+/// Which worker runs something, when one does.
+fn busy_one(fleet: &Fleet) -> usize {
+    wait_until("a worker runs it", || (0..fleet.workers.len()).any(|one| runs(fleet, one)));
+    (0..fleet.workers.len()).find(|one| runs(fleet, *one)).unwrap()
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn workers_do_the_submissions_and_each_is_named() {
+    needs_root!();
+    let fleet = Fleet::start(2, "");
+    let ids: Vec<String> =
+        (0..20).map(|number| hand_in(&fleet, &python(&format!("print({number})")))).collect();
+    for (number, id) in ids.iter().enumerate() {
+        let found = result(&fleet, id);
+        assert_eq!(
+            (&found["state"], &found["result"]["stdout"], &found["attempt"]),
+            (&"done".into(), &format!("{number}\n").into(), &1.into()),
+            "{found}"
+        );
+    }
+    let started = fleet.events(&ids[0], "running");
+    assert!(started[0]["worker"].as_str().is_some_and(|name| name.contains('-')), "{started:?}");
+    // What is run at once needs no worker.
+    let run = fleet.service().post("/v1/run", &python("print(6 * 7)")).json();
+    assert_eq!(run["stdout"], "42\n");
+    let status = fleet.service().get("/v1/status").json();
+    assert_eq!((&status["slots"], &status["workers"]), (&3.into(), &2.into()));
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_gets_the_problem_and_tells_each_test() {
+    needs_root!();
+    let fleet = Fleet::start(1, "limit.cpu-time=20s limit.memory=4G");
+    let zip = crate::serve_submissions::archive(&fleet.service().scene, "mean");
+    let problem = fleet.service().request("POST", "/v1/problems", &[], &zip).json();
+    let source = fs::read_to_string(crate::judge::own("mean").join("submissions/accepted/mean.py")).unwrap();
+    let mut body = python(&source);
+    body["problem"] = problem["id"].clone();
+    for _ in 0..2 {
+        let id = hand_in(&fleet, &body);
+        let found = result(&fleet, &id);
+        assert_eq!(
+            (&found["state"], &found["judgement"]["verdict"]),
+            (&"done".into(), &"AC".into()),
+            "{found}"
+        );
+        assert_eq!(fleet.events(&id, "test").len(), 4);
+    }
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn what_a_killed_worker_had_is_done_by_another() {
+    needs_root!();
+    let mut fleet = Fleet::start(2, SHORT);
+    let id = hand_in(&fleet, &python("import time; time.sleep(5); print(3)"));
+    let busy = busy_one(&fleet);
+    fleet.workers[busy].kill();
+    let found = result(&fleet, &id);
+    assert_eq!(
+        (&found["state"], &found["result"]["stdout"], &found["attempt"]),
+        (&"done".into(), &"3\n".into(), &2.into()),
+        "{found}"
+    );
+    let (begun, lost) = (fleet.events(&id, "running"), fleet.events(&id, "queued"));
+    assert_ne!(begun[0]["worker"], begun[1]["worker"]);
+    assert_eq!(lost[1]["worker"], begun[0]["worker"], "{lost:?}");
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_that_lost_its_lease_ends_its_program_and_its_result_does_not_count() {
+    needs_root!();
+    let fleet = Fleet::start(2, SHORT);
+    let id = hand_in(&fleet, &python(SLEEPER));
+    let busy = busy_one(&fleet);
+    // As when its machine stands still: the other one gets the submission.
+    fleet.workers[busy].signal(Signal::STOP);
+    wait_until("the other one runs it", || runs(&fleet, 1 - busy));
+    fleet.workers[busy].signal(Signal::CONT);
+    wait_until("the first one ends it", || !runs(&fleet, busy));
+    assert!(runs(&fleet, 1 - busy));
+    let found = look(&fleet, &id);
+    assert_eq!((&found["state"], &found["attempt"]), (&"running".into(), &2.into()), "{found}");
+    // It is called off, and the worker hears of it.
+    let path = format!("/v1/submissions/{id}");
+    assert_eq!(fleet.service().request("DELETE", &path, &[], b"").status, 204);
+    wait_until("nobody runs it", || !runs(&fleet, 0) && !runs(&fleet, 1));
+    assert_eq!(look(&fleet, &id)["state"], "cancelled");
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_without_its_service_ends_what_it_runs() {
+    needs_root!();
+    let mut fleet = Fleet::start(1, SHORT);
+    let id = hand_in(&fleet, &python(SLEEPER));
+    busy_one(&fleet);
+    let scene = fleet.kill_service();
+    wait_until("it ends", || !runs(&fleet, 0));
+    fleet.resume_service(scene);
+    wait_until("it begins again", || look(&fleet, &id)["attempt"] == 2 && runs(&fleet, 0));
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_service_that_comes_back_in_time_finds_its_worker_at_work() {
+    needs_root!();
+    let mut fleet = Fleet::start(1, "lease=20s limit.wall-time=900s");
+    let id = hand_in(&fleet, &python("import time; time.sleep(4); print(3)"));
+    busy_one(&fleet);
+    fleet.restart_service();
+    let found = result(&fleet, &id);
+    assert_eq!(
+        (&found["state"], &found["result"]["stdout"], &found["attempt"]),
+        (&"done".into(), &"3\n".into(), &1.into()),
+        "{found}"
+    );
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_queue_that_forgets_everything_loses_nothing() {
+    needs_root!();
+    let mut fleet = Fleet::start(0, "lease=2s");
+    let ids: Vec<String> =
+        (0..10).map(|number| hand_in(&fleet, &python(&format!("print({number})")))).collect();
+    fleet.wipe_nats();
+    let worker = fleet.new_worker();
+    fleet.workers.push(worker);
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(result(&fleet, id)["result"]["stdout"], format!("{number}\n"));
+    }
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_submission_that_ends_its_workers_becomes_a_dead_letter_and_blocks_nobody() {
+    needs_root!();
+    let mut fleet = Fleet::start(2, "lease=1s limit.wall-time=900s default.wall-time=850s");
+    let poison = hand_in(&fleet, &python(SLEEPER));
+    let others: Vec<String> =
+        (0..5).map(|number| hand_in(&fleet, &python(&format!("print({number})")))).collect();
+    let start = Instant::now();
+    while look(&fleet, &poison)["state"] != "dead" {
+        assert!(start.elapsed() < crate::scene::HANG, "{}", look(&fleet, &poison));
+        for one in 0..2 {
+            // Only what outlasts a moment is the poison.
+            if runs(&fleet, one) && {
+                thread::sleep(Duration::from_millis(400));
+                runs(&fleet, one)
+            } {
+                fleet.workers[one].kill();
+                fleet.workers[one] = fleet.new_worker();
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let found = look(&fleet, &poison);
+    let why = found["result"]["error"].as_str().unwrap();
+    assert!(why.contains("the worker was lost at each of 10 attempts"), "{found}");
+    assert_eq!(fleet.events(&poison, "running").len(), 10);
+    for (number, id) in others.iter().enumerate() {
+        assert_eq!(result(&fleet, id)["result"]["stdout"], format!("{number}\n"));
+    }
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_judge_that_fails_is_tried_by_another_worker_and_then_on_record() {
+    needs_root!();
+    let fleet = Fleet::start(2, "limit.cpu-time=20s limit.memory=4G");
+    let scene = &fleet.service().scene;
+    for (name, text) in [
+        ("p/problem.yaml", "name: p\nvalidation: custom\n"),
+        ("p/data/secret/1.in", "1\n"),
+        ("p/data/secret/1.ans", "1\n"),
+        ("p/output_validators/v/v.py", "import sys; sys.exit(7)\n"),
+    ] {
+        scene.file(name, text);
+    }
+    let zip = "import shutil; shutil.make_archive('p', 'zip', '.', 'p')";
+    assert!(
+        Command::new("python3").current_dir(scene.path("")).args(["-c", zip]).status().unwrap().success()
+    );
+    let uploaded =
+        fleet.service().request("POST", "/v1/problems", &[], &fs::read(scene.path("p.zip")).unwrap());
+    let mut body = python("print(1)");
+    body["problem"] = uploaded.json()["id"].clone();
+    let id = hand_in(&fleet, &body);
+    let found = result(&fleet, &id);
+    assert_eq!((&found["state"], &found["attempt"]), (&"dead".into(), &3.into()), "{found}");
+    assert_eq!(found["judgement"]["verdict"], "JE", "{found}");
+    let workers: Vec<String> =
+        fleet.events(&id, "running").iter().map(|event| event["worker"].to_string()).collect();
+    assert!(workers[0] != workers[1] && workers[1] != workers[2], "{workers:?}");
+    let why = fleet.events(&id, "queued");
+    assert!(why[1]["error"].is_string() && why[2]["error"].is_string(), "{why:?}");
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_with_a_wrong_token_or_none_is_told_so() {
+    needs_root!();
+    let fleet = Fleet::start(0, "");
+    let said = |change: &[&str]| {
+        let output = fleet.worker_command().args(change).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let wrong = said(&["--set", "worker-token=fedcba9876543210"]);
+    assert!(wrong.contains("this is for workers, and needs their token"), "{wrong}");
+    let none = said(&["--set", "worker-token="]);
+    assert!(none.contains("a worker needs `worker-token`"), "{none}");
+    let asked = fleet.service().post("/worker/begin", &json!({"worker": "w", "id": "x"}));
+    assert_eq!(asked.status, 401);
+    let without = Service::start("slots=1").post("/worker/begin", &json!({"worker": "w", "id": "x"}));
+    assert_eq!(without.status, 401);
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_that_is_asked_to_end_finishes_what_it_does() {
+    needs_root!();
+    let mut fleet = Fleet::start(1, "limit.wall-time=900s");
+    let id = hand_in(&fleet, &python("import time; time.sleep(3); print(3)"));
+    busy_one(&fleet);
+    fleet.workers[0].signal(Signal::TERM);
+    assert_eq!(fleet.workers[0].wait(), Some(0));
+    let found = look(&fleet, &id);
+    assert_eq!((&found["state"], &found["attempt"]), (&"done".into(), &1.into()), "{found}");
+}
+
+/// Random numbers, the same ones for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+/// The submission of a number, and what must come of it: its status, and what it prints.
+fn numbered(number: usize) -> (Value, &'static str, String) {
+    match number % 50 {
+        7 => {
+            let mut body = python("while True: pass");
+            body["limits"] = json!({"cpu_us": 100_000});
+            (body, "cpu-time-limit", String::new())
+        }
+        13 | 33 => (python(&format!("print({number}); exit(3)")), "nonzero-exit", format!("{number}\n")),
+        _ => (python(&format!("print({number})")), "ok", format!("{number}\n")),
+    }
+}
+
+/// Hands a submission in until it is acknowledged, however often the service is killed.
+fn hand_in_surely(port: u16, number: usize) -> String {
+    let body = numbered(number).0.to_string();
+    let head = [format!("idempotency-key: n{number}")];
+    loop {
+        let answer = Service::ask(port, "POST", "/v1/submissions", &head, body.as_bytes());
+        let answer = answer.filter(|answer| answer.status == 202 || answer.status == 200);
+        // A kill may cut an answer short.
+        let whole = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
+        if let Some(answer) = whole {
+            return answer["id"].as_str().unwrap().to_owned();
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `COUNT` submissions (2000) while the service, the workers and nats-server are killed at random moments; `SEED` repeats the
+/// moments.
+#[test]
+#[ignore = "just test kills"]
+fn kills_at_random_moments_lose_nothing_and_change_no_result() {
+    needs_root!();
+    let number_of = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let count = number_of("COUNT").unwrap_or(2000) as usize;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let seed = number_of("SEED").unwrap_or(now).max(1);
+    let mut random = Random(seed);
+    let mut fleet = Fleet::start(2, "lease=3s queue=100000");
+    let (port, acknowledged) = (fleet.port(), AtomicUsize::new(0));
+    let mut kills = [0; 3];
+    let ids: Vec<String> = thread::scope(|scope| {
+        let client = |part: usize| {
+            let acknowledged = &acknowledged;
+            scope.spawn(move || {
+                let hand_in = |number| {
+                    let id = hand_in_surely(port, number);
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                    (number, id)
+                };
+                (part..count).step_by(4).map(hand_in).collect::<Vec<_>>()
+            })
+        };
+        let clients: Vec<_> = (0..4).map(client).collect();
+        while acknowledged.load(Ordering::Relaxed) < count || open(&fleet) > 0 {
+            thread::sleep(Duration::from_millis(300 + random.below(1500)));
+            kill_one(&mut fleet, &mut random, &mut kills);
+        }
+        let mut ids: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        ids.sort();
+        ids.into_iter().map(|(_, id)| id).collect()
+    });
+    eprintln!("seed {seed}: {count} submissions; killed service, workers, nats-server {kills:?} times");
+    assert!(kills.iter().all(|kills| *kills > 0), "{kills:?}");
+    let mut again = 0;
+    for (number, id) in ids.iter().enumerate() {
+        let ((_, status, printed), found) = (numbered(number), result(&fleet, id));
+        let seen = (&found["state"], &found["result"]["status"], &found["result"]["stdout"]);
+        assert_eq!(seen, (&"done".into(), &status.into(), &printed.into()), "seed {seed}: {number}: {found}");
+        assert_eq!(fleet.events(id, "done").len(), 1, "seed {seed}: {number}");
+        again += usize::from(found["attempt"] != 1);
+        // The same key is the same submission, after all the kills.
+        assert_eq!(*id, hand_in_surely(port, number));
+    }
+    eprintln!("{again} of them were begun more than once");
+}
+
+/// How many submissions are not finished.
+fn open(fleet: &Fleet) -> u64 {
+    let status = fleet.service().get("/v1/status").json();
+    status["waiting"].as_u64().unwrap() + status["busy"].as_u64().unwrap()
+}
+
+fn kill_one(fleet: &mut Fleet, random: &mut Random, kills: &mut [u32; 3]) {
+    let victim = [0, 1, 1, 2][random.below(4) as usize];
+    kills[victim] += 1;
+    let pause = Duration::from_millis(random.below(1000));
+    match victim {
+        0 => {
+            let scene = fleet.kill_service();
+            thread::sleep(pause);
+            fleet.resume_service(scene);
+        }
+        1 => {
+            let one = random.below(2) as usize;
+            fleet.workers[one].kill();
+            thread::sleep(pause);
+            fleet.workers[one] = fleet.new_worker();
+        }
+        _ => {
+            fleet.kill_nats();
+            thread::sleep(pause);
+            fleet.start_nats();
+        }
+    }
+}
