@@ -4,6 +4,7 @@
 //! run: each of the two processes knows all that is needed to remove it after the other's death ([`Place::remove`]).
 //! Only the submission is in it, neither supervisor nor PID 1: what it measures is the submission's alone.
 
+pub(crate) mod handed;
 mod name;
 mod v1;
 mod v2;
@@ -195,7 +196,7 @@ impl Place {
 }
 
 /// Marks each guard that `found` cannot give, with the reason.
-fn mark_missing(setup: &mut Setup<'_>, found: Option<&Place>) {
+pub(crate) fn mark_missing(setup: &mut Setup<'_>, found: Option<&Place>) {
     let guards = &mut setup.guards;
     let why = match (found, setup.options.cgroup) {
         (Some(_), _) => Reason::NoController,

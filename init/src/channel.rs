@@ -9,6 +9,7 @@ use rustix::process::Pid;
 
 use crate::message::{LEN, Message, Record};
 use crate::sys::fd::Fd;
+use crate::sys::rights::{Descriptors, receive_all, send_all};
 use crate::{clock, sys};
 
 /// The one message to the sandbox.
@@ -52,6 +53,15 @@ impl Supervisor {
         sys::send_descriptor(self.0.as_fd(), GO, descriptor)
     }
 
+    /// Lets a sandbox know the run that it is for.
+    pub(crate) fn send_run<'f>(
+        &self,
+        parts: [&[u8]; 2],
+        descriptors: impl Iterator<Item = BorrowedFd<'f>>,
+    ) -> Result<(), Errno> {
+        send_all(self.0.as_fd(), parts, descriptors, true)
+    }
+
     /// The next message, if there is one now.
     pub(crate) fn receive(&self) -> Option<Received> {
         let mut record = Record::default();
@@ -80,6 +90,11 @@ impl Inside {
         let mut go = [0; GO.len()];
         let received = sys::receive(self.0.as_fd(), &mut go, true).ok()?;
         (received.len == GO.len()).then_some(received.descriptor)
+    }
+
+    /// Waits for the run that this sandbox is for; returns the message's length, or `None` when the supervisor died instead.
+    pub(crate) fn wait_for_run(&self, bytes: &mut [u8], descriptors: &mut Descriptors) -> Option<usize> {
+        receive_all(self.0.as_fd(), bytes, descriptors, true).ok().flatten().filter(|len| *len > 0)
     }
 
     /// Whether the supervisor is still there: its end of the socket is open.

@@ -30,12 +30,14 @@
 //!   pid1, job          one run, inside: mounts, namespaces, credentials     setup        Options + what was found
 //!   cgroup, watch      limits with an account      rlimits, streams         outcome      facts → verdict
 //!   report, describe   what people and programs read                       error        step, call, errno
+//!   serve              init-serve: a supervisor for many runs, with sandboxes that stand ready
 //!   sys, arch          every unsafe system call, every processor           contract     what other crates may use
 //! ```
 //!
 //! Arrows go down: `error` and `sys` know nothing of what stands above them, and `describe` alone finds the names for
 //! the subject and the errno of an error.
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(feature = "serve"), allow(dead_code, unused_imports))] // only `serve` has a use
 #![warn(unreachable_pub)]
 
 mod amount;
@@ -76,6 +78,8 @@ mod report;
 mod rlimits;
 mod sandbox;
 mod seccomp;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod streams;
 mod supervise;
@@ -97,6 +101,25 @@ use crate::text::Text;
 
 /// The whole program, from its first instruction in Rust to its exit code.
 pub fn main(argv: Args<'_>) -> ! {
+    begin();
+    if rustix::process::getpid() == Pid::INIT && !is_in_container() {
+        boot::run(argv);
+    }
+    sys::exit(command(argv.from(1), argv))
+}
+
+/// The same of `init-serve`, which has one command more, and boots nothing.
+#[cfg(feature = "serve")]
+pub fn serve_main(argv: Args<'_>) -> ! {
+    begin();
+    sys::exit(match argv.get(1).map(|arg| arg.to_bytes()) {
+        Some(b"serve") => serve::serve(argv.from(2), argv),
+        _ => command(argv.from(1), argv),
+    })
+}
+
+/// What holds for every process of ours.
+fn begin() {
     // Before anything is opened: one of our descriptors on 0, 1 or 2 would be taken for a stream.
     streams::fill_standard();
     // Signals reach us as data (signalfd(2), rt_sigtimedwait(2)) or not at all: none can kill us half-way.
@@ -104,10 +127,6 @@ pub fn main(argv: Args<'_>) -> ! {
     // Blocked and ignored signals are both inherited over execve(2) (signal(7)); both are reset before the submission.
     // nohup(1) and shells ignore signals that must not end this process, so these stay ignored until then.
     sys::default_signal_actions(Signals::ALL.without(inherited::ENDING));
-    if rustix::process::getpid() == Pid::INIT && !is_in_container() {
-        boot::run(argv);
-    }
-    sys::exit(command(argv.from(1), argv))
 }
 
 /// PID 1 of a container finds /proc mounted; PID 1 of a machine has nothing yet.

@@ -5,6 +5,7 @@
 //! only, with no symbolic link followed (CVE-2023-27561, CVE-2025-31133).
 
 mod bind;
+mod late;
 mod root;
 mod scratch;
 mod targets;
@@ -18,6 +19,8 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, fsconfig_set_string};
 
 use self::bind::attach_bind;
+pub(crate) use self::bind::take_bind;
+pub(crate) use self::late::give;
 use self::root::switch_root;
 use self::scratch::DEVICES;
 pub(crate) use self::scratch::{Devices, Scratch};

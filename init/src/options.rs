@@ -22,7 +22,7 @@ use crate::sys::Args;
 use crate::user::Range;
 
 /// The most `--bind` options of one run.
-const MAX_BINDS: usize = 64;
+pub(crate) const MAX_BINDS: usize = 64;
 /// The most `--env` options of one run.
 pub(crate) const MAX_ENV: usize = 64;
 

@@ -12,6 +12,7 @@ use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::message::Message;
+use crate::mounts::Devices;
 use crate::namespaces::Network;
 use crate::preparation::Preparation;
 use crate::seccomp::{Filters, Listener};
@@ -31,7 +32,26 @@ const SIGTERM: u8 = 15;
 pub(crate) fn run(mut preparation: Preparation<'_>) -> ! {
     // From here on what the caller ignores means nothing.
     sys::default_signal_actions(inherited::ENDING);
-    match start(&mut preparation) {
+    let started = match build(&mut preparation) {
+        Ok(Some(built)) => start(&mut preparation, built.terminal),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    live(preparation, started)
+}
+
+/// What stands before the caller's "go".
+pub(crate) struct Built {
+    pub(crate) devices: Devices,
+    terminal: Option<Fd>,
+}
+
+/// From the start of the submission, which there may not be, to the end of PID 1.
+pub(crate) fn live(
+    mut preparation: Preparation<'_>,
+    started: Result<Option<(Pid, Option<Listener>)>, Error>,
+) -> ! {
+    match started {
         Ok(Some((submission, listener))) => {
             // A pipe's reader sees its end when the last writer has closed it (pipe(7)): that must not be this process.
             drop(preparation.streams.take());
@@ -47,12 +67,12 @@ pub(crate) fn run(mut preparation: Preparation<'_>) -> ! {
     sys::exit(0)
 }
 
-/// Builds the sandbox and starts the submission; `None` when the supervisor died meanwhile.
-fn start(preparation: &mut Preparation<'_>) -> Result<Option<(Pid, Option<Listener>)>, Error> {
+/// Builds the sandbox; `None` when the supervisor died meanwhile.
+pub(crate) fn build(preparation: &mut Preparation<'_>) -> Result<Option<Built>, Error> {
     // Before anything else: the caller's own streams must be open nowhere but in the supervisor.
     streams::release_standard(true)?;
     let scratch = preparation.scratch.take();
-    let Preparation { setup, place, channel, input, streams: job_streams, policy, filters, .. } = preparation;
+    let Preparation { setup, channel, input, streams: job_streams, policy, filters, .. } = preparation;
     if setup.has(Guard::UserNamespace) && !map_user_namespace(setup, channel)? {
         return Ok(None);
     }
@@ -72,6 +92,15 @@ fn start(preparation: &mut Preparation<'_>) -> Result<Option<(Pid, Option<Listen
     }
     namespaces::raise_loopback(setup, network)?;
     let terminal = if setup.options.tty { Some(terminal::open(channel)?) } else { None };
+    Ok(Some(Built { devices, terminal }))
+}
+
+/// Starts the submission; `None` when the supervisor died meanwhile.
+pub(crate) fn start(
+    preparation: &mut Preparation<'_>,
+    terminal: Option<Fd>,
+) -> Result<Option<(Pid, Option<Listener>)>, Error> {
+    let Preparation { setup, place, channel, input, streams: job_streams, filters, .. } = preparation;
     // The supervisor makes the run's cgroup meanwhile, and waits for `--start-on`.
     if channel.wait_for_go().is_none() {
         return Ok(None);

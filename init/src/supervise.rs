@@ -15,9 +15,11 @@ mod remains;
 mod signals;
 mod wait;
 
-use self::deliver::{Conclusion, Outlet};
+pub(crate) use self::deliver::Conclusion;
+use self::deliver::Outlet;
 use self::event_loop::Run;
-use self::launch::{Launched, launch};
+use self::launch::launch;
+pub(crate) use self::launch::{Launched, migrate_off_cpu};
 use self::remains::Remains;
 use self::signals::Watched;
 use crate::cgroup::{Cgroup, Place};
@@ -28,6 +30,7 @@ use crate::options::{Destination, Options};
 use crate::outcome::{Facts, exit_code, judge};
 use crate::print::eprint;
 use crate::report::{self, Measures};
+use crate::seccomp::Image;
 use crate::setup::Setup;
 use crate::streams::World;
 use crate::sys::fd::{self, Fd};
@@ -42,8 +45,6 @@ pub const SETUP_LIMIT: u64 = 30_000_000_000;
 
 /// What the supervisor begins with.
 struct Supervision<'a> {
-    /// The process's arguments, to be wiped where the sandbox could see them.
-    argv: Args<'a>,
     /// When the caller began to wait for the submission.
     started: u64,
     signals: &'a Watched,
@@ -52,6 +53,33 @@ struct Supervision<'a> {
 
 /// Does one run. Returns the exit code of the whole program.
 pub(crate) fn run(options: &Options<'_>, argv: Args<'_>, started: u64) -> u8 {
+    run_in(options, started, |parts| launch_new(parts, argv), |_, _, _| {})
+}
+
+/// Makes the sandbox of a run.
+pub(crate) fn launch_new(parts: Parts<'_, '_>, argv: Args<'_>) -> Result<Launched, Error> {
+    let Parts { setup, place, policy, world, .. } = parts;
+    launch(setup, place, policy, world, argv)
+}
+
+/// What a sandbox is launched with.
+pub(crate) struct Parts<'a, 'o> {
+    pub(crate) setup: &'a Setup<'o>,
+    pub(crate) place: Option<&'a Place>,
+    pub(crate) policy: Option<Image<'static>>,
+    pub(crate) world: World,
+    /// What keeps the uid from other runs, for PID 1 to have it too.
+    pub(crate) lock: Option<&'a Fd>,
+}
+
+/// The same in a sandbox that `launch` gives, with a last step after the report: it gets the conclusion, room for a text
+/// and the exit code.
+pub(crate) fn run_in(
+    options: &Options<'_>,
+    started: u64,
+    launch: impl FnOnce(Parts<'_, '_>) -> Result<Launched, Error>,
+    afterwards: impl FnOnce(&Conclusion<'_>, &mut StreamBuffer, u8),
+) -> u8 {
     if let Some(option) = options.too_little() {
         let mut line = [0; 128];
         let mut line = Text::new(&mut line);
@@ -68,8 +96,8 @@ pub(crate) fn run(options: &Options<'_>, argv: Args<'_>, started: u64) -> u8 {
     let mut remains = None;
     let (outlet, result) = match Outlet::open(options.report) {
         Ok(outlet) => {
-            let run = Supervision { argv, started, signals: &signals, buffers: for_streams };
-            (Ok(outlet), attempt(&mut setup, run, &mut remains, &mut facts, &mut measures))
+            let run = Supervision { started, signals: &signals, buffers: for_streams };
+            (Ok(outlet), attempt(&mut setup, run, launch, &mut remains, &mut facts, &mut measures))
         }
         Err(error) => (Outlet::stderr(), Err(error)),
     };
@@ -79,7 +107,9 @@ pub(crate) fn run(options: &Options<'_>, argv: Args<'_>, started: u64) -> u8 {
     let outcome = judge(&facts, &options.limits);
     let conclusion = Conclusion { setup: &setup, outcome: &outcome, facts: &facts, measures: &measures };
     let is_written = outlet.is_ok_and(|outlet| conclusion.write(outlet, for_report, &signals, started));
-    if is_written { outcome.supervisor_code() } else { exit_code::SANDBOX_ERROR }
+    let code = if is_written { outcome.supervisor_code() } else { exit_code::SANDBOX_ERROR };
+    afterwards(&conclusion, for_report, code);
+    code
 }
 
 /// Reports that a command line is not valid; `message` says what is wrong with it.
@@ -93,6 +123,7 @@ pub(crate) fn report_refused(destination: Destination<'_>, message: &[u8]) {
 fn attempt(
     setup: &mut Setup<'_>,
     supervision: Supervision<'_>,
+    launch: impl FnOnce(Parts<'_, '_>) -> Result<Launched, Error>,
     remains: &mut Option<Remains>,
     facts: &mut Facts,
     measures: &mut Measures,
@@ -112,8 +143,8 @@ fn attempt(
     let start_on = setup.options.start_on.map(|number| fd::inherited(number).map(Fd::for_good)).transpose();
     let start_on = start_on.map_err(at(Step::Start, Call::Dup, Subject::StartOn))?;
     let policy = seccomp::load(setup.options.seccomp, &mut setup.guards)?;
-    let Launched { sandbox, channel, world, pipes } =
-        launch(setup, place.as_ref(), policy, world, supervision.argv)?;
+    let parts = Parts { setup, place: place.as_ref(), policy, world, lock: uid.as_ref() };
+    let Launched { sandbox, channel, world, pipes } = launch(parts)?;
     // From here on there is a sandbox. Whatever happens, it goes with its remains.
     let Remains { sandbox, channel, place, .. } = remains.insert(Remains { sandbox, channel, place, uid });
     let cgroup = make_cgroup(setup, place.as_ref())?;

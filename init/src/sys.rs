@@ -13,6 +13,7 @@ mod filter;
 mod inherited;
 mod mount;
 mod process;
+pub(crate) mod rights;
 mod signal;
 mod socket;
 mod terminal;
@@ -23,7 +24,10 @@ use rustix::io::Errno;
 use crate::arch::{self, nr};
 
 pub use self::args::Args;
-pub(crate) use self::buffer::{PolicyBuffer, StreamBuffer, policy_buffer, program_buffer, stream_buffers};
+pub(crate) use self::buffer::{
+    PointerBuffer, PolicyBuffer, RequestBuffer, StreamBuffer, pointer_buffers, policy_buffer, program_buffer,
+    request_buffers, stream_buffers,
+};
 pub(crate) use self::clock::{Clock, clock};
 pub(crate) use self::cpu::{Turns, affinity, current_cpu, set_affinity, take_turns};
 pub(crate) use self::filter::{

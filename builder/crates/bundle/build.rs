@@ -3,7 +3,7 @@
 //!
 //! They have their own profile and must not share features with crates that use std, so a second cargo builds them in a
 //! target directory of its own. With `CAPSULE_INIT=FILE` the library contains that file as its init instead, and with
-//! `CAPSULE_BOX_EXEC=FILE` that one as box-exec.
+//! `CAPSULE_BOX_EXEC=FILE` and `CAPSULE_INIT_SERVE=FILE` those as box-exec and init-serve.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ fn main() {
 }
 
 /// The programs, each with the variable that may name a finished file.
-const FILES: [(&str, &str); 2] = [("init", "CAPSULE_INIT"), ("box-exec", "CAPSULE_BOX_EXEC")];
+const FILES: [(&str, &str); 3] =
+    [("init", "CAPSULE_INIT"), ("box-exec", "CAPSULE_BOX_EXEC"), ("init-serve", "CAPSULE_INIT_SERVE")];
 
 fn finished(variable: &str) -> Option<PathBuf> {
     println!("cargo::rerun-if-env-changed={variable}");
@@ -49,14 +50,21 @@ fn workspace() -> PathBuf {
     manifest.ancestors().nth(3).expect("builder/crates/bundle lies in the workspace").to_path_buf()
 }
 
-/// Builds both, and returns the directory that has them.
+/// Builds them, and returns the directory that has them.
 fn build(workspace: &Path) -> PathBuf {
     let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("init-target");
+    // Without the features of init-serve, init is a kilobyte smaller (init/Cargo.toml).
+    build_programs(workspace, &target, &["--bins", "--no-default-features"]);
+    build_programs(workspace, &target, &["--bin", "init-serve"]);
+    target.join("init")
+}
+
+fn build_programs(workspace: &Path, target: &Path, which: &[&str]) {
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     cargo.current_dir(workspace);
     // Offline: the outer cargo has fetched init's dependencies, because other crates of the workspace use its library.
-    cargo.args(["build", "--offline", "--package", "init", "--bins", "--profile", "init", "--target-dir"]);
-    cargo.arg(&target);
+    cargo.args(["build", "--offline", "--package", "init", "--profile", "init", "--target-dir"]);
+    cargo.arg(target).args(which);
     for inherited in FOREIGN_ENVIRONMENT {
         cargo.env_remove(inherited);
     }
@@ -69,7 +77,6 @@ fn build(workspace: &Path) -> PathBuf {
     cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building package `init` failed: {status}");
-    target.join("init")
 }
 
 /// Variables that the outer cargo, clippy or a coverage run sets for the builder, and that would change init.

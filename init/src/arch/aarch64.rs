@@ -45,6 +45,7 @@ pub(crate) mod nr {
     pub(crate) const UNSHARE: usize = 97;
     pub(crate) const SIGNALFD4: usize = 74;
     pub(crate) const EVENTFD2: usize = 19;
+    pub(crate) const DUP3: usize = 24;
     pub(crate) const PIPE2: usize = 59;
     pub(crate) const SETNS: usize = 268;
     pub(crate) const GETCPU: usize = 168;

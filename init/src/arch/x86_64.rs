@@ -45,6 +45,7 @@ pub(crate) mod nr {
     pub(crate) const UNSHARE: usize = 272;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const EVENTFD2: usize = 290;
+    pub(crate) const DUP3: usize = 292;
     pub(crate) const PIPE2: usize = 293;
     pub(crate) const SETNS: usize = 308;
     pub(crate) const GETCPU: usize = 309;

@@ -16,7 +16,12 @@ use crate::text::strip_suffix;
 // Not inlined: its paths would be room on the stack of every run.
 #[inline(never)]
 pub(super) fn attach_bind(root: &Fd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
-    let (source, target) = (Subject::BindSource(index), Subject::BindTarget(index));
+    place_bind(root, &take_bind(bind, index)?, bind, index)
+}
+
+/// A detached mount of a host path. To be called where the host's tree is.
+pub(crate) fn take_bind(bind: &Bind<'_>, index: u8) -> Result<Fd, Error> {
+    let source = Subject::BindSource(index);
     let tree = {
         let mut path = PathBuffer::new();
         let path = path.join(&[bind.source]).map_err(at(Step::Mounts, Call::OpenTree, source))?;
@@ -28,11 +33,17 @@ pub(super) fn attach_bind(root: &Fd, bind: &Bind<'_>, index: u8) -> Result<(), E
         attributes = attributes.and(MountAttributes::READ_ONLY);
     }
     mount_setattr(tree.as_fd(), attributes, false).map_err(at(Step::Mounts, Call::MountSetattr, source))?;
+    Ok(tree)
+}
+
+/// Gives it its place inside.
+pub(super) fn place_bind(root: &Fd, tree: &Fd, bind: &Bind<'_>, index: u8) -> Result<(), Error> {
+    let (source, target) = (Subject::BindSource(index), Subject::BindTarget(index));
     let kind = rustix::fs::fstat(tree.as_fd())
         .map(|stat| FileType::from_raw_mode(stat.st_mode))
         .map_err(at(Step::Mounts, Call::Fstat, source))?;
     let place = open_or_make(root, bind.target, kind).map_err(at(Step::Mounts, Call::Open, target))?;
-    mount_on(&tree, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, target))
+    mount_on(tree, place.as_fd(), c"").map_err(at(Step::Mounts, Call::MoveMount, target))
 }
 
 /// Opens a mount target; makes it, and the directories on the way, where the place is writable.

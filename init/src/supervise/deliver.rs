@@ -42,7 +42,7 @@ impl Outlet {
 }
 
 /// What there is to report of a run.
-pub(super) struct Conclusion<'a> {
+pub(crate) struct Conclusion<'a> {
     pub(super) setup: &'a Setup<'a>,
     pub(super) outcome: &'a Outcome,
     pub(super) facts: &'a Facts,
@@ -95,7 +95,8 @@ impl Conclusion<'_> {
         let _ = pass(end, buffer, len, signals, Some(clock::now() + GRACE)); // there is no other place to say so
     }
 
-    fn render(&self, text: &mut Text<'_>) {
+    /// The report.
+    pub(crate) fn render(&self, text: &mut Text<'_>) {
         let Conclusion { setup, outcome, facts, measures } = *self;
         let uname = rustix::system::uname();
         let kernel = uname.release().to_bytes();

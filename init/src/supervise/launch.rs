@@ -20,12 +20,12 @@ use crate::sys::{self, Args, Forked};
 use crate::text::Text;
 
 /// A sandbox whose PID 1 builds it, and our ends of everything.
-pub(super) struct Launched {
-    pub(super) sandbox: Sandbox,
-    pub(super) channel: Supervisor,
-    pub(super) world: World,
+pub(crate) struct Launched {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) channel: Supervisor,
+    pub(crate) world: World,
     /// `None` with a terminal, or without streams of its own.
-    pub(super) pipes: Option<[Fd; 3]>,
+    pub(crate) pipes: Option<[Fd; 3]>,
 }
 
 /// Makes PID 1 of the sandbox.
@@ -95,7 +95,7 @@ pub(super) fn launch(
 
 /// Moves this process to another CPU, if it may run on one. A new process is queued on its parent's CPU and waits there
 /// until the parent sleeps, although another may be idle (sched(7)); and here both have work for a while.
-fn migrate_off_cpu() {
+pub(crate) fn migrate_off_cpu() {
     let mut cpus = sys::affinity();
     let here = sys::current_cpu();
     // Without this CPU, which moves us (EINVAL: there is no other), and with it again, which does not move us back.

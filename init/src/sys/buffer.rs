@@ -1,6 +1,7 @@
 //! The large buffers of a process. They are zero pages of the kernel's until they are used, as a local array would
 //! not be.
 
+use core::ffi::c_char;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::process::exit;
@@ -15,6 +16,12 @@ pub(crate) type ProgramBuffer = [Instruction; 1024];
 
 /// Room for one stream's bytes on their way.
 pub(crate) type StreamBuffer = [u8; 64 << 10];
+
+/// Room for a request of `init-serve`, and for what its PID 1 is told with it.
+pub(crate) type RequestBuffer = [u8; (64 << 10) + 64];
+
+/// Room for the arguments of a request.
+pub(crate) type PointerBuffer = [*const c_char; 4096];
 
 /// Declares a function that returns the one buffer of its kind that this process has. A second call ends the process.
 macro_rules! buffer {
@@ -48,4 +55,14 @@ buffer! {
 buffer! {
     /// For the three streams, and one for the report.
     stream_buffers: [StreamBuffer; 4] = [[0; size_of::<StreamBuffer>()]; 4]
+}
+
+buffer! {
+    /// For a request as it comes and a copy of it that is split into arguments, in the server and in a slot.
+    request_buffers: [RequestBuffer; 4] = [[0; size_of::<RequestBuffer>()]; 4]
+}
+
+buffer! {
+    /// For the arguments in the server and in a slot.
+    pointer_buffers: [PointerBuffer; 2] = [[core::ptr::null(); 4096]; 2]
 }

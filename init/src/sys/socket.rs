@@ -25,7 +25,7 @@ pub(crate) fn interface_up(socket: BorrowedFd<'_>, name: &[u8]) -> Result<(), Er
 }
 
 /// Control messages: those that carry a descriptor, and those that name a message's sender (unix(7); `linux/socket.h`).
-mod control {
+pub(super) mod control {
     /// The first words of a `struct cmsghdr`, 64-bit: its length, then level (low half) and type (high half).
     pub(crate) const RIGHTS: u64 = SOL_SOCKET | 1 << 32;
     pub(crate) const CREDENTIALS: u64 = SOL_SOCKET | 2 << 32;
@@ -34,17 +34,17 @@ mod control {
 
 /// `struct msghdr` with one `struct iovec`, and no address: the socket is connected.
 #[repr(C)]
-struct SocketMessage {
+pub(super) struct SocketMessage {
     address: [usize; 2],
     data: *const [usize; 2],
-    data_count: usize,
+    pub(super) data_count: usize,
     control: usize,
     control_len: usize,
-    flags: usize,
+    pub(super) flags: usize,
 }
 
 impl SocketMessage {
-    fn new(data: &[usize; 2], control: usize, control_len: usize) -> Self {
+    pub(super) fn new(data: &[usize; 2], control: usize, control_len: usize) -> Self {
         SocketMessage { address: [0; 2], data, data_count: 1, control, control_len, flags: 0 }
     }
 }

@@ -15,6 +15,10 @@ pub const INIT: &[u8] = include_bytes!(env!("CAPSULE_INIT_FILE"));
 /// a box of `capsule isolate` (init/src/box_exec.rs).
 pub const BOX_EXEC: &[u8] = include_bytes!(env!("CAPSULE_BOX_EXEC_FILE"));
 
+/// The bytes of `init-serve`, a static executable for the machine that [`INIT`] is built for: all that [`INIT`] runs, and a
+/// supervisor for many runs (init/src/serve.rs).
+pub const INIT_SERVE: &[u8] = include_bytes!(env!("CAPSULE_INIT_SERVE_FILE"));
+
 /// The largest init that is taken, in bytes.
 const LARGEST: u64 = 16 << 20;
 

@@ -1,0 +1,91 @@
+//! PID 1 of a sandbox that stands before its run is known.
+
+use super::handover::{Arrived, HEADER};
+use super::seat::Seat;
+use crate::channel::Inside;
+use crate::error::{Call, Error, Step, Subject, at};
+use crate::message::Message;
+use crate::options::{self, Options};
+use crate::pid1;
+use crate::preparation::Preparation;
+use crate::seccomp::{self, Filters};
+use crate::setup::Setup;
+use crate::sys::rights::Descriptors;
+use crate::sys::{self, Args};
+use crate::{cgroup, inherited, mounts};
+
+use rustix::io::Errno;
+
+/// Builds the sandbox, waits for its run, and goes on as the PID 1 of one run does. It ends with its supervisor.
+pub(super) fn run(setup: &Setup<'_>, channel: Inside, seat: &mut Seat<'_>) -> ! {
+    sys::default_signal_actions(inherited::ENDING);
+    seat.leave();
+    let argv = seat.argv;
+    let mut preparation = Preparation {
+        setup,
+        place: None,
+        policy: None,
+        channel,
+        scratch: None,
+        filters: None,
+        streams: None,
+        input: None,
+        argv,
+    };
+    let built = match pid1::build(&mut preparation) {
+        Ok(Some(built)) => built,
+        Ok(None) => sys::exit(0),
+        Err(error) => fail(&preparation.channel, error),
+    };
+    let Preparation { channel, .. } = preparation;
+    let mut descriptors = Descriptors::new();
+    let received = channel.wait_for_run(seat.room.request, &mut descriptors);
+    let Some(message) = received.and_then(|len| seat.room.request.get_mut(..len)) else { sys::exit(0) };
+    let fault = at(Step::Start, Call::Read, Subject::None);
+    let Some((header, request)) = message.split_first_chunk_mut::<HEADER>() else {
+        fail(&channel, fault(Errno::BADMSG))
+    };
+    let arrived = match Arrived::new(header, &mut descriptors) {
+        Ok(arrived) => arrived,
+        Err(errno) => fail(&channel, fault(errno)),
+    };
+    let Some(args) = Args::terminated(request, seat.room.pointers) else {
+        fail(&channel, fault(Errno::BADMSG))
+    };
+    let mut options = Options::new(args.from(args.len()));
+    // The supervisor has done the same before.
+    if options::parse_into(&mut options, args.from(2)).is_err() {
+        fail(&channel, fault(Errno::INVAL));
+    }
+    let Arrived { ids, streams, input, place } = arrived;
+    let mut late = Setup { ids, ..Setup::new(&options, setup.identity) };
+    cgroup::mark_missing(&mut late, place.as_ref());
+    let filters = seccomp::load(options.seccomp, &mut late.guards)
+        .map(|policy| policy.map(|policy| Filters::new(&policy, &late, built.devices)));
+    let given = mounts::give(ids.inside, options.binds.as_slice(), || descriptors.take());
+    // What is left is the lock of the uid, which this process holds to its end.
+    let _lock = descriptors;
+    let mut preparation = Preparation {
+        setup: &late,
+        place: place.as_ref(),
+        policy: None,
+        channel,
+        scratch: None,
+        filters: None,
+        streams: Some(streams),
+        input,
+        argv,
+    };
+    let started = given.and(filters).and_then(|filters| {
+        preparation.filters = filters;
+        pid1::start(&mut preparation, None)
+    });
+    pid1::live(preparation, started)
+}
+
+/// There is no cgroup yet, and no submission.
+fn fail(channel: &Inside, error: Error) -> ! {
+    channel.send(Message::Failed(error));
+    channel.outlive_supervisor();
+    sys::exit(0)
+}

@@ -1,0 +1,122 @@
+//! A slot: the supervisor of one run, which waits for it next to a sandbox that stands already, or without one.
+
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
+
+use super::answer::{self, LONGEST_NAME};
+use super::prepared::{Prepared, take_binds};
+use super::seat::{self, Room, Seat};
+use crate::clock;
+use crate::options::{self, Destination, Options, UsageError};
+use crate::outcome::exit_code;
+use crate::print::eprint;
+use crate::report::MAX_LEN;
+use crate::supervise::{self, Conclusion};
+use crate::sys::fd::Fd;
+use crate::sys::rights::{Descriptors, receive_all};
+use crate::sys::{self, Args, StreamBuffer};
+use crate::text::Text;
+
+/// How a slot ends that has answered. By any other end the server knows that it has not.
+pub(super) const ANSWERED: u8 = 0;
+/// Its caller has gone or does not read, or its server has gone.
+const UNHEARD: u8 = 1;
+
+/// The whole life of a slot, from its fork. `pattern` are the options of a run like the one that is to come.
+pub(super) fn run(
+    server: Pid,
+    own: BorrowedFd<'_>,
+    argv: Args<'_>,
+    room: Room,
+    pattern: Option<&Options<'_>>,
+) -> ! {
+    let is_heard = live(server, own, argv, room, pattern).is_ok();
+    sys::exit(if is_heard { ANSWERED } else { UNHEARD })
+}
+
+fn live(
+    server: Pid,
+    own: BorrowedFd<'_>,
+    argv: Args<'_>,
+    room: Room,
+    pattern: Option<&Options<'_>>,
+) -> Result<(), Errno> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before that (prctl(2), PR_SET_PDEATHSIG).
+    if getppid() != Some(server) {
+        return Err(Errno::SRCH);
+    }
+    let (own, caller) = seat::take_over(own)?;
+    let mut seat = Seat { own: Some(own), caller: Some(caller), argv, room };
+    let prepared = pattern.and_then(|options| Prepared::new(&mut seat, options));
+    let Seat { own: Some(own), caller: Some(caller), argv, room: Room { request, copy, pointers } } = seat
+    else {
+        return Err(Errno::BADF);
+    };
+    let mut given = Descriptors::new();
+    let len =
+        receive_all(own.as_fd(), request, &mut given, true)?.filter(|len| *len > 0).ok_or(Errno::SRCH)?;
+    // `setup_us` counts from here.
+    let started = clock::now();
+    let request = request.get(..len).ok_or(Errno::MSGSIZE)?;
+    let copy = copy.get_mut(..len).ok_or(Errno::MSGSIZE)?;
+    copy.iter_mut().zip(request).for_each(|(to, from)| *to = *from);
+    let args = Args::terminated(copy, pointers).ok_or(Errno::BADMSG)?;
+    let name = args.get(0).map(|name| name.to_bytes()).filter(|name| name.len() <= LONGEST_NAME);
+    let name = name.ok_or(Errno::BADMSG)?;
+    let pidfd = given.take().ok_or(Errno::BADMSG)?;
+    answer::taken(caller.as_fd(), name, getpid().as_raw_nonzero().get() as u32, pidfd.as_fd())?;
+    drop(pidfd);
+    seat::install(&mut given)?;
+    let run = Taken { caller, name, started, argv };
+    let mut options = Options::new(args.from(args.len()));
+    match options::parse_into(&mut options, args.from(2)) {
+        Ok(()) => {
+            // The answer has the report: no line on the run's stderr stands in for it.
+            options.report = options.report.or(Some(Destination::Path(c"/dev/null")));
+            run.serve(&options, prepared, request)
+        }
+        Err(error) => run.refuse(&error, args.from(2)),
+    }
+}
+
+/// A request that this slot has taken.
+struct Taken<'a> {
+    caller: Fd,
+    name: &'a [u8],
+    started: u64,
+    argv: Args<'a>,
+}
+
+impl Taken<'_> {
+    fn serve(&self, options: &Options<'_>, prepared: Option<Prepared>, request: &[u8]) -> Result<(), Errno> {
+        let mut heard = Err(Errno::CANCELED);
+        let conclude = |conclusion: &Conclusion<'_>, buffer: &mut StreamBuffer, code: u8| {
+            let mut report = Text::new(buffer.get_mut(..MAX_LEN).unwrap_or_default());
+            conclusion.render(&mut report);
+            heard = answer::done(self.caller.as_fd(), self.name, code, report.as_bytes());
+        };
+        // One that does not fit ends here, before the run that it is not for. So does one whose run has a bind that cannot be
+        // shown: the sandbox that is made then reports it.
+        let ready = prepared.filter(|prepared| prepared.fits(options));
+        let launch = |parts: supervise::Parts<'_, '_>| match ready.zip(take_binds(options)) {
+            Some((prepared, shown)) => prepared.bind(parts, request, shown),
+            None => supervise::launch_new(parts, self.argv),
+        };
+        supervise::run_in(options, self.started, launch, conclude);
+        heard
+    }
+
+    /// As `init run` does it.
+    fn refuse(&self, error: &UsageError<'_>, args: Args<'_>) -> Result<(), Errno> {
+        let mut line = [0; 1024];
+        let mut line = Text::new(&mut line);
+        error.render(&mut line);
+        eprint(line.as_bytes());
+        if let Some(destination) = options::report_of_refused(args) {
+            supervise::report_refused(destination, line.as_bytes());
+        }
+        answer::refused(self.caller.as_fd(), self.name, exit_code::SANDBOX_ERROR, line.as_bytes())
+    }
+}
