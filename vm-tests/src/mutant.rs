@@ -87,7 +87,8 @@ fn init_build(processor: Processor) -> Command {
     if processor != Processor::HERE {
         command.arg("cargo");
     }
-    command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--profile", "init"]);
+    command.args(["build", "--quiet", "--package", "init", "--bin", "init", "--no-default-features"]);
+    command.args(["--profile", "init"]);
     let flags = [include_str!("../../init/rustflags"), include_str!("../../init/rustflags.aarch64")];
     let used = if processor == Processor::Aarch64 { &flags[..] } else { &flags[..1] };
     let used: Vec<&str> = used.iter().map(|flags| flags.trim()).collect();
