@@ -39,6 +39,8 @@ pub(crate) struct Shelf {
     /// Where nothing is kept: the directory goes with the service.
     _scratch: Option<TempDir>,
     ready: Mutex<Ready>,
+    /// Of two archives that come at once, the second one sees the first one's bytes.
+    puts: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -59,13 +61,14 @@ impl Shelf {
             }
         };
         make(&place).map_err(|error| FileError::write(&place, error))?;
-        Ok(Shelf { place, most, _scratch: scratch, ready: Mutex::default() })
+        Ok(Shelf { place, most, _scratch: scratch, ready: Mutex::default(), puts: Mutex::default() })
     }
 
     /// Keeps an archive, and gives its id and whether it is new. The same bytes again are the same problem.
     pub(crate) fn put(&self, tenant: &str, archive: &[u8]) -> io::Result<(String, bool)> {
         let (id, directory) = (Sha::of(archive), self.of(tenant));
         make(&directory)?;
+        let _alone = self.puts.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find(tenant, id.as_str()).is_none() && bytes_in(&directory) + archive.len() as u64 > self.most
         {
             let what = format!("this tenant's problems may have {} bytes together; remove one", self.most);

@@ -77,8 +77,7 @@ impl ArtifactCache {
         Ok(ArtifactCache { most, is_apart: true, ..ArtifactCache::open(place)? })
     }
 
-    /// The right to what was compiled under this key. A process that compiles it just now is waited for. `None` if it is not
-    /// kept.
+    /// The place of what was compiled under this key. `None` if it is not kept.
     pub(super) fn claim(&self, key: &Sha, owner: Option<&str>) -> Option<Claim<'_>> {
         let place = match (self.is_apart, owner) {
             (false, _) => self.place.clone(),
@@ -89,13 +88,11 @@ impl ArtifactCache {
         if self.is_apart {
             DirBuilder::new().recursive(true).mode(0o700).create(&place).ok()?;
         }
-        // One of a few files, which are never removed: a lock on a file that is removed excludes nobody.
-        let lock = self.lock(&place.join(format!("{}.lock", &key.as_str()[..2])));
         let entry = place.join(format!("{}{ENTRY}", key.as_str()));
-        Some(Claim { cache: self, place, entry, _lock: lock })
+        Some(Claim { cache: self, place, entry, _lock: None })
     }
 
-    fn lock(&self, path: &Path) -> Option<File> {
+    fn lock(path: &Path) -> Option<File> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok()?;
         let start = Instant::now();
         loop {
@@ -133,7 +130,15 @@ impl ArtifactCache {
 }
 
 impl Claim<'_> {
-    /// The entry, if there is one and it is whole. It counts as used now.
+    /// Has the right to make the entry. A process that makes it just now is waited for.
+    pub(super) fn lock(&mut self) {
+        let name = self.entry.file_name().unwrap_or_default().to_string_lossy();
+        // One of a few files, which are never removed: a lock on a file that is removed excludes nobody.
+        self._lock = ArtifactCache::lock(&self.place.join(format!("{}.lock", &name[..2])));
+    }
+
+    /// The entry, if there is one and it is whole. It counts as used now. It is renamed to its place, so that to read it needs
+    /// no lock.
     pub(super) fn load(&self) -> Option<Kept> {
         let mut file = File::open(&self.entry).ok()?;
         let mut bytes = Vec::new();
@@ -224,7 +229,8 @@ mod tests {
     #[test]
     fn one_process_has_a_claim_at_a_time() {
         let (_directory, cache) = cache();
-        let first = cache.claim(&Sha::of(b"key"), None).unwrap();
+        let mut first = cache.claim(&Sha::of(b"key"), None).unwrap();
+        first.lock();
         let path = cache.place.join(format!("{}.lock", &Sha::of(b"key").as_str()[..2]));
         let other = OpenOptions::new().append(true).open(path).unwrap();
         assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));

@@ -192,8 +192,12 @@ impl Workroom {
             has_several: submission.has_several(),
         };
         let workspace = Workspace::mount_new(place.clone(), steps.workspace_size(options))?;
-        let claim = self.claim(language, &names, submission, options);
-        let kept = claim.as_ref().and_then(Claim::load);
+        let mut claim = self.claim(language, &names, submission, options);
+        let mut kept = claim.as_ref().and_then(Claim::load);
+        if let (None, Some(claim)) = (&kept, &mut claim) {
+            claim.lock();
+            kept = claim.load();
+        }
         let is_kept = kept.is_some();
         let compiled = match kept {
             Some(kept) => Some(kept.put(&workspace)?),
