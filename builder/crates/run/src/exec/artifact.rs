@@ -182,7 +182,7 @@ impl Prepared {
 impl Running {
     /// Of a command that no language's runtime speaks for.
     pub(super) fn new(child: Child, init: PathBuf, reports: PipeReader) -> Running {
-        Running { child, init, reports, memory_exit_code: None }
+        Running { child, init, reports, memory_exit_code: None, seen: Observation::begin() }
     }
 
     /// Waits for its end.
