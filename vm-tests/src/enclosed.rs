@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 
 use crate::probe::sys::{self, Arg};
 
@@ -70,6 +70,8 @@ pub fn inside(argv: &[&str]) -> io::Result<()> {
     sys::call(libc::SYS_unshare, &mut [Arg::N(flags.into())])
         .map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    // The machine's own is in the way: one file system is not mounted twice in one place (mount(2), EBUSY).
+    unmount(ROOT, UnmountFlags::DETACH)?;
     mount("none", ROOT, "cgroup2", MountFlags::empty(), None)?;
     let mut command = Command::new(env::current_exe()?);
     let mut child = command.arg(ALONE).args(argv).stdin(Stdio::piped()).spawn()?;

@@ -53,7 +53,9 @@ fn measure(cli: &Cli) -> Result<(), String> {
         let mut best: Option<(f64, u64, f64)> = None;
         for slot in SLOTS {
             let errors = errors(cli, &bind, way, slot)?;
-            let rate = 1e6 / slot as f64 * capacity(errors);
+            // Guesses are wrong half of the time, give or take three standard deviations.
+            let is_chance = (errors - 0.5).abs() < 1.5 / (cli.bits as f64).sqrt();
+            let rate = if is_chance { 0.0 } else { 1e6 / slot as f64 * capacity(errors) };
             if best.is_none_or(|(other, ..)| rate > other) {
                 best = Some((rate, slot, errors));
             }

@@ -100,7 +100,9 @@ fn many_processes(until: u64) {
             made => made.ok().flatten(),
         })
         .collect();
-    children.into_iter().for_each(|child| drop(sys::wait_for(child)));
+    for child in children {
+        let _reaped = sys::wait_for(child);
+    }
 }
 
 /// sysinfo(2): the processes of the machine.
