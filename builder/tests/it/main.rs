@@ -46,6 +46,7 @@ mod options_page;
 mod placed;
 mod planted;
 mod plugins;
+mod pool;
 mod problem;
 mod progress;
 mod protocols;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +12,12 @@ use bundle::layout;
 
 use crate::error::Error;
 use crate::kernel_holes;
+
+/// Options of init whose value may be `fd:N`.
+const NAME_DESCRIPTORS: [&str; 3] = ["--report", "--start-on", "--uid-lock"];
+
+/// The number of the first descriptor after the streams.
+const FIRST_NAMED: usize = 3;
 
 /// One start of init. If an option is given twice, init takes the last value, so callers add defaults first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +96,26 @@ impl InitCommand {
         [vec![self.init.clone().into_os_string()], self.to_args()].concat()
     }
 
+    /// The same as a request of `init-serve`: strings that each end with a NUL, and the numbers of this process's
+    /// descriptors that options name, in the order of the numbers that they get, from 3 on.
+    pub(crate) fn to_request(&self, name: &str) -> (Vec<u8>, Vec<i32>) {
+        let mut named = Vec::new();
+        let mut options = self.options.clone();
+        for at in 1..options.len() {
+            let takes_one = NAME_DESCRIPTORS.iter().any(|option| options[at - 1] == *option);
+            let number = options[at].to_str().and_then(|value| value.strip_prefix("fd:")?.parse().ok());
+            if let (Some(number), true) = (number, takes_one) {
+                options[at] = format!("fd:{}", FIRST_NAMED + named.len()).into();
+                named.push(number);
+            }
+        }
+        let first = OsString::from(name);
+        let dashes = OsString::from("--");
+        let all = [&first].into_iter().chain(&options).chain([&dashes]).chain(&self.command);
+        let request = all.flat_map(|arg| [arg.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
+        (request, named)
+    }
+
     /// To be started with streams and environment of the caller's choice.
     pub fn to_process(&self) -> Command {
         let mut process = Command::new(&self.init);
@@ -118,5 +145,18 @@ mod tests {
             .command(["/bin/ls", "--"]);
         let line = command.to_argv().join(OsStr::new(" "));
         assert_eq!(line, "B/init run --root B/rootfs --cpu-time 1s --tty --cpu-time 2s -- /bin/ls --");
+    }
+
+    #[test]
+    fn a_request_names_descriptors_by_their_place_in_it() {
+        let mut command = InitCommand::new(Path::new("init"), Path::new("/r"));
+        command.option("report", "fd:9").option("hostname", "fd:5").option("start-on", "fd:12");
+        command.command(["--report", "fd:9"]);
+        let (request, named) = command.to_request("7");
+        let wanted = "7 run --root /r --report fd:3 --hostname fd:5 --start-on fd:4 -- --report fd:9 ";
+        assert_eq!(
+            (String::from_utf8(request).unwrap().replace('\0', " ").as_str(), named),
+            (wanted, vec![9, 12])
+        );
     }
 }

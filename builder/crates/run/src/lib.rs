@@ -11,6 +11,7 @@
 //!   `ending_signals` passes signals on to an init next to which this process stays.
 //! * `kernel_holes` knows which holes a kernel has that no sandbox closes.
 //! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
+//! * [`Pool`] has runs done by a persistent supervisor, in sandboxes that stand ready.
 //! * [`doctor`] does a trial run and says what this host can enforce.
 //! * [`timing`] says how far the times of a run can be off.
 //! * [`refusal`] reports that none of this could begin.
@@ -36,5 +37,5 @@ pub mod timing;
 mod verification;
 
 pub use error::Error;
-pub use exec::{Child, SubmissionUid, close_others_on_exec};
+pub use exec::{Child, Pool, SubmissionUid, close_others_on_exec};
 pub use init_command::InitCommand;

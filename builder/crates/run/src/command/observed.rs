@@ -5,7 +5,7 @@ use std::io::Read;
 use super::{Run, init_command};
 use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::Error;
-use crate::exec::{Destination, ReportFile, code, reporting};
+use crate::exec::{Destination, ReportFile, reporting};
 use crate::report::INITS;
 
 /// Starts init, waits for it and writes the report; the exit code is init's.
@@ -20,13 +20,13 @@ pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
     let init = init_command(run, true)?;
     let path = init.init().to_path_buf();
     let fail = |error| Error::Start { path: path.clone(), error };
-    let (child, mut reports) = reporting(init, [None; 3]).map_err(fail)?;
+    let (child, mut reports) = reporting(None, init, [None; 3]).map_err(fail)?;
     let mut report = Vec::new();
     let mut from = Heeding { signals: Some(&signals), from: &mut reports, child: child.pid() };
     from.read_to_end(&mut report).map_err(fail)?;
-    let status = child.wait().map_err(fail)?;
+    let code = child.wait().map_err(fail)?;
     file.write_line(&verified(&report)?, signals)?;
-    Ok(code(status))
+    Ok(code)
 }
 
 /// init's report with one field more.

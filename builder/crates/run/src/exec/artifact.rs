@@ -5,18 +5,20 @@ use std::ffi::OsString;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bundle::digest::Sha;
 use recipe::language::Language;
 use recipe::placeholder::Names;
 
 use super::ceiling::{Ceiling, lowered};
-use super::child::Child;
+use super::pool::Pool;
 use super::processes;
 use super::request::StepOption;
 use super::sleep::{self, Activity};
 use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
+use super::supervisor::Supervisor;
 use super::workspace::Workspace;
 use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::Error;
@@ -45,6 +47,8 @@ pub struct Artifact {
     pub(super) uid: Option<SubmissionUid>,
     /// The most that a run may have.
     pub(super) ceilings: Vec<Ceiling>,
+    /// Where its runs find sandboxes that stand ready.
+    pub(super) pool: Option<Arc<Pool>>,
 }
 
 /// A run that has begun.
@@ -52,7 +56,7 @@ pub struct Artifact {
 /// The kernel kills it when the thread that began it ends (PR_SET_PDEATHSIG in prctl(2) means threads): that thread should
 /// wait for it.
 pub struct Running {
-    child: Child,
+    child: Supervisor,
     init: PathBuf,
     reports: PipeReader,
     memory_exit_code: Option<u8>,
@@ -91,6 +95,7 @@ impl Artifact {
             workspace,
             uid: None,
             ceilings: Vec::new(),
+            pool: None,
         }
     }
 
@@ -123,7 +128,7 @@ impl Artifact {
     ) -> Result<Running, Error> {
         let init = self.command(options, arguments);
         let (path, seen) = (init.init().to_path_buf(), Observation::begin());
-        match processes::reporting(init, streams) {
+        match processes::reporting(self.pool.as_deref(), init, streams) {
             Ok((child, reports)) => {
                 Ok(Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen })
             }
@@ -143,7 +148,7 @@ impl Artifact {
     ) -> Result<Prepared, Error> {
         let init = self.command(options, arguments);
         let (path, seen) = (init.init().to_path_buf(), Observation::begin());
-        match processes::waiting(init, streams.map(Some)) {
+        match processes::waiting(self.pool.as_deref(), init, streams.map(Some)) {
             Ok((child, reports, starter)) => {
                 let running =
                     Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen };
@@ -200,7 +205,7 @@ impl Running {
         let read = from.read_to_string(&mut report);
         let ended = read.and_then(|_| self.child.wait());
         match ended {
-            Ok(status) => Ended::new(processes::code(status), report, self.memory_exit_code, Some(self.seen)),
+            Ok(code) => Ended::new(code, report, self.memory_exit_code, Some(self.seen)),
             Err(error) => Err(Error::Start { path: self.init, error }),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -142,6 +142,20 @@ pub fn close_others_on_exec() -> io::Result<()> {
     // SAFETY: numbers only; no descriptor is closed here, so that each keeps its owner.
     let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC) };
     if done < 0 { Err(last_error().into()) } else { Ok(()) }
+}
+
+/// A copy of a descriptor of which the caller knows the number; execve(2) closes it.
+///
+/// # Errors
+/// `EBADF`: no such descriptor is open.
+pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: numbers only; a new descriptor is made, of which this is the only owner.
+    unsafe {
+        match libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) {
+            copy @ 0.. => Ok(OwnedFd::from_raw_fd(copy)),
+            _ => Err(last_error().into()),
+        }
+    }
 }
 
 fn last_error() -> Errno {

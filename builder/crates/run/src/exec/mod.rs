@@ -28,6 +28,7 @@ mod host_files;
 mod kept;
 mod language;
 mod outcome;
+pub mod pool;
 mod processes;
 mod report_file;
 mod request;
@@ -35,6 +36,7 @@ mod sleep;
 mod steps;
 mod submission;
 mod submission_uid;
+mod supervisor;
 mod workroom;
 pub mod workspace;
 
@@ -52,6 +54,7 @@ pub use child::{Child, close_others_on_exec};
 pub use compilation::{Compilation, CompileResult};
 pub use destination::Destination;
 pub use outcome::COMPILE_ERROR;
+pub use pool::Pool;
 pub use request::{ExecRequest, StepOption};
 pub use sleep::Activity;
 pub use steps::Steps;
@@ -59,7 +62,7 @@ pub use submission::{SourceFile, Submission};
 pub use submission_uid::SubmissionUid;
 pub use workroom::Workroom;
 
-pub(crate) use processes::{code, reporting};
+pub(crate) use processes::reporting;
 pub(crate) use report_file::ReportFile;
 
 use outcome::Outcome;

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use super::child::Child;
+use super::pool::Pool;
+use super::supervisor::Supervisor;
 use crate::ending_signals::{EndingSignals, Heeding};
 use crate::error::{Error, SANDBOX_ERROR};
 use crate::init_command::InitCommand;
@@ -21,6 +22,7 @@ pub(super) struct Compiled {
 
 /// Compiles, without input; stdout and stderr are the compiler's text. Signals that are held end the step.
 pub(super) fn compile(
+    pool: Option<&Pool>,
     init: InitCommand,
     longest_text: usize,
     signals: Option<&EndingSignals>,
@@ -29,7 +31,7 @@ pub(super) fn compile(
     let nothing = File::open("/dev/null").map_err(fail)?;
     let (mut said, says) = io::pipe().map_err(fail)?;
     let streams = [nothing.as_fd(), says.as_fd(), says.as_fd()].map(Some);
-    let (child, mut reports) = reporting(init.clone(), streams).map_err(fail)?;
+    let (child, mut reports) = reporting(pool, init.clone(), streams).map_err(fail)?;
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
     let heeding = |from| Heeding { signals, from, child: child.pid() };
@@ -40,26 +42,28 @@ pub(super) fn compile(
     Ok(Compiled { report, text })
 }
 
-/// A child that does not outlive us, and the pipe to which it reports.
+/// A supervisor that does not outlive us, and the pipe to which it reports.
 pub(crate) fn reporting(
+    pool: Option<&Pool>,
     mut init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
-) -> io::Result<(Child, PipeReader)> {
+) -> io::Result<(Supervisor, PipeReader)> {
     let (reports, reporter) = report_to_pipe(&mut init)?;
-    let child = Child::start(init.to_argv(), streams, &[reporter.as_fd()])?;
+    let child = Supervisor::start(pool, &init, streams, &[reporter.as_fd()])?;
     Ok((child, reports))
 }
 
 /// The same, with the pipe whose byte it waits for when everything else is done. If the pipe is closed instead, the child
 /// ends without a run.
 pub(super) fn waiting(
+    pool: Option<&Pool>,
     mut init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
-) -> io::Result<(Child, PipeReader, PipeWriter)> {
+) -> io::Result<(Supervisor, PipeReader, PipeWriter)> {
     let (reports, reporter) = report_to_pipe(&mut init)?;
     let (starts, starter) = io::pipe()?;
     init.option("start-on", format!("fd:{}", starts.as_raw_fd()));
-    let child = Child::start(init.to_argv(), streams, &[reporter.as_fd(), starts.as_fd()])?;
+    let child = Supervisor::start(pool, &init, streams, &[reporter.as_fd(), starts.as_fd()])?;
     Ok((child, reports, starter))
 }
 
@@ -78,7 +82,7 @@ fn beginning(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
 }
 
 /// The exit code as a shell would give it. init itself ends by a signal only when another process kills it.
-pub(crate) fn code(status: ExitStatus) -> u8 {
+pub(super) fn code(status: ExitStatus) -> u8 {
     let signal = || 128 + status.signal().unwrap_or(0);
     u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(SANDBOX_ERROR)
 }

@@ -1,10 +1,13 @@
 //! Where submissions of one bundle are compiled: a mount namespace of our own, and a workspace for each submission.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bundle::digest::Sha;
+use bundle::init::INIT;
 use bundle::layout;
 use bundle::manifest::{self, Head};
 use recipe::language::Language;
@@ -16,6 +19,7 @@ use super::cache::{self, ArtifactCache, Claim};
 use super::ceiling::{Ceilings, lowered};
 use super::compilation::{Compilation, CompileResult};
 use super::kept::Kept;
+use super::pool::Pool;
 use super::request::StepOption;
 use super::steps::Steps;
 use super::submission::Submission;
@@ -40,6 +44,7 @@ pub struct Workroom {
     cache: Option<ArtifactCache>,
     ceilings: Ceilings,
     is_verified: bool,
+    pool: Option<Arc<Pool>>,
     /// The name of the next workspace.
     next: AtomicU64,
 }
@@ -73,7 +78,8 @@ impl Workroom {
         workspace::separate(&bundle)?;
         workspace::mount_shelf(&bundle)?;
         let (digest, cache, ceilings) = (None, None, Ceilings::default());
-        Ok(Workroom { bundle, head, digest, cache, ceilings, is_verified, next: AtomicU64::new(0) })
+        let next = AtomicU64::new(0);
+        Ok(Workroom { bundle, head, digest, cache, ceilings, is_verified, pool: None, next })
     }
 
     /// Whether the tree was compared with its manifest when the room was opened, and was as it was built.
@@ -100,6 +106,16 @@ impl Workroom {
     #[must_use]
     pub fn with_ceilings(self, ceilings: Ceilings) -> Workroom {
         Workroom { ceilings, ..self }
+    }
+
+    /// Has up to `ahead` sandboxes stand ready for the steps. Where none can (for an ordinary user, and for a bundle whose
+    /// init is of another version than this program's), each step makes its own, with the same result.
+    #[must_use]
+    pub fn with_pool(self, ahead: usize) -> Workroom {
+        let is_root = rustix::process::geteuid().is_root();
+        let is_own = || fs::read(self.bundle.join(layout::INIT)).is_ok_and(|init| init == INIT);
+        let pool = if is_root && is_own() { Pool::start(ahead).ok().map(Arc::new) } else { None };
+        Workroom { pool, ..self }
     }
 
     /// The most that steps may have.
@@ -205,12 +221,14 @@ impl Workroom {
                 for (path, content) in submission.placed(&names) {
                     workspace.put(path, content)?;
                 }
-                let compile = |step| processes::compile(step, LONGEST_TEXT, signals);
+                let compile =
+                    |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, signals);
                 steps.compile(options).map(compile).transpose()?
             }
         };
         let mut artifact = Artifact::new(&steps, workspace);
         artifact.uid = uid;
+        artifact.pool.clone_from(&self.pool);
         artifact.ceilings.clone_from(&self.ceilings.run);
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
         if let (Some(claim), Some(report), false) = (claim, &compilation.report, is_kept) {

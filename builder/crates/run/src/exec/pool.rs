@@ -1,0 +1,234 @@
+//! A pool of sandboxes that stand ready: the client of `init-serve` (init/src/serve.rs).
+//!
+//! ```text
+//!   Pool::run ──request──► init-serve ──► a slot's sandbox ──► taken, done ──reader──► PooledRun
+//! ```
+//!
+//! One thread of the pool starts the server and reads its answers; any thread may have runs. The calls block: an
+//! asynchronous caller has them in a thread for blocking work. What the pool does not take (`None` from [`Pool::run`])
+//! is for the caller to start as one process, which does the same: it takes longer, and no verdict differs.
+
+mod answer;
+mod server;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::io::Errno;
+use rustix::net::{SendFlags, Shutdown, sendmsg};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use self::answer::Answer;
+use super::child::duplicate;
+use crate::init_command::InitCommand;
+
+/// Runs at one time: more than any caller has, as each of them may wait for another (a test for its checker).
+const SLOTS: usize = 256;
+
+/// The longest request, in bytes, and the most descriptors of one (init/src/serve/server.rs).
+const LONGEST: usize = 64 << 10;
+const MOST_DESCRIPTORS: usize = 16;
+
+/// A server, and the sandboxes that it holds ready. At its end all of its runs end.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+struct Shared {
+    socket: OwnedFd,
+    /// The runs that were not answered yet, by their name.
+    open: Mutex<HashMap<u64, Arc<Progress>>>,
+    next: AtomicU64,
+}
+
+/// How far a run is.
+#[derive(Debug, Default)]
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: Option<(i32, Arc<OwnedFd>)>,
+    done: Option<Done>,
+    /// The server has gone.
+    is_lost: bool,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The exit code that `init run` would have had.
+    pub code: u8,
+    /// The report, one JSON object on one line.
+    pub report: String,
+}
+
+/// A run in the pool. One that nobody waits for is killed at the end of this value.
+#[derive(Debug)]
+pub struct PooledRun {
+    progress: Arc<Progress>,
+}
+
+impl Pool {
+    /// Starts a server that holds up to `ahead` sandboxes ready, of the kinds that were asked for last.
+    ///
+    /// # Errors
+    /// It cannot be started; without it every run is one process.
+    pub fn start(ahead: usize) -> io::Result<Pool> {
+        let (socket, reader) = server::start(SLOTS, ahead)?;
+        let shared = Arc::new(Shared { socket, open: Mutex::default(), next: AtomicU64::new(0) });
+        let heard = Arc::clone(&shared);
+        let reader = reader.spawn(move |answer| heard.note(answer))?;
+        Ok(Pool { shared, reader: Some(reader) })
+    }
+
+    /// Has a run done with these streams; one that is not given is this process's own. Returns when it has been asked for.
+    /// `None`: the pool does not take it, as it is too long, names too many descriptors, or as many as there can be run.
+    ///
+    /// # Errors
+    /// The server has gone, or a descriptor is not open.
+    pub fn run(
+        &self,
+        init: &InitCommand,
+        streams: [Option<BorrowedFd<'_>>; 3],
+    ) -> io::Result<Option<PooledRun>> {
+        let name = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let (request, named) = init.to_request(&name.to_string());
+        if request.len() > LONGEST || streams.len() + named.len() > MOST_DESCRIPTORS {
+            return Ok(None);
+        }
+        let named = named.into_iter().map(duplicate).collect::<io::Result<Vec<_>>>()?;
+        let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+        let own = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let streams = streams.into_iter().zip(own).map(|(given, own)| given.unwrap_or(own));
+        let descriptors: Vec<BorrowedFd<'_>> = streams.chain(named.iter().map(AsFd::as_fd)).collect();
+        let progress = Arc::new(Progress::default());
+        {
+            let mut open = lock(&self.shared.open);
+            if open.len() >= SLOTS {
+                return Ok(None);
+            }
+            open.insert(name, Arc::clone(&progress));
+        }
+        match self.shared.send(&request, &descriptors) {
+            Ok(()) => Ok(Some(PooledRun { progress })),
+            Err(errno) => {
+                lock(&self.shared.open).remove(&name);
+                Err(errno.into())
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn send(&self, request: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = rustix::net::SendAncillaryBuffer::new(&mut space);
+        if !control.push(rustix::net::SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::TOOBIG);
+        }
+        loop {
+            match sendmsg(&self.socket, &[io::IoSlice::new(request)], &mut control, SendFlags::NOSIGNAL) {
+                Err(Errno::INTR) => {}
+                sent => return sent.map(drop),
+            }
+        }
+    }
+
+    /// `None`: the server has gone.
+    fn note(&self, answer: Option<Answer>) {
+        match answer {
+            // The first answer counts: a run is not in the list any more when there is a second.
+            Some(Answer::Done { name, done }) => {
+                let Some(progress) = lock(&self.open).remove(&name) else { return };
+                progress.change(|state| state.done = Some(done));
+            }
+            Some(Answer::Taken { name, pid, pidfd }) => {
+                let Some(progress) = lock(&self.open).get(&name).cloned() else { return };
+                progress.change(|state| state.taken = Some((pid, Arc::new(pidfd))));
+            }
+            None => {
+                let all: Vec<_> = lock(&self.open).drain().collect();
+                all.iter().for_each(|(_, progress)| progress.change(|state| state.is_lost = true));
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn change(&self, how: impl FnOnce(&mut State)) {
+        how(&mut lock(&self.state));
+        self.changed.notify_all();
+    }
+
+    /// Sleeps until this is so, or the run is over.
+    fn wait_for(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let is_over = |state: &mut State| !(state.done.is_some() || state.is_lost || is_so(state));
+        self.changed.wait_while(lock(&self.state), is_over).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PooledRun {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// The server was killed; nothing of the run is left.
+    pub fn wait(&self) -> io::Result<Done> {
+        self.progress.wait_for(|_| false).done.clone().ok_or_else(|| Errno::PIPE.into())
+    }
+
+    /// Kills it. Nothing of it is left; its report is empty.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Has it end. Its report then says `sandbox-error`, and has what was measured so far.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// The pid of its supervisor; 0 where it is over before there was one.
+    pub fn pid(&self) -> i32 {
+        self.progress.wait_for(|state| state.taken.is_some()).taken.as_ref().map_or(0, |taken| taken.0)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
+        if let Some((_, pidfd)) = taken {
+            let _ended_already = pidfd_send_signal(&*pidfd, signal);
+        }
+    }
+}
+
+impl Drop for PooledRun {
+    fn drop(&mut self) {
+        let is_over = { lock(&self.progress.state).done.is_some() };
+        if !is_over {
+            self.kill();
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // The server sees its caller go, ends all runs and then itself; so the reader ends.
+        let _gone_already = rustix::net::shutdown(&self.shared.socket, Shutdown::Both);
+        if let Some(reader) = self.reader.take() {
+            let _does_not_panic = reader.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,64 @@
+//! The supervisor of a run: a process of our own, or one of a pool's.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use super::child::Child;
+use super::pool::{Pool, PooledRun};
+use super::processes;
+use crate::init_command::InitCommand;
+
+/// One that nobody waits for is killed at the end of this value.
+#[derive(Debug)]
+pub(crate) enum Supervisor {
+    Own(Child),
+    Pooled(PooledRun),
+}
+
+impl Supervisor {
+    /// Starts it; `kept` are the descriptors that options of `init` name. A pool that does not take the run, or has gone,
+    /// makes no difference but in time.
+    pub(crate) fn start(
+        pool: Option<&Pool>,
+        init: &InitCommand,
+        streams: [Option<BorrowedFd<'_>>; 3],
+        kept: &[BorrowedFd<'_>],
+    ) -> io::Result<Supervisor> {
+        match pool.map(|pool| pool.run(init, streams)) {
+            Some(Ok(Some(run))) => Ok(Supervisor::Pooled(run)),
+            _ => Child::start(init.to_argv(), streams, kept).map(Supervisor::Own),
+        }
+    }
+
+    /// Waits for its end, and returns init's exit code as a shell would give it.
+    pub(crate) fn wait(self) -> io::Result<u8> {
+        match self {
+            Supervisor::Own(child) => child.wait().map(processes::code),
+            Supervisor::Pooled(run) => run.wait().map(|done| done.code),
+        }
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(&self) {
+        match self {
+            Supervisor::Own(child) => child.kill(),
+            Supervisor::Pooled(run) => run.kill(),
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        match self {
+            Supervisor::Own(child) => child.terminate(),
+            Supervisor::Pooled(run) => run.terminate(),
+        }
+    }
+
+    /// Its pid, which is its own until [`Supervisor::wait`].
+    pub(crate) fn pid(&self) -> i32 {
+        match self {
+            Supervisor::Own(child) => child.pid(),
+            Supervisor::Pooled(run) => run.pid(),
+        }
+    }
+}
