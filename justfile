@@ -198,7 +198,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ what }}" in
-        run | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        run | floor | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
         packs) just _languages all && {{ capsule }} bench packs {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
@@ -207,7 +207,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, limits, streams, packs, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `sizes` by measuring (a quarter of an hour).

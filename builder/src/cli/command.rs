@@ -134,7 +134,7 @@ pub(super) enum Command {
         /// What to measure
         #[arg(value_parser = one_of(&MEASUREMENTS, measurement), default_value = "run")]
         what: bench::What,
-        /// Rounds of each measurement [default: 200 for `run`, 50 for `limits`, 5 for `streams`, 20 for `packs`]
+        /// Rounds of each measurement [default: 200 for `run`, 500 for `floor`, 50 for `limits`, 5 for `streams`, 20 for `packs`]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
         /// Measure only this pack; may be given more than once
@@ -275,12 +275,13 @@ pub(super) struct ExecArgs {
 }
 
 /// What `capsule bench` measures, by the words in [`measurement`].
-const MEASUREMENTS: [bench::What; 4] =
-    [bench::What::Run, bench::What::Limits, bench::What::Streams, bench::What::Packs];
+const MEASUREMENTS: [bench::What; 5] =
+    [bench::What::Run, bench::What::Floor, bench::What::Limits, bench::What::Streams, bench::What::Packs];
 
 fn measurement(what: bench::What) -> &'static str {
     match what {
         bench::What::Run => "run",
+        bench::What::Floor => "floor",
         bench::What::Limits => "limits",
         bench::What::Streams => "streams",
         bench::What::Packs => "packs",

@@ -3,6 +3,7 @@
 //! Speed is a ratio in one interleaved run, never an absolute time: the programs take turns, so that whatever else
 //! the machine does happens to all of them.
 
+mod floor;
 mod limits;
 mod packs;
 mod run_cost;
@@ -22,6 +23,8 @@ use stage::Stage;
 pub enum What {
     /// A run of a program that only exits, compared with bubblewrap and the bare program.
     Run,
+    /// The same next to the bare system calls of a sandbox, one after the other and with several in flight.
+    Floor,
     /// By how much a CPU limit and a wall limit are overshot.
     Limits,
     /// A program that copies what it reads, next to the same with plain pipes.
@@ -35,8 +38,8 @@ pub enum What {
 pub struct Bench {
     /// What is measured.
     pub what: What,
-    /// How often each program is measured; 200 for `Run`, 50 for `Limits`, 5 for `Streams` and 20 for `Packs` by
-    /// default.
+    /// How often each program is measured; 200 for `Run`, 500 for `Floor`, 50 for `Limits`, 5 for `Streams` and 20 for
+    /// `Packs` by default.
     pub rounds: Option<usize>,
     /// The packs to measure; all of them if this is empty.
     pub packs: Vec<String>,
@@ -55,6 +58,7 @@ pub fn bench(bench: &Bench) -> Result<String, Error> {
     }
     match bench.what {
         What::Run => run_cost::run_cost(&Stage::new()?, bench.rounds.unwrap_or(200)),
+        What::Floor => floor::distance(&Stage::new()?, bench.rounds.unwrap_or(500)),
         What::Limits => limits::overshoot(&Stage::new()?, bench.rounds.unwrap_or(50)),
         What::Streams => streams::throughput(&Stage::new()?, bench.rounds.unwrap_or(5)),
         What::Packs => packs::pack_costs(bench.rounds.unwrap_or(20), &bench.packs),

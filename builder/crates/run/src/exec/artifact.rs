@@ -186,7 +186,7 @@ impl Prepared {
 
 impl Running {
     /// Of a command that no language's runtime speaks for.
-    pub(super) fn new(child: Child, init: PathBuf, reports: PipeReader) -> Running {
+    pub(super) fn new(child: Supervisor, init: PathBuf, reports: PipeReader) -> Running {
         Running { child, init, reports, memory_exit_code: None, seen: Observation::begin() }
     }
 

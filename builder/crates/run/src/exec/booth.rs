@@ -93,7 +93,7 @@ impl Booth {
         init.given(options.iter().flat_map(args::to_init_args));
         init.command(command);
         let path = init.init().to_path_buf();
-        match processes::reporting(init, streams.map(Some)) {
+        match processes::reporting(None, init, streams.map(Some)) {
             Ok((child, reports)) => Ok(Running::new(child, path, reports)),
             Err(error) => Err(Error::Start { path, error }),
         }
