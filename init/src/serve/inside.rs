@@ -4,14 +4,16 @@ use super::handover::{Arrived, HEADER};
 use super::seat::Seat;
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
+use crate::identity::Identity;
 use crate::message::Message;
+use crate::mounts::Devices;
 use crate::options::{self, Options};
 use crate::pid1;
 use crate::preparation::Preparation;
 use crate::seccomp::{self, Filters};
 use crate::setup::Setup;
 use crate::sys::rights::Descriptors;
-use crate::sys::{self, Args};
+use crate::sys::{self, Args, PointerBuffer};
 use crate::{cgroup, inherited, mounts};
 
 use rustix::io::Errno;
@@ -41,46 +43,69 @@ pub(super) fn run(setup: &Setup<'_>, channel: Inside, seat: &mut Seat<'_>) -> ! 
     let mut descriptors = Descriptors::new();
     let received = channel.wait_for_run(seat.room.request, &mut descriptors);
     let Some(message) = received.and_then(|len| seat.room.request.get_mut(..len)) else { sys::exit(0) };
-    let fault = at(Step::Start, Call::Read, Subject::None);
-    let Some((header, request)) = message.split_first_chunk_mut::<HEADER>() else {
-        fail(&channel, fault(Errno::BADMSG))
-    };
-    let arrived = match Arrived::new(header, &mut descriptors) {
-        Ok(arrived) => arrived,
-        Err(errno) => fail(&channel, fault(errno)),
-    };
-    let Some(args) = Args::terminated(request, seat.room.pointers) else {
-        fail(&channel, fault(Errno::BADMSG))
-    };
-    let mut options = Options::new(args.from(args.len()));
-    // The supervisor has done the same before.
-    if options::parse_into(&mut options, args.from(2)).is_err() {
-        fail(&channel, fault(Errno::INVAL));
+    match message.split_first_chunk_mut::<HEADER>() {
+        Some((header, request)) => {
+            let sandbox = Sandbox { channel, devices: built.devices, identity: setup.identity, argv };
+            sandbox.run(header, request, seat.room.pointers, descriptors)
+        }
+        None => fail(&channel, at(Step::Start, Call::Read, Subject::None)(Errno::BADMSG)),
     }
-    let Arrived { ids, streams, input, place } = arrived;
-    let mut late = Setup { ids, ..Setup::new(&options, setup.identity) };
-    cgroup::mark_missing(&mut late, place.as_ref());
-    let filters = seccomp::load(options.seccomp, &mut late.guards)
-        .map(|policy| policy.map(|policy| Filters::new(&policy, &late, built.devices)));
-    let given = mounts::give(ids.inside, options.binds.as_slice(), || descriptors.take());
-    // What is left is the lock of the uid, which this process holds to its end.
-    let _lock = descriptors;
-    let mut preparation = Preparation {
-        setup: &late,
-        place: place.as_ref(),
-        policy: None,
-        channel,
-        scratch: None,
-        filters: None,
-        streams: Some(streams),
-        input,
-        argv,
-    };
-    let started = given.and(filters).and_then(|filters| {
-        preparation.filters = filters;
-        pid1::start(&mut preparation, None)
-    });
-    pid1::live(preparation, started)
+}
+
+/// One that stands.
+struct Sandbox<'a> {
+    channel: Inside,
+    devices: Devices,
+    identity: Identity,
+    argv: Args<'a>,
+}
+
+impl Sandbox<'_> {
+    /// Becomes the PID 1 of the run.
+    fn run(
+        self,
+        header: &[u8; HEADER],
+        request: &mut [u8],
+        pointers: &mut PointerBuffer,
+        mut descriptors: Descriptors,
+    ) -> ! {
+        let Sandbox { channel, devices, identity, argv } = self;
+        let fault = at(Step::Start, Call::Read, Subject::None);
+        let arrived = match Arrived::new(header, &mut descriptors) {
+            Ok(arrived) => arrived,
+            Err(errno) => fail(&channel, fault(errno)),
+        };
+        let Some(args) = Args::terminated(request, pointers) else { fail(&channel, fault(Errno::BADMSG)) };
+        let mut options = Options::new(args.from(args.len()));
+        // The supervisor has done the same before.
+        if options::parse_into(&mut options, args.from(2)).is_err() {
+            fail(&channel, fault(Errno::INVAL));
+        }
+        let Arrived { ids, streams, input, place } = arrived;
+        let mut late = Setup { ids, ..Setup::new(&options, identity) };
+        cgroup::mark_missing(&mut late, place.as_ref());
+        let filters = seccomp::load(options.seccomp, &mut late.guards)
+            .map(|policy| policy.map(|policy| Filters::new(&policy, &late, devices)));
+        let given = mounts::give(ids.inside, options.binds.as_slice(), || descriptors.take());
+        // What is left is the lock of the uid, which this process holds to its end.
+        let _lock = descriptors;
+        let mut preparation = Preparation {
+            setup: &late,
+            place: place.as_ref(),
+            policy: None,
+            channel,
+            scratch: None,
+            filters: None,
+            streams: Some(streams),
+            input,
+            argv,
+        };
+        let started = given.and(filters).and_then(|filters| {
+            preparation.filters = filters;
+            pid1::start(&mut preparation, None)
+        });
+        pid1::live(preparation, started)
+    }
 }
 
 /// There is no cgroup yet, and no submission.

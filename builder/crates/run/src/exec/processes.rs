@@ -3,13 +3,11 @@
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 
 use super::pool::Pool;
 use super::supervisor::Supervisor;
 use crate::ending_signals::{EndingSignals, Heeding};
-use crate::error::{Error, SANDBOX_ERROR};
+use crate::error::Error;
 use crate::init_command::InitCommand;
 
 /// What a compile step wrote.
@@ -79,10 +77,4 @@ fn beginning(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
     from.by_ref().take(most as u64).read_to_end(&mut kept)?;
     io::copy(from, &mut io::sink())?;
     Ok(kept)
-}
-
-/// The exit code as a shell would give it. init itself ends by a signal only when another process kills it.
-pub(super) fn code(status: ExitStatus) -> u8 {
-    let signal = || 128 + status.signal().unwrap_or(0);
-    u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(SANDBOX_ERROR)
 }

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use super::child::Child;
 use super::pool::{Pool, PooledRun};
-use super::processes;
+use crate::error::SANDBOX_ERROR;
 use crate::init_command::InitCommand;
 
 /// One that nobody waits for is killed at the end of this value.
@@ -33,7 +35,7 @@ impl Supervisor {
     /// Waits for its end, and returns init's exit code as a shell would give it.
     pub(crate) fn wait(self) -> io::Result<u8> {
         match self {
-            Supervisor::Own(child) => child.wait().map(processes::code),
+            Supervisor::Own(child) => child.wait().map(code),
             Supervisor::Pooled(run) => run.wait().map(|done| done.code),
         }
     }
@@ -61,4 +63,10 @@ impl Supervisor {
             Supervisor::Pooled(run) => run.pid(),
         }
     }
+}
+
+/// The exit code as a shell would give it. init itself ends by a signal only when another process kills it.
+fn code(status: ExitStatus) -> u8 {
+    let signal = || 128 + status.signal().unwrap_or(0);
+    u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(SANDBOX_ERROR)
 }
