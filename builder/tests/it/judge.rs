@@ -314,18 +314,22 @@ fn a_judge_that_is_killed_leaves_nothing() {
     assert_eq!(fs::read_dir(scene.path("temporary")).unwrap().count(), 1);
 }
 
-/// The runs of a judge: the children of all its threads.
+/// The supervisors of a judge: the children of all its threads, and those of the server of its pool in the place of that.
 pub(crate) fn runs(judge: u32) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{judge}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     let pids = |list: String| -> Vec<Pid> {
         list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
     };
-    lists.flat_map(pids).collect()
+    let serves = |pid: &Pid| {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(1) == Some(b"serve")
+    };
+    lists.flat_map(pids).flat_map(|pid| if serves(&pid) { children(pid) } else { vec![pid] }).collect()
 }
 
 /// Whether a directory with such a name is somewhere below another.
-fn has_directory(below: &Path, is_one: &dyn Fn(&str) -> bool) -> bool {
+pub(crate) fn has_directory(below: &Path, is_one: &dyn Fn(&str) -> bool) -> bool {
     let entries = fs::read_dir(below).into_iter().flatten().flatten();
     let mut directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     directories

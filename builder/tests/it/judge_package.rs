@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::judge::{bundle, command, own, runs, scene};
+use crate::judge::{bundle, command, has_directory, own, runs, scene};
 use crate::scene::{Said, Scene, children, needs_root, wait_until};
 
 fn package(scene: &Scene, problem: &Path, options: &str) -> Said {
@@ -161,11 +161,16 @@ fn an_interrupted_judge_says_so_and_leaves_nothing() {
     let mut judge =
         command(&scene, &scene.path("p"), &submission, "--stop never --report report.json").spawn().unwrap();
     let pid = Pid::from_raw(judge.id().try_into().unwrap()).unwrap();
-    // One runs, and one stands ready.
+    // One runs, and one stands ready: both have their cgroup, and of those that are not for a run yet none has.
     let has_program = |run: &Pid| children(*run).into_iter().any(|pid1| !children(pid1).is_empty());
+    let has_cgroup = |run: &Pid| {
+        let name = format!("capsule-{:08x}-", run.as_raw_nonzero());
+        has_directory(Path::new("/sys/fs/cgroup"), &|directory| directory.starts_with(&name))
+    };
     wait_until("the submission runs", || {
         let runs = runs(judge.id());
-        runs.len() == 2 && runs.iter().filter(|run| has_program(run)).count() == 1
+        let count = |is_so: &dyn Fn(&Pid) -> bool| runs.iter().filter(|run| is_so(run)).count();
+        count(&has_program) == 1 && count(&has_cgroup) == 2
     });
     let ended = runs(judge.id());
     kill_process(pid, Signal::INT).unwrap();
