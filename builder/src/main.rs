@@ -79,14 +79,9 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         Request::Bench(request) => print(&bench::bench(&request)?),
         Request::Doctor(form) => {
             let diagnosis = doctor::diagnose()?;
-            print(&diagnosis.render(form));
-            return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(told(&diagnosis.render(form), diagnosis.is_healthy()));
         }
-        Request::DoctorTiming(form) => {
-            let diagnosis = doctor::diagnose_timing();
-            print(&diagnosis.render(form));
-            return Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
+        Request::DoctorTiming(form) => return Ok(doctor_timing(form)),
         Request::Calibrate(request) => print(&calibrate::calibrate(&request)?),
         Request::Print(text) => print(&text),
         Request::CompilePolicy(request) => {
@@ -95,6 +90,11 @@ fn run(request: Request) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn doctor_timing(form: doctor::Form) -> ExitCode {
+    let diagnosis = doctor::diagnose_timing();
+    told(&diagnosis.render(form), diagnosis.is_healthy())
 }
 
 fn make(request: &mut BuildRequest, is_prepared: bool) -> Result<(), Error> {

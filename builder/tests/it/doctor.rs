@@ -1,7 +1,11 @@
 //! `capsule doctor` on hosts that lack something.
 
+use std::fs;
 use std::process::Command;
 
+use serde_json::Value;
+
+use crate::judge::{command as judge, own, scene};
 use crate::scene::{Said, Scene, needs_root};
 
 #[test]
@@ -10,7 +14,7 @@ fn a_directory_for_temporary_files_that_cannot_be_used_is_no_obstacle() {
     let scene = Scene::new();
     let expected = scene.capsule("doctor");
     assert!(expected.stdout.contains("memory"), "{expected:?}");
-    std::fs::create_dir(scene.path("tmp")).expect("made");
+    fs::create_dir(scene.path("tmp")).expect("made");
     for mount in ["ro", "noexec"] {
         let mut unshare = Command::new("unshare");
         let script = format!("mount -t tmpfs -o {mount} none \"$TMPDIR\" && exec \"$0\" doctor");
@@ -66,4 +70,41 @@ fn the_exit_code_is_about_the_guards_of_a_run_that_asks_for_nothing() {
     unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_capsule")]);
     let with_advice = Said::of(unshare.current_dir(scene.path("")));
     assert!(with_advice.code == said.code && with_advice.stdout.contains("me:60800:5"), "{with_advice:?}");
+}
+
+/// What `calibrate` finds is what `doctor` shows and what reports quote.
+#[test]
+fn a_calibration_is_quoted() {
+    needs_root!();
+    let scene = scene();
+    let file = scene.path("calibration.json");
+    let timing = |options: &[&str]| {
+        let mut command = scene.command();
+        Said::of(command.args(["doctor", "--timing"]).args(options).env("CAPSULE_CALIBRATION", &file))
+    };
+    let before = timing(&[]);
+    assert_eq!(before.code, 1, "{}", before.stdout);
+    assert!(before.stdout.contains("mend: `capsule calibrate`"), "{}", before.stdout);
+    let mut calibrate = scene.command();
+    let said = Said::of(calibrate.args(["calibrate", "--seconds", "2"]).env("CAPSULE_CALIBRATION", &file));
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", said.stdout);
+    let found: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let id = found["id"].as_str().unwrap();
+    let after: Value = serde_json::from_str(&timing(&["--json"]).stdout).unwrap();
+    let of_calibration = |settings: &Value| {
+        let all = settings.as_array().unwrap();
+        all.iter().find(|setting| setting["name"] == "calibration").unwrap()["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(of_calibration(&after["settings"]).starts_with(id), "{after}");
+    let sum = own("sum");
+    let mut command = judge(&scene, &sum, &sum.join("submissions/accepted/sum.py"), "--format json");
+    let judged = Said::of(command.env("CAPSULE_CALIBRATION", &file));
+    let report: Value = serde_json::from_str(&judged.stdout).unwrap();
+    assert_eq!(report["tests"][0]["run"]["timing"]["calibration"], id, "{report}");
+    // One that is damaged is not used silently.
+    fs::write(&file, "{}").unwrap();
+    assert!(timing(&[]).stdout.contains("is not a calibration that can be used"));
 }

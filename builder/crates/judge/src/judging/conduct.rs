@@ -1,6 +1,6 @@
 //! How the tests of a submission are run.
 
-use run::timing::Model;
+use run::timing::model_of_this_machine;
 
 use super::Stop;
 use super::watch::Watch;
@@ -33,7 +33,7 @@ impl Leeway {
     /// The limit of the run.
     pub(super) fn of(self, limit_us: u64) -> u64 {
         let longer = (limit_us as f64 * self.times) as u64;
-        let error_us = if self.has_error { Model::of_this_machine().error_us(limit_us, 1.0) } else { 0 };
+        let error_us = if self.has_error { model_of_this_machine().error_us(limit_us, 1.0) } else { 0 };
         longer.max(limit_us.saturating_add(error_us))
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     fn a_run_may_take_as_much_longer_as_its_time_can_be_off() {
         let of = |times, has_error| Leeway { times, has_error }.of(1_000_000);
         assert_eq!([of(1.0, false), of(1.5, false), of(99.0, true)], [1_000_000, 1_500_000, 99_000_000]);
-        let error_us = Model::of_this_machine().error_us(1_000_000, 1.0);
+        let error_us = model_of_this_machine().error_us(1_000_000, 1.0);
         assert!(error_us > 0 && of(1.0, true) == 1_000_000 + error_us);
     }
 }

@@ -3,11 +3,12 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bundle::FileError;
 use serde::{Deserialize, Serialize};
 
-use super::model::Model;
+use super::model::{Model, uncalibrated};
 use crate::error::Error;
 
 /// The version of the file. Fields are only added within a version.
@@ -61,6 +62,22 @@ pub fn default_place() -> Option<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
     Some(state.join(FILE))
+}
+
+/// Why most machines have none.
+const NEVER: &str = "this machine was never calibrated: `capsule calibrate` does it";
+
+/// The errors of this machine, as it was calibrated when this process first asked.
+pub fn model_of_this_machine() -> &'static Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let place = default_place().filter(|place| place.exists());
+        match place.map(|place| Calibration::read(&place)) {
+            Some(Ok(calibration)) => calibration.model(),
+            Some(Err(error)) => uncalibrated(error.to_string()),
+            None => uncalibrated(NEVER.to_owned()),
+        }
+    })
 }
 
 impl Calibration {

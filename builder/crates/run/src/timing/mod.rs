@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use calibration::{Calibration, Kernel, VERSION, default_place};
+pub use calibration::{Calibration, Kernel, VERSION, default_place, model_of_this_machine};
 pub use cpus::Cpus;
 pub use model::Model;
 
@@ -71,7 +71,7 @@ impl Observation {
     pub fn end(self, cpu_us: Option<u64>) -> Timing {
         let end = Look::at(self.cpus);
         let disturbance = Disturbance::between(&self.begin, &end, self.cpus.count(), cpu_us);
-        timing(self.cpus, Model::of_this_machine(), &disturbance, cpu_us)
+        timing(self.cpus, model_of_this_machine(), &disturbance, cpu_us)
     }
 }
 

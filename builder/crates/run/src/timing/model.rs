@@ -1,13 +1,10 @@
-//! How far a CPU time can be off. Pure, but for the calibration that is read once.
+//! How far a CPU time can be off. Pure.
 //!
 //! The kernel counts CPU time to the nanosecond, so that a run on a machine of its own is off by what makes equal work
 //! take different time: caches, branch predictors, the start of a program. That is the floor, and a share of the time. A
 //! run that has others next to it shares caches, memory and perhaps a core with them: that is a larger share, as far as
 //! they were there. Interrupts are counted as time of whatever they interrupt.
 
-use std::sync::OnceLock;
-
-use super::calibration::{Calibration, default_place};
 use super::look::{Look, TICK_US};
 use super::micros;
 
@@ -26,27 +23,11 @@ pub struct Model {
 
 /// Without a calibration: equal runs on a quiet host spread by up to a tenth (DMOJ/judge-server#1190), most of which is
 /// the work of others.
-fn uncalibrated(why: String) -> Model {
+pub(super) fn uncalibrated(why: String) -> Model {
     Model { floor_us: 500.0, noise: 0.03, contention: 0.07, calibration: Err(why) }
 }
 
-/// Why most machines have none.
-const NEVER: &str = "this machine was never calibrated: `capsule calibrate` does it";
-
 impl Model {
-    /// That of this machine, as it was calibrated when this process first asked.
-    pub fn of_this_machine() -> &'static Model {
-        static MODEL: OnceLock<Model> = OnceLock::new();
-        MODEL.get_or_init(|| {
-            let place = default_place().filter(|place| place.exists());
-            match place.map(|place| Calibration::read(&place)) {
-                Some(Ok(calibration)) => calibration.model(),
-                Some(Err(error)) => uncalibrated(error.to_string()),
-                None => uncalibrated(NEVER.to_owned()),
-            }
-        })
-    }
-
     /// The error of a CPU time in microseconds, where `strain` is how busy the other CPUs were, from 0 to 1.
     pub fn error_us(&self, cpu_us: u64, strain: f64) -> u64 {
         let share = self.noise + self.contention * strain.clamp(0.0, 1.0);
