@@ -18,7 +18,7 @@ use bundle::FileError;
 use bundle::digest::Sha;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use run::timing::{Calibration, Cpus, Kernel, VERSION, default_place};
+use run::timing::{Calibration, Cpus, Kernel, Observation, VERSION, default_place};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
@@ -49,7 +49,9 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     })?;
     let half = Duration::from_secs(request.seconds) / 2;
     let cpus = Cpus::allowed().count();
+    let (seen, before) = (Observation::begin(), cpu_us());
     let alone = rounds(half);
+    let disturbed = seen.end(Some((cpu_us() - before) as u64)).causes;
     let busy = with_all_busy(cpus, || rounds(half));
     let kernels: Vec<Kernel> = KERNELS
         .iter()
@@ -64,7 +66,7 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     let calibration = summed_up(kernels, cpus, &[&alone, &busy], starts());
     let text = serde_json::to_string_pretty(&calibration).unwrap_or_default() + "\n";
     write(&place, &text)?;
-    Ok(render(&calibration, &place))
+    Ok(render(&calibration, &place) + &warning(&disturbed))
 }
 
 /// The CPU times of all kernels in microseconds, round by round.
@@ -119,7 +121,13 @@ fn starts() -> Vec<f64> {
     let start = |_| {
         let before = used()?;
         let mut command = Command::new("/proc/self/exe");
-        let ended = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status().ok()?;
+        let ended = command
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .ok()?;
         ended.success().then(used)?.map(|after| after - before)
     };
     let mut times: Vec<f64> = (0..STARTS).filter_map(start).collect();
@@ -196,6 +204,16 @@ fn write(place: &Path, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Errors that were measured on a busy machine are too large.
+fn warning(disturbed: &[String]) -> String {
+    match disturbed {
+        [] => String::new(),
+        causes => {
+            format!("warning: the machine was not quiet: {}; calibrate again when it is\n", causes.join("; "))
+        }
+    }
+}
+
 fn render(found: &Calibration, place: &Path) -> String {
     let mut text = format!("{}, {} CPUs: calibration {}\n", found.processor, found.cpus, found.id);
     for Kernel { name, alone_us, busy_us, spread } in &found.kernels {
@@ -246,6 +264,16 @@ mod tests {
         assert_eq!((found.floor_us, found.id.len()), (150.0, 12));
         let other = summed_up(kernels_of(50.0), 2, &[&alone, &busy], Vec::new());
         assert!((other.speed / found.speed - 2.0).abs() < 1e-9 && other.id != found.id);
+    }
+
+    #[test]
+    fn a_busy_machine_is_a_warning() {
+        assert_eq!(warning(&[]), "");
+        let said = warning(&["contention: 50 %".to_owned(), "steal: 2 %".to_owned()]);
+        assert!(
+            said.starts_with("warning: the machine was not quiet: contention: 50 %; steal: 2 %;"),
+            "{said}"
+        );
     }
 
     #[test]
