@@ -259,6 +259,9 @@ mod tests {
         );
         let tests = [TestResult::of(Accepted, 1.0), TestResult::of(Accepted, 1.0)];
         assert_eq!(super::total(&problem, &tests, &no_grader).score, Some(10.0));
+        // But a judge that failed there has no verdict on the rest, either.
+        let tests = [TestResult::of(JudgeError, 0.0), TestResult::of(Accepted, 1.0)];
+        assert_eq!(super::total(&problem, &tests, &no_grader).verdict, JudgeError);
     }
 
     #[test]
