@@ -258,6 +258,7 @@ mod tests {
             let groups: Vec<(&str, usize)> =
                 problem.root.groups().map(|group| (group.name.as_str(), group.members.len())).collect();
             assert_eq!(groups, [("a", 2), ("b", 1)]);
+            assert!(problem.root.groups().all(|group| group.score == Aggregate::Min));
             assert_eq!((problem.root.score, problem.tests[0].points), (Aggregate::Sum, 50.0));
         }
         assert_eq!(
