@@ -8,7 +8,7 @@ use std::process::Command;
 use bundle::manifest::{Manifest, RecordKind};
 use closure::arch::Machine;
 
-use crate::scene::{Said, Scene, needs_root};
+use crate::scene::{Scene, needs_root};
 
 /// Debian's name, our name, and the first release of it that has the architecture.
 const TREES: [(&str, &str, &str); 5] = [
