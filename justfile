@@ -11,7 +11,7 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 # libraries to load and nothing to relocate. (`--target`, or the flags would be for the compiler's own plugins too.)
 triple := "x86_64-unknown-linux-gnu"
 release := target / triple / "release"
-release_build := "RUSTFLAGS=\"$(cat builder/rustflags)\" cargo build -q --release --target " + triple
+release_build := "builder/release-build"
 capsule := release / "capsule"
 # Set by `ci`: the build of the tests is the lints' too. Both compile every crate, so together they take one build less.
 linted := if env("LINT_TESTS", "") == "" { "" } else { "RUSTC_WORKSPACE_WRAPPER=" + justfile_directory() / ".ci/lint " }
@@ -63,11 +63,12 @@ shell: _bundle
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
 # installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
+# `just test dist` makes a release in two clones, which takes two release builds, compares them and installs each file.
 # `just test sizes` judges ten thousand tests, and one of a gigabyte. `just test clients` has the clients of Piston and
 # Judge0 from PyPI and npm talk to `capsule serve`. `just test nats` has workers do submissions, with Debian's nats-server;
 # `just test kills` kills all of them at random moments meanwhile.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|examples|kills|languages|load|foreign|nats|operate|sizes)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|dist|examples|kills|languages|load|foreign|nats|operate|sizes)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -164,11 +165,12 @@ prove bundle="out/rootfs" *arguments: (_packages image_packages test_packages) _
 
 # Install `capsule`, `capsule-prove`, completions and manual pages below a prefix: `just install`, `just install ~/.local`.
 install prefix="/usr/local": _capsule _prover
-    install -D -t {{ prefix }}/bin {{ capsule }} {{ release }}/capsule-prove
-    {{ capsule }} completions bash | install -D -m 644 /dev/stdin {{ prefix }}/share/bash-completion/completions/capsule
-    {{ capsule }} completions zsh | install -D -m 644 /dev/stdin {{ prefix }}/share/zsh/site-functions/_capsule
-    {{ capsule }} completions fish | install -D -m 644 /dev/stdin {{ prefix }}/share/fish/vendor_completions.d/capsule.fish
-    {{ capsule }} man --output {{ prefix }}/share/man/man1 > /dev/null
+    builder/dist/stage.sh "{{ release }}" "{{ prefix }}"
+
+# Its tools come from crates.io and PyPI the first time, which takes minutes.
+# What a release has, in out/dist: a static archive, a Debian package, a Python wheel, bills of materials, SHA256SUMS.
+dist: (_packages "git python3-venv zstd") _capsule _prover
+    builder/dist/make.sh "{{ release }}" out/dist
 
 # The cases that need no virtual machine, on this host: as root, and with `--user` by an ordinary user.
 host-test *arguments: (_packages image_packages) (build "rootfs") _harness (_host-test arguments)

@@ -67,7 +67,7 @@ impl Guest {
     /// Builds them with cargo.
     pub fn build(processor: Processor) -> Result<Guest, GuestError> {
         let is_foreign = processor != Processor::HERE;
-        build::build(&target_directory().join("guest"), processor.triple(), is_foreign)
+        build::build(&source_tree(), &target_directory().join("guest"), processor.triple(), is_foreign)
             .map(Guest::Directory)
             .map_err(GuestError::Build)
     }
@@ -110,5 +110,12 @@ pub(crate) fn cargo() -> OsString {
 /// Where cargo builds. The builds that the harness starts have directories of their own in it.
 pub(crate) fn target_directory() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    chosen.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
+    chosen.unwrap_or_else(|| source_tree().join("target"))
+}
+
+/// This source tree. A program that carries the guest's programs does without, and must not name the place where it was
+/// built: it would be another program in each clone.
+pub(crate) fn source_tree() -> PathBuf {
+    let package = if cfg!(feature = "embedded") { "/capsule/vm-tests" } else { env!("CARGO_MANIFEST_DIR") };
+    Path::new(package).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }

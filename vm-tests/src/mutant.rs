@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::guest::{CROSS, GuestError, cargo, target_directory};
+use crate::guest::{CROSS, GuestError, cargo, source_tree, target_directory};
 use crate::processor::Processor;
 
 /// The directory of the mutants in the VM.
@@ -30,7 +30,7 @@ pub struct Mutant {
 /// # Errors
 /// cargo fails, or its program cannot be copied.
 pub(crate) fn build(names: &[&str], processor: Processor) -> Result<Vec<Mutant>, GuestError> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let workspace = source_tree();
     let target = target_directory().join("mutants").join(processor.debian());
     let workers = thread::available_parallelism().map_or(1, usize::from).min(names.len());
     let (workspace, target) = (&workspace, &target);
@@ -82,7 +82,7 @@ fn build_one(
 fn init_build(processor: Processor) -> Command {
     let mut command = match processor == Processor::HERE {
         true => Command::new(cargo()),
-        false => Command::new(CROSS),
+        false => Command::new(source_tree().join(CROSS)),
     };
     if processor != Processor::HERE {
         command.arg("cargo");

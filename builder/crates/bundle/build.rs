@@ -73,8 +73,10 @@ fn build_programs(workspace: &Path, target: &Path, which: &[&str]) {
     // The other switches of the back end keep it from spending bytes on speed (code hoisted out of loops, copies of tails
     // and returns, callee-saved registers, loads moved ahead): 1.7 KiB. Each was kept because the program got smaller.
     // `just size` and the mutants use the same file.
-    let small = include_str!("../../../init/rustflags").trim();
-    cargo.env("RUSTFLAGS", format!("{small} {}", remapped(workspace)));
+    let small = include_str!("../../../init/rustflags").split_whitespace().map(str::to_owned);
+    // Joined by what no path has in it: the clone's may have a space.
+    let flags: Vec<String> = small.chain(remapped(workspace)).collect();
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building package `init` failed: {status}");
 }
@@ -94,12 +96,12 @@ const FOREIGN_ENVIRONMENT: [&str; 10] = [
 ];
 
 /// Panic locations name source files: without these flags, the binary would contain the path of the clone.
-fn remapped(workspace: &Path) -> String {
-    let mut flags = format!("--remap-path-prefix={}=.", workspace.display());
-    if let Some(home) = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default_cargo_home) {
-        flags.push_str(&format!(" --remap-path-prefix={}=cargo", home.display()));
-    }
-    flags
+fn remapped(workspace: &Path) -> impl Iterator<Item = String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default_cargo_home);
+    let places = [(Some(workspace.to_path_buf()), "."), (home, "cargo")];
+    places.into_iter().filter_map(|(place, name)| {
+        place.map(|place| format!("--remap-path-prefix={}={name}", place.display()))
+    })
 }
 
 fn default_cargo_home() -> Option<PathBuf> {

@@ -13,6 +13,7 @@ use corpus::{Case as Ending, Cases, read};
 
 use super::case;
 use crate::case::{Case, Expect};
+use crate::guest::source_tree;
 use crate::language::{InitArgs, Language, Languages, Limit, WORK_DIR};
 use crate::plan::{Stdin, Step};
 use crate::suite::Suite;
@@ -23,7 +24,8 @@ use crate::workspace::Workspace;
 #[path = "../../../builder/tests/packs/corpus.rs"]
 mod corpus;
 
-const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../builder/tests/packs");
+/// In the source tree.
+const PROGRAMS: &str = "builder/tests/packs";
 /// Limits that only a step that hangs reaches. Emulation is slow, and on a busy host the guest counts the time that its
 /// processor waits for one of the host's.
 const PATIENCE: [(&str, &str); 2] = [("cpu-time", "900s"), ("wall-time", "1500s")];
@@ -42,7 +44,7 @@ struct Own {
 /// Every language of this bundle.
 pub(crate) fn cases(bundle: &Path) -> Result<Vec<Case>, String> {
     let languages = Languages::of(bundle)?;
-    let programs = Path::new(PROGRAMS);
+    let programs = source_tree().join(PROGRAMS);
     let table = Cases::load(&programs.join("cases.toml"))?;
     let mut cases = Vec::new();
     for (name, language) in languages.iter() {
