@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Tests in a virtual machine with cgroup version 2 and a userland of busybox: machine.sh CAPSULE TESTED DIRECTORY PART
+#
+# PART is install (upgrades beside a thousand runs), isolate, or podman (rootful and rootless). The first two are tests of
+# builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at TESTED, where the test program looks
+# for it. DIRECTORY is for what this makes.
+set -euo pipefail
+capsule=$(realpath "$1") tested=$(realpath -m "$2") directory=$(realpath -m "$3") part=$4
+here=$(realpath "$(dirname "$0")")
+rm -rf "$directory"
+mkdir -p "$directory"
+
+# What the machine has of Debian's, in its recipe: bundles are made of it there, or it is what is tried.
+programs=(bash dash cat chmod cp env id ln ls mkdir mkfifo rm script setpriv sleep stat timeout touch true unshare)
+tests=$part
+[[ $tests == *::* ]] || tests=$tests::
+case ${part%%::*} in
+    # install.sh has to find programs of busybox only.
+    install) path=/busybox/bin:/usr/bin ;;
+    isolate) path=/usr/bin:/busybox/bin ;;
+    podman) programs=(bash podman conmon crun newuidmap newgidmap setpriv) ;;
+    *)
+        echo "error: \`$part\` is not a part: install, isolate, podman" >&2
+        exit 2
+        ;;
+esac
+if [ "$part" != podman ]; then
+    # Where cargo has put the test program.
+    it=$(cargo test -p builder --test it --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+    [ -x "$it" ] || { echo "error: cargo has built no test program" >&2; exit 1; }
+    cp "$it" "$directory/it"
+    strip "$directory/it"
+    programs+=("$directory/it:/usr/bin/it")
+fi
+programs+=("$capsule:/usr/bin/capsule")
+"$capsule" build "${programs[@]}" --allow 'setuid=/**' -o "$directory/bundle" --format dir > /dev/null
+root=$directory/bundle/rootfs
+if [ "$part" = podman ]; then
+    "$capsule" build bash ls cat -o "$directory/image" --format oci > /dev/null
+    cp -R "$directory/image/oci" "$root/oci"
+    cp -R "$here/containers" "$root/etc/containers"
+    chmod u+s "$root/usr/bin/newuidmap" "$root/usr/bin/newgidmap"
+    install "$here/podman.sh" "$root/part"
+else
+    printf "PATH=%s\nexport PATH\nexec it --include-ignored --test-threads=2 %s\n" "$path" "$tests" > "$root/part"
+fi
+mkdir -p "$root$(dirname "$tested")"
+ln -s /usr/bin/capsule "$root$tested"
+install -D /bin/busybox "$root/busybox/bin/busybox"
+for applet in $(/bin/busybox --list); do
+    [ "$applet" = busybox ] || ln -s busybox "$root/busybox/bin/$applet"
+done
+ln -sf /busybox/bin/busybox "$root/bin/sh"
+install "$here/guest.sh" "$root/init"
+(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) > "$directory/guest.cpio"
+cargo run -q -p vm-tests --bin machine -- "$directory/guest.cpio"

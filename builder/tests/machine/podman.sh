@@ -1,0 +1,56 @@
+#!/busybox/bin/sh
+# An image of capsule's in podman, rootful and rootless, on cgroup version 2.
+set -u
+mount --make-rshared /
+# The state of podman: a tmpfs is not below an overlay.
+mkdir -p /var/lib/containers /run/containers /home/alice
+chown 1000:1000 /home/alice
+printf 'alice:x:1000:1000::/home/alice:/bin/sh\n' >> /etc/passwd
+printf 'alice:x:1000:\n' >> /etc/group
+echo 'alice:100000:65536' > /etc/subuid
+echo 'alice:100000:65536' > /etc/subgid
+least=CHOWN,DAC_OVERRIDE,KILL,MKNOD,NET_ADMIN,SETGID,SETPCAP,SETUID,SYS_ADMIN,SYS_CHROOT,SYS_NICE
+failures=0
+
+# A line for what is so, and what is not.
+check() {
+    if grep -q -- "$2" /tmp/said; then
+        echo "ok: $1"
+    else
+        echo "FAILED: $1: no $2 in:"
+        cat /tmp/said
+        failures=$((failures + 1))
+    fi
+}
+
+judge() {
+    timeout 600 podman run --rm --network none --cap-drop all --cap-add "$least" "$@" "$image" \
+        --wall-time 60s --memory 64M --report fd:2 -- /bin/ls / > /tmp/said 2>&1
+}
+
+image=$(podman pull -q oci:/oci:latest)
+judge --volume /sys/fs/cgroup:/sys/fs/cgroup:rw
+check 'rootful: it runs' '"status":"ok"'
+for guard in memory swap pids cpu-accounting seccomp uid capabilities; do
+    check "rootful: $guard" "\"$guard\":\"on\""
+done
+judge
+check 'rootful, without the host'"'"'s cgroups: it runs' '"status":"ok"'
+check 'rootful, without the host'"'"'s cgroups: it says so' '"memory":"unavailable: '
+
+# The rest is the same by an ordinary user, in whose user namespace podman works.
+cat > /tmp/rootless.sh << 'END'
+image=$(podman pull -q oci:/oci:latest) || exit
+podman run --rm --network none --cap-add SYS_ADMIN,NET_ADMIN,MKNOD "$image" \
+    --wall-time 60s --memory 64M --report fd:2 -- /bin/ls /
+END
+mkdir -p /run/user/1000
+chown 1000:1000 /run/user/1000
+chmod 700 /run/user/1000
+chmod 1777 /tmp
+env -i PATH="$PATH" HOME=/home/alice USER=alice XDG_RUNTIME_DIR=/run/user/1000 timeout 900 \
+    setpriv --reuid 1000 --regid 1000 --clear-groups sh /tmp/rootless.sh > /tmp/said 2>&1
+check 'rootless: it runs' '"status":"ok"'
+check 'rootless: it has a filter' '"seccomp":"on"'
+check 'rootless: it says what it lacks' '"memory":"unavailable: '
+exit "$failures"
