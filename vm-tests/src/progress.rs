@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::qemu::Accel;
 
-/// How long a case takes on one processor, a share of its machine's boot included. Measured with the default bundle; only
-/// what is said before the first case depends on it.
+/// About how long a case takes on one processor, a share of its machine's boot included. Only what is said before the first
+/// case depends on it.
 const EMULATED: Duration = Duration::from_millis(700);
 const BY_KVM: Duration = Duration::from_millis(100);
 

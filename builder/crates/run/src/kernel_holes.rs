@@ -2,7 +2,7 @@
 //!
 //! The versions are those of the kernel's own CVE records (the fields `affected` of CVEProject/cvelistV5, assigner Linux), as
 //! they stood on [`AS_OF`]; for two branches of CVE-2026-46242 and of CVE-2026-43500, of distributions' notes about the same
-//! commit. A branch for which no mended version was found is left out: nothing is said of it.
+//! commit; for CVE-2026-43074, of pages that quote the NVD and OSV. A branch for which no mended version was found is left out: nothing is said of it.
 //!
 //! A kernel's version says nothing where its maker keeps an old number and takes mends over (Ubuntu's `6.8.0-117`, Red Hat's
 //! `5.14.0-687`). Debian's has the real version in the other field of uname(2). vm-tests includes this file by its path, so
