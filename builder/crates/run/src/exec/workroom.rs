@@ -221,8 +221,7 @@ impl Workroom {
                 for (path, content) in submission.placed(&names) {
                     workspace.put(path, content)?;
                 }
-                let compile =
-                    |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, signals);
+                let compile = |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, signals);
                 steps.compile(options).map(compile).transpose()?
             }
         };
