@@ -185,6 +185,10 @@ install() {
     quietly "\`$bundle\` was not copied" cp -a -- "$bundle" "$new"
     quietly "\`$new\` was not given to root" chown -hR 0:0 "$new"
     chmod 0755 "$new"
+    for list in SHA256SUMS MODES; do
+        # What a link leads to could be exchanged between two looks.
+        [ ! -h "$new/$list" ] || fail "\`$bundle/$list\` is a link; nothing was installed"
+    done
     found_digest=$(sha256sum <"$new/SHA256SUMS" | cut -c 1-64)
     [ -z "$digest" ] || [ "$digest" = "$found_digest" ] ||
         fail "\`$bundle\` has the digest $found_digest, not $digest; nothing was installed"

@@ -41,6 +41,11 @@ pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A calibration would not be of the machine alone.
+    #[error(
+        "the machine was not quiet: {0}; nothing was written\n  hint: calibrate again when it is, or keep the result with `--force`"
+    )]
+    NotQuiet(String),
     /// A system-call policy has a mistake.
     #[error("`{}:{line}:{column}` {cause}", path.display())]
     Policy {

@@ -128,6 +128,9 @@ pub(super) enum Command {
         /// Seconds that it may take
         #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=600))]
         seconds: u64,
+        /// Keep it even if the machine was not quiet
+        #[arg(long)]
+        force: bool,
     },
     /// Measure what a run costs compared with its peers, or how exactly limits hold
     Bench {

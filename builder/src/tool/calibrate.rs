@@ -31,6 +31,8 @@ pub struct CalibrateRequest {
     pub output: Option<PathBuf>,
     /// How long it may take, in seconds.
     pub seconds: u64,
+    /// Whether a result is kept that other work has disturbed.
+    pub force: bool,
 }
 
 /// As many rounds of each part at least, however slow the machine is.
@@ -41,7 +43,7 @@ const STARTS: usize = 100;
 /// Measures, writes the file, and says what was found.
 ///
 /// # Errors
-/// The file cannot be written.
+/// The machine was not quiet, or the file cannot be written.
 pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     let place = request.output.clone().or_else(default_place).ok_or_else(|| Error::Usage {
         what: "there is no directory for the calibration: neither HOME nor XDG_STATE_HOME is set".to_owned(),
@@ -52,6 +54,9 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     let (seen, before) = (Observation::begin(), cpu_us());
     let alone = rounds(half);
     let disturbed = seen.end(Some((cpu_us() - before) as u64)).causes;
+    if !disturbed.is_empty() && !request.force {
+        return Err(Error::NotQuiet(disturbed.join("; ")));
+    }
     let busy = with_all_busy(cpus, || rounds(half));
     let kernels: Vec<Kernel> = KERNELS
         .iter()

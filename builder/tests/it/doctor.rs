@@ -86,7 +86,9 @@ fn a_calibration_is_quoted() {
     assert_eq!(before.code, 1, "{}", before.stdout);
     assert!(before.stdout.contains("mend: `capsule calibrate`"), "{}", before.stdout);
     let mut calibrate = scene.command();
-    let said = Said::of(calibrate.args(["calibrate", "--seconds", "2"]).env("CAPSULE_CALIBRATION", &file));
+    let said = Said::of(
+        calibrate.args(["calibrate", "--seconds", "2", "--force"]).env("CAPSULE_CALIBRATION", &file),
+    );
     assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", said.stdout);
     let found: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let id = found["id"].as_str().unwrap();

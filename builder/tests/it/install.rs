@@ -347,7 +347,7 @@ fn a_bundle_that_differs_from_its_lists_is_refused() {
     let scene = Scene::new();
     bundles(&scene, &["A"]);
     let nothing = "; nothing was installed";
-    let changes: [Change; 7] = [
+    let changes: [Change; 8] = [
         (
             |a| fs::write(a.join("rootfs/etc/hosts"), "x").unwrap(),
             &["rootfs/etc/hosts: FAILED", "SHA256SUMS"],
@@ -376,6 +376,13 @@ fn a_bundle_that_differs_from_its_lists_is_refused() {
                 symlink("/etc", a.join("rootfs/bin")).unwrap();
             },
             &["l rootfs/bin -> /etc", "l rootfs/bin -> usr/bin", "MODES"],
+        ),
+        (
+            |a| {
+                fs::rename(a.join("SHA256SUMS"), a.join("list")).unwrap();
+                symlink("list", a.join("SHA256SUMS")).unwrap();
+            },
+            &["SHA256SUMS` is a link"],
         ),
     ];
     for (change, expected) in changes {

@@ -252,8 +252,9 @@ fn kernel_findings(kernel: &str, known_bad: Option<&[&KernelHole]>) -> Vec<Findi
         mend: mend.to_owned(),
     };
     let Some(holes) = known_bad else {
-        let state = format!("{kernel} is a maker's own number, which does not say what was mended");
-        let mend = "compare with the maker's advisories: docs/operator.md has the list of holes";
+        let state =
+            format!("{kernel} does not say what was mended: a maker's own number, or a branch without mends");
+        let mend = "a kernel of a stable branch, or compare with the maker's advisories: docs/operator.md has the holes";
         return vec![finding(state, "holes of the kernel are holes of each sandbox", mend)];
     };
     let mend = format!("a newer kernel of the same branch (as known on {AS_OF})");

@@ -122,9 +122,10 @@ const FRAGNESIA: &[Branch] = &[
     ([7, 0], 10),
 ];
 
-/// The holes of a kernel, by its release and its version (uname(2)); `None` where its numbers do not say which it has.
+/// The holes of a kernel, by its release and its version (uname(2)); `None` where its numbers do not say which it has: a
+/// maker's own number, or a branch that nobody mends.
 pub fn known_bad(release: &str, version: &str) -> Option<impl Iterator<Item = &'static KernelHole> + use<>> {
-    let kernel = upstream(release, version)?;
+    let kernel = upstream(release, version).filter(|kernel| is_judged(*kernel))?;
     Some(HOLES.iter().filter(move |hole| hole.is_in(kernel)))
 }
 
@@ -141,6 +142,14 @@ impl KernelHole {
         let branch = self.mended.iter().find(|(branch, _)| *branch == release);
         (self.since..self.gone).contains(&release) && branch.is_some_and(|(_, mended)| patch < *mended)
     }
+}
+
+/// Whether the list can say which holes a kernel has: not where one was open in its release, and no mend of any names its
+/// branch (6.17, say, whose last version came before the mends).
+fn is_judged([major, minor, _]: [u16; 3]) -> bool {
+    let release = [major, minor];
+    let has_mends = |hole: &KernelHole| hole.mended.iter().any(|(branch, _)| *branch == release);
+    HOLES.iter().any(has_mends) || !HOLES.iter().any(|hole| (hole.since..hole.gone).contains(&release))
 }
 
 /// The number of the kernel that this one is, or was made from.
@@ -180,8 +189,11 @@ mod tests {
         assert!(has("7.0.8", "CVE-2026-46223") && !has("7.0.9", "CVE-2026-46223"));
         assert!(has("7.0", "CVE-2026-46223"), "a release before its first patch level");
         // Before it, after it, and where it was never mended.
-        for release in ["6.1.170", "7.1.0", "7.2", "6.5.3"] {
+        for release in ["6.1.170", "7.1.0", "7.2"] {
             assert!(!has(release, "CVE-2026-46242"), "{release}");
+        }
+        for nobody_mends in ["6.5.3", "6.17.13", "4.19.325", "4.4.302"] {
+            assert_eq!(holes(nobody_mends, "#1 SMP"), None, "{nobody_mends}");
         }
         assert_eq!(holes("6.18.44-fc-v595", "#1 SMP"), Some(Vec::new()));
     }

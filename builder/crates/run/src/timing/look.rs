@@ -16,7 +16,7 @@ pub(super) struct Look {
     pub(super) ticks: Option<Ticks>,
     pub(super) pressure_us: Option<u64>,
     /// The lowest and the highest frequency.
-    pub(super) khz: Option<[u64; 2]>,
+    pub(super) khz: Option<u64>,
 }
 
 /// Columns of /proc/stat, in ticks.
@@ -68,15 +68,15 @@ fn pressure_us(text: &str) -> Option<u64> {
     some.split_once("total=")?.1.trim().parse().ok()
 }
 
-fn khz(cpus: &Cpus) -> Option<[u64; 2]> {
+/// Of the fastest CPU: one that idles is slow, and says nothing of the one that works.
+fn khz(cpus: &Cpus) -> Option<u64> {
     let of = |number: &usize| {
         let path = format!("/sys/devices/system/cpu/cpu{number}/cpufreq/scaling_cur_freq");
         fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()
     };
     // Where the first one has none, all the others have none either.
     of(cpus.numbers().first()?)?;
-    let all: Vec<u64> = cpus.numbers().iter().filter_map(of).collect();
-    Some([*all.iter().min()?, *all.iter().max()?])
+    cpus.numbers().iter().filter_map(of).max()
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Timing {
     pub steal_us: Option<u64>,
     /// Time in interrupts on these CPUs, in microseconds, in ticks.
     pub interrupts_us: Option<u64>,
-    /// The lowest and the highest frequency of these CPUs at start and end, in kilohertz.
+    /// The frequency of the fastest of these CPUs at the start and at the end, in kilohertz.
     pub khz: Option<[u64; 2]>,
     /// Instructions of the run in user mode.
     pub instructions: Option<u64>,
