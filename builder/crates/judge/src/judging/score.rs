@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::result::TestResult;
-use crate::problem::{Accept, Aggregate, Group, Member, Problem, Verdict};
+use crate::problem::{Accept, Aggregate, Format, Group, Member, Problem, Verdict};
 
 /// A group's verdict and score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,18 +107,19 @@ impl Scorer<'_> {
                 }
             }
         }
+        let score = |verdict| score(group, &self.counted(group, &parts), verdict);
         let fault = parts.iter().map(|part| part.verdict).filter(is_fault).min_by_key(rank);
         let made = match (&group.grader, fault) {
-            (_, Some(fault)) => Ok((fault, score(group, &parts, fault))),
+            (_, Some(fault)) => Ok((fault, score(fault))),
             (Some(flags), None) => self.graded(group, flags, &parts),
             (None, None) => {
                 let verdict = verdict(group.accept, &parts);
-                Ok((verdict, score(group, &parts, verdict)))
+                Ok((verdict, score(verdict)))
             }
         };
         let (mut verdict, mut score, message) = match made {
             Ok((verdict, score)) => (verdict, score, String::new()),
-            Err((verdict, message)) => (verdict, score(group, &parts, verdict).map(|_| 0.0), message),
+            Err((verdict, message)) => (verdict, score(verdict).map(|_| 0.0), message),
         };
         if group.requires.iter().any(|required| self.failed.contains(required)) {
             verdict = if verdict == Verdict::Accepted { Verdict::Skipped } else { verdict };
@@ -136,6 +137,14 @@ impl Scorer<'_> {
         let is_rejected = result.verdict != Verdict::Accepted && !is_left_out && result.share == 0.0;
         let score = if is_rejected { test.reject_points } else { result.share * test.points };
         Part { verdict: result.verdict, score, share: result.share, is_left_out }
+    }
+
+    /// The members that make the score. A group of legacy Kattis that ends at a failure in it is worth what was judged until
+    /// then: its grader sees no more (PPF spec/legacy.md). Elsewhere a member that was left out counts, with nothing.
+    fn counted(&self, group: &Group, parts: &[Part]) -> Vec<Part> {
+        let is_legacy = matches!(self.problem.format, Format::KattisLegacy | Format::IcpcLegacy);
+        let is_cut = is_legacy && group.stop_at_failure;
+        parts.iter().filter(|part| !(is_cut && part.is_left_out)).copied().collect()
     }
 
     /// By the problem's own program, which sees what was judged. Nothing is right, and worth nothing (PPF spec/legacy.md).
@@ -174,7 +183,7 @@ fn verdict(accept: Accept, parts: &[Part]) -> Verdict {
 }
 
 fn score(group: &Group, parts: &[Part], verdict: Verdict) -> Option<f64> {
-    let scores = || parts.iter().filter(|part| !part.is_left_out).map(|part| part.score);
+    let scores = || parts.iter().map(|part| part.score);
     let least = || scores().reduce(f64::min).unwrap_or(0.0);
     let points = group.points.unwrap_or_else(least);
     Some(match group.score {
@@ -294,9 +303,27 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_no_part_of_a_mean() {
-        let results = [(Accepted, 1.0), (WrongAnswer, 0.0), (Verdict::Skipped, 0.0), (Verdict::Skipped, 0.0)];
-        assert_eq!(judged(Aggregate::Average, Accept::Worst, &results).1, Some(5.0));
+    fn what_was_left_out_is_no_part_of_a_score_where_the_format_says_so_only() {
+        let skipped = TestResult::of(Verdict::Skipped, 0.0);
+        let tests =
+            [TestResult::of(Accepted, 1.0), TestResult::of(WrongAnswer, 0.5), skipped.clone(), skipped];
+        let mut problem = plain_problem(4, 10.0);
+        let mut score = |aggregate, format, stops| {
+            (problem.format, problem.root.score, problem.root.stop_at_failure) = (format, aggregate, stops);
+            total(&problem, &tests, &no_grader).score
+        };
+        for (format, stops, mean, least) in [
+            (Format::KattisLegacy, true, 7.5, 5.0),
+            (Format::IcpcLegacy, true, 7.5, 5.0),
+            // Another group has ended it.
+            (Format::KattisLegacy, false, 3.75, 0.0),
+            (Format::Hydro, true, 3.75, 0.0),
+            (Format::Polygon, true, 3.75, 0.0),
+            (Format::Kattis2025, false, 3.75, 0.0),
+        ] {
+            assert_eq!(score(Aggregate::Average, format, stops), Some(mean), "{format:?} {stops}");
+            assert_eq!(score(Aggregate::Min, format, stops), Some(least), "{format:?} {stops}");
+        }
     }
 
     #[test]
@@ -307,7 +334,7 @@ mod tests {
         let tests = [(Accepted, 1.0), (TimeLimit, 0.0), (Verdict::Skipped, 0.0)];
         let tests = tests.map(|(verdict, share)| TestResult::of(verdict, share));
         assert_eq!(total(&problem, &tests, &no_grader).score, Some(12.0));
-        problem.root.score = Aggregate::Min;
+        (problem.format, problem.root.score) = (Format::KattisLegacy, Aggregate::Min);
         assert_eq!(total(&problem, &tests, &no_grader).score, Some(2.0));
     }
 
