@@ -3,14 +3,22 @@
 use std::collections::BTreeMap;
 
 /// The text with the values in place of the names. What is not the name of a constant stays as it is.
-pub(crate) fn filled(constants: &BTreeMap<String, String>, text: &str) -> String {
+///
+/// # Errors
+/// The text would have more bytes than `most`: a short one can name a long constant many times.
+pub(crate) fn filled(constants: &BTreeMap<String, String>, text: &str, most: u64) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
+    let fits = |length: usize| {
+        let what = || format!("with its constants filled in, it is longer than {most} bytes, the most");
+        if length as u64 > most { Err(what()) } else { Ok(()) }
+    };
     while let Some((before, after)) = rest.split_once("{{") {
         filled += before;
         let named = after.split_once("}}").and_then(|(name, after)| Some((constants.get(name)?, after)));
         match named {
             Some((value, after)) => {
+                fits(filled.len() + value.len())?;
                 filled += value;
                 rest = after;
             }
@@ -21,7 +29,8 @@ pub(crate) fn filled(constants: &BTreeMap<String, String>, text: &str) -> String
             }
         }
     }
-    filled + rest
+    fits(filled.len() + rest.len())?;
+    Ok(filled + rest)
 }
 
 #[cfg(test)]
@@ -40,7 +49,17 @@ mod tests {
             ("{{", "{{"),
             ("", ""),
         ] {
-            assert_eq!(filled(&constants, text), wanted);
+            assert_eq!(filled(&constants, text, 99).as_deref(), Ok(wanted));
         }
+    }
+
+    #[test]
+    fn the_result_has_a_largest_size() {
+        let constants = [("n".to_owned(), "x".repeat(900))].into();
+        let of = |count, most| filled(&constants, &"{{n}}".repeat(count), most).map(|text| text.len());
+        assert_eq!([of(2, 1800), of(0, 0)], [Ok(1800), Ok(0)]);
+        let what = "with its constants filled in, it is longer than 1799 bytes, the most";
+        assert_eq!([of(2, 1799), of(180_000, 1799)], [Err(what.to_owned()), Err(what.to_owned())]);
+        assert!(filled(&constants, "{{n}} and more", 905).is_err());
     }
 }

@@ -6,7 +6,7 @@ use run::exec::Submission;
 use serde::Serialize;
 
 use super::Failure;
-use super::added::filled_source;
+use super::added::filled_sources;
 use super::conduct::Conduct;
 use super::expectation::{faults, part};
 use super::report::{Judgement, VERSION, write_line};
@@ -203,6 +203,6 @@ impl Session {
 
 /// The files of a submission by their names in its directory.
 fn sources(files: &Files, problem: &Problem, example: &Example) -> Result<Submission, Failure> {
-    let all = example.files.iter().map(|path| filled_source(files, problem, path, &example.directory));
-    Ok(Submission::new(all.collect::<Result<_, _>>()?, example.entry.as_deref())?)
+    let sources = filled_sources(files, problem, &example.files, &example.directory)?;
+    Ok(Submission::new(sources, example.entry.as_deref())?)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use run::exec::{Artifact, CompileResult, Prepared, StepOption, Submission, Workroom};
 
-use super::added::filled_source;
+use super::added::filled_sources;
 use super::facts::Facts;
 use super::feedback::{Feedback, LONGEST_MESSAGE};
 use super::input::Input;
@@ -191,8 +191,7 @@ pub(super) fn failed(noun: &str, what: &str, stderr: &str) -> (Verdict, String) 
 
 /// Its files by their names in its directory.
 fn sources(files: &Files, problem: &Problem, program: &Program) -> Result<Submission, Failure> {
-    let all = program.files.iter().map(|path| filled_source(files, problem, path, &program.directory));
-    let sources = all.collect::<Result<Vec<_>, _>>()?;
+    let sources = filled_sources(files, problem, &program.files, &program.directory)?;
     let entry = sources.first().map(|first| first.path.clone());
     Ok(Submission::new(sources, entry.as_deref())?)
 }

@@ -114,7 +114,7 @@ fn listed(rules: &Rules<'_>, rows: &[Vec<String>], problem: &mut Problem) -> Res
     let wrong = |what: String| Mistake::new(SHEET, format!("`score_type_parameters`: {what}"));
     let has_counts = rows.iter().all(|row| row.get(1).is_some_and(|tests| tests.parse::<usize>().is_ok()));
     let mut seen = vec![false; problem.tests.len()];
-    let mut next = 0;
+    let mut next = 0_usize;
     let mut subtasks = Vec::new();
     for row in rows {
         let shown = || format!("[{}]", row.join(", ").escape_debug());
@@ -125,7 +125,9 @@ fn listed(rules: &Rules<'_>, rows: &[Vec<String>], problem: &mut Problem) -> Res
         let points = number(points).ok_or_else(|| wrong(format!("{} has no points", shown())))?;
         let tests: Vec<usize> = if has_counts {
             let first = next;
-            next += tests.parse::<usize>().unwrap_or(0);
+            let end = tests.parse().ok().and_then(|count| first.checked_add(count));
+            let end = end.filter(|end| *end <= problem.tests.len());
+            next = end.ok_or_else(|| wrong(format!("{} has tests that input/ lacks", shown())))?;
             (first..next).collect()
         } else {
             // As re.match of Python: at the start.

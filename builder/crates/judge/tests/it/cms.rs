@@ -72,6 +72,8 @@ fn the_task_may_list_its_subtasks() {
     assert_eq!(twice.unsupported, ["task.yaml: a test in more than one subtask"]);
     for (parameters, what) in [
         ("[[30, 3]]", "[30, 3] has tests that input/ lacks"),
+        ("[[30, 9999999999999]]", "[30, 9999999999999] has tests that input/ lacks"),
+        ("[[30, 1], [70, 18446744073709551615]]", "[70, 18446744073709551615] has tests that input/ lacks"),
         ("[[x, 1]]", "[x, 1] has no points"),
         ("[[30, '(']]", "[30, (] has no pattern"),
         ("[[30, '9']]", "[30, 9] has tests that input/ lacks"),

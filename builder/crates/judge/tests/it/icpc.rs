@@ -341,6 +341,16 @@ fn constants_have_values_and_variants() {
 }
 
 #[test]
+fn constants_do_not_make_a_short_sheet_long() {
+    let sheet = format!("{NEW}type: scoring\nconstants: {{n: {}}}\n", "x".repeat(900_000));
+    let group = format!("args: [{}]", "'{{n}}',".repeat(40_000));
+    let files = [("problem.yaml", sheet.as_str()), ("data/secret/test_group.yaml", group.as_str())];
+    let said = with_tests(&files, &["data/secret/1"]).unwrap_err();
+    let what = "data/secret/test_group.yaml: with its constants filled in, it is longer than 4194304 bytes, the most";
+    assert!(said.contains(what), "{said}");
+}
+
+#[test]
 fn names_with_other_characters_are_not_of_a_package() {
     let problem = with_tests(
         &[("problem.yaml", NEW), ("data/secret/b c.in", ""), ("data/secret/-d.in", "")],

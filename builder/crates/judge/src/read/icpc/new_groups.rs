@@ -9,7 +9,7 @@ use super::sheet::Sheet;
 use crate::compare::{Compare, TokenRules};
 use crate::constants;
 use crate::error::{Error, Mistake};
-use crate::files::Files;
+use crate::files::{Files, LARGEST_TEXT};
 use crate::problem::{Aggregate, Group, Member, Problem, Scores, Test};
 use crate::read::yaml::{self, Ignored, Text, Words};
 
@@ -75,7 +75,8 @@ impl Reader<'_> {
         for name in ["test_group.yaml", "testdata.yaml"] {
             let sheet = format!("{directory}/{name}");
             if self.files.has(&sheet) {
-                let text = constants::filled(&self.sheet.constants, &self.files.text(&sheet)?);
+                let text = constants::filled(&self.sheet.constants, &self.files.text(&sheet)?, LARGEST_TEXT);
+                let text = text.map_err(|what| self.files.error(Mistake::new(&*sheet, what)))?;
                 return yaml::parse(&text, &sheet).map_err(|mistake| self.files.error(mistake));
             }
         }
