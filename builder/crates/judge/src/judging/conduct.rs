@@ -3,6 +3,7 @@
 use run::timing::model_of_this_machine;
 
 use super::Stop;
+use super::facts::counted_error;
 use super::watch::Watch;
 
 /// How the tests of a submission are run.
@@ -18,6 +19,8 @@ pub struct Conduct<'a> {
     pub(super) limit_us: Option<u64>,
     /// A submission may run for its limit times this, and is too slow all the same.
     pub(super) leeway: f64,
+    /// Whether a test whose time is near to its limit is repeated alone.
+    pub(super) repeats: bool,
 }
 
 /// How much longer than its limit a run may take. What takes longer than the limit is too slow all the same.
@@ -30,18 +33,29 @@ pub(super) struct Leeway {
 }
 
 impl Leeway {
-    /// The limit of the run.
+    /// The CPU time that a run may take whose limit is this, in microseconds.
     pub(super) fn of(self, limit_us: u64) -> u64 {
-        let longer = (limit_us as f64 * self.times) as u64;
         let error_us = if self.has_error { model_of_this_machine().error_us(limit_us, 1.0) } else { 0 };
-        longer.max(limit_us.saturating_add(error_us))
+        self.waiting(limit_us).max(limit_us.saturating_add(counted_error(error_us, limit_us)))
+    }
+
+    /// The time by which its waiting is limited. A CPU time that is off says nothing about that.
+    pub(super) fn waiting(self, limit_us: u64) -> u64 {
+        (limit_us as f64 * self.times) as u64
     }
 }
 
 impl<'a> Conduct<'a> {
     /// Under the limits of the problem.
     pub fn new(jobs: usize, stop: Stop, watch: &'a dyn Watch) -> Conduct<'a> {
-        Conduct { jobs, stop, watch, limit_us: None, leeway: 1.0 }
+        Conduct { jobs, stop, watch, limit_us: None, leeway: 1.0, repeats: true }
+    }
+
+    /// The first run of each test counts, under its own limit: for a caller that has other work on the same CPUs, where a
+    /// test cannot be repeated alone.
+    #[must_use]
+    pub fn without_repeats(self) -> Conduct<'a> {
+        Conduct { repeats: false, ..self }
     }
 }
 
@@ -53,7 +67,18 @@ mod tests {
     fn a_run_may_take_as_much_longer_as_its_time_can_be_off() {
         let of = |times, has_error| Leeway { times, has_error }.of(1_000_000);
         assert_eq!([of(1.0, false), of(1.5, false), of(99.0, true)], [1_000_000, 1_500_000, 99_000_000]);
-        let error_us = model_of_this_machine().error_us(1_000_000, 1.0);
+        let error_us = model_of_this_machine().error_us(1_000_000, 1.0).min(100_000);
         assert!(error_us > 0 && of(1.0, true) == 1_000_000 + error_us);
+        // The floor of the error is half of this limit.
+        assert_eq!(Leeway { times: 1.0, has_error: true }.of(1000), 1100);
+    }
+
+    #[test]
+    fn an_error_of_the_cpu_time_gives_no_more_time_to_wait() {
+        let waiting = |times, has_error| Leeway { times, has_error }.waiting(1_000_000);
+        assert_eq!(
+            [waiting(1.0, true), waiting(1.0, false), waiting(1.5, true)],
+            [1_000_000, 1_000_000, 1_500_000]
+        );
     }
 }

@@ -83,7 +83,21 @@ impl Facts {
     pub(super) fn is_near(&self, limit_us: Option<u64>) -> bool {
         let error_us = self.timing.and_then(|timing| timing.error_us);
         let both = self.cpu_us.zip(limit_us).zip(error_us);
-        both.is_some_and(|((cpu_us, limit_us), error_us)| cpu_us.abs_diff(limit_us) <= error_us)
+        let is_near = |((cpu_us, limit_us), error_us): ((u64, u64), u64)| {
+            cpu_us.abs_diff(limit_us) <= counted_error(error_us, limit_us)
+        };
+        both.is_some_and(is_near)
+    }
+
+    /// What all processes of a submission used together, and how far that can be off. Where that of one is not known, these
+    /// stay as they are.
+    pub(super) fn add_up<'a>(&mut self, all: impl Iterator<Item = &'a Facts> + Clone) {
+        let timings = || all.clone().map(|facts| facts.timing);
+        let error_us = timings().map(|timing| timing?.error_us).sum::<Option<u64>>();
+        let reliable = timings().try_fold(true, |so_far, timing| Some(so_far && timing?.reliable));
+        let timing = reliable.map(|reliable| Timing { error_us, reliable });
+        self.cpu_us = all.map(|facts| facts.cpu_us).sum::<Option<u64>>().or(self.cpu_us);
+        self.timing = timing.or(self.timing);
     }
 
     /// The sandbox failed.
@@ -100,6 +114,12 @@ impl Facts {
             message,
         }
     }
+}
+
+/// How much of an error counts, where a limit is compared with. A machine whose times are off by more than a tenth would
+/// otherwise repeat everything, and let every run take much longer than it may.
+pub(super) fn counted_error(error_us: u64, limit_us: u64) -> u64 {
+    error_us.min(limit_us / 10)
 }
 
 /// How much of its time a run computed that a limit of waiting ended.
@@ -177,5 +197,28 @@ mod tests {
         };
         assert!(near(950, "50") && near(1050, "50") && near(1000, "0"));
         assert!(!near(949, "50") && !near(1051, "50") && !near(1000, "null"));
+        // No more than a tenth of the limit counts.
+        assert!(near(900, "500") && near(1100, "500") && !near(899, "500") && !near(1101, "500"));
+    }
+
+    #[test]
+    fn the_limit_is_for_all_processes_together() {
+        let one = |cpu_us: &str, timing: &str| {
+            Facts::read(&format!(r#"{{"status":"ok","cpu_us":{cpu_us},"timing":{timing}}}"#))
+        };
+        let added = |all: [Facts; 2]| {
+            let mut sum = all[0].clone();
+            sum.add_up(all.iter());
+            (sum.cpu_us, sum.timing.map(|timing| (timing.error_us, timing.reliable)), sum.is_near(Some(1000)))
+        };
+        let [sure, unsure] =
+            [true, false].map(|reliable| format!(r#"{{"error_us":30,"reliable":{reliable}}}"#));
+        assert!(!one("480", &sure).is_near(Some(1000)));
+        let all = [one("480", &sure), one("470", &unsure)];
+        assert_eq!(added(all), (Some(950), Some((Some(60), false)), true));
+        let all = [one("990", &sure), one("990", &sure)];
+        assert_eq!(added(all), (Some(1980), Some((Some(60), true)), false));
+        let without = [one("480", &sure), one("null", "null")];
+        assert_eq!(added(without), (Some(480), Some((Some(30), true)), false));
     }
 }

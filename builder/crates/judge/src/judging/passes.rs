@@ -292,10 +292,11 @@ fn talk(
     talked.users.iter_mut().for_each(|user| user.facts.hold_to_limit(limit_us));
     let decides = |user: &Ended| decide(ended, user.facts.verdict, user.first) == Decides::Submission;
     let decisive = talked.users.iter().position(decides);
-    let cpu_us = talked.users.iter().map(|user| user.facts.cpu_us).sum::<Option<u64>>();
-    let Ended { facts, mut errors, .. } = talked.users.swap_remove(decisive.unwrap_or(0));
-    ran(bench, case.test, result, facts, &mut errors)?;
-    result.time_us = result.time_us.max(cpu_us);
+    let shown = decisive.unwrap_or(0);
+    let mut total = talked.users[shown].facts.clone();
+    total.add_up(talked.users.iter().map(|user| &user.facts));
+    let cpu_us = total.cpu_us;
+    ran(bench, case.test, result, total, &mut talked.users[shown].errors)?;
     if decisive.is_some() {
         return Ok(ruled);
     }
@@ -358,7 +359,7 @@ impl Bench<'_> {
 
     /// How long a run may wait that has nobody to wait for.
     fn patience(&self, test: &Test, leeway: Leeway) -> impl Iterator<Item = StepOption> {
-        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(leeway.of(limit)))
+        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(leeway.waiting(limit)))
     }
 
     /// How long a submission may take that talks, and its interactor in addition.
@@ -370,7 +371,7 @@ impl Bench<'_> {
         processes: usize,
     ) -> (Duration, Duration) {
         let of_interactor = interactor.limits.cpu_us.map_or(0, wall_us);
-        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(leeway.of(cpu_us)));
+        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(leeway.waiting(cpu_us)));
         // Each may wait for all others, and a manager for each of them.
         let wall = Duration::from_micros(wall).saturating_mul(processes as u32);
         patience(self.most_wall, wall, Duration::from_micros(of_interactor))

@@ -88,7 +88,7 @@ impl Slots<'_> {
         }
         let test = &self.problem.tests[number];
         let has_neighbours = self.jobs() > 1;
-        let leeway = Leeway { times: self.conduct.leeway, has_error: true };
+        let leeway = Leeway { times: self.conduct.leeway, has_error: self.conduct.repeats };
         // To make a sandbox disturbs a test that is to be alone, too.
         let (mut together, mut turn, mut is_wanted) = (Some(self.alone.read()), None, true);
         let mut gate = || {
@@ -103,7 +103,7 @@ impl Slots<'_> {
         if !is_wanted {
             return None;
         }
-        if !is_in_doubt(&result, has_neighbours) {
+        if !self.conduct.repeats || !is_in_doubt(&result, has_neighbours) {
             return Some(result);
         }
         let _alone = self.alone.write();
@@ -140,11 +140,13 @@ impl Board<'_> {
     }
 }
 
-/// Whether the result may be another one when nothing disturbs it: its time is near to the limit, or it waited with others
-/// next to it. What was stopped above the limit with its error is not near.
+/// Whether time decides, and may decide otherwise when nothing disturbs the run: the time is near to the limit, or the run
+/// waited with others next to it. What was stopped above the limit with its error is not near, and another verdict than
+/// these two stays what it is, however long the run took.
 fn is_in_doubt(result: &TestResult, has_neighbours: bool) -> bool {
     let has_waited = result.verdict == Verdict::TimeLimit && result.status == "wall-time-limit";
-    result.is_near && !result.was_stopped() || has_neighbours && has_waited
+    let is_of_time = matches!(result.verdict, Verdict::Accepted | Verdict::TimeLimit);
+    is_of_time && result.is_near && !result.was_stopped() || has_neighbours && has_waited
 }
 
 #[cfg(test)]
@@ -259,6 +261,16 @@ mod tests {
             );
             assert!(!is_in_doubt(&near(slow, "cpu-time-limit"), has_neighbours));
             assert!(!is_in_doubt(&TestResult::of(slow, 0.0), has_neighbours));
+            for other in [
+                Verdict::WrongAnswer,
+                Verdict::RunTimeError,
+                Verdict::MemoryLimit,
+                Verdict::OutputLimit,
+                Verdict::JudgeError,
+                Verdict::InternalError,
+            ] {
+                assert!(!is_in_doubt(&near(other, "ok"), has_neighbours), "{other:?}");
+            }
             let waited = TestResult { status: "wall-time-limit".to_owned(), ..TestResult::of(slow, 0.0) };
             assert_eq!(is_in_doubt(&waited, has_neighbours), has_neighbours);
         }
@@ -282,5 +294,21 @@ mod tests {
         ran.sort();
         let wanted = [("0", false), ("0", true), ("1", true)];
         assert_eq!(ran, wanted.map(|(name, has_error)| (name.to_owned(), has_error)));
+    }
+
+    #[test]
+    fn where_nothing_can_run_alone_the_first_run_counts_under_the_plain_limit() {
+        let problem = plain_problem(1, 0.0);
+        let ran = Mutex::new(Vec::new());
+        let judge = |_: &Test, leeway: Leeway, gate: Gate<'_>, result: &mut TestResult| {
+            assert!(gate());
+            ran.lock().unwrap().push(leeway.has_error);
+            (result.verdict, result.is_near) = (Verdict::TimeLimit, true);
+            Ok(())
+        };
+        let conduct = Conduct::new(1, Stop::Never, &Unwatched).without_repeats();
+        let found = Slots { problem: &problem, judge: &judge, conduct, alone: RwLock::new(()) }.run();
+        assert_eq!((found[0].verdict, &found[0].first_run), (Verdict::TimeLimit, &None));
+        assert_eq!(ran.into_inner().unwrap(), [false]);
     }
 }
