@@ -154,7 +154,8 @@ impl Workshop {
         session: &Session,
         watch: &dyn Watch,
     ) -> Result<Judgement, String> {
-        let conduct = Conduct::new(1, Stop::Group, watch);
+        // Other slots work next to it, so that nothing can be repeated alone.
+        let conduct = Conduct::new(1, Stop::Group, watch).without_repeats();
         let submission = work.program.submission.clone().of_owner(tenant);
         let judged = session.judge(&submission, work.language.as_deref(), conduct);
         judged.map_err(|failure| self.without_places(&failure.to_string()))
