@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::amount;
+use super::hydro_rates;
 use super::plain::{self, empty};
 use super::yaml::{self, Ignored, NameOr, Number, Text, Words};
 use crate::compare::{Compare, LineRules, Testlib};
@@ -145,14 +146,13 @@ impl Reader<'_> {
     fn limits(&mut self, config: &Config) -> Result<(), Error> {
         self.problem.limits.cpu_us = Some(self.time(config.time.as_ref())?.unwrap_or(DEFAULT_TIME_US));
         self.problem.limits.memory_bytes = Some(self.size(config.memory.as_ref())?.unwrap_or(DEFAULT_MEMORY));
+        let mut rates = |key, rates| hydro_rates::of_packs(self.sheet, key, rates, &mut self.problem);
+        let time_rates = rates("time_limit_rate", &config.time_limit_rate);
+        let memory_rates = rates("memory_limit_rate", &config.memory_limit_rate);
+        (self.problem.limits.time_rates, self.problem.limits.memory_rates) = (time_rates, memory_rates);
         let pack = |name: &String| super::language::of_hydro(name).unwrap_or(name).to_owned();
-        // `py` comes before `py.py3`, which says more and so wins.
-        let rates = |rates: &BTreeMap<String, Number>| {
-            rates.iter().map(|(name, rate)| (pack(name), rate.0)).collect()
-        };
-        self.problem.limits.time_rates = rates(&config.time_limit_rate);
-        self.problem.limits.memory_rates = rates(&config.memory_limit_rate);
-        self.problem.languages = config.langs.as_ref().map(|langs| langs.0.iter().map(pack).collect());
+        let packs = |langs: &Words| langs.0.iter().map(pack).collect();
+        self.problem.languages = config.langs.as_ref().map(packs);
         Ok(())
     }
 

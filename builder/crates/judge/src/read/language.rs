@@ -32,8 +32,11 @@ pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
     EXTENSIONS.iter().find(|(known, _)| *known == extension).map(|(_, pack)| *pack)
 }
 
-/// The pack for one of Hydro's names, `cc.cc17o2`, whose first part is an extension.
+/// The pack for one of Hydro's names, `cc.cc17o2`, whose first part is an extension; `py.pypy3` is a language of its own.
 pub(super) fn of_hydro(name: &str) -> Option<&'static str> {
+    if name.starts_with("py.pypy") {
+        return Some("pypy");
+    }
     of_extension(name.split('.').next().unwrap_or_default())
 }
 
@@ -45,8 +48,8 @@ mod tests {
     fn judges_have_names_of_their_own_for_a_pack() {
         assert_eq!([of_code("python3"), of_code("cpp"), of_code("java")], ["python", "cpp", "java"]);
         assert_eq!(
-            [of_hydro("cc.cc17o2"), of_hydro("py.py3"), of_hydro("js")],
-            [Some("cpp"), Some("python"), Some("javascript")]
+            [of_hydro("cc.cc17o2"), of_hydro("py.py3"), of_hydro("js"), of_hydro("py.pypy3")],
+            [Some("cpp"), Some("python"), Some("javascript"), Some("pypy")]
         );
         assert_eq!((of_extension("pas"), of_extension("xyz")), (Some("pascal"), None));
     }

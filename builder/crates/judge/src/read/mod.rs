@@ -12,6 +12,7 @@ mod domjudge;
 mod examples;
 mod expectations;
 mod hydro;
+mod hydro_rates;
 mod icpc;
 mod language;
 mod plain;

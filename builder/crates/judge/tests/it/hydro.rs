@@ -67,10 +67,19 @@ fn names_make_subtasks_where_no_configuration_lists_them() {
 
 #[test]
 fn rates_are_for_packs() {
-    let config = "time_limit_rate: {py: 2, py.py3: 3, cc: 0.5}\nmemory_limit_rate: {java: 2}";
-    let limits = problem(&files(config)).limits;
-    assert_eq!(limits.time_rates, [("cpp".to_owned(), 0.5), ("python".to_owned(), 3.0)].into());
-    assert_eq!(limits.memory_rates, [("java".to_owned(), 2.0)].into());
+    let config = "time_limit_rate: {py.py3: 3, py.py2: 3, cc: 0.5}\nmemory_limit_rate: {java: 2}";
+    let read = problem(&files(config));
+    assert_eq!(read.limits.time_rates, [("cpp".to_owned(), 0.5), ("python".to_owned(), 3.0)].into());
+    assert_eq!(read.limits.memory_rates, [("java".to_owned(), 2.0)].into());
+    assert!(read.warnings.is_empty() && read.unsupported.is_empty(), "{read:?}");
+    let read = problem(&files("time_limit_rate: {cc: 1, cc.cc98: 2, py: 3, py.pypy3: 1}"));
+    let rates = [("cpp", 1.0), ("pypy", 1.0), ("python", 3.0)].map(|(name, rate)| (name.to_owned(), rate));
+    assert_eq!(read.limits.time_rates, rates.into());
+    let what = "testdata/config.yaml: `time_limit_rate`: variants of cpp have the rate of all, 1";
+    assert_eq!((&read.warnings[..], read.unsupported.is_empty()), (&[what.to_owned()][..], true));
+    let read = problem(&files("memory_limit_rate: {cc.cc98: 2, cc.cc17: 3, py.py3: 2}"));
+    assert_eq!(read.limits.memory_rates, [("python".to_owned(), 2.0)].into());
+    assert_eq!(read.unsupported, ["testdata/config.yaml: `memory_limit_rate` with several rates for cpp"]);
 }
 
 #[test]
