@@ -182,6 +182,26 @@ fn files_come_and_go_by_their_ids_and_belong_to_their_tenant() {
     assert!(nothing.status == 400 && nothing.text().contains("no field `file`"), "{}", nothing.text());
 }
 
+/// axum has a limit of its own, of 2 MiB, which is no setting.
+#[test]
+fn an_upload_is_as_long_as_the_setting_body_allows() {
+    needs_root!();
+    let service = Service::start("slots=1 body=4M");
+    let upload = |bytes: usize| {
+        let form = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"n\"\r\n\r\n{}\r\n--x--\r\n",
+            "a".repeat(bytes)
+        );
+        let head = ["content-type: multipart/form-data; boundary=x"];
+        service.request("POST", "/file", &head, form.as_bytes())
+    };
+    let taken = upload(3 << 20);
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    let id = taken.json().as_str().unwrap().to_owned();
+    assert_eq!(service.get(&format!("/file/{id}")).body.len(), 3 << 20);
+    assert_eq!(upload(4 << 20).status, 413);
+}
+
 #[test]
 fn nothing_of_the_host_comes_out_and_nothing_runs_on() {
     needs_root!();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::multipart::MultipartError;
-use axum::extract::{FromRequest, Multipart, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -72,9 +72,11 @@ fn bad(what: impl Into<String>) -> Refused {
 
 /// Its paths.
 pub(crate) fn routes() -> Router<Arc<App>> {
+    // The setting `body` is the limit (`read_body`), and not axum's own of 2 MiB.
+    let upload = post(upload).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/run", post(run))
-        .route("/file", get(list).post(upload))
+        .route("/file", get(list).merge(upload))
         .route("/file/{id}", get(download).delete(remove))
         .route("/version", get(version))
         .route("/config", get(config))
