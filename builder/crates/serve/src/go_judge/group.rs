@@ -11,8 +11,9 @@ use recipe::placeholder::WORK_DIR;
 use run::exec::{Booth, Running, StepOption};
 use serde_json::Value;
 
+use super::budget::{self, Budget};
 use super::request::{Collector, Command, Plan};
-use super::result::{self, Outcome};
+use super::result::{self, Outcome, Transcript};
 use crate::app::App;
 use crate::cancel::Cancel;
 use crate::workshop::in_memory;
@@ -52,8 +53,11 @@ pub(super) fn run(
         Ok(made) => made,
         Err(error) => return failed(format!("the streams cannot be made: {error}")),
     };
+    let budget = Budget::new(budget::MOST);
     thread::scope(|scope| {
-        let relayed: Vec<_> = relays.into_iter().map(|relay| scope.spawn(move || pass(relay))).collect();
+        let budget = &budget;
+        let relayed: Vec<_> =
+            relays.into_iter().map(|relay| scope.spawn(move || pass(relay, budget))).collect();
         let begun: Vec<_> = plan
             .commands
             .iter()
@@ -67,13 +71,13 @@ pub(super) fn run(
             .iter()
             .zip(ended)
             .map(|(command, ended)| match ended {
-                Ok((booth, outcome)) => result::of(&app.kept, tenant, command, &booth, outcome),
+                Ok((booth, outcome)) => result::of(&app.kept, tenant, command, &booth, outcome, budget),
                 Err(what) => result::internal(&app.workshop.without_places(&what)),
             })
             .collect();
         for relay in relayed {
-            if let Ok((command, transcript, bytes)) = relay.join() {
-                result::add_file(&mut results[command], &transcript.name, &bytes);
+            if let Ok((command, transcript)) = relay.join() {
+                result::add_transcript(&mut results[command], transcript);
             }
         }
         results
@@ -113,18 +117,8 @@ impl Begun {
         let Begun { booth, running, collected } = self;
         cancel.watch(&running).map_err(|errno| errno.to_string())?;
         let ended = running.wait().map_err(|error| error.to_string())?;
-        let [stdout, stderr] = collected.map(|file| file.map(content).transpose());
-        let collected = [stdout, stderr].map(|read| read.map_err(|error| error.to_string()));
-        let [stdout, stderr] = collected;
-        Ok((booth, Outcome { ended, collected: [stdout?, stderr?] }))
+        Ok((booth, Outcome { ended, collected }))
     }
-}
-
-fn content(mut file: File) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// All ends: of pipes where the plan has some, else of files in memory, else of nothing.
@@ -168,10 +162,10 @@ fn streams(plan: &Plan) -> std::io::Result<(Vec<Streams>, Vec<Relay>)> {
     Ok((all, relays))
 }
 
-/// Passes on what comes until one end is closed, and gives the beginning of it.
-fn pass(relay: Relay) -> (usize, Collector, Vec<u8>) {
-    let Relay { command, transcript, mut from, mut to } = relay;
-    let (mut piece, mut kept) = (vec![0; PIECE], Vec::new());
+/// Passes on what comes until one end is closed, and gives the beginning of it, as much as the budget has room for.
+fn pass(relay: Relay, budget: &Budget) -> (usize, Transcript) {
+    let Relay { command, transcript: Collector { name, max }, mut from, mut to } = relay;
+    let (mut piece, mut kept, mut is_whole) = (vec![0; PIECE], Vec::new(), true);
     loop {
         let read = match from.read(&mut piece) {
             Ok(0) => break,
@@ -179,12 +173,16 @@ fn pass(relay: Relay) -> (usize, Collector, Vec<u8>) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        let room = usize::try_from(transcript.max).unwrap_or(usize::MAX).saturating_sub(kept.len());
-        kept.extend_from_slice(&piece[..read.min(room)]);
+        let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(kept.len());
+        let wanted = &piece[..read.min(room)];
+        is_whole &= budget.take(wanted.len());
+        if is_whole {
+            kept.extend_from_slice(wanted);
+        }
         // Nobody reads any more: the writer learns it when this end is closed, as it would without us.
         if to.write_all(&piece[..read]).is_err() {
             break;
         }
     }
-    (command, transcript, kept)
+    (command, Transcript { name, content: is_whole.then_some(kept) })
 }

@@ -1,8 +1,9 @@
 //! go-judge's API: commands with files, pipes between them, and files that are kept from one request to the next.
 //!
 //! `request` is what clients send, `group` runs the commands of one request at a time, `result` is what
-//! came of each.
+//! came of each, and `budget` bounds the outputs of a request.
 
+mod budget;
 mod group;
 mod request;
 mod result;

@@ -1,7 +1,7 @@
 //! What clients of go-judge send, and the same as a plan that can be carried out. Pure. What cannot be had here is refused,
 //! and never left out: a program that ran otherwise than its client thought has no verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -156,8 +156,33 @@ impl Plan {
             }
         }
         let commands = run.cmd.into_iter().map(|cmd| cmd.into_command(&find)).collect::<Result<_, _>>()?;
-        Ok(Plan { commands, pipes })
+        let plan = Plan { commands, pipes };
+        (0..count).try_for_each(|index| plan.refuse_two_of_a_name(index))?;
+        Ok(plan)
     }
+
+    /// Of two outputs with one name, a result has only one: the client would miss the other.
+    fn refuse_two_of_a_name(&self, index: usize) -> Result<(), Refused> {
+        let own = || self.pipes.iter().filter(move |pipe| pipe.from == index);
+        let command = &self.commands[index];
+        let piped = |at: usize| own().any(|pipe| pipe.stream == at + 1);
+        let streams = command.collectors.iter().enumerate().filter(|(at, _)| !piped(*at));
+        let collected = streams.filter_map(|(_, one)| one.as_ref());
+        let collected = collected.chain(own().filter_map(|pipe| pipe.transcript.as_ref()));
+        if let Some(name) = repeated(collected.map(|one| one.name.as_str())) {
+            return Err(bad(format!("files: two outputs are called {name:?}")));
+        }
+        match repeated(command.copy_out.iter().map(|one| one.name.as_str())) {
+            Some(name) => Err(bad(format!("copyOut, copyOutCached: {name:?} is there twice"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A name that is there twice.
+fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 impl PipeMap {
@@ -359,6 +384,12 @@ mod tests {
             (json!({"args": ["a"], "files": [{"fileId": "other"}]}), "there is no file with this id"),
             (json!({"args": ["a"], "copyIn": {"../a": {"content": ""}}}), "copyIn: "),
             (json!({"args": ["a"], "copyIn": {"a": {"symlink": "/etc"}}}), "symlink cannot be had here"),
+            (json!({"args": ["a"], "copyOut": ["x", "y", "x"]}), "\"x\" is there twice"),
+            (json!({"args": ["a"], "copyOut": ["x?"], "copyOutCached": ["x"]}), "\"x\" is there twice"),
+            (
+                json!({"args": ["a"], "files": [null, {"name": "o", "max": 1}, {"name": "o", "max": 1}]}),
+                "two outputs are called \"o\"",
+            ),
         ] {
             let error = plan(json!({"cmd": [cmd]})).unwrap_err();
             assert!(error.contains(what), "{error}");
