@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::lease::Lease;
@@ -22,21 +22,30 @@ const MOST_EVENTS: usize = 10_000;
 
 /// What a worker does now, by the ids of the submissions.
 #[derive(Default)]
-pub(super) struct Open(Mutex<BTreeMap<String, Arc<Cancel>>>);
+pub(super) struct Open(Mutex<BTreeMap<String, Doing>>);
+
+/// An attempt that a worker makes.
+#[derive(Clone, Default)]
+struct Doing {
+    cancel: Arc<Cancel>,
+    /// The lease may be over: the service is to be asked at once.
+    doubt: Arc<Notify>,
+}
 
 impl Open {
-    /// Its owner called a submission off.
-    pub(super) fn call_off(&self, id: &str) {
-        if let Some(cancel) = self.all().get(id) {
-            cancel.set();
+    /// A message says that a submission was called off. Whoever has the queue can send one: only the service's answer to a
+    /// renewal ends a program.
+    pub(super) fn doubt(&self, id: &str) {
+        if let Some(doing) = self.all().get(id) {
+            doing.doubt.notify_one();
         }
     }
 
     pub(super) fn call_all_off(&self) {
-        self.all().values().for_each(|cancel| cancel.set());
+        self.all().values().for_each(|doing| doing.cancel.set());
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Cancel>>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Doing>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,12 +80,12 @@ pub(super) async fn run(worker: &Arc<Worker>, lease: Duration, job: Job) {
 /// Does a submission, as long as the service agrees, and tells it what came of it.
 async fn run_held(worker: &Arc<Worker>, lease: Lease, job: &Job, given: Given) {
     let held = given.held.clone();
-    let cancel: Arc<Cancel> = Arc::default();
-    worker.open.all().insert(held.id.clone(), Arc::clone(&cancel));
+    let doing = Doing::default();
+    worker.open.all().insert(held.id.clone(), doing.clone());
     let (sender, mut events) = mpsc::channel(MOST_EVENTS);
-    let mut ended = start(worker, given, &cancel, sender);
+    let mut ended = start(worker, given, &doing.cancel, sender);
     // The events end with the attempt.
-    let supervised = supervise(worker, lease, job, &held, &cancel, &mut ended);
+    let supervised = supervise(worker, lease, job, &held, &doing, &mut ended);
     let (finished, ()) = tokio::join!(supervised, pass_on(worker, &held, &mut events));
     worker.open.all().remove(&held.id);
     if let Some(Finished { result, failure }) = finished {
@@ -126,13 +135,14 @@ async fn supervise(
     mut lease: Lease,
     job: &Job,
     held: &Held,
-    cancel: &Cancel,
+    Doing { cancel, doubt }: &Doing,
     ended: &mut oneshot::Receiver<Finished>,
 ) -> Option<Finished> {
     loop {
         tokio::select! {
             finished = &mut *ended => return finished.ok().filter(|_| !cancel.is_set()),
             () = sleep_until(lease.due(Instant::now()).into()) => {}
+            () = doubt.notified() => {}
         }
         let asked = Instant::now();
         let answer = timeout_at(lease.end().into(), worker.link.ask("renew", held)).await;
@@ -177,5 +187,23 @@ async fn deliver(worker: &Worker, ended: &Ended) {
             }
             Err(link::Error::Away(_)) => sleep(PAUSE).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_makes_a_worker_ask_and_ends_nothing() {
+        let (open, doing) = (Open::default(), Doing::default());
+        open.all().insert("1".to_owned(), doing.clone());
+        open.doubt("2");
+        open.doubt("1");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(doing.doubt.notified());
+        assert!(!doing.cancel.is_set());
+        open.call_all_off();
+        assert!(doing.cancel.is_set());
     }
 }

@@ -203,7 +203,7 @@ async fn take_all(worker: &Arc<Worker>, queue: &QueueAddress, lease: Duration, u
         }
         sleep(PAUSE).await;
     };
-    let heard = bus.hear(|id| worker.open.call_off(id));
+    let heard = bus.hear(|id| worker.open.doubt(id));
     let taken = async {
         let mut jobs = Jobs::new(&bus);
         while let Ok(slot) = Arc::clone(&free).acquire_owned().await {
