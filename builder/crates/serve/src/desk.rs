@@ -214,15 +214,15 @@ fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option
         tell: &|kind, data| tell(app, id, kind, data),
         ran: &|done| app.metrics.ran(done),
     };
-    let finished = finished.perform(&work);
+    let Finished { result, failure } = finished.perform(&work);
     if cancel.is_set() {
         // Its owner called it off, or this service ends and the next one does it.
         return;
     }
-    let again = settle(app, id, attempt, finished);
-    match again {
-        Ok(false) => {}
-        Ok(true) => queue(app, tenant, priority, id.to_owned()),
+    match settle(app, id, attempt, failure.as_deref()) {
+        Ok(Next::Nothing) => {}
+        Ok(Next::Again) => queue(app, tenant, priority, id.to_owned()),
+        Ok(Next::Result(state)) => conclude(app, id.to_owned(), attempt, state, result),
         // It counts as one that was begun, and is begun again.
         Err(error) => {
             complain(id, &error);
@@ -238,20 +238,24 @@ pub(crate) fn tell(app: &App, id: &str, kind: &str, data: &str) {
     app.board.changed(id);
 }
 
-/// Writes down what came of an attempt; says whether there is to be another one.
-fn settle(app: &Arc<App>, id: &str, attempt: u32, finished: Finished) -> rusqlite::Result<bool> {
-    let Finished { result, failure } = finished;
-    let state = match failure {
-        None => State::Done,
-        Some(why) => {
-            if app.board.store.failures(id)? + 1 < MOST_FAILURES {
-                return app.board.store.put_back(id, attempt, End::Failed, &why);
-            }
-            State::Dead
-        }
-    };
-    conclude(app, id.to_owned(), attempt, state, result);
-    Ok(false)
+/// What is to be done after an attempt.
+enum Next {
+    /// Another attempt.
+    Again,
+    /// Its result is to be written down.
+    Result(State),
+    /// Nothing: it is finished, or a later attempt is under way.
+    Nothing,
+}
+
+/// Decides what is to be done after an attempt, and has one that failed be repeated.
+fn settle(app: &App, id: &str, attempt: u32, failure: Option<&str>) -> rusqlite::Result<Next> {
+    let Some(why) = failure else { return Ok(Next::Result(State::Done)) };
+    if app.board.store.failures(id)? + 1 >= MOST_FAILURES {
+        return Ok(Next::Result(State::Dead));
+    }
+    let is_back = app.board.store.put_back(id, attempt, End::Failed, why)?;
+    Ok(if is_back { Next::Again } else { Next::Nothing })
 }
 
 /// A worker has a message with a submission's id, and asks what to do.
@@ -284,17 +288,29 @@ pub(crate) fn begin(app: &Arc<App>, id: &str, worker: &str) -> Result<Answer, St
 }
 
 /// A worker's attempt has ended. When this returns, its result is on the disk, or does not count.
+///
+/// # Errors
+/// The store failed: the worker has the result, and is to bring it again.
 pub(crate) fn end(app: &Arc<App>, held: &Held, finished: Finished) -> Result<(), String> {
     let Some(queue) = &app.queue else { return Ok(()) };
+    let Finished { result, failure } = finished;
     let owner = queue.ledger().owner(&held.id);
-    if let Ok(done) = serde_json::from_str(&finished.result) {
-        app.metrics.ran(&done);
-    }
-    let again = settle(app, &held.id, held.attempt, finished).map_err(|error| {
+    let settled = settle(app, &held.id, held.attempt, failure.as_deref());
+    let next = settled.and_then(|next| match next {
+        Next::Result(state) => {
+            finish(app, &held.id, held.attempt, state, &result).map(|_counts| Next::Nothing)
+        }
+        other => Ok(other),
+    });
+    let next = next.map_err(|error| {
         complain(&held.id, &error);
         format!("the store failed: {error}")
     })?;
-    if let (true, Some((tenant, priority))) = (again, owner) {
+    // Not before: what comes again is counted once.
+    if let Ok(done) = serde_json::from_str(&result) {
+        app.metrics.ran(&done);
+    }
+    if let (Next::Again, Some((tenant, priority))) = (next, owner) {
         queue.put(&tenant, priority, &held.id, Some(&held.worker));
         app.board.changed(&held.id);
     }
@@ -306,11 +322,15 @@ pub(crate) fn take_back(app: &Arc<App>, expired: &Expired) {
     let Some(queue) = &app.queue else { return };
     let Expired { id, attempt, worker } = expired;
     let Some((tenant, priority)) = queue.ledger().owner(id) else { return };
-    if *attempt >= MOST_STARTS {
-        let result = Finished::failed(format!("the worker was lost at each of {attempt} attempts"));
-        return conclude(app, id.clone(), *attempt, State::Dead, result.result);
-    }
-    match app.board.store.put_back(id, *attempt, End::Lost, LOST) {
+    let is_last = *attempt >= MOST_STARTS;
+    let written = if is_last {
+        let dead = Finished::failed(format!("the worker was lost at each of {attempt} attempts"));
+        finish(app, id, *attempt, State::Dead, &dead.result)
+    } else {
+        app.board.store.put_back(id, *attempt, End::Lost, LOST)
+    };
+    match written {
+        Ok(true) if is_last => {}
         Ok(true) => {
             journal::tell(&json!({ "submission": id, "worker": worker, "attempt": attempt, "error": LOST }));
             queue.put(&tenant, priority, id, None);
@@ -322,28 +342,31 @@ pub(crate) fn take_back(app: &Arc<App>, expired: &Expired) {
             Ok(false) => queue.settle(id),
             Err(error) => complain(id, &error),
         },
-        // It is looked at again.
+        // The lease stays in the ledger, as one that has ended: it is looked at again, and not kept elsewhere, too.
         Err(error) => complain(id, &error),
     }
 }
 
-/// Writes the result down. One that cannot be written, as on a full disk, is kept, and written later.
+/// Writes a result down, and tells of it; says whether it counts.
+fn finish(app: &App, id: &str, attempt: u32, state: State, result: &str) -> rusqlite::Result<bool> {
+    // A later attempt may be under way, or it was called off.
+    let counts = app.board.store.finish(id, attempt, state, result)?;
+    if counts {
+        app.board.open().remove(id);
+        if let Some(queue) = &app.queue {
+            queue.settle(id);
+        }
+        app.board.changed(id);
+    }
+    Ok(counts)
+}
+
+/// The same for who has no other place for it: what cannot be written, as on a full disk, is kept, and written later.
 fn conclude(app: &Arc<App>, id: String, attempt: u32, state: State, result: String) {
-    match app.board.store.finish(&id, attempt, state, &result) {
-        // A later attempt is under way, or it was called off.
-        Ok(false) => {}
-        Ok(true) => {
-            app.board.open().remove(&id);
-            if let Some(queue) = &app.queue {
-                queue.settle(&id);
-            }
-            app.board.changed(&id);
-        }
-        Err(error) => {
-            complain(&id, &error);
-            let own = Arc::clone(app);
-            app.board.later.put(move || conclude(&own, id, attempt, state, result));
-        }
+    if let Err(error) = finish(app, &id, attempt, state, &result) {
+        complain(&id, &error);
+        let own = Arc::clone(app);
+        app.board.later.put(move || conclude(&own, id, attempt, state, result));
     }
 }
 
