@@ -74,4 +74,5 @@ mod uninvited;
 mod verdict;
 mod verified;
 mod verify;
+mod worker_requests;
 mod workers;

@@ -27,6 +27,8 @@ pub(crate) struct Welcome {
 pub(crate) struct Ask {
     pub(crate) worker: String,
     pub(crate) id: String,
+    /// As in `Hello`: the service may have been started anew, with another one.
+    pub(crate) bundle: String,
 }
 
 /// What it is to do with it.

@@ -65,17 +65,23 @@ async fn hello(
     body: Body,
 ) -> Result<Json<Welcome>, Problem> {
     let hello: Hello = read(&app, &headers, body).await?;
-    if hello.bundle != app.workshop.digest() {
-        let what = "this worker has another bundle than the service";
-        return Err(Problem::new(StatusCode::CONFLICT, what));
-    }
+    refuse_another_bundle(&app, &hello.bundle)?;
     let queue = queue(&app)?;
     queue.ledger().seen(&hello.worker, hello.slots, Instant::now());
     Ok(Json(Welcome { lease_ms: queue.lease.as_millis() as u64 }))
 }
 
+/// The same program could get another verdict with another compiler.
+fn refuse_another_bundle(app: &App, bundle: &str) -> Result<(), Problem> {
+    if bundle == app.workshop.digest() {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::CONFLICT, "this worker has another bundle than the service"))
+}
+
 async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let Ask { worker, id } = read(&app, &headers, body).await?;
+    let Ask { worker, id, bundle } = read(&app, &headers, body).await?;
+    refuse_another_bundle(&app, &bundle)?;
     let answer = in_store(move || desk::begin(&app, &id, &worker)).await?;
     Ok(Json(answer).into_response())
 }

@@ -60,7 +60,8 @@ struct Given {
 /// Asks the service what to do with a message, and does it.
 pub(super) async fn run(worker: &Arc<Worker>, lease: Duration, job: Job) {
     let asked = Instant::now();
-    let ask = Ask { worker: worker.name.clone(), id: job.id.clone() };
+    let ask =
+        Ask { worker: worker.name.clone(), id: job.id.clone(), bundle: worker.workshop.digest().to_owned() };
     match worker.link.ask("begin", &ask).await {
         Ok(Answer::Gone) => job.done().await,
         Ok(Answer::Later { after_ms }) => job.later(Duration::from_millis(after_ms).min(lease)).await,
@@ -72,6 +73,11 @@ pub(super) async fn run(worker: &Arc<Worker>, lease: Duration, job: Job) {
         Err(link::Error::Refused(what)) => {
             journal::tell(&json!({ "submission": job.id, "error": what }));
             job.later(lease).await;
+        }
+        Err(link::Error::Foreign(_)) => {
+            // Said hello to, the service says so again, and this worker ends.
+            worker.doubt.notify_one();
+            job.later(PAUSE).await;
         }
         Err(link::Error::Away(_)) => job.later(PAUSE).await,
     }
@@ -181,7 +187,7 @@ async fn deliver(worker: &Worker, ended: &Ended) {
     loop {
         match worker.link.ask::<Agreed>("end", ended).await {
             Ok(_) => return,
-            Err(link::Error::Refused(what)) => {
+            Err(link::Error::Refused(what) | link::Error::Foreign(what)) => {
                 // The lease ends, and the submission is done again.
                 return journal::tell(&json!({ "submission": ended.held.id, "error": what }));
             }

@@ -28,6 +28,8 @@ pub(super) enum Error {
     Away(String),
     /// It understood, and will say the same again.
     Refused(String),
+    /// It has another bundle, and nothing for this worker.
+    Foreign(String),
 }
 
 /// The way to the service.
@@ -91,6 +93,7 @@ impl Link {
         driven.abort();
         match status {
             StatusCode::OK => Ok(body),
+            StatusCode::CONFLICT => Err(Error::Foreign(said(&body))),
             status if status.is_client_error() => Err(Error::Refused(said(&body))),
             _ => Err(away(said(&body))),
         }

@@ -22,7 +22,7 @@ use rustix::system::uname;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     pool: Arc<Pool>,
     link: Link,
     open: Open,
+    /// The service may be another one than was said hello to.
+    doubt: Notify,
 }
 
 /// Works until SIGTERM or SIGINT, then ends what runs. `ready` is called with the service's address when that has answered.
@@ -80,6 +82,7 @@ pub fn work(bundle: &Path, settings: Settings, ready: impl FnOnce(&str)) -> Resu
         shelf: Shelf::open(None, u64::MAX)?,
         link: Link::new(settings.service.clone(), token),
         open: Open::default(),
+        doubt: Notify::new(),
         workshop,
         settings,
     });
@@ -142,17 +145,21 @@ async fn live(
     ready(&worker.settings.service.to_string());
     notify::tell("READY=1");
     let mut jobs = JoinSet::new();
-    {
+    let ended = {
         let taking = pin!(take_all(worker, &queue, lease, &mut jobs));
         let greeting = pin!(greet_on(worker, lease));
         tokio::select! {
-            () = taking => {}
-            () = greeting => {}
-            _ = &mut ends => {}
+            () = taking => Ok(()),
+            error = greeting => Err(error),
+            _ = &mut ends => Ok(()),
         }
+    };
+    if ended.is_err() {
+        // Another worker does it, with the service's bundle.
+        worker.open.call_all_off();
     }
     while jobs.join_next().await.is_some() {}
-    Ok(())
+    ended
 }
 
 fn hello(worker: &Worker) -> Hello {
@@ -169,9 +176,8 @@ async fn greet(worker: &Worker) -> Result<Duration, Error> {
     loop {
         match worker.link.ask("hello", &hello(worker)).await {
             Ok(Welcome { lease_ms }) => return Ok(Duration::from_millis(lease_ms)),
-            Err(link::Error::Refused(what)) => {
-                let origin = format!("the service at {}", worker.settings.service);
-                return Err(Error::Setting { origin, what });
+            Err(link::Error::Refused(what) | link::Error::Foreign(what)) => {
+                return Err(refused(worker, what));
             }
             Err(link::Error::Away(what)) if !is_told => {
                 is_told = true;
@@ -183,12 +189,22 @@ async fn greet(worker: &Worker) -> Result<Duration, Error> {
     }
 }
 
-/// Says that this worker lives.
-async fn greet_on(worker: &Worker, lease: Duration) {
+fn refused(worker: &Worker, what: String) -> Error {
+    Error::Setting { origin: format!("the service at {}", worker.settings.service), what }
+}
+
+/// Says that this worker lives, until a service with another bundle is at its address.
+async fn greet_on(worker: &Worker, lease: Duration) -> Error {
     loop {
-        sleep(lease / PART).await;
-        // The next one may be heard.
-        let _unheard: Result<Welcome, _> = worker.link.ask("hello", &hello(worker)).await;
+        tokio::select! {
+            () = sleep(lease / PART) => {}
+            () = worker.doubt.notified() => {}
+        }
+        match worker.link.ask::<Welcome>("hello", &hello(worker)).await {
+            Err(link::Error::Foreign(what)) => return refused(worker, what),
+            // The next one may be heard.
+            Ok(_) | Err(link::Error::Refused(_) | link::Error::Away(_)) => {}
+        }
     }
 }
 

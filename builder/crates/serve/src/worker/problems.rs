@@ -18,7 +18,9 @@ pub(super) async fn fetch(worker: &Worker, tenant: &str, work: &str) -> Result<(
     }
     let wanted = Wanted { tenant: tenant.to_owned(), problem: problem.clone() };
     let archive = worker.link.bytes("problem", &wanted, LONGEST).await.map_err(|error| match error {
-        link::Error::Refused(what) | link::Error::Away(what) => format!("the problem cannot be had: {what}"),
+        link::Error::Refused(what) | link::Error::Foreign(what) | link::Error::Away(what) => {
+            format!("the problem cannot be had: {what}")
+        }
     })?;
     let (id, _) =
         worker.shelf.put(tenant, &archive).map_err(|error| format!("the problem cannot be kept: {error}"))?;
