@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read, Seek, Write, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
@@ -56,20 +56,24 @@ pub(super) fn run(
     let budget = Budget::new(budget::MOST);
     thread::scope(|scope| {
         let budget = &budget;
-        let relayed: Vec<_> =
-            relays.into_iter().map(|relay| scope.spawn(move || pass(relay, budget))).collect();
-        let begun: Vec<_> = plan
-            .commands
-            .iter()
-            .zip(streams)
-            .map(|(command, streams)| begin(app, command, streams, cpus))
+        let relayed: io::Result<Vec<_>> = relays
+            .into_iter()
+            .map(|relay| {
+                thread::Builder::new().name("relay".to_owned()).spawn_scoped(scope, || pass(relay, budget))
+            })
             .collect();
-        let ended: Vec<_> =
-            begun.into_iter().map(|begun| begun.and_then(|begun| begun.end(cancel))).collect();
+        let relayed = match relayed {
+            Ok(relayed) => relayed,
+            Err(error) => {
+                // The relays that are there end with their pipes.
+                drop(streams);
+                return failed(format!("a thread cannot be started: {error}"));
+            }
+        };
         let mut results: Vec<Value> = plan
             .commands
             .iter()
-            .zip(ended)
+            .zip(all_at_once(app, plan, streams, cpus, cancel))
             .map(|(command, ended)| match ended {
                 Ok((booth, outcome)) => result::of(&app.kept, tenant, command, &booth, outcome, budget),
                 Err(what) => result::internal(&app.workshop.without_places(&what)),
@@ -84,6 +88,33 @@ pub(super) fn run(
     })
 }
 
+/// Prepares all, starts all, and waits for all. Their clocks begin together: while one's files are written, another one that
+/// ran would wait for it at its own cost.
+fn all_at_once(
+    app: &App,
+    plan: &Plan,
+    streams: Vec<Streams>,
+    cpus: Option<&str>,
+    cancel: &Cancel,
+) -> Vec<Result<(Booth, Outcome), String>> {
+    let prepared: Vec<_> = plan
+        .commands
+        .iter()
+        .zip(streams)
+        .map(|(command, streams)| prepare(app, command, streams, cpus))
+        .collect();
+    let begun: Vec<_> = prepared.into_iter().map(|one| one.and_then(Prepared::begin)).collect();
+    begun.into_iter().map(|one| one.and_then(|one| one.end(cancel))).collect()
+}
+
+/// A command with its files in place.
+struct Prepared {
+    booth: Booth,
+    options: Vec<StepOption>,
+    args: Vec<OsString>,
+    streams: Streams,
+}
+
 /// A command that runs.
 struct Begun {
     booth: Booth,
@@ -91,25 +122,31 @@ struct Begun {
     collected: [Option<File>; 2],
 }
 
-fn begin(app: &App, command: &Command, streams: Streams, cpus: Option<&str>) -> Result<Begun, String> {
-    let text = |error: run::Error| error.to_string();
-    let booth = app.workshop.booth(SIZE).map_err(text)?;
+fn prepare(app: &App, command: &Command, streams: Streams, cpus: Option<&str>) -> Result<Prepared, String> {
+    let booth = app.workshop.booth(SIZE).map_err(|error| error.to_string())?;
     for (path, content) in &command.copy_in {
-        booth.put(path, content).map_err(text)?;
+        booth.put(path, content).map_err(|error| error.to_string())?;
     }
     let limits = app.workshop.limits(None, command.limits);
     let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
     let env = command.env.iter().map(|variable| ("env".to_owned(), OsString::from(variable)));
-    let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).chain(env).collect();
+    let options = limits.to_options().into_iter().chain(cpus).chain(env).collect();
     let mut args: Vec<OsString> = command.args.iter().map(OsString::from).collect();
     // A program that the client brought is found where it is, and not on the PATH.
     if let Some((name, _)) = command.copy_in.iter().find(|(name, _)| *name == command.args[0]) {
         args[0] = format!("{WORK_DIR}/{name}").into();
     }
-    let Streams { stdin, outputs: [stdout, stderr], collected } = streams;
-    let running =
-        booth.start(&options, &args, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).map_err(text)?;
-    Ok(Begun { booth, running, collected })
+    Ok(Prepared { booth, options, args, streams })
+}
+
+impl Prepared {
+    fn begin(self) -> Result<Begun, String> {
+        let Prepared { booth, options, args, streams } = self;
+        let Streams { stdin, outputs: [stdout, stderr], collected } = streams;
+        let running = booth.start(&options, &args, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]);
+        let running = running.map_err(|error| error.to_string())?;
+        Ok(Begun { booth, running, collected })
+    }
 }
 
 impl Begun {
@@ -122,7 +159,7 @@ impl Begun {
 }
 
 /// All ends: of pipes where the plan has some, else of files in memory, else of nothing.
-fn streams(plan: &Plan) -> std::io::Result<(Vec<Streams>, Vec<Relay>)> {
+fn streams(plan: &Plan) -> io::Result<(Vec<Streams>, Vec<Relay>)> {
     let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
     let mut all = Vec::new();
     for command in &plan.commands {
@@ -170,7 +207,7 @@ fn pass(relay: Relay, budget: &Budget) -> (usize, Transcript) {
         let read = match from.read(&mut piece) {
             Ok(0) => break,
             Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
         let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(kept.len());
