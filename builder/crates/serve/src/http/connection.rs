@@ -10,7 +10,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 
 use super::listener::{Listener, Stream};
 use crate::settings::Settings;
@@ -21,6 +22,8 @@ const MOST_HEADERS: usize = 100;
 const LONGEST_HEAD: usize = 64 << 10;
 /// After accept(2) failed, as it does without a free descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
+/// For a client to send its request, when others wait for its connection.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Answers until `ends` says so, and then until all connections are closed.
 pub(crate) async fn serve(
@@ -31,22 +34,24 @@ pub(crate) async fn serve(
 ) {
     let most = u32::try_from(settings.connections).unwrap_or(u32::MAX);
     let permits = Arc::new(Semaphore::new(most as usize));
+    let crowd = Arc::new(Notify::new());
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Some(permit) = permit(&permits, &crowd).await else { return };
         let stream = tokio::select! {
             stream = listener.accept() => stream,
             _ = ends.changed() => break,
         };
         let Ok(stream) = stream else {
-            tokio::time::sleep(PAUSE).await;
+            sleep(PAUSE).await;
             continue;
         };
-        let (router, ends, time) = (router.clone(), ends.clone(), settings.request_time);
+        let (router, crowd) = (router.clone(), Arc::clone(&crowd));
+        let (ends, time) = (ends.clone(), settings.request_time);
         tokio::spawn(async move {
             let _until_the_connection_is_closed = permit;
             match stream {
-                Stream::Tcp(stream) => answer(stream, router, time, ends).await,
-                Stream::Unix(stream) => answer(stream, router, time, ends).await,
+                Stream::Tcp(stream) => answer(stream, router, time, ends, &crowd).await,
+                Stream::Unix(stream) => answer(stream, router, time, ends, &crowd).await,
             }
         });
     }
@@ -54,11 +59,26 @@ pub(crate) async fn serve(
     let _all_are_closed = permits.acquire_many(most).await;
 }
 
+/// Waits until there may be another connection. When there are as many as there may be, those on which nobody asks anything
+/// are closed: a worker that cannot connect loses its lease.
+async fn permit(permits: &Arc<Semaphore>, crowd: &Notify) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+        return Some(permit);
+    }
+    loop {
+        crowd.notify_waiters();
+        if let Ok(permit) = timeout(SOON, Arc::clone(permits).acquire_owned()).await {
+            return permit.ok();
+        }
+    }
+}
+
 fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     router: Router,
     time: Duration,
     mut ends: watch::Receiver<bool>,
+    crowd: &Notify,
 ) -> impl Future<Output = ()> + Send {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
@@ -70,8 +90,59 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = ends.changed() => {}
+            // Its client may have connected just now.
+            () = async { crowd.notified().await; sleep(SOON).await } => {}
         }
+        // Closed now, or after the answer that is under way.
         connection.as_mut().graceful_shutdown();
         let _closed = connection.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use crate::settings::Sources;
+
+    /// For an answer.
+    const HANG: Duration = Duration::from_secs(60);
+
+    async fn ask(stream: &mut TcpStream) -> String {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 1024];
+        let read = timeout(HANG, stream.read(&mut answer)).await.expect("there is no answer").unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    #[test]
+    fn connections_on_which_nobody_asks_make_room_for_one_that_does() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let flags = [("listen", "127.0.0.1:0"), ("connections", "2"), ("request-time", "600s")];
+            let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+            let settings = Settings::read(&Sources { flags, ..Sources::default() }).unwrap();
+            let listener = Listener::bind(&settings.listen).await.unwrap();
+            let place = listener.address().trim_start_matches("http://").to_owned();
+            let router = Router::new().route("/", get(|| async { "here" }));
+            let (_end, ends) = watch::channel(false);
+            tokio::spawn(serve(router, Arc::new(settings), listener, ends));
+            let mut idle = Vec::new();
+            for _ in 0..2 {
+                let mut stream = TcpStream::connect(&place).await.unwrap();
+                assert!(ask(&mut stream).await.ends_with("here"));
+                idle.push(stream);
+            }
+            // One that never asked, and one after it.
+            idle.push(TcpStream::connect(&place).await.unwrap());
+            idle.push(TcpStream::connect(&place).await.unwrap());
+            let mut stream = TcpStream::connect(&place).await.unwrap();
+            assert!(ask(&mut stream).await.ends_with("here"));
+            drop(idle);
+        });
     }
 }
