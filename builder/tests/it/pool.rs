@@ -178,7 +178,7 @@ impl Served {
     }
 
     fn send(&self, request: &[u8], descriptors: &[BorrowedFd<'_>]) {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(64))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         assert!(descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(descriptors)));
         sendmsg(&self.socket, &[IoSlice::new(request)], &mut control, SendFlags::empty()).unwrap();
@@ -310,10 +310,11 @@ fn a_message_that_is_not_a_request_is_answered_with_an_error() {
     let served = Served::start(&["--slots", "1"]);
     let nothing = fs::File::open("/dev/null").unwrap();
     let three = [nothing.as_fd(); 3];
-    let many = [nothing.as_fd(); 40];
+    // More than a request may have, than the server has room for, and as many as a message can have (SCM_MAX_FD).
+    let many = [nothing.as_fd(); 253];
     let long = [&b"n\0run\0"[..], &vec![b'x'; 70_000], b"\0"].concat();
     let arguments = [&b"n\0run\0"[..], &b"x\0".repeat(5000)].concat();
-    let garbage: [(&[u8], &[BorrowedFd<'_>], &str); 11] = [
+    let garbage: [(&[u8], &[BorrowedFd<'_>], &str); 13] = [
         (b"", &[], ""),
         (b"\0", &three, ""),
         (b"n\0run", &three, ""),
@@ -322,6 +323,8 @@ fn a_message_that_is_not_a_request_is_answered_with_an_error() {
         (b"a name that is much longer than one may be\0run\0", &three, ""),
         (&long, &three, ""),
         (&arguments, &three, ""),
+        (b"n\0run\0--root\0/\0--\0x\0", &many[..40], ""),
+        (b"n\0run\0--root\0/\0--\0x\0", &many[..81], ""),
         (b"n\0run\0--root\0/\0--\0x\0", &many, ""),
         (b"n\0run\0--root\0/\0--\0x\0", &three[..2], "n"),
         (b"n\0run\0--root\0/\0--\0x\0", &[], "n"),

@@ -86,8 +86,11 @@ pub(crate) fn send_all<'f>(
 
 /// Bytes of a `struct cmsghdr`.
 const HEADER: usize = 16;
-/// The longest control message.
-const CONTROL_LEN: u64 = (HEADER + MOST * size_of::<RawFd>()) as u64;
+/// Words for the control messages that are received: the descriptors', and credentials (a header of two words, pid, uid,
+/// gid), for which whoever made the socket may have asked.
+const CONTROL_WORDS: usize = 4 + HEADER / 8 + MOST / 2;
+/// The longest control message: one may fill the buffer, with more descriptors than are wanted.
+const CONTROL_LEN: u64 = (CONTROL_WORDS * size_of::<u64>()) as u64;
 
 /// Receives one message, with the descriptors that came with it (close-on-exec), and returns its length. `None` if bytes or
 /// descriptors were cut off.
@@ -101,8 +104,7 @@ pub(crate) fn receive_all(
     const CMSG_CLOEXEC: usize = 0x4000_0000;
     /// MSG_TRUNC and MSG_CTRUNC.
     const CUT_OFF: usize = 0x28;
-    // Room for credentials too (a header of two words, pid, uid, gid), which whoever made the socket may have asked for.
-    let mut control = [0u64; 4 + HEADER / 8 + MOST / 2];
+    let mut control = [0u64; CONTROL_WORDS];
     let data = [bytes.as_mut_ptr() as usize, bytes.len()];
     let mut message = SocketMessage::new(&data, control.as_mut_ptr() as usize, size_of_val(&control));
     let flags = CMSG_CLOEXEC | if wait { 0 } else { DONTWAIT };
