@@ -1,10 +1,11 @@
 //! How the tests of a submission are run.
 
+use run::exec::StepOption;
 use run::timing::model_of_this_machine;
 
-use super::Stop;
 use super::facts::counted_error;
 use super::watch::Watch;
+use super::{Stop, patience_options, wall_us};
 
 /// How the tests of a submission are run.
 #[derive(Clone, Copy)]
@@ -36,11 +37,20 @@ impl Leeway {
     /// The CPU time that a run may take whose limit is this, in microseconds.
     pub(super) fn of(self, limit_us: u64) -> u64 {
         let error_us = if self.has_error { model_of_this_machine().error_us(limit_us, 1.0) } else { 0 };
-        self.waiting(limit_us).max(limit_us.saturating_add(counted_error(error_us, limit_us)))
+        self.longer(limit_us).max(limit_us.saturating_add(counted_error(error_us, limit_us)))
     }
 
-    /// The time by which its waiting is limited. A CPU time that is off says nothing about that.
-    pub(super) fn waiting(self, limit_us: u64) -> u64 {
+    /// How long it may wait if it has nobody to wait for. A CPU time that is off says nothing about waiting.
+    pub(super) fn patience(self, limit_us: u64) -> [StepOption; 2] {
+        patience_options(self.longer(limit_us))
+    }
+
+    /// How long it may take if it waits for others, in microseconds.
+    pub(super) fn wall_us(self, limit_us: u64) -> u64 {
+        wall_us(self.longer(limit_us))
+    }
+
+    fn longer(self, limit_us: u64) -> u64 {
         (limit_us as f64 * self.times) as u64
     }
 }
@@ -75,10 +85,13 @@ mod tests {
 
     #[test]
     fn an_error_of_the_cpu_time_gives_no_more_time_to_wait() {
-        let waiting = |times, has_error| Leeway { times, has_error }.waiting(1_000_000);
-        assert_eq!(
-            [waiting(1.0, true), waiting(1.0, false), waiting(1.5, true)],
-            [1_000_000, 1_000_000, 1_500_000]
-        );
+        let of = |times, has_error| {
+            let leeway = Leeway { times, has_error };
+            (leeway.patience(1_000_000), leeway.wall_us(1_000_000))
+        };
+        for has_error in [false, true] {
+            assert_eq!(of(1.0, has_error), (patience_options(1_000_000), wall_us(1_000_000)));
+            assert_eq!(of(1.5, has_error), (patience_options(1_500_000), wall_us(1_500_000)));
+        }
     }
 }

@@ -359,7 +359,7 @@ impl Bench<'_> {
 
     /// How long a run may wait that has nobody to wait for.
     fn patience(&self, test: &Test, leeway: Leeway) -> impl Iterator<Item = StepOption> {
-        self.cpu_us(test).into_iter().flat_map(move |limit| patience_options(leeway.waiting(limit)))
+        self.cpu_us(test).into_iter().flat_map(move |limit| leeway.patience(limit))
     }
 
     /// How long a submission may take that talks, and its interactor in addition.
@@ -371,7 +371,7 @@ impl Bench<'_> {
         processes: usize,
     ) -> (Duration, Duration) {
         let of_interactor = interactor.limits.cpu_us.map_or(0, wall_us);
-        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| wall_us(leeway.waiting(cpu_us)));
+        let wall = self.cpu_us(test).map_or(of_interactor, |cpu_us| leeway.wall_us(cpu_us));
         // Each may wait for all others, and a manager for each of them.
         let wall = Duration::from_micros(wall).saturating_mul(processes as u32);
         patience(self.most_wall, wall, Duration::from_micros(of_interactor))
