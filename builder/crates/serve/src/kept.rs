@@ -10,6 +10,9 @@ use crate::id::new_id;
 /// A file that nobody asked for in this time is forgotten.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// Bytes that a file counts beside its content: an empty one takes room, too.
+const LEAST: usize = 256;
+
 /// The files of all tenants.
 pub(crate) struct Kept {
     /// Bytes that a tenant may have here.
@@ -36,10 +39,10 @@ impl Kept {
         let now = Instant::now();
         files.retain(|_, file| now.duration_since(file.used) < IDLE);
         let own = files.values().filter(|file| file.tenant == tenant);
-        let bytes: u64 = own.map(|file| (file.content.len() + file.name.len()) as u64).sum();
-        if bytes + (content.len() + name.len()) as u64 > self.most {
+        let bytes: u64 = own.map(|file| size(&file.name, &file.content)).sum();
+        if bytes + size(name, &content) > self.most {
             return Err(format!(
-                "the files that are kept may have {} bytes together: delete some",
+                "the files that are kept may have {} bytes together, and each counts {LEAST} more than it has: delete some",
                 self.most
             ));
         }
@@ -76,26 +79,37 @@ impl Kept {
     }
 }
 
+fn size(name: &str, content: &[u8]) -> u64 {
+    (LEAST + name.len() + content.len()) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_tenant_has_its_own_files_and_its_own_room() {
-        let kept = Kept::new(10);
+        let kept = Kept::new(10 + LEAST as u64);
         let id = kept.put("a", "n", b"12345".to_vec()).unwrap();
         assert_eq!(kept.get("a", &id).map(|(name, _)| name).as_deref(), Some("n"));
         assert!(kept.get("b", &id).is_none() && !kept.remove("b", &id) && kept.list("b").is_empty());
         let full = kept.put("a", "n", b"1234".to_vec()).unwrap_err();
-        assert_eq!(full, "the files that are kept may have 10 bytes together: delete some");
+        assert!(full.starts_with("the files that are kept may have 266 bytes together"), "{full}");
         assert!(kept.put("b", "n", b"1234".to_vec()).is_ok());
         assert!(kept.remove("a", &id) && !kept.remove("a", &id));
         assert!(kept.put("a", "n", b"1234".to_vec()).is_ok());
     }
 
     #[test]
+    fn empty_files_take_room_too() {
+        let kept = Kept::new(2 * LEAST as u64);
+        assert!(kept.put("a", "", Vec::new()).is_ok() && kept.put("a", "", Vec::new()).is_ok());
+        assert!(kept.put("a", "", Vec::new()).is_err());
+    }
+
+    #[test]
     fn a_file_that_nobody_asks_for_is_forgotten() {
-        let kept = Kept::new(100);
+        let kept = Kept::new(1000);
         let id = kept.put("a", "n", Vec::new()).unwrap();
         if let Some(past) = Instant::now().checked_sub(IDLE) {
             kept.files().get_mut(&id).unwrap().used = past;

@@ -118,7 +118,7 @@ pub const SETTINGS: [Setting; 39] = [
     Setting {
         key: "keep",
         default: "100000",
-        help: "how many finished submissions are kept",
+        help: "how many finished submissions are kept, of all tenants together",
         set: |settings, text| number(text, 0, 1 << 40).map(|keep| settings.keep = keep as u64),
     },
     Setting {
