@@ -149,8 +149,12 @@ impl Ledger {
         }
     }
 
-    /// Has what was sent and taken by nobody wait again, though some workers are there to take it.
+    /// Has what was sent and taken by nobody wait again. While each slot of the workers has something to do, nobody could take it:
+    /// it is not lost.
     pub(crate) fn resend(&mut self, now: Instant) {
+        if self.are_all_busy(now) {
+            return;
+        }
         let lost = |entry: &Entry| matches!(entry.stage, Stage::Sent { since } if now >= since + SILENCE * self.lease);
         let ids: Vec<String> =
             self.entries.iter().filter(|(_, entry)| lost(entry)).map(|(id, _)| id.clone()).collect();
@@ -243,6 +247,14 @@ impl Ledger {
     /// Of a submission that waits or is under way.
     pub(crate) fn owner(&self, id: &str) -> Option<(String, i8)> {
         self.entries.get(id).map(|entry| (entry.tenant.clone(), entry.priority))
+    }
+
+    fn are_all_busy(&self, now: Instant) -> bool {
+        let slots: usize = self.alive(now).map(|(_, worker)| worker.slots).sum();
+        let is_alive = |name: &str| self.alive(now).any(|(own, _)| own == name);
+        let is_leased =
+            |entry: &&Entry| matches!(&entry.stage, Stage::Leased(lease) if is_alive(&lease.worker));
+        slots > 0 && self.entries.values().filter(is_leased).count() >= slots
     }
 
     fn alive(&self, now: Instant) -> impl Iterator<Item = (&str, &Worker)> {
@@ -353,6 +365,29 @@ mod tests {
         assert!(sent(&mut ledger, now + LEASE).is_empty());
         ledger.resend(now + SILENCE * LEASE);
         assert_eq!(sent(&mut ledger, now + SILENCE * LEASE), ["1"]);
+    }
+
+    #[test]
+    fn no_message_is_lost_while_nobody_could_take_it() {
+        let (mut ledger, now) = ledger(&["1", "2"]);
+        let later = now + 5 * SILENCE * LEASE;
+        ledger.seen("a", 1, later);
+        assert_eq!(sent(&mut ledger, now), ["1", "2"]);
+        ledger.begin("1", "a", now);
+        ledger.resend(later);
+        assert!(sent(&mut ledger, later).is_empty());
+        // The slot is free, and nobody takes the other one.
+        ledger.remove("1");
+        ledger.resend(later);
+        assert_eq!(sent(&mut ledger, later), ["2"]);
+        // A worker that is gone takes nothing: what it holds keeps no slot busy.
+        ledger.begin("2", "b", later);
+        ledger.put("t", 0, "3", None);
+        assert_eq!(sent(&mut ledger, later), ["3"]);
+        let end = later + SILENCE * LEASE;
+        ledger.seen("a", 1, end);
+        ledger.resend(end);
+        assert_eq!(sent(&mut ledger, end), ["3"]);
     }
 
     #[test]
