@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -77,10 +78,19 @@ impl Fleet {
         self.service = Some(self.new_service(scene));
     }
 
+    /// The same with another bundle than the workers have.
+    pub(crate) fn resume_service_with(&mut self, bundle: &Path, scene: Scene) {
+        self.service = Some(self.service_of(bundle, scene));
+    }
+
     fn new_service(&self, scene: Scene) -> Service {
+        self.service_of(bundle(), scene)
+    }
+
+    fn service_of(&self, bundle: &Path, scene: Scene) -> Service {
         let data = scene.path("data");
         let settings = format!("data={} slots=1 {}", data.display(), self.common());
-        Service::in_scene(scene, &format!("127.0.0.1:{}", self.service_port), &settings)
+        Service::of_bundle(bundle, scene, &format!("127.0.0.1:{}", self.service_port), &settings)
     }
 
     fn common(&self) -> String {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
 use crate::scene::{needs_root, wait_until};
-use crate::service::{Service, inits};
+use crate::service::{Service, bundle, inits};
 
 /// A lease that ends while a test waits; the wide limits are for programs that outlast it.
 const SHORT: &str = "lease=2s limit.wall-time=900s default.wall-time=850s";
@@ -160,6 +160,23 @@ fn a_service_that_comes_back_in_time_finds_its_worker_at_work() {
         (&"done".into(), &"3\n".into(), &1.into()),
         "{found}"
     );
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn a_worker_ends_when_its_service_comes_back_with_another_bundle() {
+    needs_root!();
+    let mut fleet = Fleet::start(1, SHORT);
+    let scene = fleet.kill_service();
+    let other = scene.path("other");
+    assert!(Command::new("cp").arg("-a").arg(bundle()).arg(&other).status().unwrap().success());
+    let manifest = other.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text + "\n").unwrap();
+    fleet.resume_service_with(&other, scene);
+    let id = hand_in(&fleet, &python("print(3)"));
+    assert_eq!(fleet.workers[0].wait(), Some(1));
+    assert_eq!(look(&fleet, &id)["attempt"], 0);
 }
 
 #[test]
