@@ -285,14 +285,16 @@ mod tests {
     fn a_calibration_is_written_where_it_is_wanted_and_read_again() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a/b.json");
-        let said = calibrate(&CalibrateRequest { output: Some(file.clone()), seconds: 0 }).unwrap();
+        let said =
+            calibrate(&CalibrateRequest { output: Some(file.clone()), seconds: 0, force: true }).unwrap();
         let found = Calibration::read(&file).unwrap();
         assert!(
             said.contains(&found.id) && found.speed > 0.0 && found.kernels.len() == KERNELS.len(),
             "{said}"
         );
         assert_eq!(fs::read_dir(place.path().join("a")).unwrap().count(), 1);
-        let said = calibrate(&CalibrateRequest { output: Some(file.join("c")), seconds: 0 }).unwrap_err();
+        let said = calibrate(&CalibrateRequest { output: Some(file.join("c")), seconds: 0, force: true })
+            .unwrap_err();
         assert!(said.to_string().contains("b.json"), "{said}");
     }
 }
