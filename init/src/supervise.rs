@@ -53,13 +53,13 @@ struct Supervision<'a> {
 
 /// Does one run. Returns the exit code of the whole program.
 pub(crate) fn run(options: &Options<'_>, argv: Args<'_>, started: u64) -> u8 {
-    run_in(options, started, |parts| launch_new(parts, argv), |_, _, _| {})
+    run_in(options, started, |parts| launch_new(parts, argv, &|| {}), |_, _, _| {})
 }
 
-/// Makes the sandbox of a run.
-pub(crate) fn launch_new(parts: Parts<'_, '_>, argv: Args<'_>) -> Result<Launched, Error> {
+/// Makes the sandbox of a run. Its PID 1 begins with `leave`: it closes what only the caller of this needs.
+pub(crate) fn launch_new(parts: Parts<'_, '_>, argv: Args<'_>, leave: &dyn Fn()) -> Result<Launched, Error> {
     let Parts { setup, place, policy, world, .. } = parts;
-    launch(setup, place, policy, world, argv)
+    launch(setup, place, policy, world, argv, leave)
 }
 
 /// What a sandbox is launched with.

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};
 
@@ -23,7 +24,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::rights::Descriptors;
 use crate::sys::{self, Forked};
 use crate::text::Text;
-use crate::{inherited, rlimits};
+use crate::{clock, inherited, rlimits};
 
 pub(super) struct Prepared {
     sandbox: Sandbox,
@@ -87,6 +88,14 @@ impl Prepared {
     pub(super) fn fits(&self, options: &Options<'_>) -> bool {
         Shape::of(options, Identity::current()) == Some(self.shape)
             && RootFile::at(options.root) == Some(self.root)
+            && self.stands()
+    }
+
+    /// Whether its PID 1 lives, and has said nothing: before its run it only says that it has failed.
+    fn stands(&self) -> bool {
+        let ends = [self.sandbox.as_fd(), self.channel.as_fd()];
+        let mut fds = ends.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
+        poll(&mut fds, Some(&clock::timespec(0))) == Ok(0)
     }
 
     /// Gives it the run, all but "go". `request` is the run's, for PID 1 to parse.

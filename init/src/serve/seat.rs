@@ -39,13 +39,19 @@ pub(super) struct Room {
     pub(super) pointers: &'static mut PointerBuffer,
 }
 
-/// Keeps the numbers of requests, and two more, from what this process opens; then gives the caller's socket its own.
+/// Gives the caller's socket its own number, and no other; then keeps the numbers of requests, and two more, from what this
+/// process opens.
 ///
 /// # Errors
 /// EBADF: no such descriptor is open.
 pub(super) fn reserve(socket: i32) -> Result<Fd, Errno> {
-    // First a copy, as the number may be one of those that are kept.
-    let socket = fd::inherited(socket)?;
+    let copy = fd::inherited(socket)?;
+    // What it was inherited as would stay open in every PID 1.
+    close_number(socket);
+    let caller = match copy.as_fd().as_raw_fd() {
+        CALLER => copy,
+        _ => duplicate_onto(copy.as_fd(), CALLER).inspect(|_| drop(copy))?,
+    };
     // open(2) takes the lowest free number.
     loop {
         let nothing = fd::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
@@ -54,7 +60,7 @@ pub(super) fn reserve(socket: i32) -> Result<Fd, Errno> {
         }
         core::mem::forget(nothing); // it stays, in its place
     }
-    if socket.as_fd().as_raw_fd() == CALLER { Ok(socket) } else { duplicate_onto(socket.as_fd(), CALLER) }
+    Ok(caller)
 }
 
 /// In a new slot: keeps its socket and the caller's, and closes what else the server has open. The owners of that are the
@@ -76,6 +82,12 @@ pub(super) fn install(descriptors: &mut Descriptors) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// The same as [`Seat::leave`] in a PID 1 that is made when the run has come; `caller` is the slot's, which PID 1 never comes
+/// back to.
+pub(super) fn close(caller: BorrowedFd<'_>) {
+    [CALLER, OWN, caller.as_raw_fd()].into_iter().for_each(close_number);
 }
 
 impl Seat<'_> {

@@ -113,7 +113,7 @@ impl<'a> Server<'a> {
         // What cannot be served now stays in the socket, and its sender waits when that is full.
         let wanted = if self.busy() < self.config.slots { PollFlags::IN } else { PollFlags::empty() };
         let mut fds = [
-            PollFd::from_borrowed_fd(self.caller.as_fd(), wanted),
+            PollFd::from_borrowed_fd(self.caller.as_fd(), wanted | PollFlags::RDHUP),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
         ];
         match poll(&mut fds, None) {
@@ -167,6 +167,8 @@ impl<'a> Server<'a> {
         let Room { request, copy, pointers } = room;
         let mut given = Descriptors::new();
         let place = request.get_mut(..LONGEST).unwrap_or_default();
+        // Of the request before, nothing may look like this one's name.
+        place.iter_mut().take(LONGEST_NAME + 1).for_each(|byte| *byte = 0);
         let len = match receive_all(self.caller.as_fd(), place, &mut given, false) {
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             received => received?,
@@ -175,21 +177,19 @@ impl<'a> Server<'a> {
         if len == Some(0) && self.caller_has_gone() {
             return Err(Errno::PIPE);
         }
-        let Some(len) = len.filter(|_| given.len() <= MOST_GIVEN) else {
-            return self.refuse(b"", exit_code::SANDBOX_ERROR, CUT_OFF);
+        let name = Name::before_nul(request.as_slice());
+        let refuse = |message| {
+            let name = name.as_ref().map_or(&b""[..], Name::as_bytes);
+            self.refuse(name, exit_code::SANDBOX_ERROR, message)
         };
+        let Some(len) = len.filter(|_| given.len() <= MOST_GIVEN) else { return refuse(CUT_OFF) };
         let request = request.get(..len).unwrap_or_default();
         let copy = copy.get_mut(..len).unwrap_or_default();
         copy.iter_mut().zip(request).for_each(|(to, from)| *to = *from);
-        let Some(args) = Args::terminated(copy, *pointers) else {
-            return self.refuse(b"", exit_code::SANDBOX_ERROR, NOT_ARGUMENTS);
-        };
-        let name = args.get(0).and_then(|name| Name::new(name.to_bytes()));
-        let Some(name) = name.filter(|_| args.get(1) == Some(c"run")) else {
-            return self.refuse(b"", exit_code::SANDBOX_ERROR, NOT_ARGUMENTS);
-        };
+        let Some(args) = Args::terminated(copy, *pointers) else { return refuse(NOT_ARGUMENTS) };
+        let Some(name) = name.filter(|_| args.get(1) == Some(c"run")) else { return refuse(NOT_ARGUMENTS) };
         if given.len() < 3 {
-            return self.refuse(name.as_bytes(), exit_code::SANDBOX_ERROR, WITHOUT_STREAMS);
+            return refuse(WITHOUT_STREAMS);
         }
         match self.hand_out(name, args.from(2), request, &given) {
             Err(_) => self.refuse(name.as_bytes(), exit_code::SANDBOX_ERROR, NO_PROCESS),
@@ -198,7 +198,7 @@ impl<'a> Server<'a> {
     }
 
     fn caller_has_gone(&self) -> bool {
-        let mut fds = [PollFd::from_borrowed_fd(self.caller.as_fd(), PollFlags::empty())];
+        let mut fds = [PollFd::from_borrowed_fd(self.caller.as_fd(), PollFlags::RDHUP)];
         poll(&mut fds, Some(&clock::timespec(0))).is_ok() && fds[0].revents().intersects(GONE)
     }
 
@@ -316,10 +316,15 @@ fn wait_for_all() -> Option<()> {
     }
 }
 
-/// How poll(2) says that the other end is closed.
-const GONE: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::NVAL);
+/// How poll(2) says that the other end is closed, if only for sending: every read would then find an end.
+const GONE: PollFlags = PollFlags::HUP.union(PollFlags::RDHUP).union(PollFlags::ERR).union(PollFlags::NVAL);
 
 impl Name {
+    /// Of a message, whatever it is otherwise. `None` for one that is too long.
+    fn before_nul(message: &[u8]) -> Option<Name> {
+        message.iter().position(|byte| *byte == 0).and_then(|end| Name::new(message.get(..end)?))
+    }
+
     fn new(name: &[u8]) -> Option<Name> {
         let mut bytes = [0; LONGEST_NAME];
         let mut text = Text::new(&mut bytes);

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_sig
 
 use super::answer::{self, LONGEST_NAME};
 use super::prepared::{Prepared, take_binds};
-use super::seat::{self, Room, Seat};
+use super::seat::{self, MOST_GIVEN, Room, Seat};
 use crate::clock;
 use crate::options::{self, Destination, Options, UsageError};
 use crate::outcome::exit_code;
@@ -73,11 +73,26 @@ fn live(
     let mut options = Options::new(args.from(args.len()));
     match options::parse_into(&mut options, args.from(2)) {
         Ok(()) => {
+            [&mut options.start_on, &mut options.uid_lock].into_iter().flatten().for_each(keep_given);
+            options.report.iter_mut().for_each(keep_writable);
             // The answer has the report: no line on the run's stderr stands in for it.
             options.report = options.report.or(Some(Destination::Path(c"/dev/null")));
             run.serve(&options, prepared, request)
         }
         Err(error) => run.refuse(&error, args.from(2)),
+    }
+}
+
+/// Makes a number that no request's descriptor has one that is not open: it would be one of the slot's own.
+fn keep_given(number: &mut i32) {
+    if *number >= MOST_GIVEN as i32 {
+        *number = -1;
+    }
+}
+
+fn keep_writable(report: &mut Destination<'_>) {
+    if let Destination::Fd(number) = report {
+        keep_given(number);
     }
 }
 
@@ -100,9 +115,10 @@ impl Taken<'_> {
         // One that does not fit ends here, before the run that it is not for. So does one whose run has a bind that cannot be
         // shown: the sandbox that is made then reports it.
         let ready = prepared.filter(|prepared| prepared.fits(options));
-        let launch = |parts: supervise::Parts<'_, '_>| match ready.zip(take_binds(options)) {
+        let ready = ready.and_then(|prepared| Some((prepared, take_binds(options)?)));
+        let launch = |parts: supervise::Parts<'_, '_>| match ready {
             Some((prepared, shown)) => prepared.bind(parts, request, shown),
-            None => supervise::launch_new(parts, self.argv),
+            None => supervise::launch_new(parts, self.argv, &|| seat::close(self.caller.as_fd())),
         };
         supervise::run_in(options, self.started, launch, conclude);
         heard
@@ -114,7 +130,8 @@ impl Taken<'_> {
         let mut line = Text::new(&mut line);
         error.render(&mut line);
         eprint(line.as_bytes());
-        if let Some(destination) = options::report_of_refused(args) {
+        if let Some(mut destination) = options::report_of_refused(args) {
+            keep_writable(&mut destination);
             supervise::report_refused(destination, line.as_bytes());
         }
         answer::refused(self.caller.as_fd(), self.name, exit_code::SANDBOX_ERROR, line.as_bytes())

@@ -35,6 +35,7 @@ pub(super) fn launch(
     policy: Option<Image<'static>>,
     world: World,
     argv: Args<'_>,
+    leave: &dyn Fn(),
 ) -> Result<Launched, Error> {
     let (ours, theirs) = channel::pair().map_err(at(Step::Start, Call::Socket, Subject::None))?;
     let (our_pipes, their_pipes) = match (setup.options.tty, setup.has(Guard::Streams)) {
@@ -78,6 +79,7 @@ pub(super) fn launch(
             // is true of the caller's.
             let World { ends, input } = world;
             drop((ours, our_pipes, ends));
+            leave();
             pid1::run(Preparation {
                 setup,
                 place,
