@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use run::exec::pool::Done;
 use run::{InitCommand, Pool};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    recv, sendmsg, socketpair,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags,
+    SocketType, recv, sendmsg, shutdown, socketpair,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -199,7 +199,7 @@ impl Served {
     fn answer(&self) -> (String, String, String) {
         let mut bytes = vec![0; 32 << 10];
         let (len, _) = recv(&self.socket, &mut bytes[..], RecvFlags::empty()).unwrap();
-        let text = String::from_utf8(bytes[..len].to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..len]);
         let mut parts = text.splitn(3, '\0').map(str::to_owned);
         (parts.next().unwrap(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }
@@ -315,18 +315,19 @@ fn a_message_that_is_not_a_request_is_answered_with_an_error() {
     let many = [nothing.as_fd(); 253];
     let long = [&b"n\0run\0"[..], &vec![b'x'; 70_000], b"\0"].concat();
     let arguments = [&b"n\0run\0"[..], &b"x\0".repeat(5000)].concat();
-    let garbage: [(&[u8], &[BorrowedFd<'_>], &str); 13] = [
+    let garbage: [(&[u8], &[BorrowedFd<'_>], &str); 14] = [
         (b"", &[], ""),
         (b"\0", &three, ""),
-        (b"n\0run", &three, ""),
-        (b"n\0walk\0--root\0/\0--\0x\0", &three, ""),
-        (b"\xff\xfe\x00\x01", &three, ""),
+        (b"n\0run", &three, "n"),
+        (b"n", &three, "n"),
+        (b"n\0walk\0--root\0/\0--\0x\0", &three, "n"),
+        (b"\xff\xfe\x00\x01", &three, "\u{fffd}\u{fffd}"),
         (b"a name that is much longer than one may be\0run\0", &three, ""),
-        (&long, &three, ""),
-        (&arguments, &three, ""),
-        (b"n\0run\0--root\0/\0--\0x\0", &many[..40], ""),
-        (b"n\0run\0--root\0/\0--\0x\0", &many[..81], ""),
-        (b"n\0run\0--root\0/\0--\0x\0", &many, ""),
+        (&long, &three, "n"),
+        (&arguments, &three, "n"),
+        (b"n\0run\0--root\0/\0--\0x\0", &many[..40], "n"),
+        (b"n\0run\0--root\0/\0--\0x\0", &many[..81], "n"),
+        (b"n\0run\0--root\0/\0--\0x\0", &many, "n"),
         (b"n\0run\0--root\0/\0--\0x\0", &three[..2], "n"),
         (b"n\0run\0--root\0/\0--\0x\0", &[], "n"),
     ];
@@ -341,6 +342,95 @@ fn a_message_that_is_not_a_request_is_answered_with_an_error() {
     // None of their descriptors is left.
     let open = fs::read_dir(format!("/proc/{}/fd", served.pid().as_raw_nonzero())).unwrap().count();
     assert!(open < 40, "{open} descriptors");
+}
+
+#[test]
+fn a_run_whose_waiting_sandbox_has_died_gets_another() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    let served = Served::start(&["--ahead", "1"]);
+    served.still_serves(&root);
+    wait_until("one stands ready", || slots(served.pid()).len() == 1 && children(served.pid()).len() == 1);
+    let first = children(slots(served.pid())[0])[0];
+    kill_process(first, Signal::KILL).unwrap();
+    wait_until("it is dead", || !is_alive(&first));
+    served.still_serves(&root);
+}
+
+#[test]
+fn a_bind_that_is_not_there_is_the_runs_error_where_nothing_stands_ready_too() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    let served = Served::start(&["--ahead", "0"]);
+    let nothing = fs::File::open("/dev/null").unwrap();
+    let request = format!("n\0run\0--root\0{}\0--bind\0/none:/tmp/x\0--\0/bin/bash\0", root.display());
+    served.send(request.as_bytes(), &[nothing.as_fd(); 3]);
+    served.answer();
+    let (_, _, done) = served.answer();
+    assert!(done.starts_with("125\0") && done.contains("ENOENT"), "{done}");
+}
+
+#[test]
+fn no_option_of_a_request_reaches_a_socket_of_its_slot() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    let served = Served::start(&["--ahead", "0"]);
+    let nothing = fs::File::open("/dev/null").unwrap();
+    for (options, wanted) in [
+        ("--report\0fd:16\0", "EBADF"),
+        ("--start-on\0fd:16\0", "EBADF"),
+        ("--uid-lock\0fd:16\0--require\0unique-uid\0", "unique-uid"),
+        // The report of a command line that is not valid would go there as well.
+        ("--report\0fd:16\0--frob\0", "--frob"),
+    ] {
+        let request = format!("n\0run\0--root\0{}\0{options}--\0/bin/bash\0", root.display());
+        served.send(request.as_bytes(), &[nothing.as_fd(); 3]);
+        assert_eq!(served.answer().1, "taken");
+        let (name, kind, rest) = served.answer();
+        assert_eq!((name.as_str(), kind.as_str()), ("n", "done"), "{options:?}");
+        assert!(rest.starts_with("125\0") && rest.contains(wanted), "{options:?}: {rest}");
+        served.still_serves(&root);
+    }
+}
+
+#[test]
+fn a_caller_that_sends_no_more_has_gone() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let mut served = Served::start(&[]);
+    served.ask("a", &scene.path("B/rootfs"), &FOREVER);
+    assert_eq!(served.answer().1, "taken");
+    shutdown(&served.socket, Shutdown::Write).unwrap();
+    let (name, kind, rest) = served.answer();
+    assert!(name == "a" && kind == "done" && rest.starts_with("125\0"), "{name} {kind} {rest}");
+    assert_eq!(served.answer().1, "", "no answer to a request that there was not");
+    assert_eq!(served.server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn no_sandbox_holds_a_socket_of_the_caller() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    let served = Served::start(&["--ahead", "1"]);
+    served.ask("new", &root, &FOREVER);
+    assert_eq!(served.answer().1, "taken");
+    wait_until("one runs, and one stands ready", || below(served.pid()).len() == 5);
+    let theirs = |pid: Pid| -> Vec<PathBuf> {
+        let open = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).unwrap();
+        open.filter_map(|one| fs::read_link(one.ok()?.path()).ok()).collect()
+    };
+    // Its number in the server (init/src/serve/seat.rs).
+    let socket = fs::read_link(format!("/proc/{}/fd/16", served.pid().as_raw_nonzero())).unwrap();
+    for slot in slots(served.pid()) {
+        assert!(theirs(slot).contains(&socket), "the supervisor answers");
+        for first in children(slot) {
+            assert!(!theirs(first).contains(&socket), "{first:?} of {slot:?} has the caller's socket");
+        }
+    }
 }
 
 #[test]
@@ -457,7 +547,7 @@ fn a_run_that_is_killed_or_told_to_end_does() {
     run.kill();
     assert_eq!(run.wait().unwrap().code, 137);
     let run = start();
-    let pid = Pid::from_raw(run.pid()).unwrap();
+    let pid = Pid::from_raw(run.pid().unwrap()).unwrap();
     drop(run);
     wait_until("a run that nobody waits for is not left", || !is_alive(&pid));
 }

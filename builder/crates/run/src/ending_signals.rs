@@ -3,11 +3,11 @@
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
+use rustix::process;
 
 use crate::error::Error;
 
@@ -38,15 +38,15 @@ impl EndingSignals {
     }
 
     /// Passes each signal on to a child until there is something to read from it, or its end.
-    fn pass_on_until(&self, readable: &PipeReader, child: Pid) -> io::Result<()> {
+    fn pass_on_until(&self, readable: &PipeReader, pass_on: &dyn Fn(process::Signal)) -> io::Result<()> {
         loop {
             let mut ends = [self.descriptor.as_fd(), readable.as_fd()]
                 .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
             retry_on_intr(|| poll(&mut ends, None))?;
             let is_ready = !ends[1].revents().is_empty();
             while let Some(signal) = self.descriptor.read_signal()? {
-                let signal = Signal::try_from(i32::try_from(signal.ssi_signo).unwrap_or_default())?;
-                let _ended_already = kill(child, signal);
+                let signal = i32::try_from(signal.ssi_signo).ok().and_then(process::Signal::from_named_raw);
+                signal.into_iter().for_each(pass_on);
             }
             if is_ready {
                 return Ok(());
@@ -60,14 +60,14 @@ impl EndingSignals {
 pub(crate) struct Heeding<'a> {
     pub(crate) signals: Option<&'a EndingSignals>,
     pub(crate) from: &'a mut PipeReader,
-    /// Not waited for yet, so that the pid is its own.
-    pub(crate) child: i32,
+    /// Sends a signal to that init.
+    pub(crate) pass_on: &'a dyn Fn(process::Signal),
 }
 
 impl Read for Heeding<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(signals) = self.signals {
-            signals.pass_on_until(self.from, Pid::from_raw(self.child))?;
+            signals.pass_on_until(self.from, self.pass_on)?;
         }
         self.from.read(buffer)
     }

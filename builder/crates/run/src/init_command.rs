@@ -97,8 +97,9 @@ impl InitCommand {
     }
 
     /// The same as a request of `init-serve`: strings that each end with a NUL, and the numbers of this process's
-    /// descriptors that options name, in the order of the numbers that they get, from 3 on.
-    pub(crate) fn to_request(&self, name: &str) -> (Vec<u8>, Vec<i32>) {
+    /// descriptors that options name, in the order of the numbers that they get, from 3 on. `None`: a string has a NUL of its
+    /// own, after which it would go on as another one.
+    pub(crate) fn to_request(&self, name: &str) -> Option<(Vec<u8>, Vec<i32>)> {
         let mut named = Vec::new();
         let mut options = self.options.clone();
         for at in 1..options.len() {
@@ -112,8 +113,9 @@ impl InitCommand {
         let first = OsString::from(name);
         let dashes = OsString::from("--");
         let all = [&first].into_iter().chain(&options).chain([&dashes]).chain(&self.command);
-        let request = all.flat_map(|arg| [arg.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
-        (request, named)
+        let all: Vec<&[u8]> = all.map(|arg| arg.as_bytes()).collect();
+        let is_whole = !all.iter().any(|arg| arg.contains(&0));
+        is_whole.then(|| ([all.join(&0), vec![0]].concat(), named))
     }
 
     /// To be started with streams and environment of the caller's choice.
@@ -152,11 +154,22 @@ mod tests {
         let mut command = InitCommand::new(Path::new("init"), Path::new("/r"));
         command.option("report", "fd:9").option("hostname", "fd:5").option("start-on", "fd:12");
         command.command(["--report", "fd:9"]);
-        let (request, named) = command.to_request("7");
+        let (request, named) = command.to_request("7").unwrap();
         let wanted = "7 run --root /r --report fd:3 --hostname fd:5 --start-on fd:4 -- --report fd:9 ";
         assert_eq!(
             (String::from_utf8(request).unwrap().replace('\0', " ").as_str(), named),
             (wanted, vec![9, 12])
         );
+    }
+
+    #[test]
+    fn a_string_with_a_nul_makes_no_request() {
+        let with = |option: &str, argument: &str| {
+            let mut command = InitCommand::new(Path::new("init"), Path::new("/r"));
+            command.option("env", option).command([argument]).to_request("7")
+        };
+        assert!(with("A=b", "c").is_some());
+        assert_eq!(with("A=b\0--net\0host", "c"), None);
+        assert_eq!(with("A=b", "c\0d"), None);
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
     let fail = |error| Error::Start { path: path.clone(), error };
     let (child, mut reports) = reporting(None, init, [None; 3]).map_err(fail)?;
     let mut report = Vec::new();
-    let mut from = Heeding { signals: Some(&signals), from: &mut reports, child: child.pid() };
+    let pass_on = |signal| child.signal(signal);
+    let mut from = Heeding { signals: Some(&signals), from: &mut reports, pass_on: &pass_on };
     from.read_to_end(&mut report).map_err(fail)?;
     let code = child.wait().map_err(fail)?;
     file.write_line(&verified(&report)?, signals)?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bundle::digest::Sha;
 use recipe::language::Language;
 use recipe::placeholder::Names;
+use rustix::process::Signal;
 
 use super::ceiling::{Ceiling, lowered};
 use super::pool::Pool;
@@ -201,7 +202,8 @@ impl Running {
     /// The same; signals that are held end the run.
     pub(super) fn wait_heeding(mut self, signals: Option<&EndingSignals>) -> Result<Ended, Error> {
         let mut report = String::new();
-        let mut from = Heeding { signals, from: &mut self.reports, child: self.child.pid() };
+        let pass_on = |signal| self.child.signal(signal);
+        let mut from = Heeding { signals, from: &mut self.reports, pass_on: &pass_on };
         let read = from.read_to_string(&mut report);
         let ended = read.and_then(|_| self.child.wait());
         match ended {
@@ -212,17 +214,18 @@ impl Running {
 
     /// Kills it. Nothing of it is left; its report is empty.
     pub fn kill(&self) {
-        self.child.kill();
+        self.child.signal(Signal::KILL);
     }
 
     /// Has it end. Its report then says `sandbox-error`, and has what was measured so far.
     pub fn terminate(&self) {
-        self.child.terminate();
+        self.child.signal(Signal::TERM);
     }
 
     /// What its processes do.
     pub fn activity(&self) -> Activity {
-        sleep::look(self.child.pid())
+        // One that is over has just ended.
+        self.child.pid().map_or(Activity::Busy, sleep::look)
     }
 }
 

@@ -80,7 +80,7 @@ impl Booth {
     ) -> Result<Running, Error> {
         let mut init = InitCommand::of_bundle(&self.bundle);
         if let Some(digest) = &self.digest {
-            init.option("rootfs-digest", digest.as_str());
+            init.reported(digest);
         }
         init.limits(&self.limits);
         let mut bind = self.workspace.place().as_os_str().to_owned();

@@ -77,14 +77,14 @@ impl Child {
         }
     }
 
-    /// Kills it; [`Child::wait`] has not been called yet, so that the pid is still its own.
+    /// Kills it.
     pub fn kill(&self) {
-        let _ended_already = kill_process(self.pid, Signal::KILL);
+        self.signal(Signal::KILL);
     }
 
-    /// Asks it to end.
-    pub fn terminate(&self) {
-        let _ended_already = kill_process(self.pid, Signal::TERM);
+    /// Sends it a signal; [`Child::wait`] has not been called yet, so that the pid is still its own.
+    pub fn signal(&self, signal: Signal) {
+        let _ended_already = kill_process(self.pid, signal);
     }
 
     /// Its pid, which is its own until [`Child::wait`].

@@ -32,6 +32,8 @@ const SLOTS: usize = 256;
 /// The longest request, in bytes, and the most descriptors of one (init/src/serve/server.rs).
 const LONGEST: usize = 64 << 10;
 const MOST_DESCRIPTORS: usize = 16;
+/// The most strings of one, a little less than server and PID 1 have room for (init/src/sys/buffer.rs).
+const MOST_STRINGS: usize = 4000;
 
 /// A server, and the sandboxes that it holds ready. At its end all of its runs end.
 #[derive(Debug)]
@@ -93,7 +95,8 @@ impl Pool {
     }
 
     /// Has a run done with these streams; one that is not given is this process's own. Returns when it has been asked for.
-    /// `None`: the pool does not take it, as it is too long, names too many descriptors, or as many as there can be run.
+    /// `None`: the pool does not take it, as it is too long, names too many descriptors, has a NUL in a string, or as many as
+    /// there can be run.
     ///
     /// # Errors
     /// The server has gone, or a descriptor is not open.
@@ -103,8 +106,10 @@ impl Pool {
         streams: [Option<BorrowedFd<'_>>; 3],
     ) -> io::Result<Option<PooledRun>> {
         let name = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let (request, named) = init.to_request(&name.to_string());
-        if request.len() > LONGEST || streams.len() + named.len() > MOST_DESCRIPTORS {
+        let Some((request, named)) = init.to_request(&name.to_string()) else { return Ok(None) };
+        let strings = request.iter().filter(|byte| **byte == 0).count();
+        let is_too_long = request.len() > LONGEST || strings > MOST_STRINGS;
+        if is_too_long || streams.len() + named.len() > MOST_DESCRIPTORS {
             return Ok(None);
         }
         let named = named.into_iter().map(duplicate).collect::<io::Result<Vec<_>>>()?;
@@ -157,6 +162,12 @@ impl Shared {
                 let Some(progress) = lock(&self.open).get(&name).cloned() else { return };
                 progress.change(|state| state.taken = Some((pid, Arc::new(pidfd))));
             }
+            // One of the runs was not understood, and nobody knows which. All of them end, rather than that one is waited for
+            // for ever; and the next is not sent.
+            Some(Answer::Nameless) => {
+                let _gone_already = rustix::net::shutdown(&self.socket, Shutdown::Both);
+                self.note(None);
+            }
             None => {
                 let all: Vec<_> = lock(&self.open).drain().collect();
                 all.iter().for_each(|(_, progress)| progress.change(|state| state.is_lost = true));
@@ -197,12 +208,15 @@ impl PooledRun {
         self.signal(Signal::TERM);
     }
 
-    /// The pid of its supervisor; 0 where it is over before there was one.
-    pub fn pid(&self) -> i32 {
-        self.progress.wait_for(|state| state.taken.is_some()).taken.as_ref().map_or(0, |taken| taken.0)
+    /// The pid of its supervisor; `None` when the run is over, as the number may be another process's then.
+    pub fn pid(&self) -> Option<i32> {
+        let state = self.progress.wait_for(|state| state.taken.is_some());
+        let is_over = state.done.is_some() || state.is_lost;
+        state.taken.as_ref().filter(|_| !is_over).map(|taken| taken.0)
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal to its supervisor, and to no other process.
+    pub fn signal(&self, signal: Signal) {
         let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
         if let Some((_, pidfd)) = taken {
             let _ended_already = pidfd_send_signal(&*pidfd, signal);
@@ -231,4 +245,58 @@ impl Drop for Pool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use std::path::Path;
+
+    /// A pool without a server, and the server's end.
+    fn pool() -> (Pool, OwnedFd) {
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let shared = Shared { socket, open: Mutex::default(), next: AtomicU64::new(0) };
+        (Pool { shared: Arc::new(shared), reader: None }, theirs)
+    }
+
+    fn command(argument: &str) -> InitCommand {
+        let mut init = InitCommand::new(Path::new("init"), Path::new("/r"));
+        init.command(["/bin/true", argument]);
+        init
+    }
+
+    #[test]
+    fn what_a_request_cannot_hold_is_not_asked_for() {
+        let (pool, _theirs) = pool();
+        let run = pool.run(&command("x"), [None; 3]).unwrap();
+        assert!(run.is_some());
+        assert!(pool.run(&command("x\0--net\0host"), [None; 3]).unwrap().is_none());
+        let mut many = command("x");
+        many.command(std::iter::repeat_n("y", MOST_STRINGS));
+        assert!(pool.run(&many, [None; 3]).unwrap().is_none());
+        // There is no server that would take it, for which its end would wait.
+        pool.shared.note(None);
+    }
+
+    #[test]
+    fn a_refusal_without_a_name_ends_all_runs() {
+        let (pool, _theirs) = pool();
+        let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
+        pool.shared.note(Some(Answer::Nameless));
+        assert!(run.wait().is_err() && run.pid().is_none());
+        assert!(pool.run(&command("x"), [None; 3]).is_err(), "the next is not waited for");
+    }
+
+    #[test]
+    fn a_run_that_is_over_has_no_pid() {
+        let (pool, _theirs) = pool();
+        let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
+        let pidfd = std::fs::File::open("/dev/null").unwrap().into();
+        pool.shared.note(Some(Answer::Taken { name: 0, pid: 42, pidfd }));
+        assert_eq!(run.pid(), Some(42));
+        pool.shared.note(Some(Answer::Done { name: 0, done: Done { code: 0, report: String::new() } }));
+        assert_eq!(run.pid(), None);
+    }
 }

@@ -32,7 +32,8 @@ pub(super) fn compile(
     let (child, mut reports) = reporting(pool, init.clone(), streams).map_err(fail)?;
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
-    let heeding = |from| Heeding { signals, from, child: child.pid() };
+    let pass_on = |signal| child.signal(signal);
+    let heeding = |from| Heeding { signals, from, pass_on: &pass_on };
     let text = beginning(&mut heeding(&mut said), longest_text).map_err(fail)?;
     let mut report = String::new();
     heeding(&mut reports).read_to_string(&mut report).map_err(fail)?;

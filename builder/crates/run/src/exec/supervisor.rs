@@ -5,6 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use rustix::process::Signal;
+
 use super::child::Child;
 use super::pool::{Pool, PooledRun};
 use crate::error::SANDBOX_ERROR;
@@ -40,26 +42,18 @@ impl Supervisor {
         }
     }
 
-    /// Kills it.
-    pub(crate) fn kill(&self) {
+    /// Sends it a signal, which reaches no other process.
+    pub(crate) fn signal(&self, signal: Signal) {
         match self {
-            Supervisor::Own(child) => child.kill(),
-            Supervisor::Pooled(run) => run.kill(),
+            Supervisor::Own(child) => child.signal(signal),
+            Supervisor::Pooled(run) => run.signal(signal),
         }
     }
 
-    /// Asks it to end.
-    pub(crate) fn terminate(&self) {
+    /// Its pid, to look at it by; `None` when a run of a pool is over.
+    pub(crate) fn pid(&self) -> Option<i32> {
         match self {
-            Supervisor::Own(child) => child.terminate(),
-            Supervisor::Pooled(run) => run.terminate(),
-        }
-    }
-
-    /// Its pid, which is its own until [`Supervisor::wait`].
-    pub(crate) fn pid(&self) -> i32 {
-        match self {
-            Supervisor::Own(child) => child.pid(),
+            Supervisor::Own(child) => Some(child.pid()),
             Supervisor::Pooled(run) => run.pid(),
         }
     }

@@ -11,13 +11,18 @@ pub(super) enum Answer {
     Taken { name: u64, pid: i32, pidfd: OwnedFd },
     /// It is over.
     Done { name: u64, done: Done },
+    /// A message that was no request, and had no name by which its run could be told.
+    Nameless,
 }
 
 impl Answer {
     /// `None` for a message that is not one of these, or about no run of ours.
     pub(super) fn parse(message: &[u8], descriptor: Option<OwnedFd>) -> Option<Answer> {
         let mut parts = message.splitn(3, |byte| *byte == 0);
-        let name = text(parts.next()?)?.parse().ok()?;
+        let name = match parts.next()? {
+            b"" if parts.next()? == b"done" => return Some(Answer::Nameless),
+            name => text(name)?.parse().ok()?,
+        };
         match (parts.next()?, parts.next()?) {
             (b"taken", pid) => {
                 Some(Answer::Taken { name, pid: text(pid)?.parse().ok()?, pidfd: descriptor? })
@@ -48,6 +53,12 @@ mod tests {
         let pidfd = std::fs::File::open("/dev/null").unwrap().into();
         let taken = Answer::parse(b"8\0taken\x0042", Some(pidfd));
         assert!(matches!(taken, Some(Answer::Taken { name: 8, pid: 42, .. })), "{taken:?}");
+    }
+
+    #[test]
+    fn a_refusal_without_a_name_is_one() {
+        let refused = Answer::parse(b"\0done\x00125\0{}\n", None);
+        assert!(matches!(refused, Some(Answer::Nameless)), "{refused:?}");
     }
 
     #[test]
