@@ -315,6 +315,7 @@ fn a_judge_that_is_killed_leaves_nothing() {
 }
 
 /// The supervisors of a judge: the children of all its threads, and those of the server of its pool in the place of that.
+/// (No judge has a pool yet.)
 pub(crate) fn runs(judge: u32) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{judge}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
