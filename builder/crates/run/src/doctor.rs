@@ -8,7 +8,7 @@ mod timing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -69,6 +69,13 @@ pub struct Finding {
     pub weakens: &'static str,
     /// The one setting that fixes it.
     pub mend: String,
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Finding { subject, state, weakens, mend } = self;
+        writeln!(f, "{subject}: {state}\n  weakens: {weakens}\n  mend: {mend}")
+    }
 }
 
 /// What a guard's absence means: guard, what it weakens.
@@ -310,8 +317,7 @@ impl Diagnosis {
             false => writeln!(text, "a run that asks for nothing lacks guards"),
         };
         for finding in &self.findings {
-            let _ = writeln!(text, "\n{}: {}", finding.subject, finding.state); // likewise
-            let _ = writeln!(text, "  weakens: {}\n  mend: {}", finding.weakens, finding.mend);
+            let _ = write!(text, "\n{finding}"); // likewise
         }
         text
     }

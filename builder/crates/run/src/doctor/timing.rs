@@ -280,8 +280,7 @@ impl TimingDiagnosis {
             let _ = writeln!(text, "{name:14}  {state}"); // a String takes all
         }
         for finding in &self.findings {
-            let _ = writeln!(text, "\n{}: {}", finding.subject, finding.state); // likewise
-            let _ = writeln!(text, "  weakens: {}\n  mend: {}", finding.weakens, finding.mend);
+            let _ = write!(text, "\n{finding}"); // likewise
         }
         text
     }
