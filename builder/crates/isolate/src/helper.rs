@@ -123,7 +123,7 @@ pub(crate) fn serve(config: &Config, serve_one: impl FnOnce(Request) -> u8) -> R
     }
 }
 
-/// The next connection; none after a moment in which nobody comes, if there are processes to be waited for.
+/// The next connection; `None` if no client connects for a moment while processes wait to be reaped.
 fn accept(listener: &UnixListener, has_children: bool) -> io::Result<Option<UnixStream>> {
     sockopt::set_socket_timeout(listener, sockopt::Timeout::Recv, has_children.then_some(MOMENT))?;
     match listener.accept() {

@@ -28,7 +28,7 @@ pub(crate) struct Source {
 pub(crate) enum Origin {
     /// Some user's: root makes nothing in it for another one.
     Host,
-    /// All boxes' at a time: nobody writes there, whatever a rule says.
+    /// Shared by all boxes: no box may write there, whatever a rule says.
     Bundle,
     /// Of this box, or of this run.
     Box,

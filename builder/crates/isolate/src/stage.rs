@@ -109,7 +109,7 @@ fn make_root(stage: &Path, root: &Path) -> io::Result<()> {
 fn flags(rule: &Rule, source: &Source, caller: Caller) -> Flags {
     Flags {
         writable: rule.flags.writable && source.origin != Origin::Bundle,
-        // What is mounted below is found by its path, as root, while an ordinary user may move directories.
+        // Root looks up each mount below by its path, while an ordinary user may move directories.
         flat: rule.flags.flat || caller.uid != 0,
         ..rule.flags
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The text with the values in place of the names. What is not the name of a constant stays as it is.
+/// Replaces the names of constants in a text by their values, and leaves every other name as it is.
 ///
 /// # Errors
 /// The text would have more bytes than `most`: a short one can name a long constant many times.

@@ -40,7 +40,7 @@ impl Leeway {
         self.longer(limit_us).max(limit_us.saturating_add(counted_error(error_us, limit_us)))
     }
 
-    /// How long it may wait if it has nobody to wait for. A CPU time that is off says nothing about waiting.
+    /// How long it may wait if it waits for no other program. An error of the CPU time does not change how long it waits.
     pub(super) fn patience(self, limit_us: u64) -> [StepOption; 2] {
         patience_options(self.longer(limit_us))
     }

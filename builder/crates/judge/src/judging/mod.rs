@@ -163,7 +163,7 @@ fn cpu_option(cpu_us: u64) -> StepOption {
     time_option("cpu-time", cpu_us)
 }
 
-/// init counts in nanoseconds, in 64 bits: what is longer is as good as the longest time.
+/// init counts nanoseconds in 64 bits, so a longer time becomes the longest that it can count.
 fn time_option(name: &str, us: u64) -> StepOption {
     (name.to_owned(), format!("{}us", us.min(u64::MAX / 1000)).into())
 }
