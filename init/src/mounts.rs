@@ -26,7 +26,7 @@ use self::scratch::DEVICES;
 pub(crate) use self::scratch::{Devices, Scratch};
 pub(crate) use self::targets::TARGETS;
 use self::targets::{DEV, FIRST_DEVICE, MASKED, PROC, PTS, ROOT, SHM, TMP, WORK};
-use self::tree::{attach, clone_tree, create, decimal, mount_on, new_filesystem, open_inside, restrict};
+use self::tree::{attach, clone_tree, create, mount_on, new_filesystem, open_inside, restrict};
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
 use crate::path::PathBuffer;
@@ -177,20 +177,18 @@ fn attach_dev(setup: &Setup<'_>, root: &Fd, scratch: &Scratch) -> Result<(), Err
     }
     let no_exec = MountAttributes::NO_SUID.and(MountAttributes::NO_DEV).and(MountAttributes::NO_EXEC);
     attach(&scratch.tree(c"shm", no_exec, setup, SHM)?, root, c"dev/shm", SHM)?;
-    if setup.options.tty { attach_pts(setup, root) } else { Ok(()) }
+    if setup.options.tty { attach_pts(root) } else { Ok(()) }
 }
 
 /// A devpts of the sandbox's own, so that a terminal inside has a name inside.
-fn attach_pts(setup: &Setup<'_>, root: &Fd) -> Result<(), Error> {
+fn attach_pts(root: &Fd) -> Result<(), Error> {
     let context = new_filesystem(c"devpts", PTS)?;
-    let mut digits = [0; 21];
     let set = |key: &CStr, value: &CStr| {
         fsconfig_set_string(context.as_fd(), key, value).map_err(at(Step::Terminal, Call::Fsconfig, PTS))
     };
     // As login programs have it: the owner reads and writes, the group only writes (`mesg`, wall(1)).
     set(c"mode", c"620")?;
     set(c"ptmxmode", c"666")?;
-    set(c"uid", decimal(setup.ids.inside.uid.into(), &mut digits))?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     attach(&create(&context, attributes, PTS)?, root, c"dev/pts", PTS)
 }

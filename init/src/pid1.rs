@@ -91,7 +91,7 @@ pub(crate) fn build(preparation: &mut Preparation<'_>) -> Result<Option<Built>, 
         namespaces::enter_network(made)?;
     }
     namespaces::raise_loopback(setup, network)?;
-    let terminal = if setup.options.tty { Some(terminal::open(channel)?) } else { None };
+    let terminal = if setup.options.tty { Some(terminal::open(setup.ids.inside, channel)?) } else { None };
     Ok(Some(Built { devices, terminal }))
 }
 

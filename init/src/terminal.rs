@@ -4,7 +4,7 @@
 //! window's size (pty(7)).
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Uid};
 use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetwinsize, tcsetwinsize};
 
 use crate::channel::Inside;
@@ -12,16 +12,21 @@ use crate::error::{Call, Error, Step, Subject, at};
 use crate::message::Message;
 use crate::sys::fd::Fd;
 use crate::sys::{self, TerminalMode};
+use crate::user::Owner;
 
 /// Makes the pair in the sandbox's own devpts, so that the slave has a name inside: the master goes to the
-/// supervisor, the slave stays for the submission.
-pub(crate) fn open(channel: &Inside) -> Result<Fd, Error> {
+/// supervisor, the slave stays for the submission, whose user it belongs to.
+pub(crate) fn open(owner: Owner, channel: &Inside) -> Result<Fd, Error> {
     let fail = |call| at(Step::Terminal, call, Subject::None);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let master = sys::fd::open(c"/dev/pts/ptmx", flags, Mode::empty()).map_err(fail(Call::Open))?;
     rustix::pty::unlockpt(&master).map_err(fail(Call::Ioctl))?;
     // By ioctl and not by name: a path could lead to another devpts (ioctl_tty(2), TIOCGPTPEER).
     let slave = sys::terminal_peer(master.as_fd(), flags).map_err(fail(Call::Ioctl))?;
+    // Not by the option `uid` of the mount: devpts of Linux 6.12 reads that as an `int` (fs/devpts/inode.c, match_int), and
+    // refuses each user above 2^31 - 1.
+    rustix::fs::chownat(&slave, c"", Some(Uid::from_raw(owner.uid)), None, AtFlags::EMPTY_PATH)
+        .map_err(fail(Call::Chown))?;
     // The copy in this process is closed when it is dropped: only the supervisor's keeps the terminal alive.
     channel.send_with(Message::Terminal, master.as_fd()).map_err(fail(Call::Write))?;
     Ok(slave)
