@@ -20,7 +20,9 @@ name=capsule-$version-x86_64-linux
 # The tools, in versions that are known to write the same bytes again.
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/capsule/tools
 cargo_tool() {
-    [ -x "$tools/$1-$2/bin/$1" ] || cargo install -q --locked --root "$tools/$1-$2" --version "$2" "$1"
+    # In a directory of cargo's own, which it removes: a tool is none of what is built here, and its flags are not ours.
+    [ -x "$tools/$1-$2/bin/$1" ] || env -u CARGO_TARGET_DIR -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS \
+        cargo install -q --locked --root "$tools/$1-$2" --version "$2" "$1"
 }
 cargo_tool cargo-deb 3.8.0
 cargo_tool cargo-cyclonedx 0.5.9

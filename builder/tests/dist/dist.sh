@@ -40,6 +40,26 @@ test -s "$directory/deb/usr/lib/systemd/system/capsule-serve.service" -a -s "$di
 test -s "$directory/archive/share/man/man1/capsule.1" -a -s "$directory/deb/usr/share/doc/capsule/copyright"
 if dpkg-deb -c capsule_*.deb | grep -v ' root/root '; then fail "a file of the package is not root's"; fi
 
+# On a system that has nothing but a shell: installed, changed by the operator, installed again, removed, purged.
+root=$directory/root
+mkdir -p "$root"/{bin,var/lib/dpkg/info,var/lib/dpkg/updates}
+touch "$root/var/lib/dpkg/status"
+cp /bin/busybox "$root/bin/sh"
+package() {
+    dpkg --root="$root" --force-unsafe-io --force-confold "$@" > "$directory/dpkg" 2>&1 || fail "dpkg: $(cat "$directory/dpkg")"
+}
+package --install "$PWD"/capsule_*.deb
+chroot "$root" /usr/bin/capsule --version > /dev/null
+echo 'slots = 1' >> "$root/etc/capsule/serve.toml"
+package --install "$PWD"/capsule_*.deb
+grep -q 'slots = 1' "$root/etc/capsule/serve.toml" || fail "an upgrade has taken the operator's settings away"
+package --remove capsule
+[ ! -e "$root/usr/bin/capsule" ] || fail 'a removed package is still there'
+grep -q 'slots = 1' "$root/etc/capsule/serve.toml" || fail "a removal has taken the operator's settings away"
+package --purge capsule
+left=$(find "$root" -type f -not -path '*/var/lib/dpkg/*' -not -path '*/bin/sh')
+[ -z "$left" ] || fail "the package has left $left"
+
 # No place of the machine that built it: the clone, cargo's directory, a home.
 unpacked=$directory/strings
 mkdir "$unpacked"
