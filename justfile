@@ -66,9 +66,10 @@ shell: _bundle
 # `just test dist` makes a release in two clones, which takes two release builds, compares them and installs each file.
 # `just test sizes` judges ten thousand tests, and one of a gigabyte. `just test clients` has the clients of Piston and
 # Judge0 from PyPI and npm talk to `capsule serve`. `just test nats` has workers do submissions, with Debian's nats-server;
-# `just test kills` kills all of them at random moments meanwhile.
+# `just test kills` kills all of them at random moments meanwhile. `just test slurm` has them on a cluster of two nodes, of
+# which one is lost.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|dist|examples|kills|languages|load|foreign|nats|operate|sizes)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|dist|examples|kills|languages|load|foreign|nats|operate|sizes|slurm)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -100,7 +101,7 @@ _test-crate crate *arguments:
 _test-clients _clients *arguments: (_packages image_packages "python3-venv gcc g++ libc6-dev default-jdk-headless nodejs npm") _capsule
     bash builder/tests/clients/clients.sh {{ capsule }} {{ target }}/clients
 
-_test-dist _dist: (_packages "git python3-venv zstd")
+_test-dist _dist: (_packages "git python3-venv zstd busybox-static")
     builder/tests/dist/dist.sh "{{ target }}/dist"
 
 _test-nats _nats *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
@@ -111,6 +112,9 @@ _test-load _load *arguments: (_packages image_packages "python3 g++ gcc default-
 
 _test-kills _kills *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
     cargo test -q -p builder --test it kills_at_random_moments -- --ignored --nocapture {{ arguments }}
+
+_test-slurm _slurm *arguments: (_packages image_packages "nats-server slurm-wlm munge python3 gcc") (_languages "quick")
+    cargo test -q -p builder --test it slurm:: -- --ignored {{ arguments }}
 
 _test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv openssh-client") (_languages "quick")
     cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
@@ -161,7 +165,7 @@ _vm-test-built bundle="rootfs" arguments="":
 
 # Under emulation each part takes a quarter of an hour: `just vm-operate install`.
 # In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate's calls, podman.
-vm-operate *parts="install isolate podman": (_packages image_packages test_packages "podman uidmap") _capsule
+vm-operate *parts="install isolate podman": (_packages image_packages test_packages "podman runc uidmap") _capsule
     for part in {{ parts }}; do builder/tests/machine/machine.sh "{{ capsule }}" "{{ target }}/debug/capsule" "{{ target }}/machine" "$part"; done
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.

@@ -122,6 +122,15 @@ impl Fleet {
         command
     }
 
+    /// The settings of a worker, as a file has them.
+    pub(crate) fn worker_file(&self) -> String {
+        let service = format!("service=http://127.0.0.1:{}", self.service_port);
+        let common = self.common();
+        let pairs =
+            common.split_whitespace().chain([service.as_str()]).filter_map(|pair| pair.split_once('='));
+        pairs.map(|(key, value)| format!("{key} = '{value}'\n")).collect()
+    }
+
     pub(crate) fn start_nats(&mut self) {
         let js = self.place.path("js");
         let port = self.nats_port;
@@ -196,6 +205,6 @@ impl Drop for Worker {
 }
 
 /// One that nobody has now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -63,6 +63,7 @@ mod serve_submissions;
 mod service;
 mod several_files;
 mod shell;
+mod slurm;
 mod starts;
 mod starts_check;
 mod stream_contents;
