@@ -165,7 +165,7 @@ _vm-test-built bundle="rootfs" arguments="":
 
 # Under emulation each part takes a quarter of an hour: `just vm-operate install`.
 # In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate's calls, podman.
-vm-operate *parts="install isolate podman": (_packages image_packages test_packages "podman runc uidmap") _capsule
+vm-operate *parts="install isolate podman": (_packages image_packages test_packages "podman runc uidmap") _capsule _harness
     for part in {{ parts }}; do builder/tests/machine/machine.sh "{{ capsule }}" "{{ target }}/debug/capsule" "{{ target }}/machine" "$part"; done
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
@@ -398,7 +398,7 @@ _tests:
 # What boots and judges. With the features of `cargo test`: for this package alone cargo would unify them otherwise, and
 # build some thirty crates again.
 _harness:
-    {{ linted }}cargo build -q {{ tests }} --bin vm-tests --bin soak --bin syscalls --bin rates
+    {{ linted }}cargo build -q {{ tests }} --bin vm-tests --bin soak --bin syscalls --bin rates --bin machine
 
 # The program that boots bundles, with the guest's programs inside.
 _prover:

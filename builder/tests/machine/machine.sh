@@ -2,8 +2,8 @@
 # Tests in a virtual machine with cgroup version 2 and a userland of busybox: machine.sh CAPSULE TESTED DIRECTORY PART
 #
 # PART is install (upgrades beside a thousand runs), isolate, or podman (rootful and rootless). The first two are tests of
-# builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at TESTED, where the test program looks
-# for it. DIRECTORY is for what this makes.
+# builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at
+# TESTED, where the test program looks for it, and next to which is `machine` of vm-tests. DIRECTORY is for what this makes.
 set -euo pipefail
 capsule=$(realpath "$1") tested=$(realpath -m "$2") directory=$(realpath -m "$3") part=$4
 here=$(realpath "$(dirname "$0")")
@@ -18,7 +18,7 @@ case ${part%%::*} in
     # install.sh has to find programs of busybox only.
     install) path=/busybox/bin:/usr/bin ;;
     isolate) path=/usr/bin:/busybox/bin ;;
-    podman) programs=(bash podman conmon crun newuidmap newgidmap setpriv) ;;
+    podman) programs=(bash podman conmon crun /usr/sbin/runc newuidmap newgidmap setpriv) ;;
     *)
         echo "error: \`$part\` is not a part: install, isolate, podman" >&2
         exit 2
@@ -36,8 +36,8 @@ programs+=("$capsule:/usr/bin/capsule")
 "$capsule" build "${programs[@]}" --allow 'setuid=/**' -o "$directory/bundle" --format dir > /dev/null
 root=$directory/bundle/rootfs
 if [ "$part" = podman ]; then
-    "$capsule" build bash ls cat -o "$directory/image" --format oci > /dev/null
-    cp -R "$directory/image/oci" "$root/oci"
+    "$capsule" build bash ls cat -o "$directory/image" --format oci-judge > /dev/null
+    cp -R "$directory/image/oci-judge" "$root/image"
     cp -R "$here/containers" "$root/etc/containers"
     chmod u+s "$root/usr/bin/newuidmap" "$root/usr/bin/newgidmap"
     install "$here/podman.sh" "$root/part"
@@ -55,4 +55,4 @@ ln -sf /busybox/bin/busybox "$root/bin/sh"
 ln -sf /busybox/bin/busybox "$root/bin/busybox"
 install "$here/guest.sh" "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) > "$directory/guest.cpio"
-cargo run -q -p vm-tests --bin machine -- "$directory/guest.cpio"
+"$(dirname "$tested")/machine" "$directory/guest.cpio"

@@ -1,5 +1,5 @@
 #!/busybox/bin/sh
-# An image of capsule's in podman, rootful and rootless, on cgroup version 2.
+# A judge's image (`--format oci-judge`) in podman, rootful and rootless, on cgroup version 2.
 set -u
 mount --make-rshared /
 # The state of podman: a tmpfs is not below an overlay.
@@ -28,19 +28,35 @@ judge() {
         --wall-time 60s --memory 64M --report fd:2 -- /bin/ls / > /tmp/said 2>&1
 }
 
-image=$(podman pull -q oci:/oci:latest)
+image=$(podman pull -q oci:/image:latest)
 judge --volume /sys/fs/cgroup:/sys/fs/cgroup:rw
 check 'rootful: it runs' '"status":"ok"'
 for guard in memory swap pids cpu-accounting seccomp uid capabilities; do
     check "rootful: $guard" "\"$guard\":\"on\""
 done
+judge --runtime runc --volume /sys/fs/cgroup:/sys/fs/cgroup:rw
+check 'rootful, by runc: it runs' '"status":"ok"'
+check 'rootful, by runc: memory' '"memory":"on"'
 judge
 check 'rootful, without the host'"'"'s cgroups: it runs' '"status":"ok"'
 check 'rootful, without the host'"'"'s cgroups: it says so' '"memory":"unavailable: '
 
+# What the host lacks, as seen from inside.
+doctor() {
+    code=0
+    timeout 600 podman run --rm --network none --volume /usr/bin/capsule:/capsule:ro --entrypoint /capsule --cap-drop all \
+        "$@" "$image" doctor > /tmp/said 2>&1 || code=$?
+    echo "exit code $code" >> /tmp/said
+}
+doctor --cap-add "$least" --volume /sys/fs/cgroup:/sys/fs/cgroup:rw
+check 'doctor, with all that a container needs: the default guards hold' 'exit code 0'
+doctor
+check 'doctor, without capabilities: no run can be made' 'exit code 1'
+check 'doctor, without capabilities: what would mend it' 'SYS_ADMIN'
+
 # The rest is the same by an ordinary user, in whose user namespace podman works.
 cat > /tmp/rootless.sh << 'END'
-image=$(podman pull -q oci:/oci:latest) || exit
+image=$(podman pull -q oci:/image:latest) || exit
 podman run --rm --network none --cap-add SYS_ADMIN,NET_ADMIN,MKNOD "$image" \
     --wall-time 60s --memory 64M --report fd:2 -- /bin/ls /
 END
@@ -49,7 +65,7 @@ chown 1000:1000 /run/user/1000
 chmod 700 /run/user/1000
 chmod 1777 /tmp
 env -i PATH="$PATH" HOME=/home/alice USER=alice XDG_RUNTIME_DIR=/run/user/1000 timeout 900 \
-    setpriv --reuid 1000 --regid 1000 --clear-groups sh /tmp/rootless.sh > /tmp/said 2>&1
+    /usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups sh /tmp/rootless.sh > /tmp/said 2>&1
 check 'rootless: it runs' '"status":"ok"'
 check 'rootless: it has a filter' '"seccomp":"on"'
 check 'rootless: it says what it lacks' '"memory":"unavailable: '
