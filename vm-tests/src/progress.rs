@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::qemu::Accel;
 
 /// About how long a case takes on one processor, a share of its machine's boot included. Only what is said before the first
-/// case depends on it.
+/// case depends on it. Emulated, 1293 cases in four machines took 445 s on two processors.
 const EMULATED: Duration = Duration::from_millis(700);
 const BY_KVM: Duration = Duration::from_millis(100);
 

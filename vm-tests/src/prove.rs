@@ -19,7 +19,7 @@ use crate::processor::Processor;
 use crate::progress::{self, Progress};
 use crate::qemu::Accel;
 use crate::suite::{Scope, Suite};
-use crate::tally::Tally;
+use crate::tally::{Tally, by_suite};
 
 /// Kernels and hierarchies; the subset has the first hierarchy of each kernel. Debian's 6.12 is built without version 1
 /// of the memory controller (MEMCG_V1).
@@ -279,9 +279,9 @@ fn show_comparison(comparison: &Comparison) {
     comparison.wrong().for_each(|(case, why)| println!("FAIL {case}: {why}"));
 }
 
-/// One line for a world, then what failed in it; everything when asked for.
+/// One line for a world, with its suites, then what failed in it; everything when asked for.
 fn show(world: &str, rows: &[CaseResult], verbose: bool) {
-    println!("# {world}: {}", Tally::of(rows));
+    println!("# {world}: {}: {}", Tally::of(rows), by_suite(rows));
     // A world that did not come to its end has the same reason, with its transcript, in every row.
     let died = rows.iter().find(|row| row.seen.is_none() && matches!(row.verdict, Verdict::Failed(_)));
     if let Some(CaseResult { verdict: Verdict::Failed(why), .. }) = died {
