@@ -207,5 +207,11 @@ fn show_with(directory: &OwnedFd, missing: &[&Path], place: &Path, attributes: M
     // By descriptor: in a path a colon would divide, and a comma end.
     let layers =
         format!("lowerdir={}:{}", source::link_to(&points).display(), source::link_to(directory).display());
-    Ok(mount(Some("capsule-isolate"), place, Some("overlay"), attributes, Some(layers.as_str()))?)
+    match mount(Some("capsule-isolate"), place, Some("overlay"), attributes, Some(layers.as_str())) {
+        // mount(2): the kernel does not know this file system, which is a module of most.
+        Err(nix::errno::Errno::ENODEV) => {
+            Err(io::Error::other("this kernel has no overlayfs, or has not loaded it"))
+        }
+        mounted => Ok(mounted?),
+    }
 }
