@@ -12,27 +12,13 @@ const LONGEST: usize = 4096;
 
 impl Float {
     /// Reads `[+-]?(\d*\.\d+|\d+\.|\d+)([eE][+-]?\d+)?`, the specification's pattern of 2025-09; a number that is too
-    /// large is not one. So `inf`, `nan` and hexadecimal numbers, which scanf(3) takes, are words.
+    /// large is not one. So `inf`, `nan` and hexadecimal numbers, which scanf(3) takes, are words. The grammar of
+    /// [`f64::from_str`] is that pattern, and names of what is not finite.
     pub(super) fn parse(word: &[u8]) -> Option<Float> {
         if word.len() > LONGEST {
             return None;
         }
         let text = std::str::from_utf8(word).ok()?;
-        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-            None => (unsigned, None),
-        };
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let is_mantissa = digits(before) && digits(after) && !(before.is_empty() && after.is_empty());
-        let is_exponent = exponent.is_none_or(|exponent| {
-            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            !exponent.is_empty() && digits(exponent)
-        });
-        if !is_mantissa || !is_exponent {
-            return None;
-        }
         let value = text.parse().ok().filter(|value: &f64| value.is_finite())?;
         let whole = text.strip_prefix('+').unwrap_or(text).parse().ok();
         Some(Float { value, whole })

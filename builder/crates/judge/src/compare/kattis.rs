@@ -76,13 +76,12 @@ impl TokenRules {
         if self.case_sensitive { output == answer } else { output.eq_ignore_ascii_case(answer) }
     }
 
-    /// `None` if the answer is a word like any other.
+    /// `None` if one of them is a word like any other: then they are equal as words, or not at all.
     fn numbers_are_equal(&self, output: &[u8], answer: &[u8]) -> Option<bool> {
         if self.absolute.is_none() && self.relative.is_none() {
             return None;
         }
-        let answer = Float::parse(answer)?;
-        let Some(output) = Float::parse(output) else { return Some(false) };
+        let (answer, output) = (Float::parse(answer)?, Float::parse(output)?);
         let distance = output.distance(answer);
         let within = |most: Option<f64>, times: f64| most.is_some_and(|most| distance <= most * times);
         Some(within(self.absolute, 1.0) || within(self.relative, answer.value().abs()))

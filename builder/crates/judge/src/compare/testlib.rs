@@ -328,11 +328,9 @@ fn big_integer(word: &[u8]) -> Option<String> {
     is_number.then(|| String::from_utf8_lossy(word).into_owned())
 }
 
-/// `stringToDouble`: of these characters only, so that `inf`, `nan` and hexadecimal numbers are not numbers.
+/// `stringToDouble`: decimal numbers only, which the grammar of [`f64::from_str`] has but for `inf` and `nan`.
 fn number(word: &[u8]) -> Option<f64> {
-    let is_known = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
-    let text =
-        std::str::from_utf8(word).ok().filter(|_| word.len() <= LONGEST && word.iter().all(is_known))?;
+    let text = std::str::from_utf8(word).ok().filter(|_| word.len() <= LONGEST)?;
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
