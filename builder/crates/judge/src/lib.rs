@@ -20,6 +20,7 @@ mod constants;
 mod error;
 mod example;
 pub mod files;
+mod group;
 #[cfg(feature = "judging")]
 pub mod judging;
 mod pattern;

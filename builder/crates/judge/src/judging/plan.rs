@@ -3,7 +3,7 @@
 use std::iter;
 
 use super::Stop;
-use crate::problem::{Accept, Group, Member, Problem, Verdict};
+use crate::problem::{Accept, Group, Member, Problem, StopAt, Test, Verdict};
 
 /// A place in the order of the tests, of one that is not there.
 const NOWHERE: usize = usize::MAX;
@@ -22,6 +22,9 @@ struct Node<'a> {
     group: &'a Group,
     parent: Option<usize>,
     requires: Vec<usize>,
+    /// How many tests are in it, and the place after the last one.
+    count: usize,
+    after: usize,
 }
 
 /// Where a test is.
@@ -31,6 +34,7 @@ struct Seat {
     group: usize,
     /// Its place among all tests as the groups list them.
     place: usize,
+    has_points: bool,
 }
 
 /// What is known of the tests so far. Each question and each answer takes as long as the groups are deep, however many
@@ -38,13 +42,38 @@ struct Seat {
 #[derive(Debug)]
 pub(super) struct Progress<'a> {
     plan: &'a Plan<'a>,
-    /// The place of the first test that was not accepted, for each group.
-    failures: Vec<usize>,
+    groups: Vec<State>,
+}
+
+/// What is known of a group.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// The place of the first test in it that was not accepted.
+    failure: usize,
+    /// The place of the last test in it that is judged.
+    end: usize,
+    /// Whether a member was not accepted, and whether one was.
+    has_failed: bool,
+    has_accepted: bool,
+    /// Tests in it that have not ended.
+    open: usize,
+}
+
+/// What came of a member of a group: a test, or a group.
+#[derive(Debug, Clone, Copy)]
+struct Outcome {
+    is_accepted: bool,
+    has_points: bool,
+    /// Of a test only: the part of its points. What a group is worth is not known here.
+    share: Option<f64>,
+    /// The last test that was judged to find out.
+    place: usize,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(problem: &'a Problem, stop: Stop) -> Plan<'a> {
-        let seats = vec![Seat { group: 0, place: NOWHERE }; problem.tests.len()];
+        let seat = |test: &Test| Seat { group: 0, place: NOWHERE, has_points: test.points > 0.0 };
+        let seats = problem.tests.iter().map(seat).collect();
         let mut plan = Plan { nodes: Vec::new(), seats, stop };
         plan.enter(&problem.root, None, &mut 0);
         for node in 0..plan.nodes.len() {
@@ -56,16 +85,18 @@ impl<'a> Plan<'a> {
 
     fn enter(&mut self, group: &'a Group, parent: Option<usize>, next: &mut usize) {
         let number = self.nodes.len();
-        self.nodes.push(Node { group, parent, requires: Vec::new() });
+        let first = *next;
+        self.nodes.push(Node { group, parent, requires: Vec::new(), count: 0, after: first });
         for member in &group.members {
             match member {
                 Member::Test(test) => {
-                    self.seats[*test] = Seat { group: number, place: *next };
+                    (self.seats[*test].group, self.seats[*test].place) = (number, *next);
                     *next += 1;
                 }
                 Member::Group(inner) => self.enter(inner, Some(number), next),
             }
         }
+        (self.nodes[number].count, self.nodes[number].after) = (*next - first, *next);
     }
 
     /// The groups around a test, from the inside out.
@@ -77,35 +108,96 @@ impl<'a> Plan<'a> {
 
     /// Nothing is known yet.
     pub(super) fn begin(&'a self) -> Progress<'a> {
-        Progress { plan: self, failures: vec![NOWHERE; self.nodes.len()] }
+        let state = |node: &Node<'_>| State {
+            failure: NOWHERE,
+            end: NOWHERE,
+            has_failed: false,
+            has_accepted: false,
+            open: node.count,
+        };
+        Progress { plan: self, groups: self.nodes.iter().map(state).collect() }
     }
 }
 
 impl Progress<'_> {
-    /// A test has ended, or was left out.
-    pub(super) fn note(&mut self, test: usize, verdict: Verdict) {
-        if verdict != Verdict::Accepted {
-            let place = self.plan.seats[test].place;
-            for group in self.plan.around(test) {
-                self.failures[group] = self.failures[group].min(place);
+    /// A test has ended, or was left out; each test once.
+    pub(super) fn note(&mut self, test: usize, verdict: Verdict, share: f64) {
+        let Seat { place, has_points, .. } = self.plan.seats[test];
+        let is_accepted = verdict == Verdict::Accepted;
+        // What was left out because the score is decided changes nothing.
+        let is_spared = verdict == Verdict::Skipped && self.is_spared(test);
+        let mut outcome =
+            (!is_spared).then_some(Outcome { is_accepted, has_points, share: Some(share), place });
+        for number in self.plan.around(test) {
+            let (node, state) = (&self.plan.nodes[number], &mut self.groups[number]);
+            if !is_accepted && !is_spared {
+                state.failure = state.failure.min(place);
             }
+            state.open -= 1;
+            if let Some(outcome) = outcome {
+                state.add(node.group.stop_at, outcome);
+            }
+            outcome = state.outcome(node);
         }
+    }
+
+    /// Whether a group around a test has all points, so that the test is not needed.
+    fn is_spared(&self, test: usize) -> bool {
+        let is_decided = |group: usize| {
+            self.plan.nodes[group].group.stop_at == StopAt::Everything && self.has_ended(group, test)
+        };
+        self.plan.around(test).any(is_decided)
+    }
+
+    fn has_ended(&self, group: usize, test: usize) -> bool {
+        self.groups[group].end < self.plan.seats[test].place
     }
 
     /// Whether a test is left out, by the tests before it. With tests before it that have not ended it may still be.
     pub(super) fn is_skipped(&self, test: usize) -> bool {
-        let has_failed = |group: usize| self.failures[group] != NOWHERE;
-        let failed_before = |group: usize| self.failures[group] < self.plan.seats[test].place;
+        let has_failed = |required: &usize| self.groups[*required].failure != NOWHERE;
         let mut around = self.plan.around(test);
         match self.plan.stop {
             Stop::Never => false,
-            Stop::First => around.last().is_some_and(failed_before),
+            Stop::First => {
+                around.last().is_some_and(|root| self.groups[root].failure < self.plan.seats[test].place)
+            }
             Stop::Group => around.any(|number| {
-                let Node { group, requires, .. } = &self.plan.nodes[number];
-                let stops = group.stop_at_failure && !matches!(group.accept, Accept::Any | Accept::Always);
-                requires.iter().any(|required| has_failed(*required)) || stops && failed_before(number)
+                self.plan.nodes[number].requires.iter().any(has_failed) || self.has_ended(number, test)
             }),
         }
+    }
+}
+
+impl State {
+    /// A member has an outcome.
+    fn add(&mut self, stop_at: StopAt, Outcome { is_accepted, has_points, share, place }: Outcome) {
+        *(if is_accepted { &mut self.has_accepted } else { &mut self.has_failed }) = true;
+        let is_last = match stop_at {
+            StopAt::Never => false,
+            StopAt::Failure => !is_accepted,
+            StopAt::Sample => !is_accepted && !has_points,
+            StopAt::Nothing => share.is_some_and(|share| share <= 0.0),
+            StopAt::Everything => share.is_some_and(|share| share >= 1.0),
+        };
+        if is_last {
+            self.end = self.end.min(place);
+        }
+    }
+
+    /// What came of the group, as soon as it is known. What a grader will say is not: it is taken for as strict as the rules.
+    fn outcome(&self, node: &Node<'_>) -> Option<Outcome> {
+        let is_over = self.open == 0;
+        let place = if self.end == NOWHERE { node.after.saturating_sub(1) } else { self.end };
+        let is_accepted = match node.group.accept {
+            Accept::Always if is_over => true,
+            Accept::Any if is_over => self.has_accepted,
+            Accept::Worst | Accept::First if self.has_failed => false,
+            Accept::Worst | Accept::First if is_over => true,
+            _ => return None,
+        };
+        let has_points = node.group.points.is_none_or(|points| points > 0.0);
+        Some(Outcome { is_accepted, has_points, share: None, place })
     }
 }
 
@@ -117,16 +209,21 @@ mod tests {
 
     /// The verdicts of all tests if those with these numbers are wrong.
     fn verdicts(files: &[(&str, &str)], stop: Stop, wrong: &[usize]) -> Vec<Verdict> {
+        verdicts_with(files, stop, &|test| if wrong.contains(&test) { 0.0 } else { 1.0 })
+    }
+
+    /// The verdicts of all tests if this is the part of its points that each one gets.
+    fn verdicts_with(files: &[(&str, &str)], stop: Stop, share: &dyn Fn(usize) -> f64) -> Vec<Verdict> {
         let problem = crate::read(&mut Files::in_memory(files.iter().copied())).unwrap();
         let plan = Plan::new(&problem, stop);
         let mut progress = plan.begin();
         let verdict = |test| {
-            let verdict = match wrong.contains(&test) {
-                _ if progress.is_skipped(test) => Skipped,
-                true => WrongAnswer,
-                false => Accepted,
+            let (verdict, share) = match share(test) {
+                _ if progress.is_skipped(test) => (Skipped, 0.0),
+                share if share < 1.0 => (WrongAnswer, share),
+                share => (Accepted, share),
             };
-            progress.note(test, verdict);
+            progress.note(test, verdict, share);
             verdict
         };
         (0..problem.tests.len()).map(verdict).collect()
@@ -148,7 +245,7 @@ mod tests {
             let plan = Plan::new(&problem, stop);
             let mut progress = plan.begin();
             // The second has ended first, as several run at a time.
-            progress.note(1, WrongAnswer);
+            progress.note(1, WrongAnswer, 0.0);
             assert_eq!([0, 1, 2].map(|test| progress.is_skipped(test)), [false, false, true], "{stop:?}");
         }
     }
@@ -174,5 +271,69 @@ mod tests {
         assert_eq!(verdicts(&GROUPS, Stop::Group, &[2]), [Accepted, Accepted, WrongAnswer, Accepted]);
         assert_eq!(verdicts(&GROUPS, Stop::First, &[2]), [Accepted, Accepted, WrongAnswer, Skipped]);
         assert_eq!(verdicts(&GROUPS, Stop::Never, &[0]), [WrongAnswer, Accepted, Accepted, Accepted]);
+    }
+
+    /// A subtask of three tests of this type, and one of one test that needs it.
+    fn subtasks(kind: &str) -> Vec<(&'static str, String)> {
+        let case = "{input: a, output: b}";
+        let config = format!(
+            "subtasks: [{{id: 1, type: {kind}, cases: [{case}, {case}, {case}]}}, {{id: 2, if: [1], cases: [{case}]}}]"
+        );
+        vec![("testdata/config.yaml", config), ("testdata/a", String::new()), ("testdata/b", String::new())]
+    }
+
+    #[test]
+    fn a_subtask_of_hydro_ends_when_its_score_is_decided() {
+        let with = |kind: &str, shares: [f64; 4]| {
+            let files = subtasks(kind);
+            let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            verdicts_with(&files, Stop::Group, &|test| shares[test])
+        };
+        assert_eq!(with("min", [0.5, 0.0, 1.0, 1.0]), [WrongAnswer, WrongAnswer, Skipped, Skipped]);
+        assert_eq!(with("min", [0.5, 0.5, 1.0, 1.0]), [WrongAnswer, WrongAnswer, Accepted, Skipped]);
+        assert_eq!(with("max", [1.0, 0.0, 0.0, 1.0]), [Accepted, Skipped, Skipped, Accepted]);
+        assert_eq!(with("max", [0.5, 1.0, 0.0, 1.0]), [WrongAnswer, Accepted, Skipped, Skipped]);
+        assert_eq!(with("sum", [1.0, 0.0, 1.0, 1.0]), [Accepted, WrongAnswer, Accepted, Skipped]);
+    }
+
+    #[test]
+    fn a_case_of_dmoj_without_points_that_fails_ends_everything() {
+        let case = "in: a, out: b";
+        let init = format!(
+            "test_cases: [{{{case}, points: 0}}, {{batched: [{{{case}}}, {{{case}}}], points: 0}}, {{{case}, points: 5}}, {{{case}}}]"
+        );
+        let verdicts =
+            |wrong: &[usize]| verdicts(&[("init.yml", &init), ("a", ""), ("b", "")], Stop::Group, wrong);
+        assert_eq!(verdicts(&[0]), [WrongAnswer, Skipped, Skipped, Skipped, Skipped]);
+        assert_eq!(verdicts(&[1]), [Accepted, WrongAnswer, Skipped, Skipped, Skipped]);
+        assert_eq!(verdicts(&[3]), [Accepted, Accepted, Accepted, WrongAnswer, Accepted]);
+    }
+
+    /// Two groups of two tests each, one after the other; the first one has these keys. Everything stops at a failure.
+    fn legacy(keys: &str, wrong: &[usize]) -> Vec<Verdict> {
+        let names = ["a/1", "a/2", "b/1", "b/2"];
+        let paths = names.map(|name| ["in", "ans"].map(|end| format!("data/secret/{name}.{end}")));
+        let mut files = vec![("data/secret/a/testdata.yaml", keys)];
+        files.extend(paths.iter().flatten().map(|path| (path.as_str(), "")));
+        verdicts(&files, Stop::Group, wrong)
+    }
+
+    #[test]
+    fn a_group_that_goes_on_after_a_failure_ends_the_one_around_it_when_it_is_over() {
+        assert_eq!(legacy("on_reject: break", &[0]), [WrongAnswer, Skipped, Skipped, Skipped]);
+        assert_eq!(legacy("on_reject: continue", &[0]), [WrongAnswer, Accepted, Skipped, Skipped]);
+        assert_eq!(legacy("on_reject: continue", &[]), [Accepted; 4]);
+    }
+
+    #[test]
+    fn a_group_that_is_accepted_ends_nothing_whatever_failed_in_it() {
+        let any = "grader_flags: accept_if_any_accepted\non_reject: continue";
+        assert_eq!(legacy(any, &[0]), [WrongAnswer, Accepted, Accepted, Accepted]);
+        assert_eq!(legacy(any, &[0, 1]), [WrongAnswer, WrongAnswer, Skipped, Skipped]);
+        let always = "grader_flags: always_accept\non_reject: continue";
+        assert_eq!(legacy(always, &[0, 1]), [WrongAnswer, WrongAnswer, Accepted, Accepted]);
+        // What ends a group is another matter.
+        let first = "grader_flags: always_accept\non_reject: break";
+        assert_eq!(legacy(first, &[0]), [WrongAnswer, Skipped, Accepted, Accepted]);
     }
 }

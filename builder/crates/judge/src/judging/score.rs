@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::result::TestResult;
-use crate::problem::{Accept, Aggregate, Format, Group, Member, Problem, Verdict};
+use crate::problem::{Accept, Aggregate, Format, Group, Member, Problem, StopAt, Verdict};
 
 /// A group's verdict and score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,13 +107,16 @@ impl Scorer<'_> {
                 }
             }
         }
-        let score = |verdict| score(group, &self.counted(group, &parts), verdict);
+        let counted = self.counted(group, &parts);
+        let score = |verdict| score(group, &counted, verdict);
         let fault = parts.iter().map(|part| part.verdict).filter(is_fault).min_by_key(rank);
         let made = match (&group.grader, fault) {
             (_, Some(fault)) => Ok((fault, score(fault))),
             (Some(flags), None) => self.graded(group, flags, &parts),
             (None, None) => {
-                let verdict = verdict(group.accept, &parts);
+                // What is not needed for all points is no failure; what was not judged at all is not right.
+                let is_whole = group.stop_at == StopAt::Everything && !counted.is_empty();
+                let verdict = verdict(group.accept, if is_whole { &counted } else { &parts });
                 Ok((verdict, score(verdict)))
             }
         };
@@ -140,10 +143,11 @@ impl Scorer<'_> {
     }
 
     /// The members that make the score. A group of legacy Kattis that ends at a failure in it is worth what was judged until
-    /// then: its grader sees no more (PPF spec/legacy.md). Elsewhere a member that was left out counts, with nothing.
+    /// then: its grader sees no more (PPF spec/legacy.md). One that ends with all points is worth them. Elsewhere a member
+    /// that was left out counts, with nothing.
     fn counted(&self, group: &Group, parts: &[Part]) -> Vec<Part> {
         let is_legacy = matches!(self.problem.format, Format::KattisLegacy | Format::IcpcLegacy);
-        let is_cut = is_legacy && group.stop_at_failure;
+        let is_cut = is_legacy && group.stop_at == StopAt::Failure || group.stop_at == StopAt::Everything;
         parts.iter().filter(|part| !(is_cut && part.is_left_out)).copied().collect()
     }
 
@@ -234,10 +238,10 @@ mod tests {
         ] {
             assert_eq!(judged(aggregate, Accept::First, &results), (Accepted, score), "{aggregate:?}");
         }
-        assert_eq!(
-            judged(Aggregate::PassFail, Accept::First, &[(Accepted, 1.0), (WrongAnswer, 0.0)]).1,
-            Some(0.0)
-        );
+        for aggregate in [Aggregate::PassFail, Aggregate::Threshold(1.0)] {
+            let failed = judged(aggregate, Accept::First, &[(Accepted, 1.0), (WrongAnswer, 0.0)]);
+            assert_eq!(failed.1, Some(0.0), "{aggregate:?}");
+        }
         assert_eq!(
             judged(Aggregate::Average, Accept::First, &[(Accepted, 1.0), (WrongAnswer, 0.0)]).1,
             Some(5.0)
@@ -309,7 +313,8 @@ mod tests {
             [TestResult::of(Accepted, 1.0), TestResult::of(WrongAnswer, 0.5), skipped.clone(), skipped];
         let mut problem = plain_problem(4, 10.0);
         let mut score = |aggregate, format, stops| {
-            (problem.format, problem.root.score, problem.root.stop_at_failure) = (format, aggregate, stops);
+            problem.root.stop_at = StopAt::failure_if(stops);
+            (problem.format, problem.root.score) = (format, aggregate);
             total(&problem, &tests, &no_grader).score
         };
         for (format, stops, mean, least) in [
@@ -324,6 +329,21 @@ mod tests {
             assert_eq!(score(Aggregate::Average, format, stops), Some(mean), "{format:?} {stops}");
             assert_eq!(score(Aggregate::Min, format, stops), Some(least), "{format:?} {stops}");
         }
+    }
+
+    #[test]
+    fn what_is_not_needed_for_all_points_is_no_failure() {
+        let mut problem = plain_problem(3, 10.0);
+        (problem.root.score, problem.root.stop_at) = (Aggregate::Max, StopAt::Everything);
+        let result = |results: [(Verdict, f64); 3]| {
+            let tests = results.map(|(verdict, share)| TestResult::of(verdict, share));
+            let total = total(&problem, &tests, &no_grader);
+            (total.verdict, total.score)
+        };
+        let skipped = (Verdict::Skipped, 0.0);
+        assert_eq!(result([(Accepted, 1.0), skipped, skipped]), (Accepted, Some(10.0)));
+        assert_eq!(result([(WrongAnswer, 0.5), (Accepted, 1.0), skipped]), (WrongAnswer, Some(10.0)));
+        assert_eq!(result([skipped; 3]), (Verdict::Skipped, Some(0.0)));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Slots<'_> {
     fn in_order(&self, mut progress: Progress<'_>, found: Vec<Option<TestResult>>) -> Vec<TestResult> {
         let decide = |(test, result): (usize, Option<TestResult>)| {
             let result = result.filter(|_| !progress.is_skipped(test)).unwrap_or_else(|| self.skipped(test));
-            progress.note(test, result.verdict);
+            progress.note(test, result.verdict, result.share);
             result
         };
         found.into_iter().enumerate().map(decide).collect()
@@ -135,7 +135,7 @@ impl Board<'_> {
 
     fn note(&self, test: usize, result: TestResult) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.progress.note(test, result.verdict);
+        known.progress.note(test, result.verdict, result.share);
         known.results[test] = Some(result);
     }
 }

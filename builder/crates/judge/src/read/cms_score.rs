@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use super::yaml::Words;
 use crate::error::Mistake;
 use crate::files::Files;
-use crate::problem::{Aggregate, Group, Member, Problem};
+use crate::problem::{Aggregate, Group, Member, Problem, StopAt};
 
 const SHEET: &str = "task.yaml";
 const GEN: &str = "gen/GEN";
@@ -60,7 +60,7 @@ pub(super) fn read(files: &Files, rules: &Rules<'_>, problem: &mut Problem) -> R
         let mut group = Group::new((number + 1).to_string(), subtask.score);
         group.points = Some(subtask.points);
         // Contestants see every outcome of a subtask.
-        group.stop_at_failure = false;
+        group.stop_at = StopAt::Never;
         for test in subtask.tests {
             problem.tests[test].points = subtask.points;
             group.members.push(Member::Test(test));
@@ -71,7 +71,7 @@ pub(super) fn read(files: &Files, rules: &Rules<'_>, problem: &mut Problem) -> R
 }
 
 fn sum() -> Group {
-    Group { stop_at_failure: false, ..Group::new("", Aggregate::Sum) }
+    Group { stop_at: StopAt::Never, ..Group::new("", Aggregate::Sum) }
 }
 
 /// What GEN says: points and the number of tests of each subtask.

@@ -9,7 +9,9 @@ use super::yaml::{self, Ignored, NameOr, Number, Text, Words};
 use crate::compare::{Compare, LineRules, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Aggregate, Checker, Format, Group, Kind, Member, Problem, Program, Protocol, Test};
+use crate::problem::{
+    Aggregate, Checker, Format, Group, Kind, Member, Problem, Program, Protocol, StopAt, Test,
+};
 
 const SHEET: &str = "init.yml";
 /// Bytes of output, where the problem says nothing else (dmoj/problem.py).
@@ -120,7 +122,8 @@ impl Reader<'_> {
 
     fn tests(&mut self, init: &Init) -> Result<(), Error> {
         let mut root = Group::new("", Aggregate::Sum);
-        root.stop_at_failure = false;
+        // A case without points that fails ends everything (dmoj/judge.py).
+        root.stop_at = StopAt::Sample;
         if init.test_cases.is_empty() {
             let tests = plain::pairs(self.files, "")?;
             root.members.extend((0..tests.len()).map(Member::Test));

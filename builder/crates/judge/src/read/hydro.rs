@@ -12,7 +12,7 @@ use crate::compare::{Compare, LineRules, Testlib};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
 use crate::problem::{
-    Aggregate, Checker, Format, Group, Include, Io, Kind, Member, Problem, Program, Protocol, Test,
+    Aggregate, Checker, Format, Group, Include, Io, Kind, Member, Problem, Program, Protocol, StopAt, Test,
 };
 
 /// Where the tests of an exported problem are.
@@ -279,19 +279,17 @@ impl Reader<'_> {
 
     fn tests(&mut self, config: Config) -> Result<(), Error> {
         let mut root = Group::new("", Aggregate::Sum);
-        root.stop_at_failure = false;
+        root.stop_at = StopAt::Never;
         let subtasks = if !config.subtasks.is_empty() {
             config.subtasks
         } else if !config.cases.is_empty() {
-            vec![Subtask { cases: config.cases, ..Subtask::default() }]
+            vec![Subtask { r#type: Text("sum".to_owned()), cases: config.cases, ..Subtask::default() }]
         } else {
             self.problem.root = self.by_name(root)?;
             return Ok(());
         };
-        let shares = shares(
-            FULL_SCORE,
-            &subtasks.iter().map(|subtask| subtask.score.map(|score| score.0)).collect::<Vec<_>>(),
-        );
+        let shares =
+            shares(FULL_SCORE, &subtasks.iter().map(|subtask| given(subtask.score)).collect::<Vec<_>>());
         let mut names: Vec<String> = Vec::new();
         for (index, (subtask, points)) in subtasks.iter().zip(shares).enumerate() {
             let name = subtask.id.as_ref().map_or_else(|| (index + 1).to_string(), |id| id.0.clone());
@@ -300,6 +298,9 @@ impl Reader<'_> {
                     "subtask {name} needs subtask `{}`, which does not come before it",
                     required.escape_debug()
                 )));
+            }
+            if subtask.cases.is_empty() {
+                return Err(self.wrong(format!("subtask {name} lists no `cases`")));
             }
             names.push(name.clone());
             let group = self.subtask(subtask, name, points)?;
@@ -341,6 +342,7 @@ impl Reader<'_> {
                 None => (Group::new("", Aggregate::Sum), shares(points, &vec![None; tests.len()])),
             };
             group.points = Some(points);
+            group.stop_at = stop_at(group.score);
             for (mut test, points) in tests.into_iter().zip(scores) {
                 test.points = points;
                 group.members.push(Member::Test(self.problem.tests.len()));
@@ -356,23 +358,21 @@ impl Reader<'_> {
 
     fn subtask(&mut self, subtask: &Subtask, name: String, points: f64) -> Result<Group, Error> {
         let score = match subtask.r#type.0.as_str() {
-            "min" => Aggregate::Min,
+            "" | "min" => Aggregate::Min,
             "max" => Aggregate::Max,
-            "" | "sum" => Aggregate::Sum,
+            "sum" => Aggregate::Sum,
             other => {
                 return Err(self.wrong(format!("unknown type `{}` of subtask {name}", other.escape_debug())));
             }
         };
         let mut group = Group::new(name, score);
         group.points = Some(points);
-        group.stop_at_failure = score == Aggregate::Min;
+        group.stop_at = stop_at(score);
         group.requires.clone_from(&subtask.r#if.0);
+        let own: Vec<_> = subtask.cases.iter().map(|case| given(case.score)).collect();
         let scores = match score {
-            Aggregate::Sum => shares(
-                points,
-                &subtask.cases.iter().map(|case| case.score.map(|score| score.0)).collect::<Vec<_>>(),
-            ),
-            _ => vec![points; subtask.cases.len()],
+            Aggregate::Sum => shares(points, &own),
+            _ => own.iter().map(|score| score.unwrap_or(points)).collect(),
         };
         let (cpu_us, memory_bytes) = (self.time(subtask.time.as_ref())?, self.size(subtask.memory.as_ref())?);
         for (case, points) in subtask.cases.iter().zip(scores) {
@@ -393,9 +393,23 @@ impl Reader<'_> {
     }
 }
 
+/// A subtask ends when its score is decided: only at a case that is worth nothing, or all (hydrojudge/src/flow.ts).
+fn stop_at(score: Aggregate) -> StopAt {
+    match score {
+        Aggregate::Min => StopAt::Nothing,
+        Aggregate::Max => StopAt::Everything,
+        _ => StopAt::Never,
+    }
+}
+
 /// What Hydro leaves of an input that is a name.
 fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-')
+}
+
+/// A score of 0 is as good as none (packages/common/subtask.ts).
+fn given(score: Option<Number>) -> Option<f64> {
+    score.map(|score| score.0).filter(|score| *score != 0.0)
 }
 
 /// Scores that are not given share what is left, in whole numbers: the last ones get the remainder.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::compare::{Compare, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Aggregate, Checker, Format, Group, Io, Kind, Limits, Member, Problem, Test};
+use crate::problem::{Aggregate, Checker, Format, Group, Io, Kind, Limits, Member, Problem, StopAt, Test};
 
 /// The most that all subtasks are worth together.
 const FULL_SCORE: f64 = 100.0;
@@ -148,7 +148,7 @@ pub(super) fn subtask(name: &str) -> Option<String> {
 
 fn subtasks(tests: &[Test], names: &[String]) -> Group {
     let mut root = Group::new("", Aggregate::Sum);
-    root.stop_at_failure = false;
+    root.stop_at = StopAt::Never;
     let mut order: Vec<&String> = Vec::new();
     for name in names {
         if !order.contains(&name) {

@@ -10,7 +10,7 @@ use crate::files::Files;
 use crate::problem::Verdict::{Accepted, MemoryLimit, RunTimeError, TimeLimit, WrongAnswer};
 use crate::problem::{
     Aggregate, Bound, Checker, Example, Expected, Format, Group, Io, Kind, Member, Problem, Program,
-    Protocol, Rule, Test,
+    Protocol, Rule, StopAt, Test,
 };
 
 const SHEET: &str = "problem.xml";
@@ -192,7 +192,7 @@ fn tests(files: &Files, testset: &Testset, problem: &mut Problem) -> Result<(), 
     }
     let sum = if has_points { Aggregate::Sum } else { Aggregate::None };
     problem.root = Group::new("", sum);
-    problem.root.stop_at_failure = !has_points;
+    problem.root.stop_at = StopAt::failure_if(!has_points);
     let mut index = 0;
     while let Some(xml) = testset.tests.tests.get(index) {
         let Some(name) = &xml.group else {
@@ -233,7 +233,7 @@ fn group(
         (true, false) => Aggregate::Sum,
     };
     let mut group = Group::new(name, score);
-    group.stop_at_failure = score != Aggregate::Sum;
+    group.stop_at = StopAt::failure_if(score != Aggregate::Sum);
     let of_tests: f64 = members.iter().map(|test| problem.tests[*test].points).sum();
     let points = xml.and_then(|group| group.points).filter(|points| *points > 0.0).unwrap_or(of_tests);
     if score == Aggregate::PassFail {

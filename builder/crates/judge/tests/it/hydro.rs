@@ -1,7 +1,7 @@
 //! Hydro's exported problems.
 
 use judge::compare::{Compare, LineRules, Testlib};
-use judge::problem::{Aggregate, Checker, Io, Kind, Protocol};
+use judge::problem::{Aggregate, Checker, Io, Kind, Protocol, StopAt};
 
 use crate::sheet::{group, mistake, names, problem};
 
@@ -40,7 +40,7 @@ fn subtasks_have_types_scores_and_requirements() {
         (one.score, one.points, two.score, two.points),
         (Aggregate::Min, Some(30.0), Aggregate::Sum, Some(70.0))
     );
-    assert_eq!((one.stop_at_failure, two.stop_at_failure), (true, false));
+    assert_eq!((one.stop_at, two.stop_at), (StopAt::Nothing, StopAt::Never));
     assert_eq!(two.requires, ["1"]);
     assert_eq!(problem.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [30.0, 20.0, 50.0]);
     assert_eq!(problem.tests[0].cpu_us, Some(2_000_000));
@@ -91,16 +91,34 @@ fn a_case_has_the_limits_of_its_subtask_unless_it_has_its_own() {
 }
 
 #[test]
+fn a_case_may_have_a_score_of_its_own() {
+    let points = |keys: &str| {
+        let cases =
+            "cases: [{input: a1.in, output: a1.out, score: 10}, {input: a2.in, output: a2.out, score: 0}]";
+        let read = problem(&files(&keys.replace("CASES", cases)));
+        read.tests.iter().map(|test| test.points).collect::<Vec<_>>()
+    };
+    assert_eq!(points("CASES"), [10.0, 90.0]);
+    assert_eq!(points("subtasks: [{score: 40, type: sum, CASES}]"), [10.0, 30.0]);
+    // The least or the best score of a case is the subtask's.
+    for kind in ["min", "max"] {
+        assert_eq!(points(&format!("subtasks: [{{score: 40, type: {kind}, CASES}}]")), [10.0, 40.0]);
+    }
+}
+
+#[test]
 fn subtasks_of_other_types_are_read() {
     let score = |kind: &str| {
         let config =
             format!("subtasks: [{{id: 7, type: {kind}, cases: [{{input: a1.in, output: a1.out}}]}}]");
         group(&problem(&files(&config)).root, "7").score
     };
-    assert_eq!([score("max"), score("sum"), score("''")], [Aggregate::Max, Aggregate::Sum, Aggregate::Sum]);
+    // Without a type all cases must be right (packages/common/subtask.ts).
+    assert_eq!([score("max"), score("sum"), score("''")], [Aggregate::Max, Aggregate::Sum, Aggregate::Min]);
     assert!(
         mistake(&files("subtasks: [{type: best, cases: [{input: a1.in}]}]")).contains("unknown type `best`")
     );
+    assert!(mistake(&files("subtasks: [{id: 3}]")).contains("subtask 3 lists no `cases`"));
     let old = problem(&[&files("")[..], &[("testdata/config.ini", "1")]].concat());
     assert_eq!(old.unsupported, ["testdata/config.ini: a list of tests of Vijos"]);
 }
@@ -177,6 +195,7 @@ fn files_processes_and_interactors_are_read() {
     assert!(mistake(&files("user_extra_files: [gone.h]")).contains("testdata/gone.h: the file is missing"));
     assert_eq!(with("type: interactive\ninteractor: i.cc").kind, Kind::Interactive);
     assert_eq!(with("type: communication\nmanager: i.cc\nnum_processes: 3").kind, Kind::Communication(3));
+    assert_eq!(with("type: communication\nmanager: i.cc").kind, Kind::Communication(2));
     assert_eq!(with("type: objective").unsupported.len(), 1);
     assert!(mistake(&files("type: interactive")).contains("missing"));
     assert!(mistake(&files("time: soon")).contains("`soon` is not a time"));

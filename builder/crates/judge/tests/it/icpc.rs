@@ -1,7 +1,7 @@
 //! ICPC and Kattis packages (PPF spec/legacy.md, spec/2025-09.md; DOMjudge's problem format).
 
 use judge::compare::{Compare, TokenRules};
-use judge::problem::{Accept, Aggregate, Bound, Checker, Format, Kind, Problem, Protocol, Scores, Verdict};
+use judge::problem::{Aggregate, Bound, Checker, Format, Kind, Problem, Protocol, Scores, StopAt, Verdict};
 
 use crate::sheet::{group, mistake, names, with_tests};
 
@@ -86,24 +86,6 @@ fn flags_of_the_default_comparison_are_read_for_each_group() {
 }
 
 #[test]
-fn keys_of_a_group_are_inherited_one_by_one() {
-    let files = [
-        ("problem.yaml", "type: scoring"),
-        ("data/testdata.yaml", "grader_flags: ignore_sample\non_reject: continue\naccept_score: 3"),
-        ("data/secret/g1/testdata.yaml", "grader_flags: min accept_if_any_accepted"),
-    ];
-    let problem = with_tests(&files, &["data/sample/1", "data/secret/g1/1", "data/secret/g2/1"]).unwrap();
-    let [first, second] = ["secret/g1", "secret/g2"].map(|name| group(&problem.root, name));
-    assert_eq!((first.score, first.accept, first.stop_at_failure), (Aggregate::Min, Accept::Any, false));
-    assert_eq!((second.score, second.accept, second.stop_at_failure), (Aggregate::Sum, Accept::Worst, false));
-    assert_eq!(problem.tests[1].points, 3.0);
-    assert!(group(&problem.root, "sample").ignored && !group(&problem.root, "secret").ignored);
-    let said =
-        with_tests(&[("data/secret/testdata.yaml", "grader_flags: best")], &["data/secret/1"]).unwrap_err();
-    assert!(said.contains("no flag `best`"), "{said}");
-}
-
-#[test]
 fn groups_may_be_fifty_deep() {
     let deep = |depth: usize| format!("data/secret/{}1", "g/".repeat(depth));
     assert_eq!(legacy("name: A", &[&deep(50)]).tests.len(), 1);
@@ -152,8 +134,8 @@ fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
     let tests = ["data/sample/1", "data/secret/a/1", "data/secret/a/2", "data/secret/b/1", "data/secret/b/2"];
     let problem = with_tests(&files, &tests).unwrap();
     let [a, b, secret] = ["secret/a", "secret/b", "secret"].map(|name| group(&problem.root, name));
-    assert_eq!((a.score, a.points, a.stop_at_failure), (Aggregate::PassFail, Some(40.0), true));
-    assert_eq!((b.score, b.points, b.stop_at_failure), (Aggregate::Sum, Some(60.0), false));
+    assert_eq!((a.score, a.points, a.stop_at), (Aggregate::PassFail, Some(40.0), StopAt::Failure));
+    assert_eq!((b.score, b.points, b.stop_at), (Aggregate::Sum, Some(60.0), StopAt::Never));
     assert_eq!((secret.score, secret.points), (Aggregate::Sum, Some(100.0)));
     assert_eq!(b.requires, ["sample", "secret/a"]);
     assert_eq!(
@@ -170,22 +152,10 @@ fn scores_of_2025_are_shared_by_the_tests_of_a_group() {
 }
 
 #[test]
-fn flags_of_the_default_grader_are_inherited() {
-    let sheet = ("problem.yaml", "type: scoring");
-    let flags = ("data/secret/testdata.yaml", "grader_flags: max accept_if_any_accepted");
-    let other = ("data/secret/a/testdata.yaml", "on_reject: continue");
-    let problem = with_tests(&[sheet, flags, other], &["data/secret/a/1"]).unwrap();
-    let inner = group(&problem.root, "secret/a");
-    assert_eq!((inner.score, inner.accept), (Aggregate::Max, Accept::Any));
-}
-
-#[test]
-fn a_legacy_validator_gives_scores_where_the_problem_says_so() {
-    for (validation, scores) in [("custom score", Scores::Required), ("custom", Scores::Forbidden)] {
-        let sheet = format!("type: scoring\nvalidation: {validation}");
-        let files = [("problem.yaml", sheet.as_str()), ("output_validators/v.py", "")];
-        assert_eq!(with_tests(&files, &["data/secret/1"]).unwrap().tests[0].scores, scores);
-    }
+fn a_failure_ends_a_package_of_2025_without_scores_wherever_it_is() {
+    let problem = with_tests(&[("problem.yaml", NEW)], &["data/secret/a/1", "data/secret/a/2"]).unwrap();
+    let stops = [&problem.root, group(&problem.root, "secret"), group(&problem.root, "secret/a")];
+    assert_eq!(stops.map(|group| group.stop_at), [StopAt::Failure; 3]);
 }
 
 #[test]
@@ -277,44 +247,6 @@ fn what_cannot_be_done_is_said() {
     }
     let said = with_tests(&[("problem.yaml", "grading: {objective: min}")], &["data/secret/1"]).unwrap_err();
     assert!(said.contains("`objective: min`"), "{said}");
-}
-
-#[test]
-fn a_group_may_have_the_problems_grader() {
-    let files = [
-        ("problem.yaml", "type: scoring"),
-        ("data/testdata.yaml", "grader_flags: all"),
-        ("data/secret/testdata.yaml", "grading: custom\ngrader_flags: best of"),
-        ("graders/grade.py", ""),
-    ];
-    let problem = with_tests(&files[..1], &["data/secret/1"]).unwrap();
-    assert_eq!((problem.grader, problem.root.grader), (None, None));
-    let said = with_tests(&files[1..2], &["data/secret/1"]).unwrap_err();
-    assert!(said.contains("the default grader has no flag `all`"), "{said}");
-    let files = [files[0], files[2], files[3]];
-    let problem = with_tests(&files, &["data/secret/1", "data/secret/a/1"]).unwrap();
-    assert_eq!(problem.grader.unwrap().files, ["graders/grade.py"]);
-    let flags = Some(["best", "of"].map(str::to_owned).to_vec());
-    assert_eq!((&group(&problem.root, "secret").grader, &problem.root.grader), (&flags, &None));
-    assert_eq!(group(&problem.root, "secret/a").grader, flags);
-    let said = with_tests(&files[..2], &["data/secret/1"]).unwrap_err();
-    assert!(said.contains("graders/ is empty"), "{said}");
-}
-
-#[test]
-fn scores_of_a_legacy_test_come_from_its_group_or_from_the_problem() {
-    let sheet = "type: scoring\ngrading: {accept_score: 5, reject_score: 1, on_reject: grade}";
-    let files =
-        [("problem.yaml", sheet), ("data/secret/b/testdata.yaml", "reject_score: 2\non_reject: break")];
-    let problem = with_tests(&files, &["data/secret/a/1", "data/secret/b/1"]).unwrap();
-    let points: Vec<_> = problem.tests.iter().map(|test| (test.points, test.reject_points)).collect();
-    assert_eq!(points, [(5.0, 1.0), (5.0, 2.0)]);
-    let stops = ["secret/a", "secret/b"].map(|name| group(&problem.root, name).stop_at_failure);
-    assert_eq!(stops, [false, true]);
-    let first = legacy("type: scoring\ngrading: {on_reject: first_error}", &["data/secret/1"]);
-    assert!(group(&first.root, "secret").stop_at_failure);
-    let plain = legacy("grading: {accept_score: 5, reject_score: 1}", &["data/secret/1"]);
-    assert_eq!((plain.tests[0].points, plain.tests[0].reject_points), (0.0, 0.0));
 }
 
 #[test]

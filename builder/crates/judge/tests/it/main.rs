@@ -5,6 +5,7 @@ mod cms;
 mod dmoj;
 mod hydro;
 mod icpc;
+mod legacy;
 mod polygon;
 mod sheet;
 mod submissions;

@@ -1,7 +1,7 @@
 //! Polygon's full packages.
 
 use judge::compare::{Compare, Testlib};
-use judge::problem::{Aggregate, Bound, Checker, Io, Kind, Member, Protocol, Verdict};
+use judge::problem::{Aggregate, Bound, Checker, Io, Kind, Member, Protocol, StopAt, Verdict};
 
 use crate::sheet::{group, mistake, names, problem};
 
@@ -46,7 +46,11 @@ fn limits_names_and_tests_are_read() {
         (&Io::Std, &Checker::Builtin(Compare::Testlib(Testlib::Wcmp)))
     );
     assert_eq!(problem.tests[1].answer.as_deref(), Some("tests/02.a"));
-    assert!(problem.tests[0].sample && problem.root.stop_at_failure && problem.root.score == Aggregate::None);
+    assert!(
+        problem.tests[0].sample
+            && problem.root.stop_at == StopAt::Failure
+            && problem.root.score == Aggregate::None
+    );
 }
 
 #[test]
@@ -138,11 +142,11 @@ fn a_group_has_the_points_of_its_tests() {
     };
     let each = problem(&files(&policy("each-test"), &[]));
     let a = group(&each.root, "a");
-    assert_eq!((a.score, a.points, a.stop_at_failure, a.tests()), (Aggregate::Sum, None, false, vec![0, 2]));
+    assert_eq!((a.score, a.points, a.stop_at, a.tests()), (Aggregate::Sum, None, StopAt::Never, vec![0, 2]));
     assert_eq!(each.tests.iter().map(|test| test.points).collect::<Vec<_>>(), [10.0, 5.0, 20.0]);
     let complete = problem(&files(&policy("complete-group"), &[]));
     let a = group(&complete.root, "a");
-    assert_eq!((a.score, a.points, a.stop_at_failure), (Aggregate::PassFail, Some(30.0), true));
+    assert_eq!((a.score, a.points, a.stop_at), (Aggregate::PassFail, Some(30.0), StopAt::Failure));
     assert!(mistake(&files(&policy("none"), &[])).contains("unknown points-policy `none`"));
 }
 

@@ -7,7 +7,7 @@ use super::sheet::Sheet;
 use crate::compare::{Compare, TokenRules};
 use crate::error::{Error, Mistake};
 use crate::files::Files;
-use crate::problem::{Accept, Aggregate, Checker, Group, Member, Problem, Scores};
+use crate::problem::{Accept, Aggregate, Checker, Group, Member, Problem, Scores, StopAt};
 use crate::read::yaml::{self, Ignored, Number, Text, Words};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,7 +116,7 @@ impl Reader<'_> {
         group.accept = Accept::Worst;
         match keys.on_reject.as_ref().map(|text| text.0.as_str()) {
             None | Some("break") => {}
-            Some("continue") => group.stop_at_failure = false,
+            Some("continue") => group.stop_at = StopAt::Never,
             Some(other) => {
                 return Err(self.wrong(
                     name,

@@ -10,7 +10,7 @@ use crate::compare::{Compare, TokenRules};
 use crate::constants;
 use crate::error::{Error, Mistake};
 use crate::files::{Files, LARGEST_TEXT};
-use crate::problem::{Aggregate, Group, Member, Problem, Scores, Test};
+use crate::problem::{Aggregate, Group, Member, Problem, Scores, StopAt, Test};
 use crate::read::yaml::{self, Ignored, Text, Words};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -47,7 +47,7 @@ pub(super) fn read(files: &Files, sheet: &Sheet, problem: &mut Problem) -> Resul
     let mut reader = Reader { files, sheet, problem, scored: BTreeSet::new(), is_bounded: true };
     let none = if sheet.is_scoring { Aggregate::Sum } else { Aggregate::None };
     let mut root = Group::new("", none);
-    root.stop_at_failure = !sheet.is_scoring;
+    root.stop_at = StopAt::failure_if(!sheet.is_scoring);
     let keys = reader.keys("data")?;
     for directory in data::read(files)? {
         let is_sample = directory.name == "sample";
@@ -193,7 +193,7 @@ impl Reader<'_> {
         if !is_binary && name != "sample" {
             self.scored.insert(name.to_owned());
         }
-        group.stop_at_failure = is_binary;
+        group.stop_at = StopAt::failure_if(is_binary || !self.sheet.is_scoring);
         group.requires = keys
             .require_pass
             .clone()
