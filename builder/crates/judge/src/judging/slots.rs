@@ -8,7 +8,7 @@ use std::thread;
 use super::conduct::{Conduct, Leeway};
 use super::plan::{Plan, Progress};
 use super::result::{FirstRun, TestResult};
-use super::turnstile::Turnstile;
+use super::turnstile::{Turn, Turnstile};
 use crate::problem::{Problem, Test, Verdict};
 
 /// Judges one test, which may take longer than its limit. An error is the host's.
@@ -47,11 +47,13 @@ impl Slots<'_> {
         let board = Board { turnstile: Turnstile::new(count, self.jobs()), known: Mutex::new(known) };
         let work = || {
             while let Some(test) = board.turnstile.take() {
-                let result = self.test(test, &board);
+                let mut turn = None;
+                let result = self.test(test, &board, &mut turn).unwrap_or_else(|| self.skipped(test));
+                // Before the next one may run: it may not be wanted any more.
+                board.note(test, result.clone());
                 board.turnstile.leave(test);
-                let result = result.unwrap_or_else(|| self.skipped(test));
+                drop(turn);
                 self.conduct.watch.test(test, &result);
-                board.note(test, result);
             }
         };
         thread::scope(|scope| {
@@ -81,8 +83,13 @@ impl Slots<'_> {
         self.conduct.jobs.clamp(1, self.problem.tests.len().max(1))
     }
 
-    /// Absent if the test is left out.
-    fn test(&self, number: usize, board: &Board<'_>) -> Option<TestResult> {
+    /// Absent if the test is left out. It has its turn until that is known, unless it has to be alone.
+    fn test<'a>(
+        &self,
+        number: usize,
+        board: &'a Board<'_>,
+        turn: &mut Option<Turn<'a>>,
+    ) -> Option<TestResult> {
         if board.is_skipped(number) {
             return None;
         }
@@ -90,22 +97,23 @@ impl Slots<'_> {
         let has_neighbours = self.jobs() > 1;
         let leeway = Leeway { times: self.conduct.leeway, has_error: self.conduct.repeats };
         // To make a sandbox disturbs a test that is to be alone, too.
-        let (mut together, mut turn, mut is_wanted) = (Some(self.alone.read()), None, true);
+        let (mut together, mut is_wanted) = (Some(self.alone.read()), true);
         let mut gate = || {
             together = None;
-            turn = Some(board.turnstile.enter(number));
+            *turn = Some(board.turnstile.enter(number));
             together = Some(self.alone.read());
             is_wanted = !board.is_skipped(number);
             is_wanted
         };
         let result = self.attempt(test, leeway, &mut gate);
-        drop((together, turn));
+        drop(together);
         if !is_wanted {
             return None;
         }
         if !self.conduct.repeats || !is_in_doubt(&result, has_neighbours) {
             return Some(result);
         }
+        *turn = None;
         let _alone = self.alone.write();
         let TestResult { verdict, time_us, error_us, .. } = result;
         let leeway = Leeway { has_error: false, ..leeway };
