@@ -14,6 +14,7 @@ use super::one_of::one_of;
 use super::query_args::{ClosureArgs, ExplainArgs};
 use super::serve_args::{ServeArgs, WorkerArgs};
 use crate::tool::bench;
+use crate::tool::calibrate::PROGRAM;
 use crate::tool::seccomp::policy::{self, Arch};
 
 /// From a list of programs to a judge sandbox that is proven on a clean kernel
@@ -131,6 +132,9 @@ pub(super) enum Command {
         /// Keep it even if the machine was not quiet
         #[arg(long)]
         force: bool,
+        /// Be the program that it starts
+        #[arg(long = PROGRAM, hide = true)]
+        is_program: bool,
     },
     /// Measure what a run costs compared with its peers, or how exactly limits hold
     Bench {

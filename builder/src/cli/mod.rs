@@ -123,8 +123,8 @@ impl Command {
                 let form = if json { doctor::Form::Json } else { doctor::Form::Text };
                 if timing { Request::DoctorTiming(form) } else { Request::Doctor(form) }
             }
-            Command::Calibrate { output, seconds, force } => {
-                Request::Calibrate(CalibrateRequest { output, seconds, force })
+            Command::Calibrate { output, seconds, force, is_program } => {
+                Request::Calibrate(CalibrateRequest { output, seconds, force, is_program })
             }
             Command::Run(args) => {
                 let (bundle, options) = args.into_parts();

@@ -2,7 +2,9 @@
 //! when all CPUs are busy. The result is a file that reports of later runs quote.
 //!
 //! Fixed kernels run in turns, first alone, then with every other CPU busy with the same kernels. What is measured is the
-//! CPU time of the thread, as a run's is.
+//! CPU time of the thread, as a run's is. They say how fast the machine is. How far equal runs are apart, they do not: most
+//! of that is different from process to process, as each has other pages of memory, at other addresses. So a program that
+//! is always the same is started again and again, too.
 
 mod kernels;
 
@@ -33,7 +35,12 @@ pub struct CalibrateRequest {
     pub seconds: u64,
     /// Whether a result is kept that other work has disturbed.
     pub force: bool,
+    /// Whether this process is the program that is started again and again.
+    pub is_program: bool,
 }
+
+/// The option that says so.
+pub const PROGRAM: &str = "the-program";
 
 /// As many rounds of each part at least, however slow the machine is.
 const LEAST: usize = 5;
@@ -45,19 +52,28 @@ const STARTS: usize = 100;
 /// # Errors
 /// The machine was not quiet, or the file cannot be written.
 pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
+    if request.is_program {
+        kernels::program();
+        return Ok(String::new());
+    }
     let place = request.output.clone().or_else(default_place).ok_or_else(|| Error::Usage {
         what: "there is no directory for the calibration: neither HOME nor XDG_STATE_HOME is set".to_owned(),
         hint: "name a file: `capsule calibrate -o FILE`",
     })?;
-    let half = Duration::from_secs(request.seconds) / 2;
+    let budget = Duration::from_secs(request.seconds) / 4;
     let cpus = Cpus::allowed().count();
     let (seen, before) = (Observation::begin(), cpu_us());
-    let alone = rounds(half);
-    let disturbed = seen.end(Some((cpu_us() - before) as u64)).causes;
+    let alone = rounds(budget);
+    let disturbed = seen.disturbances((cpu_us() - before) as u64);
     if !disturbed.is_empty() && !request.force {
         return Err(Error::NotQuiet(disturbed.join("; ")));
     }
-    let busy = with_all_busy(cpus, || rounds(half));
+    let option = format!("--{PROGRAM}");
+    let mut programs =
+        Programs { starts: starts(&["--version"], Some(STARTS), budget), ..Programs::default() };
+    programs.alone = starts(&["calibrate", &option], None, budget);
+    let busy = with_all_busy(cpus, || rounds(budget));
+    programs.busy = with_all_busy(cpus, || starts(&["calibrate", &option], None, budget));
     let kernels: Vec<Kernel> = KERNELS
         .iter()
         .enumerate()
@@ -68,7 +84,7 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
             Kernel { name: kernel.name.to_owned(), alone_us, busy_us: at(&busy, 0.5), spread }
         })
         .collect();
-    let calibration = summed_up(kernels, cpus, &[&alone, &busy], starts());
+    let calibration = summed_up(kernels, cpus, &programs);
     let text = serde_json::to_string_pretty(&calibration).unwrap_or_default() + "\n";
     write(&place, &text)?;
     Ok(render(&calibration, &place) + &warning(&disturbed))
@@ -117,27 +133,40 @@ fn with_all_busy<T>(cpus: usize, measure: impl FnOnce() -> T) -> T {
     })
 }
 
-/// CPU times of starts of this program, in microseconds, in ascending order; empty if it cannot be started.
-fn starts() -> Vec<f64> {
+/// CPU times of equal programs, in microseconds, in ascending order.
+#[derive(Debug, Default)]
+struct Programs {
+    /// Of this program, doing nothing.
+    starts: Vec<f64>,
+    alone: Vec<f64>,
+    busy: Vec<f64>,
+}
+
+/// CPU times of starts of this program with these arguments, in microseconds, in ascending order: so many, or as many as
+/// there is time for. Empty if it cannot be started.
+fn starts(arguments: &[&str], count: Option<usize>, budget: Duration) -> Vec<f64> {
+    let (begin, mut times) = (Instant::now(), Vec::new());
+    let is_over = |done: usize| match count {
+        Some(count) => done >= count,
+        None => done >= LEAST && begin.elapsed() >= budget,
+    };
+    while !is_over(times.len()) {
+        let Some(time) = start(arguments) else { return Vec::new() };
+        times.push(time);
+    }
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn start(arguments: &[&str]) -> Option<f64> {
     let used = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
         Some((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)
     };
-    let start = |_| {
-        let before = used()?;
-        let mut command = Command::new("/proc/self/exe");
-        let ended = command
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .ok()?;
-        ended.success().then(used)?.map(|after| after - before)
-    };
-    let mut times: Vec<f64> = (0..STARTS).filter_map(start).collect();
-    times.sort_by(f64::total_cmp);
-    times
+    let before = used()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().ok()?.success().then(used)?.map(|after| after - before)
 }
 
 fn sorted(rounds: &[Vec<f64>], kernel: usize) -> Vec<f64> {
@@ -157,15 +186,14 @@ fn reach(sorted: &[f64]) -> f64 {
     (at(sorted, 0.995) - at(sorted, 0.5)).max(at(sorted, 0.5) - at(sorted, 0.005))
 }
 
-/// The errors are those of the worst kernel: which one a submission is like, nobody knows.
-fn summed_up(kernels: Vec<Kernel>, cpus: usize, parts: &[&[Vec<f64>]; 2], starts: Vec<f64>) -> Calibration {
-    let worst = |part: &[Vec<f64>], of: &dyn Fn(&[f64], f64) -> f64| {
-        let share = |(number, kernel): (usize, &Kernel)| of(&sorted(part, number), kernel.alone_us);
-        kernels.iter().enumerate().map(share).fold(0.0, f64::max)
-    };
-    let noise = worst(parts[0], &|times, alone_us| reach(times) / alone_us);
-    // With the others busy: as far as the slowest one comes, beyond what it is off alone.
-    let contention = worst(parts[1], &|times, alone_us| at(times, 0.995) / alone_us - 1.0);
+/// The errors are those of the programs, and the speed is that of the kernels.
+fn summed_up(kernels: Vec<Kernel>, cpus: usize, programs: &Programs) -> Calibration {
+    let Programs { starts, alone, busy } = programs;
+    let share = |us: f64| if alone.is_empty() { 0.0 } else { us / at(alone, 0.5) };
+    let noise = share(reach(alone));
+    // With the others busy: as far as the outermost ones are from the median alone, beyond what it is off alone.
+    let middle = at(alone, 0.5);
+    let contention = share((at(busy, 0.995) - middle).max(middle - at(busy, 0.005)));
     let logarithms =
         kernels.iter().zip(&KERNELS).map(|(found, code)| (code.reference_us / found.alone_us).ln());
     let speed = (logarithms.sum::<f64>() / kernels.len() as f64).exp();
@@ -177,7 +205,7 @@ fn summed_up(kernels: Vec<Kernel>, cpus: usize, parts: &[&[Vec<f64>]; 2], starts
         speed,
         noise,
         contention: (contention - noise).max(0.0),
-        floor_us: reach(&starts),
+        floor_us: reach(starts),
         kernels,
     };
     let digest = Sha::of(serde_json::to_string(&calibration).unwrap_or_default().as_bytes());
@@ -256,19 +284,17 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_those_of_the_worst_kernel() {
-        let round = |times: f64| vec![times; KERNELS.len()];
-        let mut alone: Vec<Vec<f64>> = (0..400).map(|_| round(100.0)).collect();
-        alone[0][1] = 130.0;
-        alone[1][1] = 120.0;
-        alone[2][1] = 110.0;
-        let busy: Vec<Vec<f64>> = (0..400).map(|_| round(150.0)).collect();
-        let starts: Vec<f64> = vec![700.0, 800.0, 950.0];
-        let found = summed_up(kernels_of(100.0), 2, &[&alone, &busy], starts);
+    fn errors_are_those_of_equal_programs() {
+        let mut alone = vec![100.0; 400];
+        // The outermost hundredth does not count.
+        alone[397..].copy_from_slice(&[110.0, 120.0, 130.0]);
+        let programs = Programs { starts: vec![700.0, 800.0, 950.0], alone, busy: vec![150.0; 400] };
+        let found = summed_up(kernels_of(100.0), 2, &programs);
         assert!((found.noise - 0.1).abs() < 1e-9 && (found.contention - 0.4).abs() < 1e-9, "{found:?}");
         assert_eq!((found.floor_us, found.id.len()), (150.0, 12));
-        let other = summed_up(kernels_of(50.0), 2, &[&alone, &busy], Vec::new());
+        let other = summed_up(kernels_of(50.0), 2, &Programs::default());
         assert!((other.speed / found.speed - 2.0).abs() < 1e-9 && other.id != found.id);
+        assert_eq!((other.noise, other.contention, other.floor_us), (0.0, 0.0, 0.0));
     }
 
     #[test]
@@ -285,16 +311,26 @@ mod tests {
     fn a_calibration_is_written_where_it_is_wanted_and_read_again() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a/b.json");
-        let said =
-            calibrate(&CalibrateRequest { output: Some(file.clone()), seconds: 0, force: true }).unwrap();
+        let said = calibrate(&CalibrateRequest {
+            output: Some(file.clone()),
+            seconds: 0,
+            force: true,
+            is_program: false,
+        })
+        .unwrap();
         let found = Calibration::read(&file).unwrap();
         assert!(
             said.contains(&found.id) && found.speed > 0.0 && found.kernels.len() == KERNELS.len(),
             "{said}"
         );
         assert_eq!(fs::read_dir(place.path().join("a")).unwrap().count(), 1);
-        let said = calibrate(&CalibrateRequest { output: Some(file.join("c")), seconds: 0, force: true })
-            .unwrap_err();
+        let said = calibrate(&CalibrateRequest {
+            output: Some(file.join("c")),
+            seconds: 0,
+            force: true,
+            is_program: false,
+        })
+        .unwrap_err();
         assert!(said.to_string().contains("b.json"), "{said}");
     }
 }

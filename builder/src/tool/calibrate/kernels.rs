@@ -103,6 +103,32 @@ fn page_faults(_: &mut Memory) {
     }
 }
 
+/// So many objects, and so many steps with them: some 50 ms, and 4 MiB.
+const OBJECTS: u64 = 50_000;
+const STEPS: u64 = 2_000_000;
+
+/// What a program with a heap does, an interpreter for example: small objects that are made, found through pointers, and
+/// dispatched on. Which pages and addresses it has for them is different in each process.
+pub(super) fn program() {
+    let mut objects: Vec<Box<[u64; 6]>> = (0..OBJECTS).map(|number| Box::new([number; 6])).collect();
+    let (mut state, mut sum) = (black_box(1_u64), 0_u64);
+    for _ in 0..STEPS {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let object = &mut objects[(state >> 33) as usize % OBJECTS as usize];
+        match object[0] & 7 {
+            0 => object[1] = object[1].wrapping_add(sum),
+            1 => object[2] ^= state,
+            2 => sum = sum.wrapping_add(object[3]),
+            3 => object[0] = object[0].rotate_left(5),
+            4 => *object = Box::new([sum; 6]),
+            5 => sum ^= object[4],
+            6 => object[5] = object[5].wrapping_mul(state | 1),
+            _ => object[0] = object[0].wrapping_add(1),
+        }
+    }
+    black_box((objects, sum));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -69,9 +69,16 @@ impl Observation {
 
     /// Looks again, for a run that ended with this CPU time, if that is known.
     pub fn end(self, cpu_us: Option<u64>) -> Timing {
-        let end = Look::at(self.cpus);
-        let disturbance = Disturbance::between(&self.begin, &end, self.cpus.count(), cpu_us);
-        timing(self.cpus, model_of_this_machine(), &disturbance, cpu_us)
+        timing(self.cpus, model_of_this_machine(), &self.disturbance(cpu_us), cpu_us)
+    }
+
+    /// Looks again: what disturbed work that took this CPU time, in words.
+    pub fn disturbances(self, cpu_us: u64) -> Vec<String> {
+        self.disturbance(Some(cpu_us)).causes()
+    }
+
+    fn disturbance(&self, cpu_us: Option<u64>) -> Disturbance {
+        Disturbance::between(&self.begin, &Look::at(self.cpus), self.cpus.count(), cpu_us)
     }
 }
 
@@ -97,10 +104,12 @@ fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) 
     note("error_us", cpu_us.is_none(), "the CPU time was not measured");
     note("steal_us", found.steal_us.is_none(), "/proc/stat cannot be read");
     note("interrupts_us", found.interrupts_us.is_none(), "/proc/stat cannot be read");
-    let causes = match cpu_us {
+    let mut causes = match cpu_us {
         Some(_) => found.causes(),
         None => vec!["the CPU time was not measured".to_owned()],
     };
+    // The error is a guess then.
+    causes.extend(model.calibration.as_ref().err().map(|why| format!("calibration: {why}")));
     Timing {
         cpus: cpus.list().to_owned(),
         foreign_us: found.foreign_us,
@@ -143,6 +152,20 @@ mod tests {
             assert_eq!(text.matches('\n').count(), 1);
         }
         assert_eq!(added("", &timing), "");
+    }
+
+    #[test]
+    fn a_time_can_be_used_where_its_error_was_measured() {
+        let on = |calibration: Result<String, String>, found: &Disturbance| {
+            let model = Model { floor_us: 1.0, noise: 0.0, contention: 0.0, calibration };
+            let timing = timing(Cpus::allowed(), &model, found, Some(1000));
+            (timing.reliable, timing.causes.join(";"))
+        };
+        let quiet = Disturbance { wall_us: 1_000_000, cpus: 1, ..Disturbance::default() };
+        assert_eq!(on(Ok("id".to_owned()), &quiet), (true, String::new()));
+        assert_eq!(on(Err("never".to_owned()), &quiet), (false, "calibration: never".to_owned()));
+        let steal = Disturbance { steal_us: Some(500_000), ..quiet };
+        assert!(!on(Ok("id".to_owned()), &steal).0);
     }
 
     #[test]
