@@ -79,14 +79,24 @@ impl Facts {
         }
     }
 
-    /// Whether the CPU time is nearer to the limit than it can be off.
+    /// Whether the CPU time is nearer to the limit than it can be off, as far as that counts.
     pub(super) fn is_near(&self, limit_us: Option<u64>) -> bool {
+        self.reaches(limit_us, counted_error)
+    }
+
+    /// Whether the CPU time can be used for the verdict: nothing disturbed the measurement, and the error does not reach
+    /// the limit. Absent where nothing is known.
+    pub(super) fn is_reliable(&self, limit_us: Option<u64>) -> Option<bool> {
+        Some(self.timing?.reliable && !self.reaches(limit_us, |error_us, _| error_us))
+    }
+
+    /// Whether the error, as far as it counts for a limit, reaches the limit.
+    fn reaches(&self, limit_us: Option<u64>, counted: fn(u64, u64) -> u64) -> bool {
         let error_us = self.timing.and_then(|timing| timing.error_us);
-        let both = self.cpu_us.zip(limit_us).zip(error_us);
-        let is_near = |((cpu_us, limit_us), error_us): ((u64, u64), u64)| {
-            cpu_us.abs_diff(limit_us) <= counted_error(error_us, limit_us)
-        };
-        both.is_some_and(is_near)
+        let all = self.cpu_us.zip(limit_us).zip(error_us);
+        all.is_some_and(|((cpu_us, limit_us), error_us)| {
+            cpu_us.abs_diff(limit_us) <= counted(error_us, limit_us)
+        })
     }
 
     /// What all processes of a submission used together, and how far that can be off. Where that of one is not known, these
@@ -199,6 +209,23 @@ mod tests {
         assert!(!near(949, "50") && !near(1051, "50") && !near(1000, "null"));
         // No more than a tenth of the limit counts.
         assert!(near(900, "500") && near(1100, "500") && !near(899, "500") && !near(1101, "500"));
+    }
+
+    #[test]
+    fn a_time_whose_error_reaches_the_limit_says_nothing_about_it() {
+        let is_reliable = |timing: &str, limit_us| {
+            let report = format!(r#"{{"status":"ok","cpu_us":700,"timing":{timing}}}"#);
+            Facts::read(&report).is_reliable(limit_us)
+        };
+        let timing = |error: u64, reliable: bool| format!(r#"{{"error_us":{error},"reliable":{reliable}}}"#);
+        // All of the error counts here.
+        for (error, limit_us, wanted) in
+            [(299, Some(1000), true), (300, Some(1000), false), (300, None, true), (0, Some(700), false)]
+        {
+            assert_eq!(is_reliable(&timing(error, true), limit_us), Some(wanted), "{error} {limit_us:?}");
+            assert_eq!(is_reliable(&timing(error, false), limit_us), Some(false));
+        }
+        assert_eq!(is_reliable("null", Some(1000)), None);
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn ran(
     if facts.cpu_us >= result.time_us {
         result.error_us = facts.timing.and_then(|timing| timing.error_us);
     }
-    let is_reliable = facts.timing.map(|timing| timing.reliable);
+    let is_reliable = facts.is_reliable(bench.cpu_us(test));
     result.reliable = is_reliable.map(|is_reliable| is_reliable && result.reliable != Some(false));
     result.stderr = beginning(errors, KEPT)?;
     result.time_us = result.time_us.max(facts.cpu_us);

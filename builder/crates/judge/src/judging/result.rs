@@ -23,7 +23,8 @@ pub struct TestResult {
     /// The true CPU time is within this of the measured one, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_us: Option<u64>,
-    /// Whether nothing disturbed the measurement of the CPU time.
+    /// Whether the CPU time can be used for the verdict: nothing disturbed the measurement, and its error does not reach the
+    /// limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliable: Option<bool>,
     /// Wall time in microseconds.
