@@ -163,7 +163,8 @@ vm-cpus cpus="255": (_packages image_packages test_packages) (build "rootfs") _h
 _vm-test-built bundle="rootfs" arguments="":
     {{ target }}/debug/vm-tests --bundle out/{{ bundle }} {{ arguments }}
 
-# Under emulation each part takes a quarter of an hour: `just vm-operate install`.
+# Under emulation each part takes a quarter of an hour: `just vm-operate install`. `just vm-operate calibrate` compares two
+# machines of different speed, and needs a host that does nothing else.
 # In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate's calls, podman.
 vm-operate *parts="install isolate podman": (_packages image_packages test_packages "podman runc uidmap") _capsule _harness
     for part in {{ parts }}; do builder/tests/machine/machine.sh "{{ capsule }}" "{{ target }}/debug/capsule" "{{ target }}/machine" "$part"; done
@@ -213,7 +214,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         packs) just _languages all && {{ capsule }} bench packs {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
-        timing) just _packages "python3 gcc" && python3 builder/benches/timing.py {{ capsule }} {{ arguments }} ;;
+        timing) just _packages "python3 gcc libc6-dev default-jdk-headless" && python3 builder/benches/timing.py {{ capsule }} {{ arguments }} ;;
         serve) just _packages "curl gcc python3" && bash builder/benches/serve.sh {{ capsule }} {{ arguments }} ;;
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""How far times are apart, and whether the stated error holds: equal programs of 5, 50 and 500 ms, in turns judged and run
-without a sandbox, alone and with all CPUs busy with the work of others. A table, and a plot as SVG.
+"""How far times are apart, and whether the stated error holds: equal programs of 5, 50 and 500 ms in C, Python and Java, in
+turns judged and run without a sandbox, alone and with all CPUs busy with the work of others. A table, and if wanted a plot
+as SVG and all values as CSV.
 
-    just bench timing [RUNS] [PLOT.svg]
+    just bench timing [RUNS] [PLOT.svg] [VALUES.csv]
 
-The true value of a program is the median of its quiet runs, each way of measuring for itself. A run that says `reliable` is
-right if that value lies within its stated error."""
+The machine is calibrated first, or CAPSULE_CALIBRATION names a file. The true value of a program is the median of its quiet
+runs, each way of measuring for itself. `right` is how many of the runs that say `reliable` have that value within their
+stated error. `upset` is how many reliable verdicts another run contradicts: for 61 limits from half of the true value to
+twice as much, the next run of the same program is on the other side of a limit that the error of this one does not reach."""
+import csv
 import json
 import os
 import subprocess
@@ -15,8 +19,10 @@ import tempfile
 CAPSULE = os.path.abspath(sys.argv[1])
 RUNS = int(sys.argv[2]) if len(sys.argv) > 2 else 300
 PLOT = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
+VALUES = os.path.abspath(sys.argv[4]) if len(sys.argv) > 4 else None
 # As many of one kind before the other kind has its turn.
 TURN = 10
+LIMITS = [0.5 * 4 ** (step / 60) for step in range(61)]
 
 C = """#include <stdio.h>
 int main(void) {
@@ -33,7 +39,21 @@ while rounds > 0:
     rounds -= 1
 print(int(state != 0))
 """
-SOURCES = {"c": ("spin.c", C), "python": ("spin.py", PYTHON)}
+JAVA = """class spin {
+    public static void main(String[] arguments) {
+        long state = 1;
+        for (long rounds = new java.util.Scanner(System.in).nextLong(); rounds > 0; rounds--)
+            state = state * 6364136223846793005L + 1442695040888963407L;
+        System.out.println(state != 0 ? 1 : 0);
+    }
+}
+"""
+# Source, its text, how it is made ready and started without a sandbox, and rounds that take about 100 ms.
+LANGUAGES = {
+    "c": ("spin.c", C, ["gcc", "-O1", "-o", "spin", "spin.c"], ["./spin"], 80_000_000),
+    "python": ("spin.py", PYTHON, ["true"], [sys.executable, "-S", "spin.py"], 700_000),
+    "java": ("spin.java", JAVA, ["javac", "spin.java"], ["java", "spin"], 80_000_000),
+}
 BUSY = "while True: pass"
 
 
@@ -58,12 +78,12 @@ def judged(problem, source):
     command = [CAPSULE, "judge", "bundle", problem, source, "--stop", "never", "--cache", "cache", "--format", "json"]
     report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
     assert report["verdict"] == "AC", report
-    return [(test["time_us"], test["error_us"], test["reliable"]) for test in report["tests"]]
+    # No limit: `reliable` is that of the run.
+    return [(test["time_us"], test["error_us"], test["reliable"], test["run"]["timing"]["causes"]) for test in report["tests"]]
 
 
-def rounds_for(command, milliseconds):
+def rounds_for(command, many, milliseconds):
     """How many rounds of the program take this long here, beyond its start."""
-    many = 20_000_000 if command[0].startswith("./") else 400_000
     start = min(bare(command, 0) for _ in range(5))
     whole = min(bare(command, many) for _ in range(5))
     return max(1, round(many * milliseconds * 1000 / (whole - start)))
@@ -77,26 +97,33 @@ def measure(command, source, problem, rounds):
     return found
 
 
+def calibrated():
+    if not os.environ.get("CAPSULE_CALIBRATION"):
+        os.environ["CAPSULE_CALIBRATION"] = os.path.abspath("calibration.json")
+        said = subprocess.run([CAPSULE, "calibrate"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        print(said.splitlines()[-2])
+
+
 def main():
     os.chdir(place := tempfile.mkdtemp(prefix="capsule-bench-timing.", dir="/var/tmp"))
-    subprocess.run([CAPSULE, "build", "--pack", "c,python", "-o", "bundle", "--format", "dir"], check=True, stderr=subprocess.DEVNULL)
+    packs = ",".join(LANGUAGES)
+    subprocess.run([CAPSULE, "build", "--pack", packs, "-o", "bundle", "--format", "dir"], check=True, stderr=subprocess.DEVNULL)
     rows, quiet = [], {}
     print(f"{RUNS} runs each, in turns of {TURN}; CPU time in ms; load {os.getloadavg()[0]:.2f}")
-    print("program         who      median   p5-p95     error  reliable  right")
+    calibrated()
+    print("program         who      median   p5-p95     error  reliable    right   upset")
     for others in ("alone", "busy"):
         spinners = []
         if others == "busy":
             spinners = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in os.sched_getaffinity(0)]
         try:
-            for language, (source, text) in SOURCES.items():
+            for language, (source, text, prepare, command, many) in LANGUAGES.items():
                 with open(source, "w") as file:
                     file.write(text)
-                if language == "c":
-                    subprocess.run(["gcc", "-O1", "-o", "spin", source], check=True)
-                command = ["./spin"] if language == "c" else [sys.executable, source]
+                subprocess.run(prepare, check=True)
                 for milliseconds in (5, 50, 500):
                     key = (language, milliseconds)
-                    rounds = quiet.get((key, "rounds")) or rounds_for(command, milliseconds)
+                    rounds = quiet.get((key, "rounds")) or rounds_for(command, many, milliseconds)
                     quiet[key, "rounds"] = rounds
                     problem = f"problem-{language}-{milliseconds}"
                     os.makedirs(problem, exist_ok=True)
@@ -114,23 +141,52 @@ def main():
     if PLOT:
         plot(rows)
         print(PLOT)
+    if VALUES:
+        write_values(rows)
+        print(VALUES)
     subprocess.run(["rm", "-rf", place], check=True)
 
 
+def upsets(found, truth):
+    """How many reliable verdicts there are, and how many of them the next run contradicts."""
+    verdicts = upset = 0
+    for (time, error, is_reliable, _), (after, *_) in zip(found, found[1:]):
+        for limit in (truth * times for times in LIMITS):
+            if is_reliable and abs(time - limit) > error:
+                verdicts += 1
+                upset += (time > limit) != (after > limit)
+    return verdicts, upset
+
+
 def report(others, key, found, quiet):
-    times = {"capsule": [time for time, _, _ in found["capsule"]], "bare": found["bare"]}
+    times = {"capsule": [time for time, *_ in found["capsule"]], "bare": found["bare"]}
     for who, values in times.items():
         truth = quiet.setdefault((key, who), percentile(values, 0.5))
         middle = percentile(values, 0.5)
         spread = (percentile(values, 0.95) - percentile(values, 0.05)) / 2 / middle
         line = f"{key[0]:6} {key[1]:3} {others:5} {who:8} {middle / 1000:7.2f}  ± {100 * spread:5.1f} %"
         if who == "capsule":
-            reliable = [(time, error) for time, error, is_reliable in found["capsule"] if is_reliable]
+            reliable = [(time, error) for time, error, is_reliable, _ in found["capsule"] if is_reliable]
             right = sum(abs(time - truth) <= error for time, error in reliable)
-            error = percentile([error / time for time, error, _ in found["capsule"]], 0.5)
+            error = percentile([error / time for time, error, *_ in found["capsule"]], 0.5)
             line += f"  ± {100 * error:5.1f} %  {100 * len(reliable) / len(values):5.1f} %"
-            line += f"  {100 * right / len(reliable):5.1f} %" if reliable else "      -"
-        print(line, flush=True)
+            verdicts, upset = upsets(found["capsule"], truth)
+            line += f"  {100 * right / len(reliable):5.1f} %  {upset}/{verdicts}" if reliable else "      -        -"
+            causes = {cause.split(":")[0] for *_, causes in found["capsule"] for cause in causes}
+            line += "  " + " ".join(sorted(causes))
+        print(line.rstrip(), flush=True)
+
+
+def write_values(rows):
+    with open(VALUES, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["others", "language", "ms", "who", "time_us", "error_us", "reliable", "causes"])
+        for others, (language, milliseconds), found in rows:
+            place = [others, language, milliseconds]
+            for time, error, is_reliable, causes in found["capsule"]:
+                writer.writerow([*place, "capsule", time, error, is_reliable, "; ".join(causes)])
+            for time in found["bare"]:
+                writer.writerow([*place, "bare", round(time), "", "", ""])
 
 
 def plot(rows):
@@ -139,7 +195,7 @@ def plot(rows):
     lines = []
     for others, key, found in rows:
         for who in ("capsule", "bare"):
-            values = [time for time, _, _ in found[who]] if who == "capsule" else found[who]
+            values = [time for time, *_ in found[who]] if who == "capsule" else found[who]
             middle = percentile(values, 0.5)
             y = height * (len(lines) + 1)
             dots = "".join(f'<circle cx="{left + (min(max(value / middle, 0.5), 2) - 0.5) / 1.5 * (width - left - 10):.1f}" cy="{y - 4}" r="1.5"/>' for value in values)
