@@ -225,7 +225,7 @@ impl Running {
     /// What its processes do.
     pub fn activity(&self) -> Activity {
         // One that is over has just ended.
-        self.child.pid().map_or(Activity::Busy, sleep::look)
+        self.child.observe(sleep::look).unwrap_or(Activity::Busy)
     }
 }
 

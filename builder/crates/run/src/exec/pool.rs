@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, sendmsg};
 use rustix::process::{Signal, pidfd_send_signal};
@@ -213,6 +214,17 @@ impl PooledRun {
         let state = self.progress.wait_for(|state| state.taken.is_some());
         let is_over = state.done.is_some() || state.is_lost;
         state.taken.as_ref().filter(|_| !is_over).map(|taken| taken.0)
+    }
+
+    /// Looks at its supervisor by the pid; `None` when the run is over, or was before the look ended: the server reaps a
+    /// supervisor as soon as it has ended, and then its number may be another process's.
+    pub(super) fn observe<T>(&self, look: impl FnOnce(i32) -> T) -> Option<T> {
+        let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
+        let (pid, pidfd) = taken?;
+        let seen = look(pid);
+        // Ready when it has ended (pidfd_open(2)).
+        let mut ended = [PollFd::new(&*pidfd, PollFlags::IN)];
+        (poll(&mut ended, Some(&Timespec::default())) == Ok(0)).then_some(seen)
     }
 
     /// Sends a signal to its supervisor, and to no other process.

@@ -21,7 +21,8 @@ const PROGRAM: usize = 2;
 /// Looks at a supervisor and all below it, from the outside in: that is the way that input goes. What was found empty
 /// stays so when nothing more is sent, so that input on its way keeps a process awake that is looked at later.
 pub(super) fn look(supervisor: i32) -> Activity {
-    if !Path::new(&format!("/proc/{supervisor}/task/{supervisor}/children")).exists() {
+    // Asked about this process, which is there: a supervisor that has just ended would look like a kernel without the list.
+    if !Path::new("/proc/thread-self/children").exists() {
         return Activity::Unknown;
     }
     let (mut threads, mut deepest) = (Vec::new(), 0);
@@ -77,6 +78,14 @@ mod tests {
     fn the_state_follows_the_name() {
         assert_eq!(state("12 (a) R (b) S 1 2"), Some('S'));
         assert_eq!(state("12 nothing"), None);
+    }
+
+    /// A pool's supervisor is reaped by its server, before its report is read.
+    #[test]
+    fn a_run_whose_supervisor_has_been_reaped_does_not_sleep() {
+        let mut child = below_two_shells("cat");
+        child.wait().unwrap();
+        assert_eq!(look(child.id() as i32), Activity::Busy);
     }
 
     /// A shell for the supervisor, one for PID 1, and a program; in a process group of their own.

@@ -50,11 +50,11 @@ impl Supervisor {
         }
     }
 
-    /// Its pid, to look at it by; `None` when a run of a pool is over.
-    pub(crate) fn pid(&self) -> Option<i32> {
+    /// What `look` sees at its pid; `None` when a run of a pool is over.
+    pub(crate) fn observe<T>(&self, look: impl FnOnce(i32) -> T) -> Option<T> {
         match self {
-            Supervisor::Own(child) => Some(child.pid()),
-            Supervisor::Pooled(run) => run.pid(),
+            Supervisor::Own(child) => Some(look(child.pid())),
+            Supervisor::Pooled(run) => run.observe(look),
         }
     }
 }
