@@ -16,8 +16,8 @@
 //!   builds the sandbox as far as the pattern's shape goes ([`shape`]), and waits. A request of the same shape gets it, and
 //!   brings the rest: limits, command, environment, streams, binds, user, cgroup, filter. Every other request gets a slot
 //!   that builds its sandbox then, exactly as `init run` does.
-//! * Nothing that a submission has touched is used again: namespaces, mounts, tmpfs and cgroup end with their slot. That
-//!   is after the answer: the slot holds the mount namespace until then, as the last exit of one waits for an RCU grace
+//! * Nothing that a submission has touched is used again: namespaces, mounts, tmpfs and cgroup end with their slot. One
+//!   that it had and can be shown not to have touched is: its network ([`network`]). The end of the rest is after the answer: the slot holds the mount namespace until then, as the last exit of one waits for an RCU grace
 //!   period, which is as long as all else together.
 //! * At the end of the caller, of the server or of a slot nothing is left: a slot dies with the server (PR_SET_PDEATHSIG),
 //!   and the PID 1 of a dead supervisor cleans up in its place, as ever.
@@ -26,6 +26,7 @@
 mod answer;
 mod handover;
 mod inside;
+mod network;
 mod prepared;
 mod seat;
 mod server;

@@ -47,6 +47,7 @@ mod placed;
 mod planted;
 mod plugins;
 mod pool;
+mod pool_network;
 mod problem;
 mod progress;
 mod protocols;

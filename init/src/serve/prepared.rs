@@ -8,13 +8,14 @@ use rustix::fs::{Mode, OFlags};
 
 use super::handover::Handover;
 use super::inside;
+use super::network::Network;
 use super::seat::Seat;
 use super::shape::Shape;
 use crate::channel::{self, Supervisor};
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::identity::Identity;
 use crate::mounts::take_bind;
-use crate::namespaces::{self, Network};
+use crate::namespaces;
 use crate::options::Options;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     channel: Supervisor,
     shape: Shape,
     root: RootFile,
+    /// If it has one that may be used again.
+    network: Option<Network>,
     /// Keeps the mount namespace until this process ends: the last exit of one waits for a grace period of RCU
     /// (`namespace_unlock` in fs/namespace.c), and with it the answer would.
     _mounts: Option<Fd>,
@@ -58,8 +61,9 @@ impl Prepared {
         rlimits::lift();
         inherited::reset().ok()?;
         let (ours, theirs) = channel::pair().ok()?;
-        let network = Network::of(&setup);
-        match sys::clone3(namespaces::flags(&setup, network), None).ok()? {
+        let maker = namespaces::Network::of(&setup);
+        let given = seat.network.take();
+        match sys::clone3(namespaces::flags(&setup, maker), None).ok()? {
             Forked::Parent { pid, pidfd } => {
                 // First, so that it ends when any of the following fails.
                 let sandbox = Sandbox::new(pid, pidfd);
@@ -72,13 +76,16 @@ impl Prepared {
                     .push(b"/ns/mnt\0");
                 let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
                 let mounts = fd::open(name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok();
-                if network == Network::Supervisor {
-                    let _ = ours.send_go_with(namespaces::make_network().ok()?.as_fd()); // a dead PID 1 left a message
+                let mut network = None;
+                if maker == namespaces::Network::Supervisor {
+                    let entered = Network::enter(&setup, given).ok()?;
+                    let _ = ours.send_go_with(entered.as_fd()); // a dead PID 1 left a message
+                    network = Some(entered);
                 }
-                Some(Prepared { sandbox, channel: ours, shape, root, _mounts: mounts })
+                Some(Prepared { sandbox, channel: ours, shape, root, network, _mounts: mounts })
             }
             Forked::Child => {
-                drop(ours);
+                drop((ours, given));
                 inside::run(&setup, theirs, seat)
             }
         }
@@ -96,6 +103,11 @@ impl Prepared {
         let ends = [self.sandbox.as_fd(), self.channel.as_fd()];
         let mut fds = ends.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
         poll(&mut fds, Some(&clock::timespec(0))) == Ok(0)
+    }
+
+    /// The network that it is in, if another may use that; it is the caller's from then on.
+    pub(super) fn take_network(&mut self) -> Option<Network> {
+        self.network.take()
     }
 
     /// Gives it the run, all but "go". `request` is the run's, for PID 1 to parse.

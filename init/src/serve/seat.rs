@@ -7,6 +7,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::network::Network;
 use crate::sys::Args;
 use crate::sys::fd::{self, Fd};
 use crate::sys::rights::{Descriptors, close_number, duplicate_onto};
@@ -18,6 +19,8 @@ pub(super) const MOST_GIVEN: usize = 16;
 const CALLER: i32 = MOST_GIVEN as i32;
 /// The number of a slot's socket to the server, in the slot.
 const OWN: i32 = CALLER + 1;
+/// The number of a network namespace that a slot is given.
+const NETWORK: i32 = OWN + 1;
 
 /// A slot's own things.
 pub(super) struct Seat<'a> {
@@ -28,6 +31,8 @@ pub(super) struct Seat<'a> {
     /// The arguments of the server's process, to be wiped in PID 1.
     pub(super) argv: Args<'a>,
     pub(super) room: Room,
+    /// One for its sandbox.
+    pub(super) network: Option<Network>,
 }
 
 /// Where a process has its request.
@@ -39,8 +44,8 @@ pub(super) struct Room {
     pub(super) pointers: &'static mut PointerBuffer,
 }
 
-/// Gives the caller's socket its own number, and no other; then keeps the numbers of requests, and two more, from what this
-/// process opens.
+/// Gives the caller's socket its own number, and no other; then keeps the numbers of requests, and three more, from what
+/// this process opens.
 ///
 /// # Errors
 /// EBADF: no such descriptor is open.
@@ -55,7 +60,7 @@ pub(super) fn reserve(socket: i32) -> Result<Fd, Errno> {
     // open(2) takes the lowest free number.
     loop {
         let nothing = fd::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        if nothing.as_fd().as_raw_fd() > OWN {
+        if nothing.as_fd().as_raw_fd() > NETWORK {
             break;
         }
         core::mem::forget(nothing); // it stays, in its place
@@ -63,14 +68,21 @@ pub(super) fn reserve(socket: i32) -> Result<Fd, Errno> {
     Ok(caller)
 }
 
-/// In a new slot: keeps its socket and the caller's, and closes what else the server has open. The owners of that are the
-/// server's, which this process never comes back to.
-pub(super) fn take_over(own: BorrowedFd<'_>) -> Result<(Fd, Fd), Errno> {
+/// In a new slot: keeps its socket, its network and the caller's socket, and closes what else the server has open. The
+/// owners of that are the server's, which this process never comes back to.
+pub(super) fn take_over(
+    own: BorrowedFd<'_>,
+    network: Option<Network>,
+) -> Result<(Fd, Fd, Option<Network>), Errno> {
     let own = duplicate_onto(own, OWN)?;
-    close_range(OWN as u32 + 1)?;
+    let network = network.map(|network| network.renumbered(NETWORK)).transpose()?;
+    if network.is_none() {
+        close_number(NETWORK);
+    }
+    close_range(NETWORK as u32 + 1)?;
     // The number is the server's value, which is not used any more; a copy of it would be above.
     let caller = fd::inherited(CALLER)?;
-    Ok((own, caller))
+    Ok((own, caller, network))
 }
 
 /// Gives a request's descriptors their numbers; numbers that it has none for are closed, so that `fd:N` says so.
@@ -93,7 +105,7 @@ pub(super) fn close(caller: BorrowedFd<'_>) {
 impl Seat<'_> {
     /// In PID 1: the sockets are the slot's and the server's alone, whose ends others wait for.
     pub(super) fn leave(&mut self) {
-        drop((self.own.take(), self.caller.take()));
+        drop((self.own.take(), self.caller.take(), self.network.take()));
         close_number(CALLER);
     }
 }

@@ -7,6 +7,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketType};
 use rustix::process::{Pid, Signal, WaitOptions, getpid, pidfd_send_signal, wait};
 
 use super::answer::{self, LONGEST_NAME};
+use super::network::Network;
 use super::seat::{self, MOST_GIVEN, Room};
 use super::shape::{Shape, forget_run};
 use super::{Config, MOST_AHEAD, MOST_SLOTS, slot};
@@ -25,6 +26,9 @@ const SIGCHLD: u8 = 17;
 
 /// All slots that there can be.
 const MOST: usize = (MOST_SLOTS + MOST_AHEAD) as usize;
+
+/// Networks that are kept, at the most: each is some 100 KiB of the kernel's.
+const MOST_NETWORKS: usize = 32;
 
 /// The longest request, in bytes: PID 1 has room for as much and what its supervisor adds.
 pub(super) const LONGEST: usize = 64 << 10;
@@ -62,6 +66,8 @@ pub(super) struct Server<'a> {
     room: Option<Room>,
     /// What a slot gets, whose memory is a copy.
     for_slots: Option<Room>,
+    /// Networks that runs have left untouched, for the next.
+    networks: [Option<Network>; MOST_NETWORKS],
 }
 
 /// Why a message is not a request.
@@ -97,6 +103,7 @@ impl<'a> Server<'a> {
             made: 0,
             room: Some(Room { request, copy, pointers }),
             for_slots: Some(Room { request: slots_request, copy: slots_copy, pointers: slots_pointers }),
+            networks: [const { None }; MOST_NETWORKS],
         })
     }
 
@@ -151,6 +158,9 @@ impl<'a> Server<'a> {
             let is_it = |slot: &&mut Option<Slot>| slot.as_ref().is_some_and(|slot| slot.pid == pid);
             let Some(gone) = self.slots.iter_mut().find(is_it).and_then(Option::take) else { continue };
             let has_answered = status.exit_status() == Some(slot::ANSWERED.into());
+            if has_answered {
+                self.keep(Network::from_slot(gone.socket.as_fd()));
+            }
             if let (Some(name), false) = (gone.name, has_answered) {
                 let signal = status.terminating_signal().map(|signal| exit_code::SIGNALED + signal as u8);
                 self.refuse(name.as_bytes(), signal.unwrap_or(exit_code::SANDBOX_ERROR), KILLED)?;
@@ -263,11 +273,28 @@ impl<'a> Server<'a> {
         wanted.min_by_key(|(_, slot)| slot.number).map(|(at, _)| at)
     }
 
+    /// Keeps a network for the next slot, if there is room.
+    fn keep(&mut self, network: Option<Network>) {
+        if let Some(place) = self.networks.iter_mut().find(|place| place.is_none()) {
+            *place = network;
+        }
+    }
+
+    /// A network like the one that such a run has.
+    fn network_for(&mut self, options: &Options<'_>) -> Option<Network> {
+        let is_like =
+            |place: &&mut Option<Network>| place.as_ref().is_some_and(|network| network.net() == options.net);
+        let wanted = Network::is_wanted(options);
+        self.networks.iter_mut().filter(|_| wanted).find(is_like)?.take()
+    }
+
     /// Makes a slot; with a pattern it makes its sandbox at once. Returns its place.
     fn fork(&mut self, pattern: Option<&Options<'_>>, shape: Option<Shape>) -> Result<usize, Errno> {
         let at = self.slots.iter().position(Option::is_none).ok_or(Errno::NOSPC)?;
         let [socket, theirs] = fd::socket_pair(AddressFamily::UNIX, SocketType::SEQPACKET)?;
         let server = getpid();
+        // This process closes its own, if it has one to give.
+        let network = pattern.and_then(|options| self.network_for(options));
         match sys::clone3(0, None)? {
             Forked::Parent { pid, pidfd } => {
                 self.made += 1;
@@ -276,7 +303,10 @@ impl<'a> Server<'a> {
                 Ok(at)
             }
             Forked::Child => match self.for_slots.take() {
-                Some(room) => slot::run(server, theirs.as_fd(), self.argv, room, pattern),
+                Some(room) => {
+                    let given = slot::Given { argv: self.argv, room, network };
+                    slot::run(server, theirs.as_fd(), given, pattern)
+                }
                 None => sys::exit(exit_code::SANDBOX_ERROR),
             },
         }

@@ -2,9 +2,10 @@
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_parent_process_death_signal, wait};
 
 use super::answer::{self, LONGEST_NAME};
+use super::network::{Network, is_out_of_reach};
 use super::prepared::{Prepared, take_binds};
 use super::seat::{self, MOST_GIVEN, Room, Seat};
 use crate::clock;
@@ -23,23 +24,24 @@ pub(super) const ANSWERED: u8 = 0;
 /// Its caller has gone or does not read, or its server has gone.
 const UNHEARD: u8 = 1;
 
+/// What the server gives to a slot.
+pub(super) struct Given<'a> {
+    pub(super) argv: Args<'a>,
+    pub(super) room: Room,
+    /// For its sandbox.
+    pub(super) network: Option<Network>,
+}
+
 /// The whole life of a slot, from its fork. `pattern` are the options of a run like the one that is to come.
-pub(super) fn run(
-    server: Pid,
-    own: BorrowedFd<'_>,
-    argv: Args<'_>,
-    room: Room,
-    pattern: Option<&Options<'_>>,
-) -> ! {
-    let is_heard = live(server, own, argv, room, pattern).is_ok();
+pub(super) fn run(server: Pid, own: BorrowedFd<'_>, given: Given<'_>, pattern: Option<&Options<'_>>) -> ! {
+    let is_heard = live(server, own, given, pattern).is_ok();
     sys::exit(if is_heard { ANSWERED } else { UNHEARD })
 }
 
 fn live(
     server: Pid,
     own: BorrowedFd<'_>,
-    argv: Args<'_>,
-    room: Room,
+    Given { argv, room, network }: Given<'_>,
     pattern: Option<&Options<'_>>,
 ) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -47,10 +49,11 @@ fn live(
     if getppid() != Some(server) {
         return Err(Errno::SRCH);
     }
-    let (own, caller) = seat::take_over(own)?;
-    let mut seat = Seat { own: Some(own), caller: Some(caller), argv, room };
+    let (own, caller, network) = seat::take_over(own, network)?;
+    let mut seat = Seat { own: Some(own), caller: Some(caller), argv, room, network };
     let prepared = pattern.and_then(|options| Prepared::new(&mut seat, options));
-    let Seat { own: Some(own), caller: Some(caller), argv, room: Room { request, copy, pointers } } = seat
+    let Seat { own: Some(own), caller: Some(caller), argv, room: Room { request, copy, pointers }, .. } =
+        seat
     else {
         return Err(Errno::BADF);
     };
@@ -69,7 +72,7 @@ fn live(
     answer::taken(caller.as_fd(), name, getpid().as_raw_nonzero().get() as u32, pidfd.as_fd())?;
     drop(pidfd);
     seat::install(&mut given)?;
-    let run = Taken { caller, name, started, argv };
+    let run = Taken { own, caller, name, started, argv };
     let mut options = Options::new(args.from(args.len()));
     match options::parse_into(&mut options, args.from(2)) {
         Ok(()) => {
@@ -98,6 +101,8 @@ fn keep_writable(report: &mut Destination<'_>) {
 
 /// A request that this slot has taken.
 struct Taken<'a> {
+    /// To the server.
+    own: Fd,
     caller: Fd,
     name: &'a [u8],
     started: u64,
@@ -107,20 +112,28 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn serve(&self, options: &Options<'_>, prepared: Option<Prepared>, request: &[u8]) -> Result<(), Errno> {
         let mut heard = Err(Errno::CANCELED);
+        let mut is_clean = false;
         let conclude = |conclusion: &Conclusion<'_>, buffer: &mut StreamBuffer, code: u8| {
             let mut report = Text::new(buffer.get_mut(..MAX_LEN).unwrap_or_default());
             conclusion.render(&mut report);
             heard = answer::done(self.caller.as_fd(), self.name, code, report.as_bytes());
+            is_clean = is_out_of_reach(conclusion.setup());
         };
         // One that does not fit ends here, before the run that it is not for. So does one whose run has a bind that cannot be
         // shown: the sandbox that is made then reports it.
-        let ready = prepared.filter(|prepared| prepared.fits(options));
+        let mut ready = prepared.filter(|prepared| prepared.fits(options));
+        let network = ready.as_mut().and_then(Prepared::take_network);
         let ready = ready.and_then(|prepared| Some((prepared, take_binds(options)?)));
         let launch = |parts: supervise::Parts<'_, '_>| match ready {
             Some((prepared, shown)) => prepared.bind(parts, request, shown),
             None => supervise::launch_new(parts, self.argv, &|| seat::close(self.caller.as_fd())),
         };
         supervise::run_in(options, self.started, launch, conclude);
+        // No child: so PID 1 is reaped, and with it all of its namespace (pid_namespaces(7)).
+        let is_over = || wait(WaitOptions::NOHANG).is_err_and(|errno| errno == Errno::CHILD);
+        if let Some(network) = network.filter(|network| is_clean && is_over() && network.is_untouched()) {
+            network.hand_back(self.own.as_fd());
+        }
         heard
     }
 

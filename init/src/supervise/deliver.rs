@@ -49,6 +49,13 @@ pub(crate) struct Conclusion<'a> {
     pub(super) measures: &'a Measures,
 }
 
+impl<'a> Conclusion<'a> {
+    /// With the guards that the run had.
+    pub(crate) fn setup(&self) -> &'a Setup<'a> {
+        self.setup
+    }
+}
+
 impl Conclusion<'_> {
     /// Writes the report; without one, a line on stderr unless the outcome speaks for itself. Returns whether the report
     /// was taken: its reader has no more time than that of the output.

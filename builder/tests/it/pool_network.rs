@@ -1,0 +1,119 @@
+//! A pool's networks: one that a run has left as it was is used again, and no run finds what another has left.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
+
+use run::{InitCommand, Pool};
+
+use crate::scene::{Said, Scene, needs_root, wait_until};
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/network.c");
+const DOOR: &str = "/tmp/door/d";
+
+/// A run of the program, while it waited for a line.
+struct Seen {
+    /// Its network namespace. As long as it is open, no other has its inode number.
+    network: File,
+    said: String,
+}
+
+impl Seen {
+    fn is_in_network_of(&self, other: &Seen) -> bool {
+        let number = |seen: &Seen| seen.network.metadata().unwrap().ino();
+        number(self) == number(other)
+    }
+}
+
+/// The bundle, the program, and a socket that runs can reach by a bind.
+struct Stage {
+    scene: Scene,
+    door: UnixListener,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let scene = Scene::with_bash();
+        let output = scene.path("network");
+        let gcc = Said::of(Command::new("gcc").args(["-O1", "-static", "-o"]).arg(output).arg(PROGRAM));
+        assert_eq!(gcc.code, 0, "gcc: {}", gcc.stderr);
+        let directory = scene.path("door");
+        fs::create_dir(&directory).unwrap();
+        let door = UnixListener::bind(directory.join("d")).unwrap();
+        for path in [directory.join("d"), directory] {
+            fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        }
+        Stage { scene, door }
+    }
+
+    /// Has the program do something in a run of the pool, and returns when its supervisor has ended.
+    fn run(&self, pool: &Pool, options: &[&str], way: &str) -> Seen {
+        let mut init = InitCommand::of_bundle(&self.scene.path("B"));
+        let bind = |name: &str, rest: &str| format!("{}:/tmp/{name}{rest}", self.scene.path(name).display());
+        init.option("bind", bind("network", "")).option("bind", bind("door", ":rw"));
+        init.given(options.iter().map(Into::into)).command(["/tmp/network", way, DOOR]);
+        let ((stdin, mut line), (output, stdout)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let run = pool.run(&init, [Some(stdin.as_fd()), Some(stdout.as_fd()), None]).unwrap().unwrap();
+        drop(stdout);
+        let (mut output, mut said) = (BufReader::new(output), String::new());
+        output.read_line(&mut said).unwrap();
+        let supervisor = run.pid().expect("it runs");
+        // The supervisor is in the network of its sandbox.
+        let network = File::open(format!("/proc/{supervisor}/ns/net")).unwrap();
+        line.write_all(b"\n").unwrap();
+        output.read_to_string(&mut said).unwrap();
+        assert_eq!(run.wait().unwrap().code, 0, "{way}: {said}");
+        wait_until("it has ended", || !Path::new(&format!("/proc/{supervisor}")).exists());
+        Seen { network, said }
+    }
+
+    /// What is left of a run that let the program go this way: whether a later one is in its network.
+    fn is_used_again(&self, options: &[&str], way: &str, later: &[&str]) -> bool {
+        let pool = Pool::start(1).unwrap();
+        // Has a sandbox of its kind made, whose network is the pool's.
+        self.run(&pool, options, "nothing");
+        let first = self.run(&pool, options, way);
+        assert_eq!(first.said, "ready\n", "{way}");
+        let _kept: Option<UnixStream> = (way == "leave").then(|| self.door.accept().unwrap().0);
+        let later: Vec<Seen> = (0..6).map(|_| self.run(&pool, later, "nothing")).collect();
+        for run in &later {
+            assert_eq!(run.said, "ready\n", "after {way} {options:?}");
+        }
+        later.iter().any(|run| run.is_in_network_of(&first))
+    }
+}
+
+#[test]
+fn a_network_that_a_run_has_left_as_it_was_is_used_again() {
+    needs_root!();
+    let stage = Stage::new();
+    for (options, way) in [(&[][..], "nothing"), (&[], "sockets"), (&["--net", "none"], "nothing")] {
+        assert!(stage.is_used_again(options, way, options), "{way} {options:?}");
+    }
+}
+
+#[test]
+fn a_network_in_which_a_run_has_left_something_is_not_used_again() {
+    needs_root!();
+    let stage = Stage::new();
+    for way in ["udp", "tcp", "udp6", "route6", "leave"] {
+        assert!(!stage.is_used_again(&[], way, &[]), "{way}");
+    }
+    assert!(!stage.is_used_again(&["--net", "none"], "leave", &["--net", "none"]));
+}
+
+#[test]
+fn a_network_that_a_run_could_have_changed_is_not_used_again() {
+    needs_root!();
+    let stage = Stage::new();
+    // A sandbox that stands ready serves runs with and without a filter.
+    assert!(!stage.is_used_again(&["--seccomp", "off"], "nothing", &[]));
+    for without in ["capabilities", "proc-read-only", "uid"] {
+        let options = ["--without", without];
+        assert!(!stage.is_used_again(&options, "nothing", &options), "{without}");
+    }
+}
