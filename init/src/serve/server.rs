@@ -15,6 +15,7 @@ use crate::identity::Identity;
 use crate::inherited::ENDING;
 use crate::options::{self, Options};
 use crate::outcome::exit_code;
+use crate::supervise::SETUP_LIMIT;
 use crate::sys::fd::{self, Fd};
 use crate::sys::rights::{Descriptors, receive_all, send_all};
 use crate::sys::{self, Args, Forked};
@@ -42,6 +43,8 @@ struct Slot {
     shape: Option<Shape>,
     /// The request that it has; `None` while it waits.
     name: Option<Name>,
+    /// When its run must stand, until it says so.
+    deadline: Option<u64>,
     /// Counts up with each slot.
     number: u64,
 }
@@ -77,6 +80,7 @@ const NOT_ARGUMENTS: &[u8] =
 const WITHOUT_STREAMS: &[u8] = b"a request has three descriptors at least: stdin, stdout and stderr";
 const NO_PROCESS: &[u8] = b"no process can be made for the run";
 const KILLED: &[u8] = b"the supervisor of the run was killed";
+const OVERDUE: &[u8] = b"the run was not set up in 30 seconds: its root or a bind does not answer";
 
 /// How long runs that are to end may take to answer a caller that does not read, in nanoseconds.
 const PATIENCE: u64 = 2_000_000_000;
@@ -123,11 +127,16 @@ impl<'a> Server<'a> {
             PollFd::from_borrowed_fd(self.caller.as_fd(), wanted | PollFlags::RDHUP),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
         ];
-        match poll(&mut fds, None) {
+        let wake = self.slots.iter().flatten().filter_map(|slot| slot.deadline).min();
+        let sleep = wake.map(|at| clock::timespec(at.saturating_sub(clock::now())));
+        match poll(&mut fds, sleep.as_ref()) {
             Err(Errno::INTR) => return Ok(()),
             result => result?,
         };
         let [caller, signals] = fds.map(|fd| fd.revents());
+        if wake.is_some_and(|at| clock::now() >= at) {
+            self.give_up_overdue()?;
+        }
         if caller.intersects(GONE) {
             return Err(Errno::PIPE);
         }
@@ -165,6 +174,27 @@ impl<'a> Server<'a> {
                 let signal = status.terminating_signal().map(|signal| exit_code::SIGNALED + signal as u8);
                 self.refuse(name.as_bytes(), signal.unwrap_or(exit_code::SANDBOX_ERROR), KILLED)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Answers for slots whose runs should stand by now. Such a one sleeps in the kernel: in a dead network file system, say,
+    /// where its run's root or a bind is. It looks at those itself, and so cannot watch the time; PID 1 of a sandbox that is
+    /// made for its run does it under the supervisor's eyes.
+    fn give_up_overdue(&mut self) -> Result<(), Errno> {
+        let now = clock::now();
+        for place in &mut self.slots {
+            let Some(slot) = place.as_mut().filter(|slot| slot.deadline.is_some_and(|at| now >= at)) else {
+                continue;
+            };
+            slot.deadline = None;
+            if slot::has_set_up(slot.socket.as_fd()) {
+                continue;
+            }
+            let _ = pidfd_send_signal(&slot.pidfd, Signal::KILL); // ESRCH: it has just ended
+            // It is not waited for, but reaped when it ends.
+            let Some(name) = place.take().and_then(|slot| slot.name) else { continue };
+            answer::refused(self.caller.as_fd(), name.as_bytes(), exit_code::SANDBOX_ERROR, OVERDUE)?;
         }
         Ok(())
     }
@@ -237,6 +267,7 @@ impl<'a> Server<'a> {
             match send_all(slot.socket.as_fd(), [request, b""], descriptors, true) {
                 Ok(()) => {
                     slot.name = Some(name);
+                    slot.deadline = Some(clock::now() + SETUP_LIMIT);
                     break;
                 }
                 Err(errno) if is_new => return Err(errno),
@@ -298,7 +329,7 @@ impl<'a> Server<'a> {
         match sys::clone3(0, None)? {
             Forked::Parent { pid, pidfd } => {
                 self.made += 1;
-                let slot = Slot { pid, pidfd, socket, shape, name: None, number: self.made };
+                let slot = Slot { pid, pidfd, socket, shape, name: None, deadline: None, number: self.made };
                 *self.slots.get_mut(at).ok_or(Errno::NOSPC)? = Some(slot);
                 Ok(at)
             }
@@ -319,21 +350,32 @@ impl<'a> Server<'a> {
         }
         // Those that wait end when their sockets are closed.
         self.slots.iter_mut().for_each(|slot| drop(slot.take()));
-        let deadline = clock::now() + PATIENCE;
+        if !self.have_ended_within(PATIENCE) {
+            // Nothing sent on it arrives any more, whoever sends, and no process waits for room.
+            let _ = rustix::net::shutdown(&self.caller, Shutdown::Both);
+            self.have_ended_within(DEATH_LIMIT);
+        }
+    }
+
+    /// Waits for all children, at most this long, in nanoseconds.
+    fn have_ended_within(&self, time: u64) -> bool {
+        let deadline = clock::now() + time;
         while wait_for_all().is_none() {
             let left = deadline.saturating_sub(clock::now());
             if left == 0 {
-                // Nothing sent on it arrives any more, whoever sends, and no process waits for room.
-                let _ = rustix::net::shutdown(&self.caller, Shutdown::Both);
-                while wait(WaitOptions::empty()).is_ok() {}
-                return;
+                return false;
             }
             let mut fds = [PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
             let _ = poll(&mut fds, Some(&clock::timespec(left))); // all are looked at again, whatever came
             while sys::read_signal(self.signals.as_fd()).is_some() {}
         }
+        true
     }
 }
+
+/// How long the kernel may take to end them then. One that sleeps in a dead file system is not waited for: it dies with this
+/// process (PR_SET_PDEATHSIG) when it wakes up.
+const DEATH_LIMIT: u64 = 30_000_000_000;
 
 /// `None` as long as a child lives.
 fn wait_for_all() -> Option<()> {

@@ -15,7 +15,7 @@ use crate::print::eprint;
 use crate::report::MAX_LEN;
 use crate::supervise::{self, Conclusion};
 use crate::sys::fd::Fd;
-use crate::sys::rights::{Descriptors, receive_all};
+use crate::sys::rights::{Descriptors, receive_all, send_all};
 use crate::sys::{self, Args, StreamBuffer};
 use crate::text::Text;
 
@@ -23,6 +23,15 @@ use crate::text::Text;
 pub(super) const ANSWERED: u8 = 0;
 /// Its caller has gone or does not read, or its server has gone.
 const UNHEARD: u8 = 1;
+
+/// What a slot sends to the server once its run is set up.
+const SET_UP: &[u8] = b"up";
+
+/// Whether a slot has sent that. It is looked for when a run is overdue, which hardly one is: so nobody wakes up for it.
+pub(super) fn has_set_up(slot: BorrowedFd<'_>) -> bool {
+    let (mut bytes, mut none) = ([0; SET_UP.len()], Descriptors::new());
+    receive_all(slot, &mut bytes, &mut none, false).is_ok_and(|len| len == Some(SET_UP.len()))
+}
 
 /// What the server gives to a slot.
 pub(super) struct Given<'a> {
@@ -124,9 +133,14 @@ impl Taken<'_> {
         let mut ready = prepared.filter(|prepared| prepared.fits(options));
         let network = ready.as_mut().and_then(Prepared::take_network);
         let ready = ready.and_then(|prepared| Some((prepared, take_binds(options)?)));
-        let launch = |parts: supervise::Parts<'_, '_>| match ready {
-            Some((prepared, shown)) => prepared.bind(parts, request, shown),
-            None => supervise::launch_new(parts, self.argv, &|| seat::close(self.caller.as_fd())),
+        let launch = |parts: supervise::Parts<'_, '_>| {
+            let launched = match ready {
+                Some((prepared, shown)) => prepared.bind(parts, request, shown),
+                None => supervise::launch_new(parts, self.argv, &|| seat::close(self.caller.as_fd())),
+            };
+            // From here on this process watches the time.
+            let _ = send_all(self.own.as_fd(), [SET_UP, b""], core::iter::empty(), false); // a dead server ends it
+            launched
         };
         supervise::run_in(options, self.started, launch, conclude);
         // No child: so PID 1 is reaped, and with it all of its namespace (pid_namespaces(7)).
