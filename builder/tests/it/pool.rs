@@ -4,13 +4,16 @@
 use std::fs;
 use std::io::{self, IoSlice, PipeReader, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use run::exec::pool::Done;
 use run::{InitCommand, Pool};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags,
     SocketType, recv, sendmsg, shutdown, socketpair,
@@ -18,7 +21,7 @@ use rustix::net::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::scene::{Scene, children, needs_root, wait_until};
+use crate::scene::{HANG, Scene, children, needs_root, wait_until};
 
 /// A run in the scene's bundle.
 fn command(scene: &Scene, options: &[&str], program: &[&str]) -> InitCommand {
@@ -550,6 +553,35 @@ fn a_run_that_is_killed_or_told_to_end_does() {
     let pid = Pid::from_raw(run.pid().unwrap()).unwrap();
     drop(run);
     wait_until("a run that nobody waits for is not left", || !is_alive(&pid));
+}
+
+/// `just soak-pool`: as long as set-up may take. A mount of FUSE whose server never answers stands for a dead file system.
+#[test]
+#[ignore = "takes half a minute: just soak-pool"]
+fn a_bind_that_does_not_answer_is_its_runs_error_and_no_others() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let (root, place) = (scene.path("B/rootfs"), scene.path("dead"));
+    fs::create_dir(&place).unwrap();
+    // This thread's own tree, and the server's: no other process can fall asleep in there.
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+    let never_read = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
+    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", never_read.as_raw_fd());
+    mount(Some("dead"), &place, Some("fuse"), MsFlags::empty(), Some(data.as_str())).unwrap();
+    let served = Served::start(&["--ahead", "1"]);
+    set_socket_timeout(&served.socket, Timeout::Recv, Some(HANG)).unwrap();
+    served.still_serves(&root);
+    let nothing = fs::File::open("/dev/null").unwrap();
+    let bind = format!("{}/x:/tmp/x", place.display());
+    let request = format!("dead\0run\0--root\0{}\0--bind\0{bind}\0--\0/bin/bash\0", root.display());
+    served.send(request.as_bytes(), &[nothing.as_fd(); 3]);
+    assert_eq!(served.answer().1, "taken");
+    served.still_serves(&root);
+    let (name, kind, rest) = served.answer();
+    assert_eq!((name.as_str(), kind.as_str()), ("dead", "done"));
+    assert!(rest.starts_with("125\0") && rest.contains("does not answer"), "{rest}");
+    served.still_serves(&root);
 }
 
 /// `just soak-pool`: 100,000 runs, and nothing of the server's or the machine's grows.

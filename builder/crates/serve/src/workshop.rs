@@ -65,7 +65,10 @@ impl Workshop {
             compile: compile.to_ceilings(compile, &JUDGED),
             run: most.to_ceilings(default, &JUDGED),
         };
+        // One more than run: the next one's sandbox is made while they do.
+        let ahead = settings.slots + 1;
         let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache).with_ceilings(ceilings);
+        let room = room.with_pool(ahead);
         let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
         let versions = version::all(&Manifest::load(&bundle).map_err(run::Error::from)?);
         let digest = manifest::digest(&bundle).map_err(run::Error::from)?.as_str().to_owned();

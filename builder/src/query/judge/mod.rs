@@ -123,7 +123,9 @@ fn attempt(command: &JudgeCommand, interrupt: &Interrupt) -> Result<Judged, Fail
     };
     let cache = command.cache.open()?;
     let enter = if command.verify { Workroom::open_verified } else { Workroom::open };
-    let open = |bundle: &Path| Ok(enter(bundle)?.with_digest()?.with_cache(cache));
+    // One more than run: the next test's sandbox is made while they do.
+    let ahead = command.jobs + 1;
+    let open = |bundle: &Path| Ok(enter(bundle)?.with_digest()?.with_cache(cache).with_pool(ahead));
     let session = Session::open(&command.bundle, &command.problem, open)?;
     // Not before: to leave the mount namespace, an ordinary user's process must have one thread.
     let stopper = stopper::start(interrupt);
