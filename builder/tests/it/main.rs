@@ -59,6 +59,8 @@ mod rules;
 mod scene;
 mod script;
 mod serve;
+mod serve_attackers;
+mod serve_damage;
 mod serve_fronts;
 mod serve_submissions;
 mod service;

@@ -79,6 +79,11 @@ impl Service {
         self.child.wait().unwrap().code()
     }
 
+    /// Where it listens, by TCP.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(HANG)).unwrap();
