@@ -23,7 +23,7 @@ use crate::pool::Pool;
 use crate::router;
 use crate::settings::Settings;
 use crate::shelf::Shelf;
-use crate::store::Store;
+use crate::store::{Keep, Store};
 use crate::workshop::Workshop;
 
 /// For answers to reach their clients when all is done.
@@ -44,7 +44,8 @@ pub fn serve(
     let workshop = Workshop::open(bundle, &settings)?;
     let cpus = if settings.pin { cpus::divided(settings.slots) } else { Vec::new() };
     let pool = Pool::start(settings.slots, settings.queue, &cpus).map_err(Error::Start)?;
-    let store = Store::open(settings.data.as_deref(), settings.keep, settings.keep_time)?;
+    let keep = Keep { number: settings.keep, bytes: settings.keep_bytes, time: settings.keep_time };
+    let store = Store::open(settings.data.as_deref(), keep)?;
     let shelf = Shelf::open(settings.data.as_deref(), settings.problems)?;
     let board = Board::new(store, Later::start().map_err(Error::Start)?);
     let app = App::new(settings, version, workshop, pool, board, shelf);

@@ -60,6 +60,7 @@ pub struct Settings {
     pub(crate) data: Option<PathBuf>,
     /// Finished submissions that are kept, in number and in time.
     pub(crate) keep: u64,
+    pub(crate) keep_bytes: u64,
     pub(crate) keep_time: Duration,
     /// The queue of the workers, if there are any.
     pub(crate) nats: Option<QueueAddress>,
@@ -131,6 +132,7 @@ impl Settings {
             problems: 0,
             data: None,
             keep: 0,
+            keep_bytes: 0,
             keep_time: Duration::ZERO,
             nats: None,
             lease: Duration::ZERO,

@@ -43,7 +43,7 @@ macro_rules! limit {
 }
 
 /// All of them.
-pub const SETTINGS: [Setting; 39] = [
+pub const SETTINGS: [Setting; 40] = [
     Setting {
         key: "listen",
         default: "127.0.0.1:2000",
@@ -118,8 +118,14 @@ pub const SETTINGS: [Setting; 39] = [
     Setting {
         key: "keep",
         default: "100000",
-        help: "how many finished submissions are kept, of all tenants together",
+        help: "how many finished submissions of a tenant are kept, the newest ones",
         set: |settings, text| number(text, 0, 1 << 40).map(|keep| settings.keep = keep as u64),
+    },
+    Setting {
+        key: "keep-bytes",
+        default: "4G",
+        help: "bytes of them that are kept; the store's file takes room for its events and indexes beside, and never shrinks",
+        set: |settings, text| size(text).map(|bytes| settings.keep_bytes = bytes as u64),
     },
     Setting {
         key: "keep-time",

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 pub(crate) use row::{Event, New, Row, State};
 
@@ -25,7 +25,7 @@ const DATABASE: &str = "capsule.db";
 const LOCK: &str = "lock";
 /// What a mode gives to all.
 const OTHERS: u32 = 0o007;
-/// After so many results, old ones are removed.
+/// After so many results, or results of this part of the bytes that may be kept, old ones are removed.
 const PERIOD: u64 = 100;
 /// A submission that is finished has no use for its work, which takes room; only Judge0's answers give it back.
 const CLEAR: &str = "work = CASE front WHEN 'judge0' THEN work ELSE '' END";
@@ -33,12 +33,19 @@ const CLEAR: &str = "work = CASE front WHEN 'judge0' THEN work ELSE '' END";
 /// Submissions.
 pub(crate) struct Store {
     connection: Mutex<Connection>,
-    /// Finished submissions that are kept, in number and in time.
-    keep: u64,
-    keep_time: Duration,
-    /// What was finished since the start.
+    keep: Keep,
+    /// Results since old ones were removed; a large one counts more.
     finished: AtomicU64,
     _lock: Option<File>,
+}
+
+/// What is kept of each tenant's finished submissions: the newest ones, within all three bounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    pub(crate) number: u64,
+    /// Of results, events, and what Judge0's API gives back.
+    pub(crate) bytes: u64,
+    pub(crate) time: Duration,
 }
 
 /// Whether a submission was new.
@@ -65,7 +72,7 @@ impl Store {
     ///
     /// # Errors
     /// The directory cannot be used, another process has it, or a newer capsule wrote it.
-    pub(crate) fn open(place: Option<&Path>, keep: u64, keep_time: Duration) -> Result<Store, Error> {
+    pub(crate) fn open(place: Option<&Path>, keep: Keep) -> Result<Store, Error> {
         let fail = |what: String| Error::Store {
             place: place
                 .map_or_else(|| "the store in memory".to_owned(), |place| place.display().to_string()),
@@ -85,7 +92,7 @@ impl Store {
         let connection = connection.map_err(|error| fail(error.to_string()))?;
         schema::prepare(&connection).map_err(fail)?;
         let (connection, finished) = (Mutex::new(connection), AtomicU64::new(0));
-        Ok(Store { connection, keep, keep_time, finished, _lock: lock })
+        Ok(Store { connection, keep, finished, _lock: lock })
     }
 
     /// Keeps a submission; when this returns, it is on the disk.
@@ -153,12 +160,10 @@ impl Store {
         if changed == 1 {
             add_event(&transaction, id, state.word(), "{}")?;
         }
-        transaction.commit()?;
+        let has_ended = self.end(transaction, id, changed)?;
         drop(connection);
-        if changed == 1 {
-            self.trim_sometimes();
-        }
-        Ok(changed == 1)
+        self.trim_sometimes();
+        Ok(has_ended)
     }
 
     /// Has an attempt that ended by no fault of the submission be repeated; says whether it did.
@@ -205,12 +210,10 @@ impl Store {
         if changed == 1 {
             add_event(&transaction, id, State::Cancelled.word(), "{}")?;
         }
-        transaction.commit()?;
+        let has_ended = self.end(transaction, id, changed)?;
         drop(connection);
-        if changed == 1 {
-            self.trim_sometimes();
-        }
-        Ok(changed == 1)
+        self.trim_sometimes();
+        Ok(has_ended)
     }
 
     /// A tenant's submission. That of another tenant is as absent as one that never was.
@@ -249,17 +252,37 @@ impl Store {
         statement.query_map(params![id, after], event)?.collect()
     }
 
+    /// Commits what has finished a submission, if anything has; says whether it did.
+    fn end(&self, transaction: Transaction<'_>, id: &str, changed: usize) -> rusqlite::Result<bool> {
+        if changed == 0 {
+            return transaction.commit().map(|()| false);
+        }
+        let bytes = transaction.query_row(
+            "UPDATE submissions SET bytes = octet_length(work) + octet_length(extra) + coalesce(octet_length(result), 0)
+                 + (SELECT sum(octet_length(data)) FROM events WHERE submission = ?1)
+             WHERE id = ?1 RETURNING bytes",
+            [id],
+            |row| row.get::<_, i64>(0),
+        )?;
+        self.finished
+            .fetch_add(1 + bytes.unsigned_abs() / (self.keep.bytes / PERIOD).max(1), Ordering::Relaxed);
+        transaction.commit().map(|()| true)
+    }
+
     fn trim_sometimes(&self) {
-        if !(self.finished.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(PERIOD) {
+        if self.finished.load(Ordering::Relaxed) < PERIOD {
             return;
         }
-        let connection = self.connection();
-        let oldest = now_ms().saturating_sub(self.keep_time.as_millis() as i64);
-        let _tried_again_later = connection.execute(
-            "DELETE FROM submissions WHERE finished_ms IS NOT NULL AND (finished_ms < ?1 OR rowid <= (
-                 SELECT rowid FROM submissions WHERE finished_ms IS NOT NULL ORDER BY rowid DESC LIMIT 1 OFFSET ?2))",
-            params![oldest, self.keep as i64],
-        );
+        self.finished.store(0, Ordering::Relaxed);
+        let oldest = now_ms().saturating_sub(self.keep.time.as_millis() as i64);
+        let sql = "DELETE FROM submissions WHERE rowid IN (
+             SELECT rowid FROM (
+                 SELECT rowid, finished_ms, row_number() OVER newest AS place, sum(bytes) OVER newest AS bytes
+                 FROM submissions WHERE finished_ms IS NOT NULL
+                 WINDOW newest AS (PARTITION BY tenant ORDER BY finished_ms DESC, rowid DESC))
+             WHERE finished_ms < ?1 OR place > ?2 OR bytes > ?3)";
+        let most = params![oldest, self.keep.number as i64, self.keep.bytes as i64];
+        let _tried_again_later = self.connection().execute(sql, most);
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// What makes each version of the one before. A store of a newer version is not opened.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "CREATE TABLE submissions (
          id TEXT NOT NULL UNIQUE,
          tenant TEXT NOT NULL,
@@ -32,6 +32,12 @@ const STEPS: [&str; 2] = [
     // Attempts that ended without a verdict, and who makes the last one: a worker's name, or nothing for the service itself.
     "ALTER TABLE submissions ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE submissions ADD COLUMN worker TEXT NOT NULL DEFAULT '';",
+    // What a finished submission takes, for the bounds of its tenant: the index has all that these look at.
+    "ALTER TABLE submissions ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+     UPDATE submissions SET bytes = octet_length(work) + octet_length(extra) + coalesce(octet_length(result), 0)
+         + coalesce((SELECT sum(octet_length(data)) FROM events WHERE submission = id), 0)
+         WHERE finished_ms IS NOT NULL;
+     CREATE INDEX submissions_by_end ON submissions (tenant, finished_ms, bytes) WHERE finished_ms IS NOT NULL;",
 ];
 
 /// Makes the tables, or brings them up to date; the error says what is wrong.

@@ -1,7 +1,9 @@
 use super::*;
 
+const MUCH: Keep = Keep { number: 1000, bytes: 1 << 40, time: Duration::from_secs(1000) };
+
 fn store() -> Store {
-    Store::open(None, 1000, Duration::from_secs(1000)).unwrap()
+    Store::open(None, MUCH).unwrap()
 }
 
 fn new<'a>(id: &'a str, key: Option<&'a str>, digest: &'a str) -> New<'a> {
@@ -82,7 +84,7 @@ fn only_work_that_is_given_back_is_kept() {
 fn its_files_are_not_for_others() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
-    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000)).unwrap();
+    let open = || Store::open(Some(directory.path()), MUCH).unwrap();
     let modes = || {
         let all = std::fs::read_dir(directory.path()).unwrap().flatten();
         all.map(|entry| entry.metadata().unwrap().permissions().mode() & 0o777).collect::<Vec<_>>()
@@ -122,7 +124,7 @@ fn events_go_on_after_the_last_one_that_was_seen() {
 #[test]
 fn a_restart_finds_what_is_not_finished() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000));
+    let open = || Store::open(Some(directory.path()), MUCH);
     let store = open().unwrap();
     for id in ["1", "2", "3"] {
         store.put(&new(id, None, "a")).unwrap();
@@ -140,14 +142,14 @@ fn a_restart_finds_what_is_not_finished() {
 #[test]
 fn a_store_of_a_newer_capsule_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Store::open(Some(directory.path()), 1000, Duration::from_secs(1000));
+    let open = || Store::open(Some(directory.path()), MUCH);
     open().unwrap().connection().execute_batch("PRAGMA user_version = 99").unwrap();
     assert!(open().err().unwrap().to_string().contains("a newer capsule wrote it"));
 }
 
 #[test]
 fn old_results_go_and_their_events_with_them() {
-    let store = Store::open(None, 10, Duration::from_secs(1000)).unwrap();
+    let store = Store::open(None, Keep { number: 10, ..MUCH }).unwrap();
     // By the number of results, and not by that of events.
     store.put(&new("first", None, "a")).unwrap();
     for number in 0..250 {
@@ -168,6 +170,47 @@ fn old_results_go_and_their_events_with_them() {
     assert!((10..=110).contains(&count("submissions")), "{}", count("submissions"));
     assert!(count("events") <= 3 * 110 + 1, "{}", count("events"));
     assert!(store.get("t", "waits").unwrap().is_some() && store.get("t", "0").unwrap().is_none());
+}
+
+#[test]
+fn a_tenant_with_many_and_large_results_takes_no_room_of_others() {
+    let store = Store::open(None, Keep { bytes: 1 << 20, ..MUCH }).unwrap();
+    let done = |id: &str, tenant: &str, result: &str| {
+        store.put(&New { tenant, ..new(id, None, "a") }).unwrap();
+        store.begin(id, "").unwrap();
+        assert!(store.finish(id, 1, State::Done, result).unwrap());
+    };
+    // How many there are, and their bytes.
+    let kept = || {
+        let sql = "SELECT count(*), sum(octet_length(result)) FROM submissions";
+        let pair = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        store.connection().query_row(sql, [], pair).unwrap()
+    };
+    done("modest", "u", "1");
+    let large = "x".repeat(100 << 10);
+    for number in 0..60 {
+        done(&number.to_string(), "t", &large);
+    }
+    // Old ones go from time to time: of large ones when there are ten more.
+    assert!(kept().1 <= 2 << 20 && store.get("t", "59").unwrap().is_some(), "{:?}", kept());
+    for number in 60..2000 {
+        done(&number.to_string(), "t", "1");
+    }
+    assert!((1000..=1101).contains(&kept().0), "{:?}", kept());
+    assert!(store.get("u", "modest").unwrap().is_some() && store.get("t", "1999").unwrap().is_some());
+}
+
+#[test]
+fn what_a_result_takes_is_known_of_those_of_an_older_capsule_too() {
+    let connection = Connection::open_in_memory().unwrap();
+    schema::prepare_to(&connection, 2).unwrap();
+    let sql = "INSERT INTO submissions (id, tenant, digest, front, priority, state, attempt, created_ms, finished_ms, work, extra, result)
+               VALUES ('1', 't', 'd', 'v1', 0, 'done', 1, 0, 1, '{}', 'null', '12345')";
+    connection.execute_batch(sql).unwrap();
+    add_event(&connection, "1", "done", "{}").unwrap();
+    schema::prepare(&connection).unwrap();
+    let bytes = connection.query_row("SELECT bytes FROM submissions", [], |row| row.get::<_, i64>(0));
+    assert_eq!(bytes, Ok(13));
 }
 
 #[test]
