@@ -69,7 +69,7 @@ pub(crate) fn push_errno(line: &mut Text<'_>, errno: Errno) {
 macro_rules! errnos {
     ($($errno:ident = $text:literal),* $(,)?) => {
         const ERRNOS: &[Errno] = &[$(Errno::$errno),*];
-        const ERRNO_NAMES: &str = concat!($($text, "\n"),*);
+        pub(crate) const ERRNO_NAMES: &str = concat!($($text, "\n"),*);
     };
 }
 

@@ -60,7 +60,7 @@ macro_rules! reasons {
         #[allow(missing_docs)] // each variant is documented by its text
         pub(crate) enum Reason { $($reason),* }
 
-        const REASONS: &str = concat!($($text, "\n"),*);
+        pub(crate) const REASONS: &str = concat!($($text, "\n"),*);
     };
 }
 

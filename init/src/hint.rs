@@ -9,7 +9,7 @@ use crate::packed::{Packed, packed};
 macro_rules! hints {
     ($($call:ident $errno:ident = $text:literal,)*) => {
         const CAUSES: &[(Call, Errno)] = &[$((Call::$call, Errno::$errno)),*];
-        const HINTS: &str = concat!($($text, "\n"),*);
+        pub(crate) const HINTS: &str = concat!($($text, "\n"),*);
     };
 }
 

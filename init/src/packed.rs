@@ -10,25 +10,25 @@ use crate::text::{Text, line};
 const PAIRS: &[[u8; 2]] = PAIRED.as_chunks().0;
 
 const PAIRED: &[u8; 256] = b"\
-    e ths ort er, ona inre\x81\x80o \x83 rose (itanalofst\x94 esd suchou\x85 enarsinon\x8cdiy a\x84ilwii\
-    m\x9a ENi\x82am\x89 \xa0\x84t\x83a\x82at\xa6\x81t\x8c` ot\x99\xa8\x8d`\x87e: \x8ftf\xa5ad\x93lm ex\
-    \x92\x98\x87\x80umnted`\x86\xa9O\x92 c\x97n\xab\x9b\xc2op\xa2\x8a\xcbc\xcc\xae\x81\xa4ece\x82\x96\
-    \x8b\x8a\xbbdet\xa7p\x8ef\x8e\xd6\xbd\x87 acusisetn\xb7om\x9b\x84cl\xd5\xc7'\x82by\xe3triun25\x8e\
-    \xb4upn\xc1\xeabi\x84gu\xed\x9e\xb5\xafapho\x88\xba\xb1\xdf\xd4\x80to\xbe\xcf \xb2emwr\xf9\x91k c\
-    \xbc\x95dg\x8e\xfe\xe9";
+    e s tht orer, innoroa \x82\x80re\x84 onesanitsef al (o\x93\x85 stchd unsuneimtoami\x81ar\x88\x83en\x88 y \
+    sied: i\x83isa\x83\x99 \x86\x8dile\x81\x87 otdia\x81` --ust\x9en\xa0maacNO\x9f wiupt\x84\xbe\x82\x9c\xad\
+    \x94l\x90\x9a\x90 \x89\xbfp\x89opm g\xc6coat\x92t\x88\x9douf\xafexc\x8fMI\xc7\xd2\x9bt\x96\x8b\x89\xc9f\
+    \xd7deE\xbc\xca \xb9\x8f\xb3\x8c\xddc\xde\xc0\x8e\x80\x8e \x8ca\x89\xb2\x87\xaa\x82\xacloipidemT_  \xd3\
+    \xeamohogunubyLI\xf2\xec\xe2det\xd4s\xf1t\xb7\x97\xcf\x83\xcbm`\xce`\x86R\xf3mb'\x81";
 
-/// The byte that stands for two, or 0.
-const CODES: &[[u8; 256]; 256] = &codes();
-
-const fn codes() -> [[u8; 256]; 256] {
-    let mut codes = [[0; 256]; 256];
+/// The length of what each byte from 128 on stands for in the end, and its first character.
+const WHOLE: [(usize, u8); 128] = {
+    let mut whole = [(0, 0); 128];
     let mut at = 0;
     while at < PAIRS.len() {
-        codes[PAIRS[at][0] as usize][PAIRS[at][1] as usize] = 128 + at as u8;
+        let [first, second] = PAIRS[at];
+        let (start, initial) = if first < 128 { (1, first) } else { whole[first as usize - 128] };
+        let end = if second < 128 { 1 } else { whole[second as usize - 128].0 };
+        whole[at] = (start + end, initial);
         at += 1;
     }
-    codes
-}
+    whole
+};
 
 /// A packed text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,21 +45,48 @@ macro_rules! packed {
 }
 pub(crate) use packed;
 
-/// The packed text, and its length. Only ASCII can be packed.
+/// The packed text, and its length: of all ways to pack it the shortest, found from the end. Only ASCII can be packed.
+#[allow(long_running_const_eval)] // each text once, when init is compiled: milliseconds
 pub(crate) const fn pack<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
-    let mut packed = [0; N];
-    let (mut len, mut at) = (0, 0);
-    while at < text.len() {
+    // From each place on: how many bytes, beginning with which.
+    let (mut lens, mut bytes) = ([0; N], [0; N]);
+    let mut at = N;
+    while at > 0 {
+        at -= 1;
         assert!(text[at].is_ascii(), "a byte above 127 stands for two");
-        packed[len] = text[at];
-        len += 1;
-        while len > 1 && CODES[packed[len - 2] as usize][packed[len - 1] as usize] != 0 {
-            packed[len - 2] = CODES[packed[len - 2] as usize][packed[len - 1] as usize];
-            len -= 1;
+        (lens[at], bytes[at]) = (1 + len_from(&lens, at + 1), text[at]);
+        let mut code = 0;
+        while code < WHOLE.len() {
+            let (len, initial) = WHOLE[code];
+            let shorter = 1 + len_from(&lens, at + len);
+            if initial == text[at] && shorter < lens[at] && stands_at(128 + code as u8, text, at) {
+                (lens[at], bytes[at]) = (shorter, 128 + code as u8);
+            }
+            code += 1;
         }
-        at += 1;
+    }
+    let (mut packed, mut len) = ([0; N], 0);
+    while at < N {
+        packed[len] = bytes[at];
+        at += if bytes[at] < 128 { 1 } else { WHOLE[bytes[at] as usize - 128].0 };
+        len += 1;
     }
     (packed, len)
+}
+
+/// 0 at the end, and past it: what would reach there is no match.
+const fn len_from(lens: &[usize], at: usize) -> usize {
+    if at < lens.len() { lens[at] } else { 0 }
+}
+
+/// Whether the text goes on with what this byte stands for.
+const fn stands_at(byte: u8, text: &[u8], at: usize) -> bool {
+    if byte < 128 {
+        return at < text.len() && text[at] == byte;
+    }
+    let [first, second] = PAIRS[byte as usize - 128];
+    let start = if first < 128 { 1 } else { WHOLE[first as usize - 128].0 };
+    stands_at(first, text, at) && stands_at(second, text, at + start)
 }
 
 /// The first bytes.
@@ -103,6 +130,11 @@ fn push_byte(byte: u8, text: &mut Text<'_>) {
 mod tests {
     use super::*;
     use crate::contract::{NOTES, OPTIONS};
+    use crate::describe::ERRNO_NAMES;
+    use crate::error::{Call, Step};
+    use crate::guard::REASONS;
+    use crate::hint::HINTS;
+    use crate::options::ValueKind;
 
     const SAMPLE: &str = "a size in bytes such as `64K` or `256M`, or `none`\nthe other line";
 
@@ -117,6 +149,27 @@ mod tests {
         assert_eq!(unpacked(packed!(SAMPLE)), SAMPLE);
         assert_eq!(unpacked(packed!(NOTES)), NOTES);
         assert_eq!(unpacked(packed!("")), "");
+    }
+
+    /// Its length when each two bytes that have one in their place get it at once, from the left.
+    fn merged(text: &str) -> usize {
+        let mut bytes: Vec<u8> = Vec::new();
+        for byte in text.bytes() {
+            bytes.push(byte);
+            while let [.., first, second] = bytes[..]
+                && let Some(code) = PAIRS.iter().position(|pair| *pair == [first, second])
+            {
+                bytes.truncate(bytes.len() - 2);
+                bytes.push(128 + code as u8);
+            }
+        }
+        bytes.len()
+    }
+
+    #[test]
+    fn the_shortest_form_is_found_where_the_next_best_one_is_longer() {
+        assert!(packed!(NOTES).0.len() < merged(NOTES), "{}", merged(NOTES));
+        assert!(packed!(SAMPLE).0.len() <= merged(SAMPLE));
     }
 
     #[test]
@@ -136,7 +189,11 @@ mod tests {
     #[ignore = "prints the table of pairs, for its author"]
     fn pairs_for_the_texts_as_they_are() {
         let helps: Vec<&str> = OPTIONS.iter().map(|spec| spec.help).collect();
-        let mut text: Vec<u8> = [&helps.join("\n"), NOTES].concat().into_bytes();
+        let lists = [&helps.join("\n"), NOTES, ERRNO_NAMES, REASONS, HINTS].join("\n").into_bytes();
+        let steps = Step::ALL.iter().map(|step| step.name());
+        let names = steps.chain(Call::ALL.iter().map(|call| call.name()));
+        let names = names.chain(ValueKind::ALL.iter().map(|kind| kind.name()));
+        let mut text = [lists, names.collect::<Vec<_>>().join(&b'\n')].concat();
         for code in 128..=255 {
             let mut counts = std::collections::BTreeMap::new();
             text.windows(2)

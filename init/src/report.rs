@@ -10,7 +10,7 @@ use crate::hint::hint;
 use crate::named::named;
 use crate::options::Net;
 use crate::outcome::{Facts, Outcome, Status};
-use crate::packed::Packed;
+use crate::packed::{Packed, packed};
 use crate::rlimits::callers_hard_limit;
 use crate::setup::Setup;
 use crate::text::{Text, strip_prefix};
@@ -123,7 +123,8 @@ impl Report<'_> {
 
 /// What is wrong with an option that allows too little.
 pub(crate) fn push_warning(option: &str, text: &mut Text<'_>) {
-    text.push(option.as_bytes()).push(b" is less than any program needs (bytes, unless K, M or G follows)");
+    text.push(option.as_bytes());
+    text.push_packed(packed!(" is less than any program needs (bytes, unless K, M or G follows)"));
 }
 
 /// Writes the report of a run that could not begin, as its command line is not valid: `message` is what stderr has.

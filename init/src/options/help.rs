@@ -24,9 +24,9 @@ const COLUMN: usize = 30;
 /// Prints it, line by line.
 pub(crate) fn print(mut print: impl FnMut(&[u8])) {
     print(HEAD);
+    print(b"\n");
     for group in Group::ALL {
-        print(b"\n");
-        print(group.title().as_bytes());
+        print_text(group.packed(), &mut print);
         print(b":\n");
         for (index, spec) in table::all().enumerate().filter(|(_, spec)| spec.group == *group) {
             let mut line = [0; WIDTH];
@@ -34,11 +34,15 @@ pub(crate) fn print(mut print: impl FnMut(&[u8])) {
             describe(&spec, table::help(index), &mut line);
             print(line.as_bytes());
         }
+        print(b"\n");
     }
-    print(b"\n");
-    let mut notes = [0; 512];
-    let mut notes = Text::new(&mut notes);
-    print(notes.push_packed(packed!(NOTES)).as_bytes());
+    print_text(packed!(NOTES), &mut print);
+}
+
+/// A packed text.
+fn print_text(text: Packed, print: &mut impl FnMut(&[u8])) {
+    let mut buffer = [0; 512];
+    print(Text::new(&mut buffer).push_packed(text).as_bytes());
 }
 
 fn describe(spec: &OptionSpec, help: Packed, line: &mut Text<'_>) {

@@ -21,42 +21,23 @@ pub struct OptionSpec {
     pub repeatable: bool,
 }
 
-/// Groups of options, in the order in which help lists them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)] // each variant is documented by its title
-pub enum Group {
-    FilesAndEnvironment,
-    Limits,
-    Streams,
-    Report,
-    Identity,
-    Network,
-    Sandbox,
+named! {
+    /// Groups of options, in the order in which help lists them. The name is the heading.
+    pub Group {
+        FilesAndEnvironment = "Files and environment",
+        Limits = "Limits",
+        Streams = "Streams",
+        Report = "Report",
+        Identity = "Identity",
+        Network = "Network",
+        Sandbox = "Sandbox",
+    }
 }
 
 impl Group {
-    /// All of them, in order.
-    pub const ALL: &'static [Group] = &[
-        Group::FilesAndEnvironment,
-        Group::Limits,
-        Group::Streams,
-        Group::Report,
-        Group::Identity,
-        Group::Network,
-        Group::Sandbox,
-    ];
-
-    /// The heading in help.
+    /// The heading in help, for other crates.
     pub fn title(self) -> &'static str {
-        match self {
-            Group::FilesAndEnvironment => "Files and environment",
-            Group::Limits => "Limits",
-            Group::Streams => "Streams",
-            Group::Report => "Report",
-            Group::Identity => "Identity",
-            Group::Network => "Network",
-            Group::Sandbox => "Sandbox",
-        }
+        str::from_utf8(self.name()).unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::spec::ValueKind;
 use super::table;
+use crate::packed::packed;
 use crate::text::Text;
 
 /// What is wrong with a command line.
@@ -36,33 +37,37 @@ impl UsageError<'_> {
         line.push(b"init: ");
         match *self {
             UsageError::Unknown(arg) => {
-                line.push(b"unknown option `").push(arg).push(b"`");
+                line.push_packed(packed!("unknown option `")).push(arg);
                 if let Some(near) = nearest(arg) {
-                    line.push(b"; did you mean `").push(near.as_bytes()).push(b"`?");
+                    line.push_packed(packed!("`; did you mean `")).push(near.as_bytes()).push(b"`?")
+                } else {
+                    line.push(b"`")
                 }
-                line
             }
-            UsageError::MissingValue(option) => {
-                line.push(b"`").push(option.as_bytes()).push(b"` needs a value")
-            }
-            UsageError::BadValue { option, value, kind } => line
-                .push(b"`")
-                .push(option.as_bytes())
-                .push(b"` takes ")
+            UsageError::MissingValue(option) => quoted(line, option).push_packed(packed!("needs a value")),
+            UsageError::BadValue { option, value, kind } => quoted(line, option)
+                .push_packed(packed!("takes "))
                 .push_packed(kind.packed())
-                .push(b", not `")
+                .push_packed(packed!(", not `"))
                 .push(value)
                 .push(b"`"),
-            UsageError::TooMany(option) => {
-                line.push(b"too many `").push(option.as_bytes()).push(b"`, at most 64")
-            }
-            UsageError::MissingRoot => line.push(b"`--root DIR` is missing"),
-            UsageError::MissingCommand => line.push(b"no command: put it after `--`"),
-            UsageError::Stray(arg) => {
-                line.push(b"`").push(arg).push(b"` is not an option; put the command after `--`")
-            }
+            UsageError::TooMany(option) => line
+                .push_packed(packed!("too many `"))
+                .push(option.as_bytes())
+                .push_packed(packed!("`, at most 64")),
+            UsageError::MissingRoot => line.push_packed(packed!("`--root DIR` is missing")),
+            UsageError::MissingCommand => line.push_packed(packed!("no command: put it after `--`")),
+            UsageError::Stray(arg) => line
+                .push(b"`")
+                .push(arg)
+                .push_packed(packed!("` is not an option; put the command after `--`")),
         };
     }
+}
+
+/// Begins a sentence about an option.
+fn quoted<'a, 'b>(line: &'a mut Text<'b>, option: &str) -> &'a mut Text<'b> {
+    line.push(b"`").push(option.as_bytes()).push(b"` ")
 }
 
 /// The option that the caller may have meant: one that differs in one place by at most two characters.
