@@ -6,6 +6,7 @@ pub(crate) mod guards;
 pub(crate) mod identity;
 #[cfg(feature = "harness")]
 pub(crate) mod languages;
+pub(crate) mod limits;
 pub(crate) mod mutants;
 pub(crate) mod neighbours;
 pub(crate) mod network;
@@ -29,7 +30,7 @@ fn of_suite(suite: Suite, in_full: bool) -> Vec<Case> {
         Suite::Identity => identity::cases(),
         Suite::Delegated => identity::delegated(),
         Suite::Network => network::cases(),
-        Suite::Verdicts => verdicts::cases(in_full),
+        Suite::Verdicts => [limits::cases(), verdicts::cases(in_full)].concat(),
         Suite::Streams => streams::cases(),
         Suite::Attacks => attacks::cases(),
         Suite::Neighbours => neighbours::cases(),
