@@ -157,7 +157,7 @@ _vm-test what arguments: (_packages image_packages test_packages if what == "lan
 
 # A guest of 255 CPUs, emulated on those of this host, boots and judges: `just vm-cpus 64` takes another number.
 vm-cpus cpus="255": (_packages image_packages test_packages) (build "rootfs") _harness
-    {{ target }}/debug/vm-tests verdicts --bundle out/rootfs --cpus {{ cpus }} --jobs 1 --only verdict/busy
+    {{ target }}/debug/vm-tests verdicts --bundle out/rootfs --cpus {{ cpus }} --world 6.12 --only "verdict/hello" --only "verdict/busy --cpu-time"
 
 # With what is built.
 _vm-test-built bundle="rootfs" arguments="":

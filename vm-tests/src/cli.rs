@@ -19,6 +19,9 @@ pub struct Cli {
     /// A kernel image instead of the newest Debian cloud kernels; may be repeated.
     #[arg(long, value_name = "PATH")]
     pub kernel: Vec<PathBuf>,
+    /// Only worlds whose name contains this, as in `6.12`.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub world: String,
     /// Only cases whose name contains this; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,

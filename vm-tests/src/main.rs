@@ -41,6 +41,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         guest: &guest,
         scope: cli.scope,
         only: &cli.only,
+        world: &cli.world,
         all_worlds: cli.scope == Scope::All,
         kernels: &cli.kernel,
         options: &cli.option,

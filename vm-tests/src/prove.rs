@@ -35,6 +35,8 @@ pub struct ProofConfig<'a> {
     pub scope: Scope,
     /// Only those whose name contains one of these, if there is any.
     pub only: &'a [String],
+    /// Only worlds whose name contains this.
+    pub world: &'a str,
     /// Every world, and not only one for each kernel.
     pub all_worlds: bool,
     /// Kernel images instead of Debian's.
@@ -191,7 +193,11 @@ impl ProofConfig<'_> {
                 }
             }
         }
-        Ok(worlds)
+        worlds.retain(|world| world.to_string().contains(self.world));
+        match worlds.is_empty() {
+            true => Err(format!("no world's name contains `{}`", self.world)),
+            false => Ok(worlds),
+        }
     }
 
     /// For all kernels at the same time, since each probe may take until its deadline.

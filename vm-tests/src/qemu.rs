@@ -116,7 +116,14 @@ impl Machine {
         let parameters = console.into_iter().chain(KERNEL_PARAMETERS.iter().map(|word| word.to_string()));
         // Under emulation on a busy host a guest measures its counter wrongly (src/tsc.rs), and too few timer ticks come
         // in time, after which the kernel panics: "IO-APIC + timer doesn't work!" (arch/x86/kernel/apic/io_apic.c).
-        let emulated = [format!("tsc_early_khz={}", crate::tsc::khz()), "no_timer_check".to_string()];
+        let khz = crate::tsc::khz();
+        let mut emulated = vec![format!("tsc_early_khz={khz}"), "no_timer_check".to_string()];
+        if self.cpus > 1 {
+            // Each CPU would measure how long it takes to count (init/calibrate.c) and compare its counter with another's
+            // (arch/x86/kernel/tsc_sync.c): seconds for each where the host's few take turns. Jiffies are 4 ms in Debian's
+            // kernels.
+            emulated.extend([format!("lpj={}", khz * 4), "tsc=reliable".to_string()]);
+        }
         let is_concerned = self.accel == Accel::Tcg && self.processor == Processor::X86_64;
         let emulated = emulated.into_iter().filter(|_| is_concerned);
         parameters.chain(emulated).chain(self.append.iter().cloned()).collect::<Vec<_>>().join(" ")

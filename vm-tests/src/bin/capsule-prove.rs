@@ -61,6 +61,7 @@ fn prove(cli: &Cli) -> Result<Proof, String> {
         guest: &guest,
         scope: Scope::Bundle,
         only: &cli.only,
+        world: "",
         all_worlds: cli.all,
         kernels: &cli.kernel,
         options: &[],
