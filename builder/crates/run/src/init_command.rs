@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 
 use bundle::digest::Sha;
 use bundle::layout;
+use memchr::memmem;
 
 use crate::error::Error;
 use crate::kernel_holes;
@@ -54,11 +56,17 @@ impl InitCommand {
     /// Has the report name the image, and the holes of this machine's kernel where they are known.
     pub fn reported(&mut self, digest: &Sha) -> &mut InitCommand {
         self.option("rootfs-digest", digest.as_str());
-        if let Some(holes) = kernel_holes::of_this_machine() {
+        if let Some(holes) = kernel_holes::of_this_machine().filter(|_| self.knows("--known-bad")) {
             let names: Vec<String> = holes.map(|hole| format!("\"{}\"", hole.cve)).collect();
             self.option("known-bad", format!("[{}]", names.join(",")));
         }
         self
+    }
+
+    /// Whether this init has an option that not every bundle's has: the names stand in it as they are. One that cannot be
+    /// read cannot be started either.
+    fn knows(&self, option: &str) -> bool {
+        fs::read(&self.init).is_ok_and(|bytes| memmem::find(&bytes, option.as_bytes()).is_some())
     }
 
     /// Adds limits by their options' names without dashes.
@@ -147,6 +155,20 @@ mod tests {
             .command(["/bin/ls", "--"]);
         let line = command.to_argv().join(OsStr::new(" "));
         assert_eq!(line, "B/init run --root B/rootfs --cpu-time 1s --tty --cpu-time 2s -- /bin/ls --");
+    }
+
+    #[test]
+    fn an_init_that_is_older_than_an_option_does_not_get_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let init = directory.path().join("init");
+        let knows = |content: &[u8]| {
+            fs::write(&init, content).unwrap();
+            InitCommand::new(&init, Path::new("/r")).knows("--known-bad")
+        };
+        assert!(knows(bundle::init::INIT));
+        assert!(!knows(b"\x7fELF --report --rootfs-digest"));
+        fs::remove_file(&init).unwrap();
+        assert!(!InitCommand::new(&init, Path::new("/r")).knows("--known-bad"));
     }
 
     #[test]
