@@ -71,6 +71,7 @@ mod starts;
 mod starts_check;
 mod stream_contents;
 mod streams;
+mod surroundings;
 mod sysroot;
 mod trace;
 mod uids;

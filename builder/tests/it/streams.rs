@@ -434,7 +434,7 @@ fn the_reader_that_leaves_is_missed_at_the_next_write() {
 }
 
 /// A filter that answers EPERM to these calls, of the process and of all that come from it.
-const FILTERED: &str = r#"
+pub const FILTERED: &str = r#"
 my @refused = split /,/, shift;
 my $filter = pack "SCCL", 0x20, 0, 0, 0;
 $filter .= pack "SCCLSCCL", 0x15, 0, 1, $_, 0x06, 0, 0, 0x00050001 for @refused;

@@ -115,8 +115,8 @@ const UNAVAILABLE: &str = "unavailable: ";
 pub fn diagnose() -> Result<Diagnosis, Error> {
     stale_cgroups::remove();
     let mut report = trial(&[])?;
-    let defaults_hold =
-        report.status == "ok" && !report.guards.values().any(|state| state.starts_with(UNAVAILABLE));
+    let runs = report.status == "ok";
+    let defaults_hold = runs && !report.guards.values().any(|state| state.starts_with(UNAVAILABLE));
     let cpus = allowed_cpus().unwrap_or_else(|| "0".to_owned());
     let asked_for: [(&str, &[&str]); 4] = [
         ("user-namespace", &["--userns"]),
@@ -125,12 +125,12 @@ pub fn diagnose() -> Result<Diagnosis, Error> {
         ("first-in-line", &["--wall-time", "60s"]),
     ];
     for (guard, options) in asked_for {
-        // The trial run did not ask for these. A host that lacks one must not fail the runs that do not need it.
-        if let Some(state) = report.guards.get_mut(guard).filter(|state| *state == "off") {
+        // The trial run did not ask for these. A host that lacks one must not fail the runs that do not need it. Where no run
+        // is possible, each would only repeat why.
+        if let Some(state) = report.guards.get_mut(guard).filter(|state| runs && *state == "off") {
             *state = state_with(guard, options)?;
         }
     }
-    let runs = report.status == "ok";
     let failure = report.error.as_ref().map(Failure::to_string);
     let mut findings: Vec<Finding> =
         report.guards.iter().filter_map(|(guard, state)| missing(guard, state)).collect();

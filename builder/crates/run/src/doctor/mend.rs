@@ -38,7 +38,11 @@ pub(super) fn guard(guard: &str, why: &str) -> String {
 pub(super) fn sandbox(failure: Option<&Failure>) -> String {
     let is = |step: &str| failure.is_some_and(|failure| failure.step == step);
     if is("clone") {
+        // A limit of the host's or of the user's. EPERM is what a switch of the host's gives, too.
+        let limit =
+            failure.filter(|failure| failure.errno != "EPERM").and_then(|failure| failure.hint.clone());
         return user_namespace_switch()
+            .or(limit)
             .unwrap_or_else(|| "run it as root, or let ordinary users make user namespaces".to_owned());
     }
     if rustix::process::geteuid().is_root() {
