@@ -1,7 +1,7 @@
 //! DMOJ's problems.
 
 use judge::compare::{Compare, LineRules, TokenRules};
-use judge::problem::{Aggregate, Checker, Kind, Protocol};
+use judge::problem::{Aggregate, Checker, Kind, Protocol, StopAt};
 
 use crate::sheet::{group, mistake, names, problem};
 
@@ -20,6 +20,7 @@ fn cases_and_batches_have_points() {
 ";
     let problem = problem(&files(init, &[]));
     assert_eq!(names(&problem), ["1", "1/1", "1/2", "2/1"]);
+    assert_eq!((problem.root.stop_at, group(&problem.root, "1").stop_at), (StopAt::Sample, StopAt::Failure));
     let second = group(&problem.root, "2");
     assert_eq!(
         (second.score, second.points, &second.requires[..]),
@@ -101,6 +102,9 @@ fn what_needs_dmojs_runtime_is_said() {
     assert_eq!(unsupported("checker: c.py").len(), 1);
     assert_eq!(unsupported("custom_judge: c.py"), ["init.yml: a grader in Python"]);
     assert_eq!(unsupported("generator: c.py"), ["init.yml: a generator"]);
+    assert_eq!(unsupported("signature_grader: {entry: c.py}"), ["init.yml: a signature grader"]);
+    let case = "test_cases: [{in: 1.in, out: 1.out, checker: identical}]";
+    assert_eq!(unsupported(case), ["init.yml: a checker of test 1 alone"]);
     for text in [
         "checker: {name: bridged, args: {files: c.py, args_format_string: '{output_file}'}}",
         "interactive: {files: c.py, args_format_string: '{answer_file}'}",

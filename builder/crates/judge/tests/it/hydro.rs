@@ -118,6 +118,8 @@ fn subtasks_of_other_types_are_read() {
     assert!(
         mistake(&files("subtasks: [{type: best, cases: [{input: a1.in}]}]")).contains("unknown type `best`")
     );
+    let best = problem(&files("subtasks: [{type: max, cases: [{input: a1.in, output: a1.out}]}]"));
+    assert_eq!(group(&best.root, "1").stop_at, StopAt::Everything);
     assert!(mistake(&files("subtasks: [{id: 3}]")).contains("subtask 3 lists no `cases`"));
     let old = problem(&[&files("")[..], &[("testdata/config.ini", "1")]].concat());
     assert_eq!(old.unsupported, ["testdata/config.ini: a list of tests of Vijos"]);

@@ -118,6 +118,9 @@ fn an_interactive_problem_has_its_validator_as_interactor() {
     let new = format!("{NEW}type: [interactive, multi-pass]\nlimits: {{validation_passes: 3}}\n");
     let said = with_tests(&[("problem.yaml", &new)], &["data/secret/1"]).unwrap_err();
     assert!(said.contains("needs an output validator"), "{said}");
+    let passes = format!("{NEW}type: multi-pass\n");
+    let said = with_tests(&[("problem.yaml", &passes)], &["data/secret/1"]).unwrap_err();
+    assert!(said.contains("needs an output validator"), "{said}");
     let files = [("problem.yaml", new.as_str()), ("output_validator/validate.py", "")];
     let problem = with_tests(&files, &["data/secret/1"]).unwrap();
     assert_eq!((problem.kind, problem.passes), (Kind::Interactive, 3));

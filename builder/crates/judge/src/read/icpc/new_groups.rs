@@ -193,7 +193,7 @@ impl Reader<'_> {
         if !is_binary && name != "sample" {
             self.scored.insert(name.to_owned());
         }
-        group.stop_at = StopAt::failure_if(is_binary || !self.sheet.is_scoring);
+        group.stop_at = StopAt::failure_if(is_binary);
         group.requires = keys
             .require_pass
             .clone()
