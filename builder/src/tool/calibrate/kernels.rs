@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
+use std::mem;
 
 use memmap2::MmapMut;
 
@@ -120,7 +121,8 @@ pub(super) fn program() {
             1 => object[2] ^= state,
             2 => sum = sum.wrapping_add(object[3]),
             3 => object[0] = object[0].rotate_left(5),
-            4 => *object = Box::new([sum; 6]),
+            // The allocator's part.
+            4 => drop(mem::replace(object, Box::new([sum; 6]))),
             5 => sum ^= object[4],
             6 => object[5] = object[5].wrapping_mul(state | 1),
             _ => object[0] = object[0].wrapping_add(1),
