@@ -12,6 +12,7 @@ mod data;
 mod deploy;
 mod deploy_service;
 mod doctor;
+mod dodges;
 #[path = "../../crates/closure/tests/it/elf_file.rs"]
 #[allow(dead_code)] // The closure's own tests use the rest of it.
 mod elf_file;
