@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::Pid;
 use serde_json::Value;
 
-use crate::scene::{Said, Scene, SharedBundle, children, needs_root, wait_until};
+use crate::scene::{Said, Scene, SharedBundle, children, children_of_all, needs_root, wait_until};
 
 /// The languages of submissions and of programs of problems.
 pub(crate) fn bundle() -> &'static Path {
@@ -301,8 +301,10 @@ fn a_judge_that_is_killed_leaves_nothing() {
     let mut judge = command.env("TMPDIR", scene.path("temporary")).spawn().unwrap();
     // Both checkers; each is the third process of its run.
     let checkers = |run: &Pid| children(*run).into_iter().any(|pid1| !children(pid1).is_empty());
-    wait_until("the checkers run", || runs(judge.id()).iter().filter(|run| checkers(run)).count() == 2);
-    let runs = runs(judge.id());
+    wait_until("the checkers run", || {
+        runs(Pid::from_child(&judge)).iter().filter(|run| checkers(run)).count() == 2
+    });
+    let runs = runs(Pid::from_child(&judge));
     judge.kill().unwrap();
     judge.wait().unwrap();
     let is_there = |run: &Pid| Path::new(&format!("/proc/{}", run.as_raw_nonzero())).exists();
@@ -314,19 +316,15 @@ fn a_judge_that_is_killed_leaves_nothing() {
     assert_eq!(fs::read_dir(scene.path("temporary")).unwrap().count(), 1);
 }
 
-/// The supervisors of a judge: the children of all its threads, and those of the server of its pool in the place of that.
-/// (No judge has a pool yet.)
-pub(crate) fn runs(judge: u32) -> Vec<Pid> {
-    let threads = fs::read_dir(format!("/proc/{judge}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    let pids = |list: String| -> Vec<Pid> {
-        list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
-    };
+/// The supervisors of a judge or a service: the children of all its threads, and those of the server of its pool in the place
+/// of that. Some of the pool's wait for their run.
+pub(crate) fn runs(judge: Pid) -> Vec<Pid> {
     let serves = |pid: &Pid| {
         let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
         line.split(|byte| *byte == 0).nth(1) == Some(b"serve")
     };
-    lists.flat_map(pids).flat_map(|pid| if serves(&pid) { children(pid) } else { vec![pid] }).collect()
+    let all = children_of_all(judge).into_iter();
+    all.flat_map(|pid| if serves(&pid) { children(pid) } else { vec![pid] }).collect()
 }
 
 /// Whether a directory with such a name is somewhere below another.

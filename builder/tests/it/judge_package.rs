@@ -168,11 +168,11 @@ fn an_interrupted_judge_says_so_and_leaves_nothing() {
         has_directory(Path::new("/sys/fs/cgroup"), &|directory| directory.starts_with(&name))
     };
     wait_until("the submission runs", || {
-        let runs = runs(judge.id());
+        let runs = runs(Pid::from_child(&judge));
         let count = |is_so: &dyn Fn(&Pid) -> bool| runs.iter().filter(|run| is_so(run)).count();
         count(&has_program) == 1 && count(&has_cgroup) == 2
     });
-    let ended = runs(judge.id());
+    let ended = runs(Pid::from_child(&judge));
     kill_process(pid, Signal::INT).unwrap();
     assert_eq!(judge.wait().unwrap().code(), Some(130));
     let is_there = |run: &Pid| Path::new(&format!("/proc/{}", run.as_raw_nonzero())).exists();

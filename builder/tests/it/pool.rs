@@ -239,11 +239,11 @@ fn slots(server: Pid) -> Vec<Pid> {
 }
 
 /// All processes below one.
-fn below(pid: Pid) -> Vec<Pid> {
+pub(crate) fn below(pid: Pid) -> Vec<Pid> {
     children(pid).into_iter().flat_map(|child| [vec![child], below(child)].concat()).collect()
 }
 
-fn is_alive(pid: &Pid) -> bool {
+pub(crate) fn is_alive(pid: &Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X'])) && !stat.is_empty()
 }

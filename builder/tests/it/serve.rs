@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
+use crate::pool::{below, is_alive};
 use crate::scene::{Said, Scene, needs_root, wait_until};
 use crate::service::{Answer, Service, bundle, inits};
 
@@ -297,20 +298,15 @@ fn what_does_not_end_in_time_is_called_off() {
 fn nothing_is_left_of_a_service_that_is_killed() {
     needs_root!();
     let mut service = Service::start(LONG);
-    // No other test's program has such a limit.
     let _stream = sleeping(&service, 840_000_000);
     wait_until("the program runs", || runs(&service));
-    // The submission's process is not our child; its command line has the place of the workspace.
-    let sleepers = || {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let lines = processes.filter_map(|one| fs::read_to_string(one.path().join("cmdline")).ok());
-        let bundle = bundle().to_str().unwrap();
-        lines.filter(|line| line.contains(bundle) && line.contains("840000000us")).count()
-    };
-    wait_until("init runs", || sleepers() > 0);
+    // Supervisors, the first process of each sandbox, and the program; those of sandboxes that wait, too.
+    let supervisors = crate::judge::runs(service.pid());
+    let all: Vec<Pid> = supervisors.into_iter().flat_map(|one| [vec![one], below(one)].concat()).collect();
+    assert!(all.len() > 2, "{all:?}");
     service.signal(Signal::KILL);
     service.wait();
-    wait_until("nothing runs", || sleepers() == 0);
+    wait_until("nothing runs", || !all.iter().any(is_alive));
 }
 
 #[test]

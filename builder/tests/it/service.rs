@@ -1,6 +1,5 @@
 //! A running service, and a client that sends bytes as they are.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -9,7 +8,8 @@ use std::process::{Child, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::scene::{HANG, Scene, SharedBundle};
+use crate::judge::runs;
+use crate::scene::{HANG, Scene, SharedBundle, children, children_of_all};
 
 /// What the services of these tests serve.
 pub(crate) fn bundle() -> &'static Path {
@@ -156,9 +156,10 @@ impl Answer {
     }
 }
 
-/// How many processes of init's run below a process.
+/// How many supervisors of a process are at work: all of its own, and of its pool's those whose sandbox has a program.
 pub(crate) fn inits(of: Pid) -> usize {
-    let tasks = fs::read_dir(format!("/proc/{}/task", of.as_raw_nonzero())).into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    children.map(|list| list.split_whitespace().count()).sum()
+    let own = children_of_all(of);
+    let has_program = |slot: &Pid| children(*slot).into_iter().any(|first| !children(first).is_empty());
+    let is_at_work = |run: &Pid| own.contains(run) || has_program(run);
+    runs(of).iter().filter(|run| is_at_work(run)).count()
 }
