@@ -51,7 +51,9 @@ for pair in builder:capsule vm-tests:capsule-prove; do
     # Without build and test dependencies: what is in the program.
     (cd "$work/source" && "$tools/cargo-cyclonedx-0.5.9/bin/cargo-cyclonedx" cyclonedx -q --format json --spec-version 1.5 \
         --target "$triple" --no-build-deps --manifest-path "${pair%:*}/Cargo.toml" --override-filename bom)
-    sed "s|$work/source|/capsule|g" "$work/source/${pair%:*}/bom.json" > "$files/${pair#*:}-$version.cdx.json"
+    # In URLs a blank of the path is `%20`.
+    sed "s|$work/source|/capsule|g; s|file://[^\"#]*/${work##*/}/source|file:///capsule|g" \
+        "$work/source/${pair%:*}/bom.json" > "$files/${pair#*:}-$version.cdx.json"
 done
 
 tar --create --directory "$work" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
