@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests in a virtual machine with cgroup version 2 and a userland of busybox: machine.sh CAPSULE TESTED DIRECTORY PART
 #
-# PART is install (upgrades beside a thousand runs), isolate, or podman (rootful and rootless). The first two are tests of
+# PART is install (upgrades beside a thousand runs), isolate, podman (rootful and rootless), or calibrate (two machines of
+# different speed, and whether their calibrations explain by how much programs differ). The first two are tests of
 # builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at
 # TESTED, where the test program looks for it, and next to which is `machine` of vm-tests. DIRECTORY is for what this makes.
 set -euo pipefail
@@ -20,12 +21,16 @@ case ${part%%::*} in
     install) path=/busybox/bin:/usr/bin ;;
     isolate) path=/usr/bin:/busybox/bin ;;
     podman) programs=(bash podman conmon crun /usr/sbin/runc newuidmap newgidmap setpriv) ;;
+    calibrate) programs=() ;;
     *)
-        echo "error: \`$part\` is not a part: install, isolate, podman" >&2
+        echo "error: \`$part\` is not a part: install, isolate, podman, calibrate" >&2
         exit 2
         ;;
 esac
-if [ "$part" != podman ]; then
+if [ "$part" = calibrate ]; then
+    gcc -O2 -static -o "$directory/works" "$here/works.c"
+    programs+=("$directory/works:/usr/bin/works")
+elif [ "$part" != podman ]; then
     # Where cargo has put the test program.
     it=$(cargo test -p builder --test it --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
     [ -x "$it" ] || { echo "error: cargo has built no test program" >&2; exit 1; }
@@ -42,6 +47,9 @@ if [ "$part" = podman ]; then
     cp -R "$here/containers" "$root/etc/containers"
     chmod u+s "$root/usr/bin/newuidmap" "$root/usr/bin/newgidmap"
     install "$here/podman.sh" "$root/part"
+elif [ "$part" = calibrate ]; then
+    # In turns, as the host may be faster now and slower then.
+    printf 'works 15; capsule calibrate --seconds 60 --force -o /tmp/c && grep speed /tmp/c; works 15\n' > "$root/part"
 else
     # A signature needs ssh-keygen, which is not busybox's; rules that need a layer need overlayfs, which is a module of this
     # kernel, and the machine has none.
@@ -57,4 +65,14 @@ ln -sf /busybox/bin/busybox "$root/bin/sh"
 ln -sf /busybox/bin/busybox "$root/bin/busybox"
 install "$here/guest.sh" "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) > "$directory/guest.cpio"
-"$(dirname "$tested")/machine" "$directory/guest.cpio"
+boot() { "$(dirname "$tested")/machine" "$@" "$directory/guest.cpio"; }
+if [ "$part" != calibrate ]; then
+    boot
+    exit
+fi
+trap 'kill $(jobs -p) 2> /dev/null || :' EXIT
+# At the same time, so that the host is as busy for both.
+boot --cpus 1 > "$directory/fast.log" &
+boot --cpus 1 --one-instruction > "$directory/slow.log" || { cat "$directory/slow.log"; exit 1; }
+wait $! || { cat "$directory/fast.log"; exit 1; }
+awk -f "$here/speeds.awk" "$directory/fast.log" "$directory/slow.log"

@@ -29,6 +29,9 @@ struct Cli {
     /// Processors.
     #[arg(long, value_name = "N", default_value_t = 2)]
     cpus: u32,
+    /// Translate one instruction at a time, which makes a slower machine.
+    #[arg(long, conflicts_with = "kvm")]
+    one_instruction: bool,
     /// With KVM, which has to work here, instead of emulation.
     #[arg(long)]
     kvm: bool,
@@ -59,7 +62,10 @@ fn boot(cli: &Cli) -> Result<(), String> {
     // Nothing writes frames. QEMU inherits it: this open(2) has no O_CLOEXEC.
     let null = rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty());
     let null = null.map_err(|cause| format!("/dev/null: {cause}"))?;
-    let started = machine.command(&cli.archive, &null).stderr(Stdio::inherit()).spawn();
+    let mut command = machine.command(&cli.archive, &null);
+    // QEMU 8.1 calls it one-insn-per-tb, and knows the old name too.
+    command.args(cli.one_instruction.then_some("-singlestep"));
+    let started = command.stderr(Stdio::inherit()).spawn();
     let mut qemu = started.map_err(|cause| format!("`{}`: {cause}", machine.program.display()))?;
     let passed = passes(&mut qemu, Duration::from_secs(cli.patience * 60));
     // A guest that has ended is gone already.
