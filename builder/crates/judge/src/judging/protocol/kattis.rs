@@ -122,4 +122,22 @@ mod tests {
             assert_eq!(ruled_for(scores, Kattis, code, "", "", files), wanted, "{scores:?} {files:?}");
         }
     }
+
+    #[test]
+    fn a_problem_without_scores_gives_none() {
+        use super::super::{Left, Rules};
+        let feedback: std::collections::BTreeMap<&str, &str> = [("score.txt", "5")].into();
+        let scores = Scores::Free;
+        let left = Left {
+            code: 42,
+            stdout: "",
+            stderr: "",
+            feedback: &feedback,
+            points: 20.0,
+            scores,
+            has_scores: false,
+        };
+        let said = super::Kattis.ruling(&left).unwrap_err();
+        assert_eq!(said, "it wrote a score, and the problem has no scores");
+    }
 }

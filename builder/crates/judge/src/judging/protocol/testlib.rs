@@ -136,4 +136,12 @@ mod tests {
             assert_eq!(ruled(Testlib, code, "", stderr), wanted, "{code} {stderr}");
         }
     }
+
+    #[test]
+    fn points_need_a_test_that_has_some_and_percents_a_code_that_is_no_less() {
+        assert_eq!(super::points("5", 0.0).unwrap_err(), "it gave points, and the test has none");
+        assert!(super::partial(39, "(40) some").unwrap_err().contains("exit code 39 with"));
+        // With a base of 50.
+        assert_eq!(super::partial(90, "(40) some").unwrap().share, 0.4);
+    }
 }
