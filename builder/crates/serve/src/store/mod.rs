@@ -6,11 +6,11 @@
 mod row;
 mod schema;
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,17 +25,22 @@ const DATABASE: &str = "capsule.db";
 const LOCK: &str = "lock";
 /// What a mode gives to all.
 const OTHERS: u32 = 0o007;
-/// After so many results, or results of this part of the bytes that may be kept, old ones are removed.
+/// After so many results of a tenant, or one in a hundred of what may be kept in number or bytes, its old ones are removed.
 const PERIOD: u64 = 100;
 /// A submission that is finished has no use for its work, which takes room; only Judge0's answers give it back.
 const CLEAR: &str = "work = CASE front WHEN 'judge0' THEN work ELSE '' END";
+/// A tenant's finished submissions: their places from the newest on, and what they take up to there. In the order of
+/// `submissions_by_end`, so that nothing is sorted.
+const NEWEST: &str = "SELECT rowid, row_number() OVER newest AS place, sum(bytes) OVER newest AS bytes
+    FROM submissions WHERE tenant = ?1 AND finished_ms IS NOT NULL
+    WINDOW newest AS (ORDER BY finished_ms DESC, bytes DESC, rowid DESC)";
 
 /// Submissions.
 pub(crate) struct Store {
     connection: Mutex<Connection>,
     keep: Keep,
-    /// Results since old ones were removed; a large one counts more.
-    finished: AtomicU64,
+    /// Each tenant's results since its old ones were removed; a large one counts more.
+    finished: Mutex<BTreeMap<String, u64>>,
     _lock: Option<File>,
 }
 
@@ -91,7 +96,7 @@ impl Store {
         };
         let connection = connection.map_err(|error| fail(error.to_string()))?;
         schema::prepare(&connection).map_err(fail)?;
-        let (connection, finished) = (Mutex::new(connection), AtomicU64::new(0));
+        let (connection, finished) = (Mutex::new(connection), Mutex::default());
         Ok(Store { connection, keep, finished, _lock: lock })
     }
 
@@ -160,10 +165,9 @@ impl Store {
         if changed == 1 {
             add_event(&transaction, id, state.word(), "{}")?;
         }
-        let has_ended = self.end(transaction, id, changed)?;
+        let ended = end(transaction, id, changed)?;
         drop(connection);
-        self.trim_sometimes();
-        Ok(has_ended)
+        Ok(ended.map(|ended| self.trim_sometimes(&ended)).is_some())
     }
 
     /// Has an attempt that ended by no fault of the submission be repeated; says whether it did.
@@ -210,10 +214,9 @@ impl Store {
         if changed == 1 {
             add_event(&transaction, id, State::Cancelled.word(), "{}")?;
         }
-        let has_ended = self.end(transaction, id, changed)?;
+        let ended = end(transaction, id, changed)?;
         drop(connection);
-        self.trim_sometimes();
-        Ok(has_ended)
+        Ok(ended.map(|ended| self.trim_sometimes(&ended)).is_some())
     }
 
     /// A tenant's submission. That of another tenant is as absent as one that never was.
@@ -252,42 +255,54 @@ impl Store {
         statement.query_map(params![id, after], event)?.collect()
     }
 
-    /// Commits what has finished a submission, if anything has; says whether it did.
-    fn end(&self, transaction: Transaction<'_>, id: &str, changed: usize) -> rusqlite::Result<bool> {
-        if changed == 0 {
-            return transaction.commit().map(|()| false);
-        }
-        let bytes = transaction.query_row(
-            "UPDATE submissions SET bytes = octet_length(work) + octet_length(extra) + coalesce(octet_length(result), 0)
-                 + (SELECT sum(octet_length(data)) FROM events WHERE submission = ?1)
-             WHERE id = ?1 RETURNING bytes",
-            [id],
-            |row| row.get::<_, i64>(0),
-        )?;
-        self.finished
-            .fetch_add(1 + bytes.unsigned_abs() / (self.keep.bytes / PERIOD).max(1), Ordering::Relaxed);
-        transaction.commit().map(|()| true)
-    }
-
-    fn trim_sometimes(&self) {
-        if self.finished.load(Ordering::Relaxed) < PERIOD {
+    /// A result that was written just now stays, however large it is: its client may not have seen it.
+    fn trim_sometimes(&self, Ended { tenant, bytes }: &Ended) {
+        let period = PERIOD.max(self.keep.number / 100);
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = finished.entry(tenant.clone()).or_default();
+        *count += 1 + bytes / (self.keep.bytes / period).max(1);
+        if *count < period {
             return;
         }
-        self.finished.store(0, Ordering::Relaxed);
+        *count = 0;
+        drop(finished);
+        let connection = self.connection();
         let oldest = now_ms().saturating_sub(self.keep.time.as_millis() as i64);
-        let sql = "DELETE FROM submissions WHERE rowid IN (
-             SELECT rowid FROM (
-                 SELECT rowid, finished_ms, row_number() OVER newest AS place, sum(bytes) OVER newest AS bytes
-                 FROM submissions WHERE finished_ms IS NOT NULL
-                 WINDOW newest AS (PARTITION BY tenant ORDER BY finished_ms DESC, rowid DESC))
-             WHERE finished_ms < ?1 OR place > ?2 OR bytes > ?3)";
-        let most = params![oldest, self.keep.number as i64, self.keep.bytes as i64];
-        let _tried_again_later = self.connection().execute(sql, most);
+        let _tried_again_later = connection
+            .execute("DELETE FROM submissions WHERE finished_ms IS NOT NULL AND finished_ms < ?1", [oldest]);
+        let sql = format!(
+            "DELETE FROM submissions WHERE rowid IN (
+                 SELECT rowid FROM ({NEWEST}) WHERE place > 1 AND (place > ?2 OR bytes > ?3))"
+        );
+        let [number, bytes] =
+            [self.keep.number, self.keep.bytes].map(|most| i64::try_from(most).unwrap_or(i64::MAX));
+        let _tried_again_later = connection.execute(&sql, params![tenant, number, bytes]);
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A submission that has ended just now: whose it is, and what it takes.
+struct Ended {
+    tenant: String,
+    bytes: u64,
+}
+
+/// Commits what has ended a submission, if anything has.
+fn end(transaction: Transaction<'_>, id: &str, changed: usize) -> rusqlite::Result<Option<Ended>> {
+    if changed == 0 {
+        return transaction.commit().map(|()| None);
+    }
+    let ended = transaction.query_row(
+        "UPDATE submissions SET bytes = octet_length(work) + octet_length(extra) + coalesce(octet_length(result), 0)
+             + (SELECT sum(octet_length(data)) FROM events WHERE submission = ?1)
+         WHERE id = ?1 RETURNING tenant, bytes",
+        [id],
+        |row| Ok(Ended { tenant: row.get(0)?, bytes: row.get::<_, i64>(1)?.unsigned_abs() }),
+    )?;
+    transaction.commit().map(|()| Some(ended))
 }
 
 fn add_event(connection: &Connection, id: &str, kind: &str, data: &str) -> rusqlite::Result<usize> {

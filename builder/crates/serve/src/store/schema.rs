@@ -37,7 +37,8 @@ const STEPS: [&str; 3] = [
      UPDATE submissions SET bytes = octet_length(work) + octet_length(extra) + coalesce(octet_length(result), 0)
          + coalesce((SELECT sum(octet_length(data)) FROM events WHERE submission = id), 0)
          WHERE finished_ms IS NOT NULL;
-     CREATE INDEX submissions_by_end ON submissions (tenant, finished_ms, bytes) WHERE finished_ms IS NOT NULL;",
+     CREATE INDEX submissions_by_end ON submissions (tenant, finished_ms, bytes) WHERE finished_ms IS NOT NULL;
+     CREATE INDEX submissions_by_age ON submissions (finished_ms) WHERE finished_ms IS NOT NULL;",
 ];
 
 /// Makes the tables, or brings them up to date; the error says what is wrong.

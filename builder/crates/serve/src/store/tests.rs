@@ -201,6 +201,35 @@ fn a_tenant_with_many_and_large_results_takes_no_room_of_others() {
 }
 
 #[test]
+fn the_newest_result_stays_whatever_the_bounds() {
+    for keep in [Keep { number: 0, ..MUCH }, Keep { bytes: 0, ..MUCH }, Keep { bytes: u64::MAX, ..MUCH }] {
+        let store = Store::open(None, keep).unwrap();
+        for number in 0..201 {
+            let id = number.to_string();
+            store.put(&new(&id, None, "a")).unwrap();
+            store.begin(&id, "").unwrap();
+            store.finish(&id, 1, State::Done, "1").unwrap();
+            assert!(store.get("t", &id).unwrap().is_some(), "{keep:?}: {number}");
+        }
+        assert_eq!(store.get("t", "0").unwrap().is_some(), keep.bytes > 1 << 50, "{keep:?}");
+    }
+}
+
+#[test]
+fn nothing_is_sorted_to_find_old_results() {
+    let store = store();
+    let connection = store.connection();
+    let sql =
+        "EXPLAIN QUERY PLAN SELECT rowid, row_number() OVER newest, sum(bytes) OVER newest FROM submissions
+               WHERE tenant = 't' AND finished_ms IS NOT NULL
+               WINDOW newest AS (ORDER BY finished_ms DESC, bytes DESC, rowid DESC)";
+    let mut statement = connection.prepare(sql).unwrap();
+    let plan: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().flatten().collect();
+    let plan = plan.join("\n");
+    assert!(plan.contains("COVERING INDEX submissions_by_end") && !plan.contains("B-TREE"), "{plan}");
+}
+
+#[test]
 fn what_a_result_takes_is_known_of_those_of_an_older_capsule_too() {
     let connection = Connection::open_in_memory().unwrap();
     schema::prepare_to(&connection, 2).unwrap();
