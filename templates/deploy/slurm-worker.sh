@@ -7,6 +7,9 @@
 #
 # Where a node is lost, the service gives what its workers had to others after `lease`, and Slurm starts the workers on other
 # nodes. A worker that was not lost, and is started twice, is one worker more: nothing is judged twice.
+#
+# A partition with a time limit (`MaxTime`) starts no worker without one: `sbatch --time=1-0 slurm-worker.sh …`. A worker whose
+# time is over is not started again, and what it had is given to others.
 #SBATCH --job-name=worker
 #SBATCH --array=0-15
 #SBATCH --ntasks=1
