@@ -49,9 +49,9 @@ doctor() {
     echo "exit code $code" >> /tmp/said
 }
 doctor --cap-add "$least" --volume /sys/fs/cgroup:/sys/fs/cgroup:rw
-check 'doctor, with all that a container needs: the default guards hold' 'exit code 0'
+check 'doctor, with all that a container needs: the default guards hold' '^exit code 0$'
 doctor
-check 'doctor, without capabilities: no run can be made' 'exit code 1'
+check 'doctor, without capabilities: no run can be made' '^exit code 1$'
 check 'doctor, without capabilities: what would mend it' 'SYS_ADMIN'
 
 # The rest is the same by an ordinary user, in whose user namespace podman works.
