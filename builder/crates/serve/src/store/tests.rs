@@ -219,12 +219,8 @@ fn the_newest_result_stays_whatever_the_bounds() {
 fn nothing_is_sorted_to_find_old_results() {
     let store = store();
     let connection = store.connection();
-    let sql =
-        "EXPLAIN QUERY PLAN SELECT rowid, row_number() OVER newest, sum(bytes) OVER newest FROM submissions
-               WHERE tenant = 't' AND finished_ms IS NOT NULL
-               WINDOW newest AS (ORDER BY finished_ms DESC, bytes DESC, rowid DESC)";
-    let mut statement = connection.prepare(sql).unwrap();
-    let plan: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().flatten().collect();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {NEWEST}")).unwrap();
+    let plan: Vec<String> = statement.query_map(["t"], |row| row.get(3)).unwrap().flatten().collect();
     let plan = plan.join("\n");
     assert!(plan.contains("COVERING INDEX submissions_by_end") && !plan.contains("B-TREE"), "{plan}");
 }
