@@ -109,7 +109,9 @@ mod tests {
         assert_eq!((turnstile.take(), turnstile.state().free), (None, 0));
         let (said, heard) = mpsc::channel();
         thread::scope(|scope| {
-            scope.spawn(|| {
+            // Moved, so that a panic there is heard here.
+            let (turnstile, tests) = (&turnstile, &tests);
+            scope.spawn(move || {
                 let _turn = turnstile.enter(tests[2]);
                 said.send(()).unwrap();
             });

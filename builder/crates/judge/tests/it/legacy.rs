@@ -48,17 +48,21 @@ fn a_group_may_have_the_problems_grader() {
         ("data/testdata.yaml", "grader_flags: all"),
         ("data/secret/testdata.yaml", "grading: custom\ngrader_flags: best of"),
         ("graders/grade.py", ""),
+        ("data/secret/b/testdata.yaml", "on_reject: continue"),
     ];
     let problem = with_tests(&files[..1], &["data/secret/1"]).unwrap();
     assert_eq!((problem.grader, problem.root.grader), (None, None));
     let said = with_tests(&files[1..2], &["data/secret/1"]).unwrap_err();
     assert!(said.contains("the default grader has no flag `all`"), "{said}");
-    let files = [files[0], files[2], files[3]];
-    let problem = with_tests(&files, &["data/secret/1", "data/secret/a/1"]).unwrap();
+    let files = [files[0], files[2], files[3], files[4]];
+    let problem = with_tests(&files, &["data/secret/1", "data/secret/a/1", "data/secret/b/1"]).unwrap();
     assert_eq!(problem.grader.unwrap().files, ["graders/grade.py"]);
     let flags = Some(["best", "of"].map(str::to_owned).to_vec());
     assert_eq!((&group(&problem.root, "secret").grader, &problem.root.grader), (&flags, &None));
-    assert_eq!(group(&problem.root, "secret/a").grader, flags);
+    assert_eq!(
+        ["secret/a", "secret/b"].map(|name| group(&problem.root, name).grader.clone()),
+        [flags.clone(), flags]
+    );
     let said = with_tests(&files[..2], &["data/secret/1"]).unwrap_err();
     assert!(said.contains("graders/ is empty"), "{said}");
 }
