@@ -149,13 +149,19 @@ impl Progress<'_> {
         self.plan.around(test).any(is_decided)
     }
 
+    /// As soon as the tests that have not ended cannot change it.
+    fn is_accepted(&self, group: usize) -> Option<bool> {
+        let outcome = self.groups[group].outcome(&self.plan.nodes[group]);
+        outcome.map(|outcome| outcome.is_accepted)
+    }
+
     fn has_ended(&self, group: usize, test: usize) -> bool {
         self.groups[group].end < self.plan.seats[test].place
     }
 
     /// Whether a test is left out, by the tests before it. With tests before it that have not ended it may still be.
     pub(super) fn is_skipped(&self, test: usize) -> bool {
-        let has_failed = |required: &usize| self.groups[*required].failure != NOWHERE;
+        let is_rejected = |group: &usize| self.is_accepted(*group) == Some(false);
         let mut around = self.plan.around(test);
         match self.plan.stop {
             Stop::Never => false,
@@ -163,7 +169,7 @@ impl Progress<'_> {
                 around.last().is_some_and(|root| self.groups[root].failure < self.plan.seats[test].place)
             }
             Stop::Group => around.any(|number| {
-                self.plan.nodes[number].requires.iter().any(has_failed) || self.has_ended(number, test)
+                self.plan.nodes[number].requires.iter().any(is_rejected) || self.has_ended(number, test)
             }),
         }
     }
@@ -189,10 +195,15 @@ impl State {
     fn outcome(&self, node: &Node<'_>) -> Option<Outcome> {
         let is_over = self.open == 0;
         let place = if self.end == NOWHERE { node.after.saturating_sub(1) } else { self.end };
+        let has_failed = match node.group.stop_at {
+            // What comes after the member that is worth all points is no failure, whichever of the two ends first.
+            StopAt::Everything => is_over && self.failure < self.end,
+            _ => self.has_failed,
+        };
         let is_accepted = match node.group.accept {
             Accept::Always if is_over => true,
             Accept::Any if is_over => self.has_accepted,
-            Accept::Worst | Accept::First if self.has_failed => false,
+            Accept::Worst | Accept::First if has_failed => false,
             Accept::Worst | Accept::First if is_over => true,
             _ => return None,
         };

@@ -160,9 +160,12 @@ fn is_in_doubt(result: &TestResult, has_neighbours: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judging::{Stop, Unwatched};
+    use crate::files::Files;
+    use crate::judging::score::{no_grader, total};
+    use crate::judging::{Stop, Unwatched, Watch};
     use crate::read::plain_problem;
-    use std::sync::mpsc;
+    use std::ptr;
+    use std::sync::{Condvar, mpsc};
     use std::time::Duration;
 
     /// However busy the machine is.
@@ -239,6 +242,90 @@ mod tests {
             Ok(())
         });
         assert_eq!(found, [Verdict::WrongAnswer, Verdict::Skipped]);
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Event {
+        Began(usize),
+        Ended(usize),
+    }
+
+    /// Sees which tests began and ended.
+    #[derive(Default)]
+    struct Seen {
+        events: Mutex<Vec<Event>>,
+        changed: Condvar,
+    }
+
+    impl Watch for Seen {
+        fn test(&self, number: usize, _: &TestResult) {
+            self.note(Event::Ended(number));
+        }
+    }
+
+    impl Seen {
+        fn note(&self, event: Event) {
+            self.events.lock().unwrap().push(event);
+            self.changed.notify_all();
+        }
+
+        fn wait_for(&self, event: &Event) {
+            let is_to_come = |events: &mut Vec<Event>| !events.contains(event);
+            let events = self.events.lock().unwrap();
+            let waited = self.changed.wait_timeout_while(events, HANG, is_to_come).unwrap().1;
+            assert!(!waited.timed_out(), "there is no {event:?}");
+        }
+    }
+
+    /// The verdicts of three tests in two slots, and the score. Those with these numbers are wrong. The first of this pair
+    /// runs when the second one ends. The last test is ready only when the one before it has ended.
+    fn in_two_slots(
+        files: &[(&str, &str)],
+        wrong: &[usize],
+        (late, early): (usize, usize),
+    ) -> (Vec<Verdict>, f64) {
+        let problem = crate::read(&mut Files::in_memory(files.iter().copied())).unwrap();
+        let seen = Seen::default();
+        let judge = |test: &Test, _: Leeway, gate: Gate<'_>, result: &mut TestResult| {
+            let number = problem.tests.iter().position(|other| ptr::eq(other, test)).unwrap();
+            if number == 2 {
+                seen.wait_for(&Event::Ended(1));
+            }
+            if !gate() {
+                return Ok(());
+            }
+            seen.note(Event::Began(number));
+            if number == early {
+                seen.wait_for(&Event::Began(late));
+            }
+            if number == late {
+                seen.wait_for(&Event::Ended(early));
+            }
+            (result.verdict, result.share) =
+                if wrong.contains(&number) { (Verdict::WrongAnswer, 0.0) } else { (Verdict::Accepted, 1.0) };
+            Ok(())
+        };
+        let conduct = Conduct::new(2, Stop::Group, &seen);
+        let found = Slots { problem: &problem, judge: &judge, conduct, alone: RwLock::new(()) }.run();
+        let score = total(&problem, &found, &no_grader).score.unwrap();
+        (found.into_iter().map(|result| result.verdict).collect(), score)
+    }
+
+    #[test]
+    fn what_is_wrong_and_not_needed_keeps_no_other_subtask_from_its_points() {
+        let case = "{input: a, output: b}";
+        let config = format!(
+            "subtasks: [{{id: 1, score: 40, type: max, cases: [{case}, {case}]}}, {{id: 2, if: [1], cases: [{case}]}}]"
+        );
+        let files = [("testdata/config.yaml", config.as_str()), ("testdata/a", ""), ("testdata/b", "")];
+        // The wrong case ends after the right one; and before it, when the last test has its turn.
+        for order in [(0, 2), (1, 0)] {
+            let wanted = ([Verdict::Accepted, Verdict::Skipped, Verdict::Accepted].into(), 100.0);
+            assert_eq!(in_two_slots(&files, &[1], order), wanted, "{order:?}");
+        }
+        // One that comes before the right one is a failure.
+        let wanted = ([Verdict::WrongAnswer, Verdict::Accepted, Verdict::Skipped].into(), 40.0);
+        assert_eq!(in_two_slots(&files, &[0], (0, 1)), wanted);
     }
 
     #[test]
