@@ -114,6 +114,12 @@ impl Group {
         }
     }
 
+    /// Whether a member that gets this part of its points, and this score, is worth all points of the group. None is in a
+    /// group whose points are not given.
+    pub fn is_full(&self, share: f64, score: f64) -> bool {
+        share > 0.0 && self.points.is_some_and(|points| score >= points)
+    }
+
     /// The tests of the group and of the groups in it, in order.
     pub fn tests(&self) -> Vec<usize> {
         let of_member = |member: &Member| match member {

@@ -34,7 +34,7 @@ struct Seat {
     group: usize,
     /// Its place among all tests as the groups list them.
     place: usize,
-    has_points: bool,
+    points: f64,
 }
 
 /// What is known of the tests so far. Each question and each answer takes as long as the groups are deep, however many
@@ -64,15 +64,22 @@ struct State {
 struct Outcome {
     is_accepted: bool,
     has_points: bool,
-    /// Of a test only: the part of its points. What a group is worth is not known here.
-    share: Option<f64>,
+    /// Of a test only. What a group is worth is not known here.
+    worth: Option<Worth>,
     /// The last test that was judged to find out.
     place: usize,
 }
 
+/// The part of a test's points that it gets, and its score.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    share: f64,
+    score: f64,
+}
+
 impl<'a> Plan<'a> {
     pub(super) fn new(problem: &'a Problem, stop: Stop) -> Plan<'a> {
-        let seat = |test: &Test| Seat { group: 0, place: NOWHERE, has_points: test.points > 0.0 };
+        let seat = |test: &Test| Seat { group: 0, place: NOWHERE, points: test.points };
         let seats = problem.tests.iter().map(seat).collect();
         let mut plan = Plan { nodes: Vec::new(), seats, stop };
         plan.enter(&problem.root, None, &mut 0);
@@ -122,12 +129,12 @@ impl<'a> Plan<'a> {
 impl Progress<'_> {
     /// A test has ended, or was left out; each test once.
     pub(super) fn note(&mut self, test: usize, verdict: Verdict, share: f64) {
-        let Seat { place, has_points, .. } = self.plan.seats[test];
+        let Seat { place, points, .. } = self.plan.seats[test];
         let is_accepted = verdict == Verdict::Accepted;
         // What was left out because the score is decided changes nothing.
         let is_spared = verdict == Verdict::Skipped && self.is_spared(test);
-        let mut outcome =
-            (!is_spared).then_some(Outcome { is_accepted, has_points, share: Some(share), place });
+        let (has_points, worth) = (points > 0.0, Some(Worth { share, score: share * points }));
+        let mut outcome = (!is_spared).then_some(Outcome { is_accepted, has_points, worth, place });
         for number in self.plan.around(test) {
             let (node, state) = (&self.plan.nodes[number], &mut self.groups[number]);
             if !is_accepted && !is_spared {
@@ -135,7 +142,7 @@ impl Progress<'_> {
             }
             state.open -= 1;
             if let Some(outcome) = outcome {
-                state.add(node.group.stop_at, outcome);
+                state.add(node.group, outcome);
             }
             outcome = state.outcome(node);
         }
@@ -177,14 +184,14 @@ impl Progress<'_> {
 
 impl State {
     /// A member has an outcome.
-    fn add(&mut self, stop_at: StopAt, Outcome { is_accepted, has_points, share, place }: Outcome) {
+    fn add(&mut self, group: &Group, Outcome { is_accepted, has_points, worth, place }: Outcome) {
         *(if is_accepted { &mut self.has_accepted } else { &mut self.has_failed }) = true;
-        let is_last = match stop_at {
+        let is_last = match group.stop_at {
             StopAt::Never => false,
             StopAt::Failure => !is_accepted,
             StopAt::Sample => !is_accepted && !has_points,
-            StopAt::Nothing => share.is_some_and(|share| share <= 0.0),
-            StopAt::Everything => share.is_some_and(|share| share >= 1.0),
+            StopAt::Nothing => worth.is_some_and(|worth| worth.share <= 0.0),
+            StopAt::Everything => worth.is_some_and(|worth| group.is_full(worth.share, worth.score)),
         };
         if is_last {
             self.end = self.end.min(place);
@@ -197,7 +204,7 @@ impl State {
         let place = if self.end == NOWHERE { node.after.saturating_sub(1) } else { self.end };
         let has_failed = match node.group.stop_at {
             // What comes after the member that is worth all points is no failure, whichever of the two ends first.
-            StopAt::Everything => is_over && self.failure < self.end,
+            StopAt::Everything => is_over && self.failure != NOWHERE && self.failure <= self.end,
             _ => self.has_failed,
         };
         let is_accepted = match node.group.accept {
@@ -208,7 +215,7 @@ impl State {
             _ => return None,
         };
         let has_points = node.group.points.is_none_or(|points| points > 0.0);
-        Some(Outcome { is_accepted, has_points, share: None, place })
+        Some(Outcome { is_accepted, has_points, worth: None, place })
     }
 }
 
@@ -305,6 +312,22 @@ mod tests {
         assert_eq!(with("max", [1.0, 0.0, 0.0, 1.0]), [Accepted, Skipped, Skipped, Accepted]);
         assert_eq!(with("max", [0.5, 1.0, 0.0, 1.0]), [WrongAnswer, Accepted, Skipped, Skipped]);
         assert_eq!(with("sum", [1.0, 0.0, 1.0, 1.0]), [Accepted, WrongAnswer, Accepted, Skipped]);
+    }
+
+    #[test]
+    fn a_subtask_of_hydro_is_decided_by_points_and_not_by_shares() {
+        let with = |scores: [u32; 3], shares: [f64; 3]| {
+            let cases = scores.map(|score| format!("{{input: a, output: b, score: {score}}}")).join(", ");
+            let next = "{if: [1], cases: [{input: a, output: b}]}";
+            let config = format!("subtasks: [{{type: max, score: 40, cases: [{cases}]}}, {next}]");
+            let files = [("testdata/config.yaml", config.as_str()), ("testdata/a", ""), ("testdata/b", "")];
+            verdicts_with(&files, Stop::Group, &|test| *shares.get(test).unwrap_or(&1.0))
+        };
+        // Without a score, which is 0 here, a case is worth all.
+        assert_eq!(with([10, 0, 0], [1.0, 1.0, 1.0]), [Accepted, Accepted, Skipped, Accepted]);
+        // What is worth all by a part of its points is a failure all the same.
+        assert_eq!(with([80, 0, 0], [0.5, 1.0, 1.0]), [WrongAnswer, Skipped, Skipped, Skipped]);
+        assert_eq!(with([80, 0, 0], [0.25, 0.5, 1.0]), [WrongAnswer, WrongAnswer, Accepted, Skipped]);
     }
 
     #[test]
