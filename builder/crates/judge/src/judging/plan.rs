@@ -55,6 +55,8 @@ struct State {
     /// Whether a member was not accepted, and whether one was.
     has_failed: bool,
     has_accepted: bool,
+    /// Whether one was not accepted that was judged.
+    has_judged_failure: bool,
     /// Tests in it that have not ended.
     open: usize,
 }
@@ -63,6 +65,8 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Outcome {
     is_accepted: bool,
+    /// Whether it was judged, and is judged whatever comes of the tests that have not ended.
+    was_judged: bool,
     has_points: bool,
     /// Of a test only. What a group is worth is not known here.
     worth: Option<Worth>,
@@ -120,6 +124,7 @@ impl<'a> Plan<'a> {
             end: NOWHERE,
             has_failed: false,
             has_accepted: false,
+            has_judged_failure: false,
             open: node.count,
         };
         Progress { plan: self, groups: self.nodes.iter().map(state).collect() }
@@ -134,7 +139,9 @@ impl Progress<'_> {
         // What was left out because the score is decided changes nothing.
         let is_spared = verdict == Verdict::Skipped && self.is_spared(test);
         let (has_points, worth) = (points > 0.0, Some(Worth { share, score: share * points }));
-        let mut outcome = (!is_spared).then_some(Outcome { is_accepted, has_points, worth, place });
+        let was_judged = verdict != Verdict::Skipped && self.meets_requirements(test);
+        let outcome = Outcome { is_accepted, was_judged, has_points, worth, place };
+        let mut outcome = (!is_spared).then_some(outcome);
         for number in self.plan.around(test) {
             let (node, state) = (&self.plan.nodes[number], &mut self.groups[number]);
             if !is_accepted && !is_spared {
@@ -154,6 +161,12 @@ impl Progress<'_> {
             self.plan.nodes[group].group.stop_at == StopAt::Everything && self.has_ended(group, test)
         };
         self.plan.around(test).any(is_decided)
+    }
+
+    /// Whether all groups that those around a test require are accepted.
+    fn meets_requirements(&self, test: usize) -> bool {
+        let is_met = |required: &usize| self.is_accepted(*required) == Some(true);
+        self.plan.around(test).all(|group| self.plan.nodes[group].requires.iter().all(is_met))
     }
 
     /// As soon as the tests that have not ended cannot change it.
@@ -184,12 +197,14 @@ impl Progress<'_> {
 
 impl State {
     /// A member has an outcome.
-    fn add(&mut self, group: &Group, Outcome { is_accepted, has_points, worth, place }: Outcome) {
+    fn add(&mut self, group: &Group, outcome: Outcome) {
+        let Outcome { is_accepted, was_judged, has_points, worth, place } = outcome;
         *(if is_accepted { &mut self.has_accepted } else { &mut self.has_failed }) = true;
+        self.has_judged_failure |= !is_accepted && was_judged;
         let is_last = match group.stop_at {
             StopAt::Never => false,
             StopAt::Failure => !is_accepted,
-            StopAt::Sample => !is_accepted && !has_points,
+            StopAt::Sample => !is_accepted && !has_points && was_judged,
             StopAt::Nothing => worth.is_some_and(|worth| worth.share <= 0.0),
             StopAt::Everything => worth.is_some_and(|worth| group.is_full(worth.share, worth.score)),
         };
@@ -215,7 +230,8 @@ impl State {
             _ => return None,
         };
         let has_points = node.group.points.is_none_or(|points| points > 0.0);
-        Some(Outcome { is_accepted, has_points, worth: None, place })
+        let was_judged = is_accepted || self.has_judged_failure;
+        Some(Outcome { is_accepted, was_judged, has_points, worth: None, place })
     }
 }
 
@@ -341,6 +357,18 @@ mod tests {
         assert_eq!(verdicts(&[0]), [WrongAnswer, Skipped, Skipped, Skipped, Skipped]);
         assert_eq!(verdicts(&[1]), [Accepted, WrongAnswer, Skipped, Skipped, Skipped]);
         assert_eq!(verdicts(&[3]), [Accepted, Accepted, Accepted, WrongAnswer, Accepted]);
+    }
+
+    #[test]
+    fn a_batch_of_dmoj_that_is_left_out_ends_nothing() {
+        let case = "in: a, out: b";
+        let init = format!(
+            "test_cases: [{{batched: [{{{case}}}], points: 5}}, {{batched: [{{{case}}}], points: 0, dependencies: [1]}}, {{{case}, points: 95}}]"
+        );
+        let verdicts =
+            |wrong: &[usize]| verdicts(&[("init.yml", &init), ("a", ""), ("b", "")], Stop::Group, wrong);
+        assert_eq!(verdicts(&[0]), [WrongAnswer, Skipped, Accepted]);
+        assert_eq!(verdicts(&[1]), [Accepted, WrongAnswer, Skipped]);
     }
 
     /// Two groups of two tests each, one after the other; the first one has these keys. Everything stops at a failure.

@@ -329,6 +329,20 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_without_what_it_depends_on_ends_nothing() {
+        let batch = "batched: [{in: a, out: b}]";
+        let init = format!(
+            "test_cases: [{{{batch}, points: 5}}, {{{batch}, points: 0, dependencies: [1]}}, {{{batch}, points: 95}}]"
+        );
+        let files = [("init.yml", init.as_str()), ("a", ""), ("b", "")];
+        // The second batch fails before it is known that it is to be left out.
+        let wanted = ([Verdict::WrongAnswer, Verdict::Skipped, Verdict::Accepted].into(), 95.0);
+        assert_eq!(in_two_slots(&files, &[0, 1], (0, 2)), wanted);
+        let wanted = ([Verdict::Accepted, Verdict::WrongAnswer, Verdict::Skipped].into(), 5.0);
+        assert_eq!(in_two_slots(&files, &[1], (0, 2)), wanted);
+    }
+
+    #[test]
     fn a_test_that_fails_before_its_turn_does_not_stop_the_others() {
         let found = verdicts(6, 2, Stop::Never, &|test, _, gate, result| {
             if test.name == "2" {
