@@ -114,9 +114,9 @@ impl Scorer<'_> {
             (_, Some(fault)) => Ok((fault, score(fault))),
             (Some(flags), None) => self.graded(group, flags, &parts),
             (None, None) => {
-                // What is not needed for all points is no failure; what was not judged at all is not right.
-                let is_whole = group.stop_at == StopAt::Everything && !counted.is_empty();
-                let verdict = verdict(group.accept, if is_whole { &counted } else { &parts });
+                // What is not needed for all points is no failure.
+                let is_cut = group.stop_at == StopAt::Everything;
+                let verdict = verdict(group.accept, if is_cut { &counted } else { &parts });
                 Ok((verdict, score(verdict)))
             }
         };
@@ -143,12 +143,21 @@ impl Scorer<'_> {
     }
 
     /// The members that make the score. A group of legacy Kattis that ends at a failure in it is worth what was judged until
-    /// then: its grader sees no more (PPF spec/legacy.md). One that ends with all points is worth them. Elsewhere a member
-    /// that was left out counts, with nothing.
+    /// then: its grader sees no more (PPF spec/legacy.md). One that ends with all points is worth them: what comes after the
+    /// first member that has them does not count, also where it was judged. Elsewhere a member that was left out counts,
+    /// with nothing.
     fn counted(&self, group: &Group, parts: &[Part]) -> Vec<Part> {
         let is_legacy = matches!(self.problem.format, Format::KattisLegacy | Format::IcpcLegacy);
-        let is_cut = is_legacy && group.stop_at == StopAt::Failure || group.stop_at == StopAt::Everything;
-        parts.iter().filter(|part| !(is_cut && part.is_left_out)).copied().collect()
+        let is_full = |part: &Part| group.is_full(part.share, part.score);
+        let counted = match group.stop_at {
+            StopAt::Everything => {
+                let last = parts.iter().position(is_full);
+                &parts[..last.map_or(parts.len(), |last| last + 1)]
+            }
+            _ => parts,
+        };
+        let is_cut = is_legacy && group.stop_at == StopAt::Failure;
+        counted.iter().filter(|part| !(is_cut && part.is_left_out)).copied().collect()
     }
 
     /// By the problem's own program, which sees what was judged. Nothing is right, and worth nothing (PPF spec/legacy.md).
@@ -209,6 +218,7 @@ fn score(group: &Group, parts: &[Part], verdict: Verdict) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::Files;
     use crate::read::plain_problem;
     use Verdict::{Accepted, JudgeError, RunTimeError, TimeLimit, WrongAnswer};
 
@@ -335,6 +345,7 @@ mod tests {
     fn what_is_not_needed_for_all_points_is_no_failure() {
         let mut problem = plain_problem(3, 10.0);
         (problem.root.score, problem.root.stop_at) = (Aggregate::Max, StopAt::Everything);
+        problem.root.points = Some(10.0);
         let result = |results: [(Verdict, f64); 3]| {
             let tests = results.map(|(verdict, share)| TestResult::of(verdict, share));
             let total = total(&problem, &tests, &no_grader);
@@ -344,6 +355,27 @@ mod tests {
         assert_eq!(result([(Accepted, 1.0), skipped, skipped]), (Accepted, Some(10.0)));
         assert_eq!(result([(WrongAnswer, 0.5), (Accepted, 1.0), skipped]), (WrongAnswer, Some(10.0)));
         assert_eq!(result([skipped; 3]), (Verdict::Skipped, Some(0.0)));
+    }
+
+    /// Verdict and score of a problem of Hydro with these subtasks, in which `CASE` begins a case.
+    fn of_hydro(subtasks: &str, results: &[(Verdict, f64)]) -> (Verdict, f64) {
+        let config = format!("subtasks: {}", subtasks.replace("CASE", "input: a, output: b"));
+        let files = [("testdata/config.yaml", config.as_str()), ("testdata/a", ""), ("testdata/b", "")];
+        let problem = crate::read(&mut Files::in_memory(files)).unwrap();
+        let tests: Vec<_> = results.iter().map(|(verdict, share)| TestResult::of(*verdict, *share)).collect();
+        let total = total(&problem, &tests, &no_grader);
+        (total.verdict, total.score.unwrap())
+    }
+
+    #[test]
+    fn what_comes_after_all_points_is_no_failure_where_nothing_stops() {
+        let (right, wrong) = ((Accepted, 1.0), (WrongAnswer, 0.0));
+        let subtasks = "[{id: 1, score: 40, type: max, cases: [{CASE}, {CASE}]}, {if: [1], cases: [{CASE}]}]";
+        assert_eq!(of_hydro(subtasks, &[right, wrong, right]), (Accepted, 100.0));
+        assert_eq!(of_hydro(subtasks, &[wrong, right, right]), (WrongAnswer, 40.0));
+        // All points of a case may be less.
+        let less = subtasks.replacen("CASE", "CASE, score: 10", 1);
+        assert_eq!(of_hydro(&less, &[right, wrong, right]), (WrongAnswer, 10.0));
     }
 
     #[test]
