@@ -48,7 +48,8 @@ pub(super) struct Progress<'a> {
 /// What is known of a group.
 #[derive(Debug, Clone, Copy)]
 struct State {
-    /// The place of the first test in it that was not accepted.
+    /// The place of the first test in it that was not accepted, of those in groups that stop at all points only if the group
+    /// is not accepted.
     failure: usize,
     /// The place of the last test in it that is judged.
     end: usize,
@@ -142,16 +143,19 @@ impl Progress<'_> {
         let was_judged = verdict != Verdict::Skipped && self.meets_requirements(test);
         let outcome = Outcome { is_accepted, was_judged, has_points, worth, place };
         let mut outcome = (!is_spared).then_some(outcome);
+        let mut failure = if is_accepted || is_spared { NOWHERE } else { place };
         for number in self.plan.around(test) {
             let (node, state) = (&self.plan.nodes[number], &mut self.groups[number]);
-            if !is_accepted && !is_spared {
-                state.failure = state.failure.min(place);
-            }
+            state.failure = state.failure.min(failure);
             state.open -= 1;
             if let Some(outcome) = outcome {
                 state.add(node.group, outcome);
             }
             outcome = state.outcome(node);
+            if node.group.stop_at == StopAt::Everything {
+                let is_rejected = outcome.is_some_and(|outcome| !outcome.is_accepted);
+                failure = if is_rejected { state.failure } else { NOWHERE };
+            }
         }
     }
 
@@ -182,12 +186,11 @@ impl Progress<'_> {
     /// Whether a test is left out, by the tests before it. With tests before it that have not ended it may still be.
     pub(super) fn is_skipped(&self, test: usize) -> bool {
         let is_rejected = |group: &usize| self.is_accepted(*group) == Some(false);
+        let place = self.plan.seats[test].place;
         let mut around = self.plan.around(test);
         match self.plan.stop {
             Stop::Never => false,
-            Stop::First => {
-                around.last().is_some_and(|root| self.groups[root].failure < self.plan.seats[test].place)
-            }
+            Stop::First => around.any(|group| self.groups[group].failure < place) || self.is_spared(test),
             Stop::Group => around.any(|number| {
                 self.plan.nodes[number].requires.iter().any(is_rejected) || self.has_ended(number, test)
             }),
@@ -332,17 +335,21 @@ mod tests {
 
     #[test]
     fn a_subtask_of_hydro_is_decided_by_points_and_not_by_shares() {
-        let with = |scores: [u32; 3], shares: [f64; 3]| {
+        let judged = |stop, scores: [u32; 3], shares: [f64; 3]| {
             let cases = scores.map(|score| format!("{{input: a, output: b, score: {score}}}")).join(", ");
             let next = "{if: [1], cases: [{input: a, output: b}]}";
             let config = format!("subtasks: [{{type: max, score: 40, cases: [{cases}]}}, {next}]");
             let files = [("testdata/config.yaml", config.as_str()), ("testdata/a", ""), ("testdata/b", "")];
-            verdicts_with(&files, Stop::Group, &|test| *shares.get(test).unwrap_or(&1.0))
+            verdicts_with(&files, stop, &|test| *shares.get(test).unwrap_or(&1.0))
         };
+        let with = |scores, shares| judged(Stop::Group, scores, shares);
+        let first = |scores, shares| judged(Stop::First, scores, shares);
         // Without a score, which is 0 here, a case is worth all.
         assert_eq!(with([10, 0, 0], [1.0, 1.0, 1.0]), [Accepted, Accepted, Skipped, Accepted]);
         // What is worth all by a part of its points is a failure all the same.
         assert_eq!(with([80, 0, 0], [0.5, 1.0, 1.0]), [WrongAnswer, Skipped, Skipped, Skipped]);
+        assert_eq!(first([10, 0, 0], [1.0, 1.0, 0.0]), [Accepted, Accepted, Skipped, Accepted]);
+        assert_eq!(first([10, 0, 0], [1.0, 0.0, 1.0]), [Accepted, WrongAnswer, Skipped, Skipped]);
         assert_eq!(with([80, 0, 0], [0.25, 0.5, 1.0]), [WrongAnswer, WrongAnswer, Accepted, Skipped]);
     }
 

@@ -281,6 +281,7 @@ mod tests {
     /// runs when the second one ends. The last test is ready only when the one before it has ended.
     fn in_two_slots(
         files: &[(&str, &str)],
+        stop: Stop,
         wrong: &[usize],
         (late, early): (usize, usize),
     ) -> (Vec<Verdict>, f64) {
@@ -305,7 +306,7 @@ mod tests {
                 if wrong.contains(&number) { (Verdict::WrongAnswer, 0.0) } else { (Verdict::Accepted, 1.0) };
             Ok(())
         };
-        let conduct = Conduct::new(2, Stop::Group, &seen);
+        let conduct = Conduct::new(2, stop, &seen);
         let found = Slots { problem: &problem, judge: &judge, conduct, alone: RwLock::new(()) }.run();
         let score = total(&problem, &found, &no_grader).score.unwrap();
         (found.into_iter().map(|result| result.verdict).collect(), score)
@@ -319,13 +320,15 @@ mod tests {
         );
         let files = [("testdata/config.yaml", config.as_str()), ("testdata/a", ""), ("testdata/b", "")];
         // The wrong case ends after the right one; and before it, when the last test has its turn.
-        for order in [(0, 2), (1, 0)] {
+        for (stop, order) in
+            [Stop::Group, Stop::First].into_iter().flat_map(|stop| [(stop, (0, 2)), (stop, (1, 0))])
+        {
             let wanted = ([Verdict::Accepted, Verdict::Skipped, Verdict::Accepted].into(), 100.0);
-            assert_eq!(in_two_slots(&files, &[1], order), wanted, "{order:?}");
+            assert_eq!(in_two_slots(&files, stop, &[1], order), wanted, "{stop:?} {order:?}");
         }
         // One that comes before the right one is a failure.
         let wanted = ([Verdict::WrongAnswer, Verdict::Accepted, Verdict::Skipped].into(), 40.0);
-        assert_eq!(in_two_slots(&files, &[0], (0, 1)), wanted);
+        assert_eq!(in_two_slots(&files, Stop::Group, &[0], (0, 1)), wanted);
     }
 
     #[test]
@@ -337,9 +340,9 @@ mod tests {
         let files = [("init.yml", init.as_str()), ("a", ""), ("b", "")];
         // The second batch fails before it is known that it is to be left out.
         let wanted = ([Verdict::WrongAnswer, Verdict::Skipped, Verdict::Accepted].into(), 95.0);
-        assert_eq!(in_two_slots(&files, &[0, 1], (0, 2)), wanted);
+        assert_eq!(in_two_slots(&files, Stop::Group, &[0, 1], (0, 2)), wanted);
         let wanted = ([Verdict::Accepted, Verdict::WrongAnswer, Verdict::Skipped].into(), 5.0);
-        assert_eq!(in_two_slots(&files, &[1], (0, 2)), wanted);
+        assert_eq!(in_two_slots(&files, Stop::Group, &[1], (0, 2)), wanted);
     }
 
     #[test]
