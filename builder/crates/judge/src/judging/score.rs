@@ -204,7 +204,8 @@ fn score(group: &Group, parts: &[Part], verdict: Verdict) -> Option<f64> {
         Aggregate::PassFail if verdict == Verdict::Accepted => points,
         Aggregate::PassFail => 0.0,
         Aggregate::Sum => scores().sum(),
-        Aggregate::Min => least(),
+        // A case of Hydro may be worth more than its subtask, whose score begins with all of it (hydrojudge/src/flow.ts).
+        Aggregate::Min => least().min(group.points.unwrap_or(f64::INFINITY)),
         Aggregate::Max => scores().reduce(f64::max).unwrap_or(0.0),
         Aggregate::Average => scores().sum::<f64>() / scores().count().max(1) as f64,
         Aggregate::Product => points * parts.iter().map(|part| part.share).product::<f64>(),
@@ -376,6 +377,13 @@ mod tests {
         // All points of a case may be less.
         let less = subtasks.replacen("CASE", "CASE, score: 10", 1);
         assert_eq!(of_hydro(&less, &[right, wrong, right]), (WrongAnswer, 10.0));
+    }
+
+    #[test]
+    fn the_least_of_a_group_is_not_more_than_its_points() {
+        let score =
+            |share| of_hydro("[{type: min, score: 40, cases: [{CASE, score: 50}]}]", &[(Accepted, share)]).1;
+        assert_eq!([score(1.0), score(0.8), score(0.5)], [40.0, 40.0, 25.0]);
     }
 
     #[test]
