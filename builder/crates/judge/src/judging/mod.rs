@@ -23,6 +23,8 @@ mod grader;
 mod input;
 mod interact;
 pub mod junit;
+#[cfg(test)]
+mod order_tests;
 mod package;
 mod passes;
 mod plan;

@@ -58,6 +58,8 @@ struct State {
     has_accepted: bool,
     /// Whether one was not accepted that was judged.
     has_judged_failure: bool,
+    /// Whether one was left out, or ran before it was known that it is to be judged.
+    has_doubt: bool,
     /// Tests in it that have not ended.
     open: usize,
 }
@@ -126,6 +128,7 @@ impl<'a> Plan<'a> {
             has_failed: false,
             has_accepted: false,
             has_judged_failure: false,
+            has_doubt: false,
             open: node.count,
         };
         Progress { plan: self, groups: self.nodes.iter().map(state).collect() }
@@ -167,16 +170,15 @@ impl Progress<'_> {
         self.plan.around(test).any(is_decided)
     }
 
-    /// Whether all groups that those around a test require are accepted.
+    /// Whether all groups that those around a test require are accepted, whatever comes of the tests that have not ended.
     fn meets_requirements(&self, test: usize) -> bool {
-        let is_met = |required: &usize| self.is_accepted(*required) == Some(true);
+        let is_sure = |outcome: Outcome| outcome.is_accepted && outcome.was_judged;
+        let is_met = |required: &usize| self.outcome(*required).is_some_and(is_sure);
         self.plan.around(test).all(|group| self.plan.nodes[group].requires.iter().all(is_met))
     }
 
-    /// As soon as the tests that have not ended cannot change it.
-    fn is_accepted(&self, group: usize) -> Option<bool> {
-        let outcome = self.groups[group].outcome(&self.plan.nodes[group]);
-        outcome.map(|outcome| outcome.is_accepted)
+    fn outcome(&self, group: usize) -> Option<Outcome> {
+        self.groups[group].outcome(&self.plan.nodes[group])
     }
 
     fn has_ended(&self, group: usize, test: usize) -> bool {
@@ -185,7 +187,7 @@ impl Progress<'_> {
 
     /// Whether a test is left out, by the tests before it. With tests before it that have not ended it may still be.
     pub(super) fn is_skipped(&self, test: usize) -> bool {
-        let is_rejected = |group: &usize| self.is_accepted(*group) == Some(false);
+        let is_rejected = |group: &usize| self.outcome(*group).is_some_and(|outcome| !outcome.is_accepted);
         let place = self.plan.seats[test].place;
         let mut around = self.plan.around(test);
         match self.plan.stop {
@@ -204,6 +206,7 @@ impl State {
         let Outcome { is_accepted, was_judged, has_points, worth, place } = outcome;
         *(if is_accepted { &mut self.has_accepted } else { &mut self.has_failed }) = true;
         self.has_judged_failure |= !is_accepted && was_judged;
+        self.has_doubt |= !was_judged;
         let is_last = match group.stop_at {
             StopAt::Never => false,
             StopAt::Failure => !is_accepted,
@@ -233,7 +236,7 @@ impl State {
             _ => return None,
         };
         let has_points = node.group.points.is_none_or(|points| points > 0.0);
-        let was_judged = is_accepted || self.has_judged_failure;
+        let was_judged = if is_accepted { !self.has_doubt } else { self.has_judged_failure };
         Some(Outcome { is_accepted, was_judged, has_points, worth: None, place })
     }
 }
