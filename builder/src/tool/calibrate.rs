@@ -20,7 +20,7 @@ use bundle::FileError;
 use bundle::digest::Sha;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use run::timing::{Calibration, Cpus, Kernel, Observation, VERSION, default_place};
+use run::timing::{Calibration, Cpus, Kernel, Machine, Observation, VERSION, default_place};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
@@ -200,7 +200,7 @@ fn summed_up(kernels: Vec<Kernel>, cpus: usize, programs: &Programs) -> Calibrat
     let mut calibration = Calibration {
         version: VERSION,
         id: String::new(),
-        processor: processor(),
+        processor: Machine::this().processor,
         cpus,
         speed,
         noise,
@@ -211,16 +211,6 @@ fn summed_up(kernels: Vec<Kernel>, cpus: usize, programs: &Programs) -> Calibrat
     let digest = Sha::of(serde_json::to_string(&calibration).unwrap_or_default().as_bytes());
     calibration.id = digest.as_str().chars().take(12).collect();
     calibration
-}
-
-/// As the kernel names it.
-fn processor() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let named = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        line.split_once(':').map(|(_, value)| value.trim().to_owned())
-    };
-    named("model name").or_else(|| named("CPU part")).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
 /// Through a file next to it, so that a reader sees the old one or the new one.
@@ -308,29 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn a_calibration_is_written_where_it_is_wanted_and_read_again() {
+    fn a_file_is_written_whole_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a/b.json");
-        let said = calibrate(&CalibrateRequest {
-            output: Some(file.clone()),
-            seconds: 0,
-            force: true,
-            is_program: false,
-        })
-        .unwrap();
-        let found = Calibration::read(&file).unwrap();
-        assert!(
-            said.contains(&found.id) && found.speed > 0.0 && found.kernels.len() == KERNELS.len(),
-            "{said}"
-        );
+        for text in ["first", "second"] {
+            write(&file, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
         assert_eq!(fs::read_dir(place.path().join("a")).unwrap().count(), 1);
-        let said = calibrate(&CalibrateRequest {
-            output: Some(file.join("c")),
-            seconds: 0,
-            force: true,
-            is_program: false,
-        })
-        .unwrap_err();
-        assert!(said.to_string().contains("b.json"), "{said}");
+        let said = write(&file.join("c"), "").unwrap_err().to_string();
+        assert!(said.contains("b.json"), "{said}");
     }
 }

@@ -91,6 +91,10 @@ fn a_calibration_is_quoted() {
     );
     assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", said.stdout);
     let found: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    // Equal programs are never equally fast.
+    for error in ["noise", "floor_us"] {
+        assert!(found[error].as_f64().unwrap() > 0.0, "{error}: {found}");
+    }
     let id = found["id"].as_str().unwrap();
     let after: Value = serde_json::from_str(&timing(&["--json"]).stdout).unwrap();
     let of_calibration = |settings: &Value| {
@@ -103,10 +107,32 @@ fn a_calibration_is_quoted() {
     assert!(of_calibration(&after["settings"]).starts_with(id), "{after}");
     let sum = own("sum");
     let mut command = judge(&scene, &sum, &sum.join("submissions/accepted/sum.py"), "--format json");
-    let judged = Said::of(command.env("CAPSULE_CALIBRATION", &file));
-    let report: Value = serde_json::from_str(&judged.stdout).unwrap();
-    assert_eq!(report["tests"][0]["run"]["timing"]["calibration"], id, "{report}");
-    // One that is damaged is not used silently.
-    fs::write(&file, "{}").unwrap();
-    assert!(timing(&[]).stdout.contains("is not a calibration that can be used"));
+    command.env("CAPSULE_CALIBRATION", &file);
+    let mut judged = || {
+        let mut report: Value = serde_json::from_str(&Said::of(&mut command).stdout).unwrap();
+        report["tests"][0]["run"]["timing"].take()
+    };
+    let of_run = judged();
+    assert_eq!(
+        (&of_run["calibration"], of_run["error_us"].as_u64() > Some(0)),
+        (&found["id"], true),
+        "{of_run}"
+    );
+    // One that is damaged, old or of another machine is not used silently, and no obstacle.
+    let mut other = found.clone();
+    other["processor"] = "another one".into();
+    for (text, why) in [
+        ("{}".to_owned(), "missing field `version`"),
+        (r#"{"version":1}"#.to_owned(), "it is of version 1, not 2"),
+        (other.to_string(), "it is of another machine: its processor is `another one`"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let said = timing(&[]).stdout;
+        assert!(said.contains(&format!("is not a calibration that can be used: {why}")), "{said}");
+        assert!(said.contains("; `capsule calibrate` makes a new one\n"), "{said}");
+    }
+    let of_run = judged();
+    let cause = of_run["causes"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(cause.contains("it is of another machine"), "{of_run}");
+    assert_eq!((&of_run["calibration"], &of_run["reliable"]), (&Value::Null, &Value::Bool(false)));
 }

@@ -81,7 +81,7 @@ pub enum Error {
         what: String,
     },
     /// A calibration that cannot be used.
-    #[error("`{}` is not a calibration that can be used: {what}\n  hint: `capsule calibrate` makes a new one", path.display())]
+    #[error("`{}` is not a calibration that can be used: {what}; `capsule calibrate` makes a new one", path.display())]
     Calibration {
         /// Its file.
         path: PathBuf,

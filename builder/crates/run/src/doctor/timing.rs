@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Finding, Form};
-use crate::timing::{Calibration, Cpus, default_place};
+use crate::timing::{Calibration, Cpus, Machine, default_place};
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -48,8 +48,8 @@ struct Host<'a> {
 
 /// Examines this host.
 pub fn diagnose_timing() -> TimingDiagnosis {
-    let calibration =
-        default_place().map(|place| Calibration::read(&place).map_err(|error| error.to_string()));
+    let read = |place: PathBuf| Calibration::of(&place, &Machine::this()).map_err(|error| error.to_string());
+    let calibration = default_place().map(read);
     examine(&Host { root: Path::new("/"), cpus: Cpus::allowed() }, calibration)
 }
 
@@ -289,6 +289,7 @@ impl TimingDiagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timing::VERSION;
 
     /// The names of what is in the way on a host with these files.
     fn findings(files: &[(&str, &str)]) -> Vec<String> {
@@ -301,14 +302,14 @@ mod tests {
         let cpus = Cpus::parse("0-1");
         let host = Host { root: root.path(), cpus: &cpus };
         let known = Calibration {
-            version: 1,
+            version: VERSION,
             id: "a".to_owned(),
             processor: String::new(),
             cpus: 2,
             speed: 1.0,
-            noise: 0.0,
+            noise: 0.1,
             contention: 0.0,
-            floor_us: 0.0,
+            floor_us: 1.0,
             kernels: Vec::new(),
         };
         let found = examine(&host, Some(Ok(known)));

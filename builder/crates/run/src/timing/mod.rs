@@ -10,6 +10,7 @@
 mod calibration;
 mod cpus;
 mod look;
+mod machine;
 mod model;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use calibration::{Calibration, Kernel, VERSION, default_place, model_of_this_machine};
 pub use cpus::Cpus;
+pub use machine::Machine;
 pub use model::Model;
 
 use look::Look;
