@@ -46,6 +46,14 @@ pub enum Error {
         "the machine was not quiet: {0}; nothing was written\n  hint: calibrate again when it is, or keep the result with `--force`"
     )]
     NotQuiet(String),
+    /// A part of a calibration failed.
+    #[error("the machine cannot be calibrated: {what}: {cause}; nothing was written")]
+    NotMeasured {
+        /// What was to be measured.
+        what: String,
+        /// Why it was not.
+        cause: String,
+    },
     /// A system-call policy has a mistake.
     #[error("`{}:{line}:{column}` {cause}", path.display())]
     Policy {

@@ -10,6 +10,8 @@ mod kernels;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +52,7 @@ const STARTS: usize = 100;
 /// Measures, writes the file, and says what was found.
 ///
 /// # Errors
-/// The machine was not quiet, or the file cannot be written.
+/// The machine was not quiet, something could not be measured, or the file cannot be written.
 pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     if request.is_program {
         kernels::program();
@@ -63,17 +65,16 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
     let budget = Duration::from_secs(request.seconds) / 4;
     let cpus = Cpus::allowed().count();
     let (seen, before) = (Observation::begin(), cpu_us());
-    let alone = rounds(budget);
+    let alone = rounds(budget)?;
     let disturbed = seen.disturbances((cpu_us() - before) as u64);
     if !disturbed.is_empty() && !request.force {
         return Err(Error::NotQuiet(disturbed.join("; ")));
     }
     let option = format!("--{PROGRAM}");
-    let mut programs =
-        Programs { starts: starts(&["--version"], Some(STARTS), budget), ..Programs::default() };
-    programs.alone = starts(&["calibrate", &option], None, budget);
-    let busy = with_all_busy(cpus, || rounds(budget));
-    programs.busy = with_all_busy(cpus, || starts(&["calibrate", &option], None, budget));
+    let program = || starts(&["calibrate", &option], None, budget);
+    let (starts, programs) = (starts(&["--version"], Some(STARTS), budget)?, program()?);
+    let busy = with_all_busy(cpus, || rounds(budget))?;
+    let programs = Programs { starts, alone: programs, busy: with_all_busy(cpus, program)? };
     let kernels: Vec<Kernel> = KERNELS
         .iter()
         .enumerate()
@@ -85,25 +86,33 @@ pub fn calibrate(request: &CalibrateRequest) -> Result<String, Error> {
         })
         .collect();
     let calibration = summed_up(kernels, cpus, &programs);
+    if let Some(flaw) = calibration.flaw() {
+        return Err(not_measured("equal programs", flaw));
+    }
     let text = serde_json::to_string_pretty(&calibration).unwrap_or_default() + "\n";
     write(&place, &text)?;
     Ok(render(&calibration, &place) + &warning(&disturbed))
 }
 
 /// The CPU times of all kernels in microseconds, round by round.
-fn rounds(budget: Duration) -> Vec<Vec<f64>> {
-    let (begin, mut memory, mut rounds) = (Instant::now(), Memory::new(), Vec::new());
+fn rounds(budget: Duration) -> Result<Vec<Vec<f64>>, Error> {
+    let (begin, mut memory, mut rounds) = (Instant::now(), Memory::new()?, Vec::new());
     while rounds.len() < LEAST || begin.elapsed() < budget {
         let time = |kernel: &kernels::KernelCode| {
             let before = cpu_us();
-            (kernel.work)(&mut memory);
-            cpu_us() - before
+            kernel.run(&mut memory)?;
+            Ok(cpu_us() - before)
         };
-        rounds.push(KERNELS.iter().map(time).collect());
+        rounds.push(KERNELS.iter().map(time).collect::<Result<_, Error>>()?);
     }
     // The first round finds nothing in the caches.
     rounds.remove(0);
-    rounds
+    Ok(rounds)
+}
+
+/// A measurement that failed must not look like one of 0.
+fn not_measured(what: &str, cause: impl ToString) -> Error {
+    Error::NotMeasured { what: what.to_owned(), cause: cause.to_string() }
 }
 
 fn cpu_us() -> f64 {
@@ -111,30 +120,40 @@ fn cpu_us() -> f64 {
     time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
-fn with_all_busy<T>(cpus: usize, measure: impl FnOnce() -> T) -> T {
+fn with_all_busy<T>(cpus: usize, measure: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for first in 1..cpus {
+        let start = |first| {
             let is_over = &is_over;
-            scope.spawn(move || {
-                let mut memory = Memory::new();
-                // Each begins with another kernel.
-                let mut all = KERNELS.iter().cycle().skip(first);
-                while !is_over.load(Ordering::Relaxed) {
-                    if let Some(kernel) = all.next() {
-                        (kernel.work)(&mut memory);
-                    }
-                }
+            thread::Builder::new().spawn_scoped(scope, move || keep_busy(first, is_over))
+        };
+        let started: io::Result<Vec<_>> = (1..cpus).map(start).collect();
+        let measured =
+            started.map_err(|error| not_measured("a thread for each CPU", error)).and_then(|busy| {
+                let measured = measure();
+                is_over.store(true, Ordering::Relaxed);
+                busy.into_iter()
+                    .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))?;
+                measured
             });
-        }
-        let measured = measure();
+        // Some may have started.
         is_over.store(true, Ordering::Relaxed);
         measured
     })
 }
 
+/// Each CPU begins with another kernel.
+fn keep_busy(first: usize, is_over: &AtomicBool) -> Result<(), Error> {
+    let mut memory = Memory::new()?;
+    let mut all = KERNELS.iter().cycle().skip(first);
+    while !is_over.load(Ordering::Relaxed) {
+        all.next().map_or(Ok(()), |kernel| kernel.run(&mut memory))?;
+    }
+    Ok(())
+}
+
 /// CPU times of equal programs, in microseconds, in ascending order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Programs {
     /// Of this program, doing nothing.
     starts: Vec<f64>,
@@ -143,30 +162,35 @@ struct Programs {
 }
 
 /// CPU times of starts of this program with these arguments, in microseconds, in ascending order: so many, or as many as
-/// there is time for. Empty if it cannot be started.
-fn starts(arguments: &[&str], count: Option<usize>, budget: Duration) -> Vec<f64> {
+/// there is time for.
+fn starts(arguments: &[&str], count: Option<usize>, budget: Duration) -> Result<Vec<f64>, Error> {
     let (begin, mut times) = (Instant::now(), Vec::new());
     let is_over = |done: usize| match count {
         Some(count) => done >= count,
         None => done >= LEAST && begin.elapsed() >= budget,
     };
     while !is_over(times.len()) {
-        let Some(time) = start(arguments) else { return Vec::new() };
-        times.push(time);
+        times.push(start(arguments)?);
     }
     times.sort_by(f64::total_cmp);
-    times
+    Ok(times)
 }
 
-fn start(arguments: &[&str]) -> Option<f64> {
-    let used = || {
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
-        Some((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)
+fn start(arguments: &[&str]) -> Result<f64, Error> {
+    const ITSELF: &str = "/proc/self/exe";
+    let used = || -> io::Result<f64> {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        Ok((usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64)
     };
-    let before = used()?;
-    let mut command = Command::new("/proc/self/exe");
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().ok()?.success().then(used)?.map(|after| after - before)
+    let measure = || {
+        let before = used()?;
+        let mut command = Command::new(ITSELF);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status()?;
+        if status.success() { Ok(used()? - before) } else { Err(io::Error::other(status.to_string())) }
+    };
+    let wrong = |error: io::Error| not_measured(&format!("`{ITSELF} {}`", arguments.join(" ")), error);
+    measure().map_err(wrong)
 }
 
 fn sorted(rounds: &[Vec<f64>], kernel: usize) -> Vec<f64> {
@@ -175,10 +199,9 @@ fn sorted(rounds: &[Vec<f64>], kernel: usize) -> Vec<f64> {
     times
 }
 
-/// The value that this share of the values does not exceed; 0 if there are none.
+/// The value that this share of the values does not exceed. There is one value at least.
 fn at(sorted: &[f64], share: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
 /// How far the outermost hundredths are from the median.
@@ -189,11 +212,10 @@ fn reach(sorted: &[f64]) -> f64 {
 /// The errors are those of the programs, and the speed is that of the kernels.
 fn summed_up(kernels: Vec<Kernel>, cpus: usize, programs: &Programs) -> Calibration {
     let Programs { starts, alone, busy } = programs;
-    let share = |us: f64| if alone.is_empty() { 0.0 } else { us / at(alone, 0.5) };
-    let noise = share(reach(alone));
-    // With the others busy: as far as the outermost ones are from the median alone, beyond what it is off alone.
     let middle = at(alone, 0.5);
-    let contention = share((at(busy, 0.995) - middle).max(middle - at(busy, 0.005)));
+    let noise = reach(alone) / middle;
+    // With the others busy: as far as the outermost ones are from the median alone, beyond what it is off alone.
+    let contention = (at(busy, 0.995) - middle).max(middle - at(busy, 0.005)) / middle;
     let logarithms =
         kernels.iter().zip(&KERNELS).map(|(found, code)| (code.reference_us / found.alone_us).ln());
     let speed = (logarithms.sum::<f64>() / kernels.len() as f64).exp();
@@ -282,9 +304,14 @@ mod tests {
         let found = summed_up(kernels_of(100.0), 2, &programs);
         assert!((found.noise - 0.1).abs() < 1e-9 && (found.contention - 0.4).abs() < 1e-9, "{found:?}");
         assert_eq!((found.floor_us, found.id.len()), (150.0, 12));
-        let other = summed_up(kernels_of(50.0), 2, &Programs::default());
+        assert_eq!(found.flaw(), None);
+        let equal = Programs { starts: vec![700.0; 3], alone: vec![100.0; 3], busy: vec![100.0; 3] };
+        let other = summed_up(kernels_of(50.0), 2, &equal);
         assert!((other.speed / found.speed - 2.0).abs() < 1e-9 && other.id != found.id);
-        assert_eq!((other.noise, other.contention, other.floor_us), (0.0, 0.0, 0.0));
+        // They would be equal to the nanosecond.
+        assert!(other.flaw().is_some_and(|flaw| flaw.starts_with("`noise` is 0,")), "{other:?}");
+        let nothing = summed_up(kernels_of(0.0), 2, &programs);
+        assert!(nothing.flaw().is_some_and(|flaw| flaw.starts_with("`speed` is inf,")), "{nothing:?}");
     }
 
     #[test]
@@ -295,6 +322,22 @@ mod tests {
             said.starts_with("warning: the machine was not quiet: contention: 50 %; steal: 2 %;"),
             "{said}"
         );
+    }
+
+    /// `/proc/self/exe` is the program of these tests here, which refuses the arguments.
+    #[test]
+    fn a_program_that_fails_leaves_no_calibration() {
+        let place = tempfile::tempdir().unwrap();
+        let said = calibrate(&CalibrateRequest {
+            output: Some(place.path().join("a/b.json")),
+            seconds: 0,
+            force: true,
+            is_program: false,
+        })
+        .unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains("`/proc/self/exe --version`: exit status: 101; nothing was written"), "{said}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
     #[test]

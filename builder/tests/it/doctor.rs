@@ -1,6 +1,7 @@
 //! `capsule doctor` on hosts that lack something.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -135,4 +136,27 @@ fn a_calibration_is_quoted() {
     let cause = of_run["causes"].as_array().unwrap().last().unwrap().as_str().unwrap();
     assert!(cause.contains("it is of another machine"), "{of_run}");
     assert_eq!((&of_run["calibration"], &of_run["reliable"]), (&Value::Null, &Value::Bool(false)));
+}
+
+/// A calibration of which a part failed would have errors of 0.
+#[test]
+fn a_calibration_that_fails_leaves_the_old_one() {
+    needs_root!();
+    let scene = Scene::new();
+    let file = scene.file("calibration.json", "old");
+    fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    // It can still be started, but starts nothing itself: the user has as many processes as they may have.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "64717", "--clear-groups", "prlimit", "--nproc=1"]);
+    let said = Said::of(
+        command
+            .args([env!("CARGO_BIN_EXE_capsule"), "calibrate", "--seconds", "2", "--force", "-o"])
+            .arg(&file)
+            .current_dir("/"),
+    );
+    assert_eq!(said.code, 1, "{said:?}");
+    let why =
+        "the machine cannot be calibrated: `/proc/self/exe --version`: Resource temporarily unavailable";
+    assert!(said.stderr.contains(why) && said.stderr.trim_end().ends_with("nothing was written"), "{said:?}");
+    assert_eq!((said.stdout.as_str(), fs::read_to_string(&file).unwrap().as_str()), ("", "old"));
 }

@@ -2,17 +2,28 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::Read;
+use std::io::{self, Read};
 use std::mem;
+use std::path::Path;
 
 use memmap2::MmapMut;
+
+use super::not_measured;
+use crate::error::Error;
 
 /// A kernel.
 pub(super) struct KernelCode {
     pub(super) name: &'static str,
     /// Its time on the machine whose speed is 1, in microseconds.
     pub(super) reference_us: f64,
-    pub(super) work: fn(&mut Memory),
+    work: fn(&mut Memory) -> io::Result<()>,
+}
+
+impl KernelCode {
+    /// Does the work once.
+    pub(super) fn run(&self, memory: &mut Memory) -> Result<(), Error> {
+        (self.work)(memory).map_err(|error| not_measured(&format!("kernel `{}`", self.name), error))
+    }
 }
 
 pub(super) const KERNELS: [KernelCode; 6] = [
@@ -32,12 +43,14 @@ const LARGE: usize = (64 << 20) / 8;
 pub(super) struct Memory {
     small: Vec<u64>,
     large: Vec<u64>,
-    zeros: Option<File>,
+    zeros: File,
 }
 
 impl Memory {
-    pub(super) fn new() -> Memory {
-        Memory { small: chain(SMALL), large: chain(LARGE), zeros: File::open("/dev/zero").ok() }
+    pub(super) fn new() -> Result<Memory, Error> {
+        let path = Path::new("/dev/zero");
+        let zeros = File::open(path).map_err(|error| Error::read(path, error))?;
+        Ok(Memory { small: chain(SMALL), large: chain(LARGE), zeros })
     }
 }
 
@@ -47,16 +60,17 @@ fn chain(length: usize) -> Vec<u64> {
     (0..length as u64).map(|place| place.wrapping_mul(0x5851_f42d).wrapping_add(0x1405_7b7f) & mask).collect()
 }
 
-fn arithmetic(_: &mut Memory) {
+fn arithmetic(_: &mut Memory) -> io::Result<()> {
     let mut state = black_box(1_u64);
     for _ in 0..600_000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state ^= state >> 29;
     }
     black_box(state);
+    Ok(())
 }
 
-fn branches(_: &mut Memory) {
+fn branches(_: &mut Memory) -> io::Result<()> {
     let (mut state, mut count) = (black_box(0x9e37_79b9_u32), 0_u64);
     for _ in 0..200_000 {
         state ^= state << 13;
@@ -68,14 +82,17 @@ fn branches(_: &mut Memory) {
         }
     }
     black_box(count);
+    Ok(())
 }
 
-fn cache(memory: &mut Memory) {
+fn cache(memory: &mut Memory) -> io::Result<()> {
     black_box(walk(&memory.small, 400_000));
+    Ok(())
 }
 
-fn memory(memory: &mut Memory) {
+fn memory(memory: &mut Memory) -> io::Result<()> {
     black_box(walk(&memory.large, 20_000));
+    Ok(())
 }
 
 fn walk(chain: &[u64], steps: usize) -> u64 {
@@ -86,22 +103,20 @@ fn walk(chain: &[u64], steps: usize) -> u64 {
     place
 }
 
-fn system_calls(memory: &mut Memory) {
+fn system_calls(memory: &mut Memory) -> io::Result<()> {
     let mut byte = [0];
-    if let Some(zeros) = &mut memory.zeros {
-        for _ in 0..8_000 {
-            let _zero = black_box(zeros.read(&mut byte));
-        }
+    for _ in 0..8_000 {
+        black_box(memory.zeros.read(&mut byte)?);
     }
+    Ok(())
 }
 
-fn page_faults(_: &mut Memory) {
+fn page_faults(_: &mut Memory) -> io::Result<()> {
     const BYTES: usize = 4 << 20;
-    // Without memory to map there is nothing to measure, and the kernel is as fast as nothing.
-    if let Ok(mut map) = MmapMut::map_anon(BYTES) {
-        map.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-        black_box(&map);
-    }
+    let mut map = MmapMut::map_anon(BYTES)?;
+    map.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    black_box(&map);
+    Ok(())
 }
 
 /// So many objects, and so many steps with them: some 50 ms, and 4 MiB.
