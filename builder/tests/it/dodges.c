@@ -38,9 +38,10 @@ static void dodge(void)
     }
 }
 
+// Some 80 ms, as the others.
 static void forks(void)
 {
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 600; round++) {
         pid_t child = fork();
         if (child == 0)
             _exit(0);
