@@ -49,6 +49,13 @@ static int leave(const char *door) {
     return pass(out, kept);
 }
 
+// A port of every address, for which no route is looked up.
+static int anywhere(int type) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(4242)};
+    int server = socket(AF_INET, type, 0);
+    return bind(server, (struct sockaddr *)&any, sizeof any) || (type == SOCK_STREAM && listen(server, 9)) ? -1 : 0;
+}
+
 static int local(int family, int type, int send) {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(4242), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(4242), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -66,7 +73,8 @@ int main(int count, char **args) {
     const char *way = count > 1 ? args[1] : "nothing";
     int done = 0;
     if (!strcmp(way, "sockets"))
-        done = local(AF_INET, SOCK_STREAM, 0) | local(AF_INET, SOCK_DGRAM, 0) | named(SOCK_DGRAM) >> 31;
+        done = anywhere(SOCK_STREAM) | anywhere(SOCK_DGRAM) | named(SOCK_DGRAM) >> 31;
+    else if (!strcmp(way, "lookup")) done = local(AF_INET, SOCK_STREAM, 0) | local(AF_INET, SOCK_DGRAM, 1);
     else if (!strcmp(way, "udp")) done = local(AF_INET, SOCK_DGRAM, 2);
     else if (!strcmp(way, "tcp")) done = local(AF_INET, SOCK_STREAM, 1);
     else if (!strcmp(way, "udp6")) done = local(AF_INET6, SOCK_DGRAM, 2);

@@ -106,6 +106,16 @@ fn a_network_in_which_a_run_has_left_something_is_not_used_again() {
     assert!(!stage.is_used_again(&["--net", "none"], "leave", &["--net", "none"]));
 }
 
+/// With CONFIG_IP_FIB_TRIE_STATS a kernel counts what a run looks up, and shows it to the next. Other kernels do not; then
+/// the network may be used again, as it is the same.
+#[test]
+fn a_network_that_counts_what_a_run_has_looked_up_is_not_used_again() {
+    needs_root!();
+    let is_counted = fs::read_to_string("/proc/net/fib_triestat").is_ok_and(|text| text.contains("gets ="));
+    let is_used_again = Stage::new().is_used_again(&[], "lookup", &[]);
+    assert!(!(is_counted && is_used_again));
+}
+
 #[test]
 fn a_network_that_a_run_could_have_changed_is_not_used_again() {
     needs_root!();

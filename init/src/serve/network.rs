@@ -11,6 +11,7 @@
 //!   sockets a run's ports and abstract names are gone. All of its processes are reaped.
 //! * **No packet has passed.** What else connections leave (TIME-WAIT, metrics, routes that were learned) comes of packets,
 //!   and each of them is counted, by `lo` and by its protocol. The counters only grow; so their sum says whether one has.
+//!   Nor was an IPv4 route looked up, where the kernel counts that and lets a later run read it.
 //!
 //! What a later run can see of an earlier one is that both had this namespace: by its inode number in /proc/self/ns.
 
@@ -62,9 +63,15 @@ struct Account {
     routes: u64,
 }
 
-/// Files of decimal numbers, whose names may have digits too: those do not change. The last is missing without IPv6.
-const COUNTERS: [&CStr; 4] =
-    [c"/proc/self/net/dev", c"/proc/self/net/snmp", c"/proc/self/net/netstat", c"/proc/self/net/snmp6"];
+/// Files of decimal numbers, whose names may have digits too: those do not change. With each, whether it may be missing.
+const COUNTERS: [(&CStr, bool); 5] = [
+    (c"/proc/self/net/dev", false),
+    (c"/proc/self/net/snmp", false),
+    (c"/proc/self/net/netstat", false),
+    (c"/proc/self/net/snmp6", true), // without IPv6
+    // With CONFIG_IP_FIB_TRIE_STATS it counts what connect(2) and bind(2) look up, without a packet (net/ipv4/fib_trie.c).
+    (c"/proc/self/net/fib_triestat", true),
+];
 /// One of hexadecimal numbers; it is missing without IPv6.
 const ROUTES: &CStr = c"/proc/self/net/rt6_stats";
 /// It begins with the number of all sockets that were made by a process.
@@ -164,7 +171,7 @@ impl Account {
     /// Of the network namespace that this process is in.
     fn now() -> Result<Account, Errno> {
         let mut counters = 0u64;
-        for (file, is_optional) in COUNTERS.into_iter().zip([false, false, false, true]) {
+        for (file, is_optional) in COUNTERS {
             counters = counters.wrapping_add(sum(file, 10, is_optional)?);
         }
         Ok(Account { counters, routes: sum(ROUTES, 16, true)? })
