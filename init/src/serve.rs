@@ -42,12 +42,14 @@ use crate::serve::server::Server;
 use crate::sys::Args;
 use crate::text::Text;
 
-const USAGE: &[u8] = b"usage: init-serve serve [--slots N] [--ahead N] [--socket fd:N]
+const USAGE: &[u8] = b"usage: init-serve serve [--slots N] [--ahead N] [--binds WHOSE] [--socket fd:N]
        init-serve run [OPTION...] -- COMMAND [ARG...]
 
 serve takes requests from a SOCK_SEQPACKET socket that it inherits (fd:0), and ends with it.
   --slots N     runs at one time (2; 1 to 256)
   --ahead N     sandboxes of one shape that stand ready (as many as slots; 0 to 1024)
+  --binds WHOSE private: no process outside of a run listens on a socket in its
+                binds; shared: one may (shared)
 ";
 
 /// Runs at one time, at the most.
@@ -60,6 +62,7 @@ const MOST_AHEAD: u64 = 1024;
 struct Config {
     slots: usize,
     ahead: usize,
+    has_private_binds: bool,
     socket: i32,
 }
 
@@ -82,19 +85,28 @@ pub(crate) fn serve(args: Args<'_>, argv: Args<'_>) -> u8 {
 }
 
 fn parse(args: Args<'_>) -> Option<Config> {
-    let (mut slots, mut ahead, mut socket) = (2, None, 0);
+    let (mut slots, mut ahead, mut has_private_binds, mut socket) = (2, None, false, 0);
     let mut at = 0;
     while let Some(option) = args.get(at) {
         let value = args.get(at + 1)?;
         match option.to_bytes() {
             b"--slots" => slots = number(value, 1, MOST_SLOTS)?,
             b"--ahead" => ahead = Some(number(value, 0, MOST_AHEAD)?),
+            b"--binds" => has_private_binds = is_private(value)?,
             b"--socket" => socket = number_of_fd(value)?,
             _ => return None,
         }
         at += 2;
     }
-    Some(Config { slots, ahead: ahead.unwrap_or(slots), socket })
+    Some(Config { slots, ahead: ahead.unwrap_or(slots), has_private_binds, socket })
+}
+
+fn is_private(whose: &CStr) -> Option<bool> {
+    match whose.to_bytes() {
+        b"private" => Some(true),
+        b"shared" => Some(false),
+        _ => None,
+    }
 }
 
 fn number(value: &CStr, least: u64, most: u64) -> Option<usize> {
@@ -119,15 +131,26 @@ mod tests {
 
     #[test]
     fn slots_are_ready_ahead_unless_the_caller_says_otherwise() {
-        assert_eq!(parsed(""), Some(Config { slots: 2, ahead: 2, socket: 0 }));
-        assert_eq!(parsed("--slots 8"), Some(Config { slots: 8, ahead: 8, socket: 0 }));
-        let all = Config { slots: 1, ahead: 0, socket: 7 };
-        assert_eq!(parsed("--slots 1 --ahead 0 --socket fd:7"), Some(all));
+        let none = Config { slots: 2, ahead: 2, has_private_binds: false, socket: 0 };
+        assert_eq!(parsed(""), Some(none));
+        assert_eq!(parsed("--binds shared"), Some(none));
+        assert_eq!(parsed("--slots 8"), Some(Config { slots: 8, ahead: 8, ..none }));
+        let all = Config { slots: 1, ahead: 0, has_private_binds: true, socket: 7 };
+        assert_eq!(parsed("--slots 1 --ahead 0 --binds private --socket fd:7"), Some(all));
     }
 
     #[test]
     fn what_is_not_an_option_is_refused() {
-        for bad in ["--slots", "--slots 0", "--slots 257", "--ahead 1025", "--socket 3", "--frob 1", "x"] {
+        for bad in [
+            "--slots",
+            "--slots 0",
+            "--slots 257",
+            "--ahead 1025",
+            "--binds mine",
+            "--socket 3",
+            "--frob 1",
+            "x",
+        ] {
             assert_eq!(parsed(bad), None, "{bad}");
         }
     }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,13 +41,18 @@ static int pass(int through, int fd) {
     return sendmsg(through, &message, 0) == 1 ? 0 : -1;
 }
 
-// A socket that outlives the run: a process outside gets it.
-static int leave(const char *door) {
+// A process outside gets a descriptor, which outlives the run.
+static int hand_out(const char *door, int kept) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     strncpy(name.sun_path, door, sizeof name.sun_path - 1);
-    int kept = named(SOCK_STREAM), out = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (kept < 0 || listen(kept, 9) || connect(out, (struct sockaddr *)&name, sizeof name)) return -1;
+    int out = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (kept < 0 || connect(out, (struct sockaddr *)&name, sizeof name)) return -1;
     return pass(out, kept);
+}
+
+static int leave(const char *door) {
+    int kept = named(SOCK_STREAM);
+    return listen(kept, 9) ? -1 : hand_out(door, kept);
 }
 
 // A port of every address, for which no route is looked up.
@@ -80,6 +86,8 @@ int main(int count, char **args) {
     else if (!strcmp(way, "udp6")) done = local(AF_INET6, SOCK_DGRAM, 2);
     else if (!strcmp(way, "route6")) done = local(AF_INET6, SOCK_DGRAM, 1);
     else if (!strcmp(way, "leave")) done = leave(args[2]);
+    // No socket: a list of all that there will be.
+    else if (!strcmp(way, "watch")) done = hand_out(args[2], open("/proc/self/net/unix", O_RDONLY));
     else if (!strcmp(way, "cycle")) {
         int pair[2], loop = named(SOCK_DGRAM);
         done = socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) || pass(pair[0], pair[1]) || pass(pair[0], loop) || loop < 0;

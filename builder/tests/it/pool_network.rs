@@ -1,14 +1,16 @@
 //! A pool's networks: one that a run has left as it was is used again, and no run finds what another has left.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, BufRead, BufReader, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
 use run::{InitCommand, Pool};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::scene::{Said, Scene, needs_root, wait_until};
 
@@ -20,6 +22,8 @@ struct Seen {
     /// Its network namespace. As long as it is open, no other has its inode number.
     network: File,
     said: String,
+    /// What it has passed out.
+    _kept: Option<OwnedFd>,
 }
 
 impl Seen {
@@ -54,7 +58,11 @@ impl Stage {
     fn run(&self, pool: &Pool, options: &[&str], way: &str) -> Seen {
         let mut init = InitCommand::of_bundle(&self.scene.path("B"));
         let bind = |name: &str, rest: &str| format!("{}:/tmp/{name}{rest}", self.scene.path(name).display());
-        init.option("bind", bind("network", "")).option("bind", bind("door", ":rw"));
+        init.option("bind", bind("network", ""));
+        let passes_out = ["leave", "watch"].contains(&way);
+        if passes_out || way == "door" {
+            init.option("bind", bind("door", ":rw"));
+        }
         init.given(options.iter().map(Into::into)).command(["/tmp/network", way, DOOR]);
         let ((stdin, mut line), (output, stdout)) = (io::pipe().unwrap(), io::pipe().unwrap());
         let run = pool.run(&init, [Some(stdin.as_fd()), Some(stdout.as_fd()), None]).unwrap().unwrap();
@@ -64,21 +72,36 @@ impl Stage {
         let supervisor = run.pid().expect("it runs");
         // The supervisor is in the network of its sandbox.
         let network = File::open(format!("/proc/{supervisor}/ns/net")).unwrap();
+        let kept = (passes_out && said == "ready\n").then(|| self.take_at_door());
         line.write_all(b"\n").unwrap();
         output.read_to_string(&mut said).unwrap();
         assert_eq!(run.wait().unwrap().code, 0, "{way}: {said}");
         wait_until("it has ended", || !Path::new(&format!("/proc/{supervisor}")).exists());
-        Seen { network, said }
+        Seen { network, said, _kept: kept }
+    }
+
+    /// What a run has passed out. The connection ends here: its end outside would count as a socket of the run's network.
+    fn take_at_door(&self) -> OwnedFd {
+        let (door, _) = self.door.accept().unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let (mut control, mut byte) = (RecvAncillaryBuffer::new(&mut space), [0]);
+        recvmsg(&door, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+        let passed = control.drain().find_map(|one| match one {
+            RecvAncillaryMessage::ScmRights(mut passed) => passed.next(),
+            _ => None,
+        });
+        passed.expect("a descriptor")
     }
 
     /// What is left of a run that let the program go this way: whether a later one is in its network.
     fn is_used_again(&self, options: &[&str], way: &str, later: &[&str]) -> bool {
-        let pool = Pool::start(1).unwrap();
+        // With the caller's word for it only what the run has left counts.
+        let start = if way == "watch" { Pool::start } else { Pool::start_with_private_binds };
+        let pool = start(1).unwrap();
         // Has a sandbox of its kind made, whose network is the pool's.
         self.run(&pool, options, "nothing");
         let first = self.run(&pool, options, way);
         assert_eq!(first.said, "ready\n", "{way}");
-        let _kept: Option<UnixStream> = (way == "leave").then(|| self.door.accept().unwrap().0);
         let later: Vec<Seen> = (0..6).map(|_| self.run(&pool, later, "nothing")).collect();
         for run in &later {
             assert_eq!(run.said, "ready\n", "after {way} {options:?}");
@@ -91,7 +114,9 @@ impl Stage {
 fn a_network_that_a_run_has_left_as_it_was_is_used_again() {
     needs_root!();
     let stage = Stage::new();
-    for (options, way) in [(&[][..], "nothing"), (&[], "sockets"), (&["--net", "none"], "nothing")] {
+    // With "door" it has a directory of the host, which its caller calls private, and passes nothing out.
+    let none = &["--net", "none"][..];
+    for (options, way) in [(&[][..], "nothing"), (&[], "sockets"), (&[], "door"), (none, "nothing")] {
         assert!(stage.is_used_again(options, way, options), "{way} {options:?}");
     }
 }
@@ -104,6 +129,13 @@ fn a_network_in_which_a_run_has_left_something_is_not_used_again() {
         assert!(!stage.is_used_again(&[], way, &[]), "{way}");
     }
     assert!(!stage.is_used_again(&["--net", "none"], "leave", &["--net", "none"]));
+}
+
+/// A list of sockets is none itself, so the kernel's count of them does not have it.
+#[test]
+fn a_network_that_a_process_outside_may_watch_is_not_used_again() {
+    needs_root!();
+    assert!(!Stage::new().is_used_again(&[], "watch", &[]));
 }
 
 /// With CONFIG_IP_FIB_TRIE_STATS a kernel counts what a run looks up, and shows it to the next. Other kernels do not; then
@@ -122,7 +154,7 @@ fn a_network_that_a_run_could_have_changed_is_not_used_again() {
     let stage = Stage::new();
     // A sandbox that stands ready serves runs with and without a filter.
     assert!(!stage.is_used_again(&["--seccomp", "off"], "nothing", &[]));
-    for without in ["capabilities", "proc-read-only", "uid"] {
+    for without in ["capabilities", "proc-read-only", "uid", "read-only-root"] {
         let options = ["--without", without];
         assert!(!stage.is_used_again(&options, "nothing", &options), "{without}");
     }

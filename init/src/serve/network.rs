@@ -12,6 +12,9 @@
 //! * **No packet has passed.** What else connections leave (TIME-WAIT, metrics, routes that were learned) comes of packets,
 //!   and each of them is counted, by `lo` and by its protocol. The counters only grow; so their sum says whether one has.
 //!   Nor was an IPv4 route looked up, where the kernel counts that and lets a later run read it.
+//! * **Nobody outside watches it.** A file of /proc/net is no socket, so no count has it; whoever gets its descriptor reads of
+//!   later runs. It gets out by a socket on which a process outside listens. The filter and the guards leave only the run's
+//!   binds for that: it had none that may show one, or the server's caller has said that none does (`--binds private`).
 //!
 //! What a later run can see of an earlier one is that both had this namespace: by its inode number in /proc/self/ns.
 
@@ -31,11 +34,12 @@ use crate::sys;
 use crate::sys::fd::Fd;
 use crate::sys::rights::{Descriptors, duplicate_onto, receive_all, send_all};
 
-/// Guards without which a submission might change its network, or leave a process in it.
+/// Guards without which a submission might change its network, leave a process in it, or meet another run in its root.
 const NEEDED: &[Guard] = &[
     Guard::PidNamespace,
     Guard::NetworkNamespace,
     Guard::PrivateMounts,
+    Guard::ReadOnlyRoot,
     Guard::ProcReadOnly,
     Guard::CloseFds,
     Guard::Streams,

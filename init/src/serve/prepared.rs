@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::AsFd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::handover::Handover;
 use super::inside;
@@ -142,4 +142,13 @@ pub(super) fn take_binds(options: &Options<'_>) -> Option<Descriptors> {
         shown.push(take_bind(bind, 0).ok()?);
     }
     Some(shown)
+}
+
+/// Whether one of them may show a socket on which a process outside listens: only a file of bytes or a device surely does
+/// not. A mount that is read-only is no obstacle to connect(2), and the socket may be made later.
+pub(super) fn may_have_door(shown: &Descriptors) -> bool {
+    let is_harmless = |kind| matches!(kind, FileType::RegularFile | FileType::CharacterDevice);
+    shown.iter().any(|tree| {
+        !rustix::fs::fstat(tree).is_ok_and(|stat| is_harmless(FileType::from_raw_mode(stat.st_mode)))
+    })
 }

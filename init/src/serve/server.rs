@@ -335,7 +335,8 @@ impl<'a> Server<'a> {
             }
             Forked::Child => match self.for_slots.take() {
                 Some(room) => {
-                    let given = slot::Given { argv: self.argv, room, network };
+                    let has_private_binds = self.config.has_private_binds;
+                    let given = slot::Given { argv: self.argv, room, network, has_private_binds };
                     slot::run(server, theirs.as_fd(), given, pattern)
                 }
                 None => sys::exit(exit_code::SANDBOX_ERROR),

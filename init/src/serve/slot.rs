@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_parent_proc
 
 use super::answer::{self, LONGEST_NAME};
 use super::network::{Network, is_out_of_reach};
-use super::prepared::{Prepared, take_binds};
+use super::prepared::{Prepared, may_have_door, take_binds};
 use super::seat::{self, MOST_GIVEN, Room, Seat};
 use crate::clock;
 use crate::options::{self, Destination, Options, UsageError};
@@ -39,6 +39,8 @@ pub(super) struct Given<'a> {
     pub(super) room: Room,
     /// For its sandbox.
     pub(super) network: Option<Network>,
+    /// Whether the caller says that no process outside of a run listens in its binds.
+    pub(super) has_private_binds: bool,
 }
 
 /// The whole life of a slot, from its fork. `pattern` are the options of a run like the one that is to come.
@@ -50,7 +52,7 @@ pub(super) fn run(server: Pid, own: BorrowedFd<'_>, given: Given<'_>, pattern: O
 fn live(
     server: Pid,
     own: BorrowedFd<'_>,
-    Given { argv, room, network }: Given<'_>,
+    Given { argv, room, network, has_private_binds }: Given<'_>,
     pattern: Option<&Options<'_>>,
 ) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -81,7 +83,7 @@ fn live(
     answer::taken(caller.as_fd(), name, getpid().as_raw_nonzero().get() as u32, pidfd.as_fd())?;
     drop(pidfd);
     seat::install(&mut given)?;
-    let run = Taken { own, caller, name, started, argv };
+    let run = Taken { own, caller, name, started, argv, has_private_binds };
     let mut options = Options::new(args.from(args.len()));
     match options::parse_into(&mut options, args.from(2)) {
         Ok(()) => {
@@ -116,6 +118,7 @@ struct Taken<'a> {
     name: &'a [u8],
     started: u64,
     argv: Args<'a>,
+    has_private_binds: bool,
 }
 
 impl Taken<'_> {
@@ -133,6 +136,8 @@ impl Taken<'_> {
         let mut ready = prepared.filter(|prepared| prepared.fits(options));
         let network = ready.as_mut().and_then(Prepared::take_network);
         let ready = ready.and_then(|prepared| Some((prepared, take_binds(options)?)));
+        let has_door = ready.as_ref().is_none_or(|(_, shown)| may_have_door(shown));
+        let network = network.filter(|_| self.has_private_binds || !has_door);
         let launch = |parts: supervise::Parts<'_, '_>| {
             let launched = match ready {
                 Some((prepared, shown)) => prepared.bind(parts, request, shown),

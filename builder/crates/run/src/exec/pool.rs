@@ -88,7 +88,21 @@ impl Pool {
     /// # Errors
     /// It cannot be started; without it every run is one process.
     pub fn start(ahead: usize) -> io::Result<Pool> {
-        let (socket, reader) = server::start(SLOTS, ahead)?;
+        Pool::start_for(ahead, "shared")
+    }
+
+    /// The same for a caller whose runs meet no process outside in their binds: on no socket that one of them shows does such
+    /// a process listen, nor do two runs at a time have a directory that one of them may write to. Then the network of a run
+    /// may be used again that had a directory as a bind (docs/pool.md).
+    ///
+    /// # Errors
+    /// As [`Pool::start`].
+    pub fn start_with_private_binds(ahead: usize) -> io::Result<Pool> {
+        Pool::start_for(ahead, "private")
+    }
+
+    fn start_for(ahead: usize, binds: &str) -> io::Result<Pool> {
+        let (socket, reader) = server::start(SLOTS, ahead, binds)?;
         let shared = Arc::new(Shared { socket, open: Mutex::default(), next: AtomicU64::new(0) });
         let heard = Arc::clone(&shared);
         let reader = reader.spawn(move |answer| heard.note(answer))?;

@@ -114,7 +114,9 @@ impl Workroom {
     pub fn with_pool(self, ahead: usize) -> Workroom {
         let is_root = rustix::process::geteuid().is_root();
         let is_own = || fs::read(self.bundle.join(layout::INIT)).is_ok_and(|init| init == INIT);
-        let pool = if is_root && is_own() { Pool::start(ahead).ok().map(Arc::new) } else { None };
+        // Each step has a workspace of its own, which later steps only read, and the callers' directories are of one test.
+        let start = || Pool::start_with_private_binds(ahead).ok().map(Arc::new);
+        let pool = if is_root && is_own() { start() } else { None };
         Workroom { pool, ..self }
     }
 

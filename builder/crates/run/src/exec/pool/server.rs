@@ -26,17 +26,18 @@ pub(super) struct Reader {
     program: File,
     theirs: OwnedFd,
     ours: OwnedFd,
-    args: [String; 4],
+    args: Vec<String>,
 }
 
 /// Our end of the socket, and what starts the rest.
-pub(super) fn start(slots: usize, ahead: usize) -> io::Result<(OwnedFd, Reader)> {
+pub(super) fn start(slots: usize, ahead: usize, binds: &str) -> io::Result<(OwnedFd, Reader)> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let mut program = File::from(memfd_create("init-serve", MemfdFlags::CLOEXEC)?);
     program.write_all(INIT_SERVE)?;
     // Of a file that is open for writing nothing is executed (ETXTBSY, execve(2)).
     let program = File::open(format!("/proc/self/fd/{}", program.as_raw_fd()))?;
-    let args = ["--slots".to_owned(), slots.to_string(), "--ahead".to_owned(), ahead.to_string()];
+    let args = ["--slots", &slots.to_string(), "--ahead", &ahead.to_string(), "--binds", binds];
+    let args = args.map(str::to_owned).to_vec();
     Ok((ours.try_clone()?, Reader { program, theirs, ours, args }))
 }
 
