@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use run::exec::pool::Done;
 use run::{InitCommand, Pool};
@@ -555,7 +555,21 @@ fn a_run_that_is_killed_or_told_to_end_does() {
     wait_until("a run that nobody waits for is not left", || !is_alive(&pid));
 }
 
-/// `just soak-pool`: as long as set-up may take. A mount of FUSE whose server never answers stands for a dead file system.
+/// Puts a file system that does not answer on a place, as long as its file is open: FUSE whose server never reads. It is in
+/// this thread's own tree, and in that of the server which it starts: no other process can fall asleep in there.
+fn bury(place: &Path) -> fs::File {
+    let never_read = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
+    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", never_read.as_raw_fd());
+    mount(Some("dead"), place, Some("fuse"), MsFlags::empty(), Some(data.as_str())).unwrap();
+    never_read
+}
+
+fn take_own_tree() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+}
+
+/// `just soak-pool`: as long as set-up may take.
 #[test]
 #[ignore = "takes half a minute: just soak-pool"]
 fn a_bind_that_does_not_answer_is_its_runs_error_and_no_others() {
@@ -563,12 +577,8 @@ fn a_bind_that_does_not_answer_is_its_runs_error_and_no_others() {
     let scene = Scene::with_bash();
     let (root, place) = (scene.path("B/rootfs"), scene.path("dead"));
     fs::create_dir(&place).unwrap();
-    // This thread's own tree, and the server's: no other process can fall asleep in there.
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
-    let never_read = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
-    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", never_read.as_raw_fd());
-    mount(Some("dead"), &place, Some("fuse"), MsFlags::empty(), Some(data.as_str())).unwrap();
+    take_own_tree();
+    let _dead = bury(&place);
     let served = Served::start(&["--ahead", "1"]);
     set_socket_timeout(&served.socket, Timeout::Recv, Some(HANG)).unwrap();
     served.still_serves(&root);
@@ -582,6 +592,41 @@ fn a_bind_that_does_not_answer_is_its_runs_error_and_no_others() {
     assert_eq!((name.as_str(), kind.as_str()), ("dead", "done"));
     assert!(rest.starts_with("125\0") && rest.contains("does not answer"), "{rest}");
     served.still_serves(&root);
+}
+
+/// `just soak-pool`: as long as set-up may take. A root dies, and the operator mounts it anew.
+#[test]
+#[ignore = "takes half a minute: just soak-pool"]
+fn sandboxes_that_sleep_in_a_dead_root_are_not_handed_out_after_its_return() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    take_own_tree();
+    let served = Served::start(&["--slots", "4", "--ahead", "2"]);
+    set_socket_timeout(&served.socket, Timeout::Recv, Some(HANG)).unwrap();
+    served.still_serves(&root);
+    wait_until("two stand ready", || slots(served.pid()).len() == 2 && children(served.pid()).len() == 2);
+    let _dead = bury(&root);
+    for name in ["first", "second"] {
+        served.ask(name, &root, &["/bin/bash"]);
+        assert_eq!(served.answer().1, "taken");
+    }
+    let is_asleep = |slot: &Pid| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", slot.as_raw_nonzero())).unwrap_or_default();
+        stat.contains(") D ")
+    };
+    wait_until("the next two sleep as well", || {
+        let slots = children(served.pid());
+        slots.len() == 4 && slots.iter().all(is_asleep)
+    });
+    let asleep = children(served.pid());
+    umount2(&root, MntFlags::MNT_DETACH).unwrap();
+    for _ in 0..2 {
+        let (_, kind, rest) = served.answer();
+        assert!(kind == "done" && rest.contains("does not answer"), "{kind} {rest}");
+    }
+    served.still_serves(&root);
+    wait_until("none sleeps on", || !asleep.iter().any(is_alive));
 }
 
 /// `just soak-pool`: 100,000 runs, and nothing of the server's or the machine's grows.

@@ -183,7 +183,8 @@ impl<'a> Server<'a> {
     /// made for its run does it under the supervisor's eyes.
     fn give_up_overdue(&mut self) -> Result<(), Errno> {
         let now = clock::now();
-        for place in &mut self.slots {
+        for at in 0..MOST {
+            let Some(place) = self.slots.get_mut(at) else { continue };
             let Some(slot) = place.as_mut().filter(|slot| slot.deadline.is_some_and(|at| now >= at)) else {
                 continue;
             };
@@ -193,10 +194,19 @@ impl<'a> Server<'a> {
             }
             let _ = pidfd_send_signal(&slot.pidfd, Signal::KILL); // ESRCH: it has just ended
             // It is not waited for, but reaped when it ends.
-            let Some(name) = place.take().and_then(|slot| slot.name) else { continue };
+            let Some(Slot { name: Some(name), shape, .. }) = place.take() else { continue };
+            self.drop_waiting(shape);
             answer::refused(self.caller.as_fd(), name.as_bytes(), exit_code::SANDBOX_ERROR, OVERDUE)?;
         }
         Ok(())
+    }
+
+    /// Ends the sandboxes of a shape that wait. Where its root is dead they sleep in it, also when that is mounted anew.
+    fn drop_waiting(&mut self, shape: Option<Shape>) {
+        let is_like = |slot: &mut Slot| slot.name.is_none() && shape.is_some() && slot.shape == shape;
+        for slot in self.slots.iter_mut().filter_map(|place| place.take_if(is_like)) {
+            let _ = pidfd_send_signal(&slot.pidfd, Signal::KILL); // ESRCH: it has just ended
+        }
     }
 
     fn refuse(&self, name: &[u8], code: u8, message: &[u8]) -> Result<(), Errno> {
