@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use run::exec::pool::Done;
+use run::exec::{CompileResult, SourceFile, Submission, Workroom};
 use run::{InitCommand, Pool};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -627,6 +628,32 @@ fn sandboxes_that_sleep_in_a_dead_root_are_not_handed_out_after_its_return() {
     }
     served.still_serves(&root);
     wait_until("none sleeps on", || !asleep.iter().any(is_alive));
+}
+
+/// The same through the client that `judge` and `serve` have: what the server says of the run is its report.
+#[test]
+#[ignore = "takes half a minute: just soak-pool"]
+fn a_workroom_reports_a_bind_that_does_not_answer() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.succeeds("build --pack bash -o B --format dir");
+    let place = scene.path("dead");
+    fs::create_dir(&place).unwrap();
+    take_own_tree();
+    let _dead = bury(&place);
+    let room = Workroom::open(&scene.path("B")).unwrap().with_pool(1);
+    let source = SourceFile { path: "main.sh".to_owned(), content: b"exit 0\n".to_vec() };
+    let submission = Submission::new(vec![source], None).unwrap();
+    let CompileResult::Ready(artifact) = room.compile(&submission, None, &[]).unwrap().result else {
+        panic!("it does not compile")
+    };
+    let bind = ("bind".to_owned(), format!("{}/x:/tmp/x", place.display()).into());
+    let nothing = fs::OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    let ended = artifact.start(&[bind], &[], [Some(nothing.as_fd()); 3]).unwrap().wait().unwrap();
+    assert_eq!((ended.status.as_str(), ended.code), ("sandbox-error", 125), "{}", ended.report);
+    assert!(ended.report.contains("does not answer"), "{}", ended.report);
+    let ended = artifact.start(&[], &[], [Some(nothing.as_fd()); 3]).unwrap().wait().unwrap();
+    assert_eq!(ended.status, "ok", "{}", ended.report);
 }
 
 /// `just soak-pool`: 100,000 runs, and nothing of the server's or the machine's grows.

@@ -1,11 +1,11 @@
 //! Signals that ask a process to end, for one that waits for an init: init answers them, by a report.
 
 use std::io::{self, PipeReader, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::process;
 
@@ -37,22 +37,38 @@ impl EndingSignals {
         held().map_err(|errno| Error::read("signals".as_ref(), errno.into()))
     }
 
-    /// Passes each signal on to a child until there is something to read from it, or its end.
-    fn pass_on_until(&self, readable: &PipeReader, pass_on: &dyn Fn(process::Signal)) -> io::Result<()> {
-        loop {
-            let mut ends = [self.descriptor.as_fd(), readable.as_fd()]
-                .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
-            retry_on_intr(|| poll(&mut ends, None))?;
-            let is_ready = !ends[1].revents().is_empty();
-            while let Some(signal) = self.descriptor.read_signal()? {
-                let signal = i32::try_from(signal.ssi_signo).ok().and_then(process::Signal::from_named_raw);
-                signal.into_iter().for_each(pass_on);
-            }
-            if is_ready {
-                return Ok(());
-            }
+    /// Passes those on that have come.
+    fn pass_on(&self, pass_on: &dyn Fn(process::Signal)) -> io::Result<()> {
+        while let Some(signal) = self.descriptor.read_signal()? {
+            let signal = i32::try_from(signal.ssi_signo).ok().and_then(process::Signal::from_named_raw);
+            signal.into_iter().for_each(pass_on);
+        }
+        Ok(())
+    }
+}
+
+/// Sleeps until one of these can be read or is at its end. Held signals that come meanwhile are passed on.
+pub(crate) fn until_ready(
+    signals: Option<&EndingSignals>,
+    ends: &[BorrowedFd<'_>],
+    pass_on: &dyn Fn(process::Signal),
+) -> io::Result<()> {
+    loop {
+        let held = signals.map(|signals| signals.descriptor.as_fd());
+        let polled = ends.iter().copied().chain(held);
+        let mut polled: Vec<_> = polled.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN)).collect();
+        retry_on_intr(|| poll(&mut polled, None))?;
+        let is_ready = polled.iter().take(ends.len()).any(|end| !end.revents().is_empty());
+        signals.map_or(Ok(()), |signals| signals.pass_on(pass_on))?;
+        if is_ready {
+            return Ok(());
         }
     }
+}
+
+fn is_ready(end: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut polled = [PollFd::from_borrowed_fd(end, PollFlags::IN)];
+    Ok(retry_on_intr(|| poll(&mut polled, Some(&Timespec::default())))? > 0)
 }
 
 /// What an init writes. Signals that come while it is waited for go on to that init; without any held, each has its usual
@@ -60,14 +76,21 @@ impl EndingSignals {
 pub(crate) struct Heeding<'a> {
     pub(crate) signals: Option<&'a EndingSignals>,
     pub(crate) from: &'a mut PipeReader,
+    /// Ready when nothing more is written, for an init that may keep its end of the pipe for longer.
+    pub(crate) end: Option<BorrowedFd<'a>>,
     /// Sends a signal to that init.
     pub(crate) pass_on: &'a dyn Fn(process::Signal),
 }
 
 impl Read for Heeding<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(signals) = self.signals {
-            signals.pass_on_until(self.from, self.pass_on)?;
+        if self.signals.is_some() || self.end.is_some() {
+            let ends: Vec<_> = [self.from.as_fd()].into_iter().chain(self.end).collect();
+            until_ready(self.signals, &ends, self.pass_on)?;
+            // Asked again: what was written just before the end may not have been there yet when the pipe was looked at.
+            if self.end.is_some() && !is_ready(self.from.as_fd())? {
+                return Ok(0);
+            }
         }
         self.from.read(buffer)
     }

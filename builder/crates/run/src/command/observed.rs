@@ -1,9 +1,7 @@
 //! A run next to which we stay, to add to its report that the tree was compared.
 
-use std::io::Read;
-
 use super::{Run, init_command};
-use crate::ending_signals::{EndingSignals, Heeding};
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 use crate::exec::{Destination, ReportFile, reporting};
 use crate::report::INITS;
@@ -20,20 +18,15 @@ pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
     let init = init_command(run, true)?;
     let path = init.init().to_path_buf();
     let fail = |error| Error::Start { path: path.clone(), error };
-    let (child, mut reports) = reporting(None, init, [None; 3]).map_err(fail)?;
-    let mut report = Vec::new();
-    let pass_on = |signal| child.signal(signal);
-    let mut from = Heeding { signals: Some(&signals), from: &mut reports, pass_on: &pass_on };
-    from.read_to_end(&mut report).map_err(fail)?;
-    let code = child.wait().map_err(fail)?;
+    let supervisor = reporting(None, init, [None; 3]).map_err(fail)?;
+    let (code, report) = supervisor.wait(Some(&signals)).map_err(fail)?;
     file.write_line(&verified(&report)?, signals)?;
     Ok(code)
 }
 
 /// init's report with one field more.
-fn verified(report: &[u8]) -> Result<String, Error> {
+fn verified(report: &str) -> Result<String, Error> {
     let invalid = |what: &str| Error::Report { whose: INITS, what: what.to_owned() };
-    let report = str::from_utf8(report).map_err(|error| invalid(&error.to_string()))?;
     let fields = report.trim_end().strip_suffix('}').ok_or_else(|| invalid("it does not end"))?;
     Ok(format!("{fields},\"verified\":true}}\n"))
 }
@@ -44,8 +37,8 @@ mod tests {
 
     #[test]
     fn the_field_comes_last_and_a_report_that_does_not_end_is_none() {
-        let report = verified(b"{\"version\":1,\"error\":{}}\n").expect("a report");
+        let report = verified("{\"version\":1,\"error\":{}}\n").expect("a report");
         assert_eq!(report, "{\"version\":1,\"error\":{},\"verified\":true}\n");
-        assert!(verified(b"{\"version\":1").is_err() && verified(b"").is_err());
+        assert!(verified("{\"version\":1").is_err() && verified("").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
 use super::supervisor::Supervisor;
 use super::workspace::Workspace;
-use crate::ending_signals::{EndingSignals, Heeding};
+use crate::ending_signals::EndingSignals;
 use crate::error::Error;
 use crate::init_command::InitCommand;
 use crate::report::{INITS, Report};
@@ -57,9 +57,8 @@ pub struct Artifact {
 /// The kernel kills it when the thread that began it ends (PR_SET_PDEATHSIG in prctl(2) means threads): that thread should
 /// wait for it.
 pub struct Running {
-    child: Supervisor,
+    supervisor: Supervisor,
     init: PathBuf,
-    reports: PipeReader,
     memory_exit_code: Option<u8>,
     seen: Observation,
 }
@@ -130,8 +129,8 @@ impl Artifact {
         let init = self.command(options, arguments);
         let (path, seen) = (init.init().to_path_buf(), Observation::begin());
         match processes::reporting(self.pool.as_deref(), init, streams) {
-            Ok((child, reports)) => {
-                Ok(Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen })
+            Ok(supervisor) => {
+                Ok(Running { supervisor, init: path, memory_exit_code: self.memory_exit_code(), seen })
             }
             Err(error) => Err(Error::Start { path, error }),
         }
@@ -150,9 +149,9 @@ impl Artifact {
         let init = self.command(options, arguments);
         let (path, seen) = (init.init().to_path_buf(), Observation::begin());
         match processes::waiting(self.pool.as_deref(), init, streams.map(Some)) {
-            Ok((child, reports, starter)) => {
+            Ok((supervisor, starter)) => {
                 let running =
-                    Running { child, init: path, reports, memory_exit_code: self.memory_exit_code(), seen };
+                    Running { supervisor, init: path, memory_exit_code: self.memory_exit_code(), seen };
                 Ok(Prepared { running, starter })
             }
             Err(error) => Err(Error::Start { path, error }),
@@ -187,8 +186,8 @@ impl Prepared {
 
 impl Running {
     /// Of a command that no language's runtime speaks for.
-    pub(super) fn new(child: Supervisor, init: PathBuf, reports: PipeReader) -> Running {
-        Running { child, init, reports, memory_exit_code: None, seen: Observation::begin() }
+    pub(super) fn new(supervisor: Supervisor, init: PathBuf) -> Running {
+        Running { supervisor, init, memory_exit_code: None, seen: Observation::begin() }
     }
 
     /// Waits for its end.
@@ -200,39 +199,34 @@ impl Running {
     }
 
     /// The same; signals that are held end the run.
-    pub(super) fn wait_heeding(mut self, signals: Option<&EndingSignals>) -> Result<Ended, Error> {
-        let mut report = String::new();
-        let pass_on = |signal| self.child.signal(signal);
-        let mut from = Heeding { signals, from: &mut self.reports, pass_on: &pass_on };
-        let read = from.read_to_string(&mut report);
-        let ended = read.and_then(|_| self.child.wait());
-        match ended {
-            Ok(code) => Ended::new(code, report, self.memory_exit_code, Some(self.seen)),
+    pub(super) fn wait_heeding(self, signals: Option<&EndingSignals>) -> Result<Ended, Error> {
+        match self.supervisor.wait(signals) {
+            Ok((code, report)) => Ended::new(code, report, self.memory_exit_code, Some(self.seen)),
             Err(error) => Err(Error::Start { path: self.init, error }),
         }
     }
 
-    /// Kills it. Nothing of it is left; its report is empty.
+    /// Kills it. Nothing of it is left; its report is empty, or says `sandbox-error` and no more than that.
     pub fn kill(&self) {
-        self.child.signal(Signal::KILL);
+        self.supervisor.signal(Signal::KILL);
     }
 
     /// Has it end. Its report then says `sandbox-error`, and has what was measured so far.
     pub fn terminate(&self) {
-        self.child.signal(Signal::TERM);
+        self.supervisor.signal(Signal::TERM);
     }
 
     /// What its processes do.
     pub fn activity(&self) -> Activity {
         // One that is over has just ended.
-        self.child.observe(sleep::look).unwrap_or(Activity::Busy)
+        self.supervisor.observe(sleep::look).unwrap_or(Activity::Busy)
     }
 }
 
 /// Ready to be read when the run is over, so that [`Running::wait`] does not sleep.
 impl AsFd for Running {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.reports.as_fd()
+        self.supervisor.as_fd()
     }
 }
 

@@ -94,7 +94,7 @@ impl Booth {
         init.command(command);
         let path = init.init().to_path_buf();
         match processes::reporting(None, init, streams.map(Some)) {
-            Ok((child, reports)) => Ok(Running::new(child, path, reports)),
+            Ok(supervisor) => Ok(Running::new(supervisor, path)),
             Err(error) => Err(Error::Start { path, error }),
         }
     }

@@ -14,7 +14,7 @@
 //! anything in the workspace while there is a process that could change it: with an [`ArtifactCache`], what the compile
 //! step left is read when its last process has ended, below the workspace and without following links. The compile step can write to it, the run steps can read it, and it is gone with the last
 //! of these processes, however they end. Between the steps no process of the first one lives: the end of a runner means
-//! that.
+//! that, and so does the answer of a pool.
 
 mod args;
 mod artifact;

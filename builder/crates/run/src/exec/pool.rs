@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::{Errno, write};
 use rustix::net::{SendFlags, Shutdown, sendmsg};
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -53,10 +53,12 @@ struct Shared {
 }
 
 /// How far a run is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     state: Mutex<State>,
     changed: Condvar,
+    /// Ready to be read when the run is over, for those that sleep in poll(2).
+    over: OwnedFd,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +67,12 @@ struct State {
     done: Option<Done>,
     /// The server has gone.
     is_lost: bool,
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.done.is_some() || self.is_lost
+    }
 }
 
 /// How a run ended.
@@ -132,7 +140,7 @@ impl Pool {
         let own = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let streams = streams.into_iter().zip(own).map(|(given, own)| given.unwrap_or(own));
         let descriptors: Vec<BorrowedFd<'_>> = streams.chain(named.iter().map(AsFd::as_fd)).collect();
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::begin()?);
         {
             let mut open = lock(&self.shared.open);
             if open.len() >= SLOTS {
@@ -192,15 +200,28 @@ impl Shared {
 }
 
 impl Progress {
+    fn begin() -> io::Result<Progress> {
+        let over = eventfd(0, EventfdFlags::CLOEXEC)?;
+        Ok(Progress { state: Mutex::default(), changed: Condvar::new(), over })
+    }
+
     fn change(&self, how: impl FnOnce(&mut State)) {
-        how(&mut lock(&self.state));
+        let is_over = {
+            let mut state = lock(&self.state);
+            how(&mut state);
+            state.is_over()
+        };
         self.changed.notify_all();
+        if is_over {
+            // Nobody reads it, so that it stays ready; a counter has room for twice (eventfd(2)).
+            let _has_room = write(&self.over, &1u64.to_ne_bytes());
+        }
     }
 
     /// Sleeps until this is so, or the run is over.
     fn wait_for(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let is_over = |state: &mut State| !(state.done.is_some() || state.is_lost || is_so(state));
-        self.changed.wait_while(lock(&self.state), is_over).unwrap_or_else(PoisonError::into_inner)
+        let is_awaited = |state: &mut State| !(state.is_over() || is_so(state));
+        self.changed.wait_while(lock(&self.state), is_awaited).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -213,7 +234,7 @@ impl PooledRun {
         self.progress.wait_for(|_| false).done.clone().ok_or_else(|| Errno::PIPE.into())
     }
 
-    /// Kills it. Nothing of it is left; its report is empty.
+    /// Kills it. Nothing of it is left; its report says so, and has no measurements.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
     }
@@ -226,8 +247,7 @@ impl PooledRun {
     /// The pid of its supervisor; `None` when the run is over, as the number may be another process's then.
     pub fn pid(&self) -> Option<i32> {
         let state = self.progress.wait_for(|state| state.taken.is_some());
-        let is_over = state.done.is_some() || state.is_lost;
-        state.taken.as_ref().filter(|_| !is_over).map(|taken| taken.0)
+        state.taken.as_ref().filter(|_| !state.is_over()).map(|taken| taken.0)
     }
 
     /// Looks at its supervisor by the pid; `None` when the run is over, or was before the look ended: the server reaps a
@@ -247,6 +267,13 @@ impl PooledRun {
         if let Some((_, pidfd)) = taken {
             let _ended_already = pidfd_send_signal(&*pidfd, signal);
         }
+    }
+}
+
+/// Ready to be read when the run is over, so that [`PooledRun::wait`] does not sleep.
+impl AsFd for PooledRun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.progress.over.as_fd()
     }
 }
 
@@ -273,19 +300,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What tests have instead of a server.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-    use std::path::Path;
-
-    /// A pool without a server, and the server's end.
-    fn pool() -> (Pool, OwnedFd) {
+impl Pool {
+    /// A pool without a server, and the server's end. Requests stay in the socket, and with them copies of their descriptors:
+    /// as those of a slot that does not end.
+    pub(super) fn without_server() -> (Pool, OwnedFd) {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
         let (socket, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
         let shared = Shared { socket, open: Mutex::default(), next: AtomicU64::new(0) };
         (Pool { shared: Arc::new(shared), reader: None }, theirs)
     }
+
+    /// Has this be the answer about the first run, once that is asked for.
+    pub(super) fn answer_first(&self, done: Done) {
+        while !lock(&self.shared.open).contains_key(&0) {
+            std::thread::yield_now();
+        }
+        self.shared.note(Some(Answer::Done { name: 0, done }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
 
     fn command(argument: &str) -> InitCommand {
         let mut init = InitCommand::new(Path::new("init"), Path::new("/r"));
@@ -295,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_a_request_cannot_hold_is_not_asked_for() {
-        let (pool, _theirs) = pool();
+        let (pool, _theirs) = Pool::without_server();
         let run = pool.run(&command("x"), [None; 3]).unwrap();
         assert!(run.is_some());
         assert!(pool.run(&command("x\0--net\0host"), [None; 3]).unwrap().is_none());
@@ -308,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_name_ends_all_runs() {
-        let (pool, _theirs) = pool();
+        let (pool, _theirs) = Pool::without_server();
         let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
         pool.shared.note(Some(Answer::Nameless));
         assert!(run.wait().is_err() && run.pid().is_none());
@@ -317,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_over_has_no_pid() {
-        let (pool, _theirs) = pool();
+        let (pool, _theirs) = Pool::without_server();
         let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
         let pidfd = std::fs::File::open("/dev/null").unwrap().into();
         pool.shared.note(Some(Answer::Taken { name: 0, pid: 42, pidfd }));

@@ -1,7 +1,7 @@
 //! Starts init for one step, and collects what it writes.
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::io::{self, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::pool::Pool;
@@ -29,47 +29,36 @@ pub(super) fn compile(
     let nothing = File::open("/dev/null").map_err(fail)?;
     let (mut said, says) = io::pipe().map_err(fail)?;
     let streams = [nothing.as_fd(), says.as_fd(), says.as_fd()].map(Some);
-    let (child, mut reports) = reporting(pool, init.clone(), streams).map_err(fail)?;
+    let supervisor = reporting(pool, init.clone(), streams).map_err(fail)?;
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
-    let pass_on = |signal| child.signal(signal);
-    let heeding = |from| Heeding { signals, from, pass_on: &pass_on };
-    let text = beginning(&mut heeding(&mut said), longest_text).map_err(fail)?;
-    let mut report = String::new();
-    heeding(&mut reports).read_to_string(&mut report).map_err(fail)?;
-    child.wait().map_err(fail)?;
+    let pass_on = |signal| supervisor.signal(signal);
+    let mut from = Heeding { signals, from: &mut said, end: supervisor.end(), pass_on: &pass_on };
+    let text = beginning(&mut from, longest_text).map_err(fail)?;
+    let (_code, report) = supervisor.wait(signals).map_err(fail)?;
     Ok(Compiled { report, text })
 }
 
-/// A supervisor that does not outlive us, and the pipe to which it reports.
+/// A supervisor that does not outlive us, and whose report we get.
 pub(crate) fn reporting(
     pool: Option<&Pool>,
-    mut init: InitCommand,
+    init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
-) -> io::Result<(Supervisor, PipeReader)> {
-    let (reports, reporter) = report_to_pipe(&mut init)?;
-    let child = Supervisor::start(pool, &init, streams, &[reporter.as_fd()])?;
-    Ok((child, reports))
+) -> io::Result<Supervisor> {
+    Supervisor::start(pool, init, streams, None)
 }
 
-/// The same, with the pipe whose byte it waits for when everything else is done. If the pipe is closed instead, the child
-/// ends without a run.
+/// The same, with the pipe whose byte it waits for when everything else is done. If the pipe is closed instead, it ends
+/// without a run.
 pub(super) fn waiting(
     pool: Option<&Pool>,
     mut init: InitCommand,
     streams: [Option<BorrowedFd<'_>>; 3],
-) -> io::Result<(Supervisor, PipeReader, PipeWriter)> {
-    let (reports, reporter) = report_to_pipe(&mut init)?;
+) -> io::Result<(Supervisor, PipeWriter)> {
     let (starts, starter) = io::pipe()?;
     init.option("start-on", format!("fd:{}", starts.as_raw_fd()));
-    let child = Supervisor::start(pool, &init, streams, &[reporter.as_fd(), starts.as_fd()])?;
-    Ok((child, reports, starter))
-}
-
-fn report_to_pipe(init: &mut InitCommand) -> io::Result<(PipeReader, PipeWriter)> {
-    let (reports, reporter) = io::pipe()?;
-    init.option("report", format!("fd:{}", reporter.as_raw_fd()));
-    Ok((reports, reporter))
+    let supervisor = Supervisor::start(pool, init, streams, Some(starts.as_fd()))?;
+    Ok((supervisor, starter))
 }
 
 /// The first bytes of a stream, which is read to its end: a writer that is not read from would block.
@@ -78,4 +67,24 @@ fn beginning(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
     from.by_ref().take(most as u64).read_to_end(&mut kept)?;
     io::copy(from, &mut io::sink())?;
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pool::Done;
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_answer_of_a_pool_ends_a_compile_step_whose_slot_does_not_end() {
+        let (pool, _slot) = Pool::without_server();
+        let mut init = InitCommand::new(Path::new("init"), Path::new("/r"));
+        init.command(["/bin/true"]);
+        let report = "{\"status\":\"sandbox-error\"}\n";
+        let compiled = std::thread::scope(|scope| {
+            scope.spawn(|| pool.answer_first(Done { code: 125, report: report.to_owned() }));
+            compile(Some(&pool), init, 100, None).unwrap()
+        });
+        assert_eq!((compiled.report.as_str(), compiled.text), (report, Vec::new()));
+    }
 }
