@@ -63,10 +63,18 @@ struct Progress {
 
 #[derive(Debug, Default)]
 struct State {
-    taken: Option<(i32, Arc<OwnedFd>)>,
+    taken: Option<Taken>,
     done: Option<Done>,
     /// The server has gone.
     is_lost: bool,
+}
+
+/// The process that has a run.
+#[derive(Debug, Clone)]
+struct Taken {
+    pid: i32,
+    /// Absent where this process had too many descriptors open for one more.
+    pidfd: Option<Arc<OwnedFd>>,
 }
 
 impl State {
@@ -88,6 +96,7 @@ pub struct Done {
 #[derive(Debug)]
 pub struct PooledRun {
     progress: Arc<Progress>,
+    shared: Arc<Shared>,
 }
 
 impl Pool {
@@ -149,7 +158,7 @@ impl Pool {
             open.insert(name, Arc::clone(&progress));
         }
         match self.shared.send(&request, &descriptors) {
-            Ok(()) => Ok(Some(PooledRun { progress })),
+            Ok(()) => Ok(Some(PooledRun { progress, shared: Arc::clone(&self.shared) })),
             Err(errno) => {
                 lock(&self.shared.open).remove(&name);
                 Err(errno.into())
@@ -183,19 +192,23 @@ impl Shared {
             }
             Some(Answer::Taken { name, pid, pidfd }) => {
                 let Some(progress) = lock(&self.open).get(&name).cloned() else { return };
-                progress.change(|state| state.taken = Some((pid, Arc::new(pidfd))));
+                let pidfd = pidfd.map(Arc::new);
+                progress.change(|state| state.taken = Some(Taken { pid, pidfd }));
             }
             // One of the runs was not understood, and nobody knows which. All of them end, rather than that one is waited for
             // for ever; and the next is not sent.
-            Some(Answer::Nameless) => {
-                let _gone_already = rustix::net::shutdown(&self.socket, Shutdown::Both);
-                self.note(None);
-            }
+            Some(Answer::Nameless) => self.hang_up(),
             None => {
                 let all: Vec<_> = lock(&self.open).drain().collect();
                 all.iter().for_each(|(_, progress)| progress.change(|state| state.is_lost = true));
             }
         }
+    }
+
+    /// Leaves the server, which ends all runs and then itself. The next runs are for the caller to start.
+    fn hang_up(&self) {
+        let _gone_already = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        self.note(None);
     }
 }
 
@@ -247,25 +260,34 @@ impl PooledRun {
     /// The pid of its supervisor; `None` when the run is over, as the number may be another process's then.
     pub fn pid(&self) -> Option<i32> {
         let state = self.progress.wait_for(|state| state.taken.is_some());
-        state.taken.as_ref().filter(|_| !state.is_over()).map(|taken| taken.0)
+        state.taken.as_ref().filter(|_| !state.is_over()).map(|taken| taken.pid)
     }
 
     /// Looks at its supervisor by the pid; `None` when the run is over, or was before the look ended: the server reaps a
-    /// supervisor as soon as it has ended, and then its number may be another process's.
+    /// supervisor as soon as it has ended, and then its number may be another process's. `None`, too, where there is no
+    /// descriptor of it that would tell.
     pub(super) fn observe<T>(&self, look: impl FnOnce(i32) -> T) -> Option<T> {
         let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
-        let (pid, pidfd) = taken?;
+        let Taken { pid, pidfd: Some(pidfd) } = taken? else { return None };
         let seen = look(pid);
         // Ready when it has ended (pidfd_open(2)).
         let mut ended = [PollFd::new(&*pidfd, PollFlags::IN)];
         (poll(&mut ended, Some(&Timespec::default())) == Ok(0)).then_some(seen)
     }
 
-    /// Sends a signal to its supervisor, and to no other process.
+    /// Sends a signal to its supervisor, and to no other process. Where this process had too many descriptors open to get one
+    /// of the supervisor, all runs of the pool end: by its number, another process could be hit.
     pub fn signal(&self, signal: Signal) {
-        let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
-        if let Some((_, pidfd)) = taken {
-            let _ended_already = pidfd_send_signal(&*pidfd, signal);
+        let taken = {
+            let state = self.progress.wait_for(|state| state.taken.is_some());
+            state.taken.clone().filter(|_| !state.is_over())
+        };
+        match taken {
+            Some(Taken { pidfd: Some(pidfd), .. }) => {
+                let _ended_already = pidfd_send_signal(&*pidfd, signal);
+            }
+            Some(Taken { pidfd: None, .. }) => self.shared.hang_up(),
+            None => {}
         }
     }
 }
@@ -359,10 +381,25 @@ mod tests {
     fn a_run_that_is_over_has_no_pid() {
         let (pool, _theirs) = Pool::without_server();
         let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
-        let pidfd = std::fs::File::open("/dev/null").unwrap().into();
+        let pidfd = Some(std::fs::File::open("/dev/null").unwrap().into());
         pool.shared.note(Some(Answer::Taken { name: 0, pid: 42, pidfd }));
         assert_eq!(run.pid(), Some(42));
         pool.shared.note(Some(Answer::Done { name: 0, done: Done { code: 0, report: String::new() } }));
         assert_eq!(run.pid(), None);
+    }
+
+    /// As recvmsg(2) gives it to a process that has as many descriptors open as it may.
+    #[test]
+    fn a_run_whose_pidfd_was_dropped_ends_when_it_is_told_to() {
+        let (pool, server) = Pool::without_server();
+        let run = pool.run(&command("x"), [None; 3]).unwrap().unwrap();
+        pool.shared.note(Answer::parse(b"0\0taken\x0042", None));
+        assert_eq!((run.pid(), run.observe(|_| ())), (Some(42), None));
+        run.signal(Signal::TERM);
+        assert!(run.wait().is_err() && run.pid().is_none());
+        // The server sees its caller go, and ends the run.
+        let mut ends = [PollFd::new(&server, PollFlags::RDHUP)];
+        assert_eq!(poll(&mut ends, Some(&Timespec::default())), Ok(1));
+        assert!(pool.run(&command("x"), [None; 3]).is_err(), "the next is not waited for");
     }
 }

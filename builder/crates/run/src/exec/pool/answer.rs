@@ -7,8 +7,8 @@ use super::Done;
 /// An answer about a run, by the name that the request gave it.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// A supervisor has it.
-    Taken { name: u64, pid: i32, pidfd: OwnedFd },
+    /// A supervisor has it. The kernel drops the pidfd where this process has no number left for it (MSG_CTRUNC, recvmsg(2)).
+    Taken { name: u64, pid: i32, pidfd: Option<OwnedFd> },
     /// It is over.
     Done { name: u64, done: Done },
     /// A message that was no request, and had no name by which its run could be told.
@@ -24,9 +24,7 @@ impl Answer {
             name => text(name)?.parse().ok()?,
         };
         match (parts.next()?, parts.next()?) {
-            (b"taken", pid) => {
-                Some(Answer::Taken { name, pid: text(pid)?.parse().ok()?, pidfd: descriptor? })
-            }
+            (b"taken", pid) => Some(Answer::Taken { name, pid: text(pid)?.parse().ok()?, pidfd: descriptor }),
             (b"done", rest) => {
                 let mut rest = rest.splitn(2, |byte| *byte == 0);
                 let code = text(rest.next()?)?.parse().ok()?;
@@ -52,7 +50,9 @@ mod tests {
         assert_eq!(done, Done { code: 124, report: "{\"status\":\"ok\"}\n".to_owned() });
         let pidfd = std::fs::File::open("/dev/null").unwrap().into();
         let taken = Answer::parse(b"8\0taken\x0042", Some(pidfd));
-        assert!(matches!(taken, Some(Answer::Taken { name: 8, pid: 42, .. })), "{taken:?}");
+        assert!(matches!(taken, Some(Answer::Taken { name: 8, pid: 42, pidfd: Some(_) })), "{taken:?}");
+        let dropped = Answer::parse(b"8\0taken\x0042", None);
+        assert!(matches!(dropped, Some(Answer::Taken { name: 8, pid: 42, pidfd: None })), "{dropped:?}");
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_not_an_answer_is_none() {
         for bad in
-            ["", "7", "7\0done", "7\0done\x00256\0x", "x\0done\x000\0{}", "7\0taken\x0042", "7\0frob\x000"]
+            ["", "7", "7\0done", "7\0done\x00256\0x", "x\0done\x000\0{}", "7\0taken\x00x", "7\0frob\x000"]
         {
             assert!(Answer::parse(bad.as_bytes(), None).is_none(), "{bad:?}");
         }
