@@ -103,3 +103,22 @@ impl Drop for EndingSignals {
         let _it_was_valid = self.before.thread_set_mask();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn all_that_was_written_before_the_end_is_read_while_the_pipe_stays_open() {
+        let (mut reader, mut writer) = io::pipe().unwrap();
+        let (over, ends) = io::pipe().unwrap();
+        writer.write_all(b"text").unwrap();
+        drop(ends);
+        let mut from =
+            Heeding { signals: None, from: &mut reader, end: Some(over.as_fd()), pass_on: &|_| () };
+        let mut said = String::new();
+        from.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "text");
+    }
+}
