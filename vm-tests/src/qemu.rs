@@ -31,6 +31,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// How it is executed.
     pub accel: Accel,
+    /// How translation works: properties of QEMU's accelerator `tcg`. QEMU takes those of one `-accel` only.
+    pub translation: String,
     /// RAM in MiB: the unpacked initramfs and everything that runs.
     pub memory_mib: u32,
     /// Virtual CPUs.
@@ -56,6 +58,7 @@ impl Machine {
             program: processor.qemu().into(),
             kernel: kernel.to_path_buf(),
             accel: Accel::Tcg,
+            translation: "thread=multi,tb-size=128".to_owned(),
             memory_mib: 768,
             cpus: 1,
             append: Vec::new(),
@@ -102,13 +105,13 @@ impl Machine {
         command
     }
 
-    fn accelerator(&self) -> [&'static str; 6] {
+    fn accelerator(&self) -> [String; 6] {
         let (machine, emulated) = self.processor.machine();
         let (accelerator, cpu) = match self.accel {
-            Accel::Tcg => ("tcg,thread=multi,tb-size=128", emulated),
+            Accel::Tcg => (&*format!("tcg,{}", self.translation), emulated),
             Accel::Kvm => ("kvm", "host"),
         };
-        ["-machine", machine, "-accel", accelerator, "-cpu", cpu]
+        ["-machine", machine, "-accel", accelerator, "-cpu", cpu].map(str::to_owned)
     }
 
     fn kernel_line(&self) -> String {

@@ -51,20 +51,25 @@ fn main() -> ExitCode {
 }
 
 fn boot(cli: &Cli) -> Result<(), String> {
-    accel::version(Path::new(Processor::X86_64.qemu()))?;
+    let version = accel::version(Path::new(Processor::X86_64.qemu()))?;
     let kernel = Kernel::of_series(&cli.series, Processor::X86_64).map_err(|error| error.to_string())?;
-    let machine = Machine {
+    let mut machine = Machine {
         memory_mib: cli.memory,
         cpus: cli.cpus,
         accel: if cli.kvm { Accel::Kvm } else { Accel::Tcg },
         ..Machine::emulated(Processor::X86_64, &kernel.file())
     };
+    let slow = cli.one_instruction.then(|| OneInstruction::of(&version));
+    if let Some(OneInstruction::Property(property)) = slow {
+        machine.translation = format!("{},{property}", machine.translation);
+    }
     // Nothing writes frames. QEMU inherits it: this open(2) has no O_CLOEXEC.
     let null = rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty());
     let null = null.map_err(|cause| format!("/dev/null: {cause}"))?;
     let mut command = machine.command(&cli.archive, &null);
-    // QEMU 8.1 calls it one-insn-per-tb, and knows the old name too.
-    command.args(cli.one_instruction.then_some("-singlestep"));
+    if let Some(OneInstruction::Argument(argument)) = slow {
+        command.arg(argument);
+    }
     let started = command.stderr(Stdio::inherit()).spawn();
     let mut qemu = started.map_err(|cause| format!("`{}`: {cause}", machine.program.display()))?;
     let passed = passes(&mut qemu, Duration::from_secs(cli.patience * 60));
@@ -72,6 +77,28 @@ fn boot(cli: &Cli) -> Result<(), String> {
     let _gone = qemu.kill();
     let _reaped = qemu.wait();
     passed
+}
+
+/// How QEMU is told to translate one instruction at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OneInstruction {
+    /// Before 8.1. QEMU 9.0 has removed it (docs/about/removed-features.rst there).
+    Argument(&'static str),
+    /// A property of the accelerator.
+    Property(&'static str),
+}
+
+impl OneInstruction {
+    /// By the first line of `qemu --version`. One whose number cannot be read is new.
+    fn of(version: &str) -> OneInstruction {
+        let number = version.split_once(" version ").map_or("", |(_, number)| number);
+        let mut parts =
+            number.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
+        match (parts.next(), parts.next()) {
+            (Some(major), Some(minor)) if (major, minor) < (8, 1) => OneInstruction::Argument("-singlestep"),
+            _ => OneInstruction::Property("one-insn-per-tb=on"),
+        }
+    }
 }
 
 /// Prints the console to its end.
@@ -91,5 +118,21 @@ fn passes(qemu: &mut Child, patience: Duration) -> Result<(), String> {
         Ok(true) => Ok(()),
         Ok(false) => Err("the guest has not passed; its console is above".into()),
         Err(_) => Err(format!("the guest did not end within {} minutes", patience.as_secs() / 60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_qemu_gets_no_option_that_it_does_not_have() {
+        let of = |number: &str| OneInstruction::of(&format!("QEMU emulator version {number}"));
+        for old in ["7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)", "8.0.4", "6.0.0"] {
+            assert_eq!(of(old), OneInstruction::Argument("-singlestep"), "{old}");
+        }
+        for new in ["8.1.0", "8.2.2 (Debian 1:8.2.2+ds-0ubuntu1)", "9.0.0", "10.0.3", "unknown"] {
+            assert_eq!(of(new), OneInstruction::Property("one-insn-per-tb=on"), "{new}");
+        }
     }
 }
