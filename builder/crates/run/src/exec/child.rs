@@ -33,11 +33,21 @@ const STACK: usize = 32 << 10;
 impl Child {
     /// Starts a program, its path first among the arguments; it gets streams of its own where one is given, and keeps some
     /// descriptors more. No other child has those, also if another thread starts one now: this process's own copies stay
-    /// ones that execve(2) closes.
+    /// ones that execve(2) closes. The kernel kills it when the thread that starts it ends (PR_SET_PDEATHSIG in prctl(2)).
     ///
     /// # Errors
     /// What clone(2) or execve(2) says, and `EINVAL` for an argument with a NUL in it.
     pub fn start(
+        args: Vec<OsString>,
+        streams: [Option<BorrowedFd<'_>>; 3],
+        kept: &[BorrowedFd<'_>],
+    ) -> io::Result<Child> {
+        Child::start_until(Signal::KILL, args, streams, kept)
+    }
+
+    /// The same for a program that gets this signal when the thread ends.
+    pub(crate) fn start_until(
+        end: Signal,
         args: Vec<OsString>,
         streams: [Option<BorrowedFd<'_>>; 3],
         kept: &[BorrowedFd<'_>],
@@ -48,7 +58,7 @@ impl Child {
             args.iter().map(|arg| arg.as_ptr()).chain([ptr::null()]).collect();
         let (us, mut failure) = (getpid(), Ok(()));
         let child = Box::new(|| {
-            failure = become_program(us, &pointers, &streams, kept);
+            failure = become_program((us, end), &pointers, &streams, kept);
             libc::EXIT_FAILURE as isize
         });
         let mut stack = vec![0; STACK];
@@ -102,9 +112,9 @@ impl Drop for Child {
     }
 }
 
-/// In the child: comes back only with an error.
+/// In the child, which gets a signal when its parent ends: comes back only with an error.
 fn become_program(
-    parent: Pid,
+    (parent, end): (Pid, Signal),
     args: &[*const libc::c_char],
     streams: &[Option<BorrowedFd<'_>>; 3],
     kept: &[BorrowedFd<'_>],
@@ -121,7 +131,7 @@ fn become_program(
         // The table of descriptors is the child's own.
         fcntl_setfd(descriptor, FdFlags::empty())?;
     }
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    set_parent_process_death_signal(Some(end))?;
     // It may have died before that.
     if getppid() != Some(parent) {
         return Err(Errno::INTR);

@@ -14,6 +14,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, recvmsg,
     socketpair,
 };
+use rustix::process::Signal;
 
 use super::answer::Answer;
 use crate::exec::child::Child;
@@ -49,11 +50,13 @@ impl Reader {
     pub(super) fn spawn(self, note: impl Fn(Option<Answer>) + Send + 'static) -> io::Result<JoinHandle<()>> {
         let (said, hears) = mpsc::channel();
         let Reader { program, theirs, ours, args } = self;
-        // The kernel kills a child when the thread that made it ends (PR_SET_PDEATHSIG), so this one makes it.
+        // The child gets its signal when the thread that made it ends (PR_SET_PDEATHSIG), so this one makes it. Not SIGKILL:
+        // when this process is gone the server has its runs end, and each takes its cgroup away. Killed meanwhile, it would
+        // have the kernel kill the runs in the middle of that.
         let reader = Builder::new().name("pool".to_owned()).spawn(move || {
             let path = format!("/proc/self/fd/{}", program.as_raw_fd());
             let args = [path, "serve".to_owned()].into_iter().chain(args).map(Into::into).collect();
-            match Child::start(args, [Some(theirs.as_fd()), None, None], &[]) {
+            match Child::start_until(Signal::TERM, args, [Some(theirs.as_fd()), None, None], &[]) {
                 Ok(server) => {
                     drop((program, theirs));
                     let _it_is_awaited = said.send(Ok(()));
