@@ -174,6 +174,7 @@ impl Served {
     fn start(args: &[&str]) -> Served {
         let (socket, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        set_socket_timeout(&socket, Timeout::Recv, Some(HANG)).unwrap();
         let server = Command::new(program()).arg("serve").args(args).stdin(theirs).spawn().unwrap();
         Served { server, socket }
     }
@@ -202,7 +203,7 @@ impl Served {
     /// The next answer: name, kind and the rest, which is the code and the report, or the pid.
     fn answer(&self) -> (String, String, String) {
         let mut bytes = vec![0; 32 << 10];
-        let (len, _) = recv(&self.socket, &mut bytes[..], RecvFlags::empty()).unwrap();
+        let (len, _) = recv(&self.socket, &mut bytes[..], RecvFlags::empty()).expect("no answer");
         let text = String::from_utf8_lossy(&bytes[..len]);
         let mut parts = text.splitn(3, '\0').map(str::to_owned);
         (parts.next().unwrap(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
@@ -470,7 +471,11 @@ fn nothing_is_left_when_the_caller_the_server_or_a_slot_dies() {
             "server" => served.server.kill().unwrap(),
             "signal" => kill_process(served.pid(), Signal::TERM).unwrap(),
             "slot" => kill_process(pid(&names[0].1), Signal::KILL).unwrap(),
-            _ => kill_process(waiting, Signal::KILL).unwrap(),
+            _ => {
+                kill_process(waiting, Signal::KILL).unwrap();
+                // A request that comes while it dies is its own, and answered with 137.
+                wait_until("it is dead", || !is_alive(&waiting));
+            }
         }
         if victim == "slot" {
             let (name, kind, rest) = served.answer();
@@ -581,7 +586,6 @@ fn a_bind_that_does_not_answer_is_its_runs_error_and_no_others() {
     take_own_tree();
     let _dead = bury(&place);
     let served = Served::start(&["--ahead", "1"]);
-    set_socket_timeout(&served.socket, Timeout::Recv, Some(HANG)).unwrap();
     served.still_serves(&root);
     let nothing = fs::File::open("/dev/null").unwrap();
     let bind = format!("{}/x:/tmp/x", place.display());
@@ -604,7 +608,6 @@ fn sandboxes_that_sleep_in_a_dead_root_are_not_handed_out_after_its_return() {
     let root = scene.path("B/rootfs");
     take_own_tree();
     let served = Served::start(&["--slots", "4", "--ahead", "2"]);
-    set_socket_timeout(&served.socket, Timeout::Recv, Some(HANG)).unwrap();
     served.still_serves(&root);
     wait_until("two stand ready", || slots(served.pid()).len() == 2 && children(served.pid()).len() == 2);
     let _dead = bury(&root);
