@@ -71,7 +71,7 @@ struct Outcome {
     /// Whether it was judged, and is judged whatever comes of the tests that have not ended.
     was_judged: bool,
     has_points: bool,
-    /// Of a test only. What a group is worth is not known here.
+    /// `None` for a group: the plan does not know group scores.
     worth: Option<Worth>,
     /// The last test that was judged to find out.
     place: usize,
@@ -140,7 +140,7 @@ impl Progress<'_> {
     pub(super) fn note(&mut self, test: usize, verdict: Verdict, share: f64) {
         let Seat { place, points, .. } = self.plan.seats[test];
         let is_accepted = verdict == Verdict::Accepted;
-        // What was left out because the score is decided changes nothing.
+        // A test that was skipped because the score is decided changes nothing.
         let is_spared = verdict == Verdict::Skipped && self.is_spared(test);
         let (has_points, worth) = (points > 0.0, Some(Worth { share, score: share * points }));
         let was_judged = verdict != Verdict::Skipped && self.meets_requirements(test);
@@ -219,12 +219,12 @@ impl State {
         }
     }
 
-    /// What came of the group, as soon as it is known. What a grader will say is not: it is taken for as strict as the rules.
+    /// The group's outcome, once it is certain. A grader has not run yet, so this assumes that it is as strict as the rules.
     fn outcome(&self, node: &Node<'_>) -> Option<Outcome> {
         let is_over = self.open == 0;
         let place = if self.end == NOWHERE { node.after.saturating_sub(1) } else { self.end };
         let has_failed = match node.group.stop_at {
-            // What comes after the member that is worth all points is no failure, whichever of the two ends first.
+            // A member after the one that is worth all points cannot fail the group, whichever of the two ends first.
             StopAt::Everything => is_over && self.failure != NOWHERE && self.failure <= self.end,
             _ => self.has_failed,
         };
@@ -349,21 +349,23 @@ mod tests {
         let first = |scores, shares| judged(Stop::First, scores, shares);
         // Without a score, which is 0 here, a case is worth all.
         assert_eq!(with([10, 0, 0], [1.0, 1.0, 1.0]), [Accepted, Accepted, Skipped, Accepted]);
-        // What is worth all by a part of its points is a failure all the same.
+        // A case that reaches all points with only part of its own still fails.
         assert_eq!(with([80, 0, 0], [0.5, 1.0, 1.0]), [WrongAnswer, Skipped, Skipped, Skipped]);
         assert_eq!(first([10, 0, 0], [1.0, 1.0, 0.0]), [Accepted, Accepted, Skipped, Accepted]);
         assert_eq!(first([10, 0, 0], [1.0, 0.0, 1.0]), [Accepted, WrongAnswer, Skipped, Skipped]);
         assert_eq!(with([80, 0, 0], [0.25, 0.5, 1.0]), [WrongAnswer, WrongAnswer, Accepted, Skipped]);
     }
 
+    /// The verdicts of these cases, in which `C` stands for the files of one.
+    fn dmoj(cases: &str, wrong: &[usize]) -> Vec<Verdict> {
+        let init = format!("test_cases: [{}]", cases.replace('C', "in: a, out: b"));
+        verdicts(&[("init.yml", &init), ("a", ""), ("b", "")], Stop::Group, wrong)
+    }
+
     #[test]
     fn a_case_of_dmoj_without_points_that_fails_ends_everything() {
-        let case = "in: a, out: b";
-        let init = format!(
-            "test_cases: [{{{case}, points: 0}}, {{batched: [{{{case}}}, {{{case}}}], points: 0}}, {{{case}, points: 5}}, {{{case}}}]"
-        );
-        let verdicts =
-            |wrong: &[usize]| verdicts(&[("init.yml", &init), ("a", ""), ("b", "")], Stop::Group, wrong);
+        let cases = "{C, points: 0}, {batched: [{C}, {C}], points: 0}, {C, points: 5}, {C}";
+        let verdicts = |wrong: &[usize]| dmoj(cases, wrong);
         assert_eq!(verdicts(&[0]), [WrongAnswer, Skipped, Skipped, Skipped, Skipped]);
         assert_eq!(verdicts(&[1]), [Accepted, WrongAnswer, Skipped, Skipped, Skipped]);
         assert_eq!(verdicts(&[3]), [Accepted, Accepted, Accepted, WrongAnswer, Accepted]);
@@ -371,12 +373,9 @@ mod tests {
 
     #[test]
     fn a_batch_of_dmoj_that_is_left_out_ends_nothing() {
-        let case = "in: a, out: b";
-        let init = format!(
-            "test_cases: [{{batched: [{{{case}}}], points: 5}}, {{batched: [{{{case}}}], points: 0, dependencies: [1]}}, {{{case}, points: 95}}]"
-        );
-        let verdicts =
-            |wrong: &[usize]| verdicts(&[("init.yml", &init), ("a", ""), ("b", "")], Stop::Group, wrong);
+        let cases =
+            "{batched: [{C}], points: 5}, {batched: [{C}], points: 0, dependencies: [1]}, {C, points: 95}";
+        let verdicts = |wrong: &[usize]| dmoj(cases, wrong);
         assert_eq!(verdicts(&[0]), [WrongAnswer, Skipped, Accepted]);
         assert_eq!(verdicts(&[1]), [Accepted, WrongAnswer, Skipped]);
     }
