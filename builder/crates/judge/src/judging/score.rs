@@ -114,7 +114,7 @@ impl Scorer<'_> {
             (_, Some(fault)) => Ok((fault, score(fault))),
             (Some(flags), None) => self.graded(group, flags, &parts),
             (None, None) => {
-                // What is not needed for all points is no failure.
+                // A member that the group did not need for all of its points cannot fail it.
                 let is_cut = group.stop_at == StopAt::Everything;
                 let verdict = verdict(group.accept, if is_cut { &counted } else { &parts });
                 Ok((verdict, score(verdict)))

@@ -149,8 +149,8 @@ impl Board<'_> {
 }
 
 /// Whether time decides, and may decide otherwise when nothing disturbs the run: the time is near to the limit, or the run
-/// waited with others next to it. What was stopped above the limit with its error is not near, and another verdict than
-/// these two stays what it is, however long the run took.
+/// waited with others next to it. A run that was stopped above the limit by more than the error is not near. A verdict
+/// other than these two stands, however long the run took.
 fn is_in_doubt(result: &TestResult, has_neighbours: bool) -> bool {
     let has_waited = result.verdict == Verdict::TimeLimit && result.status == "wall-time-limit";
     let is_of_time = matches!(result.verdict, Verdict::Accepted | Verdict::TimeLimit);

@@ -195,8 +195,8 @@ impl Shared {
                 let pidfd = pidfd.map(Arc::new);
                 progress.change(|state| state.taken = Some(Taken { pid, pidfd }));
             }
-            // One of the runs was not understood, and nobody knows which. All of them end, rather than that one is waited for
-            // for ever; and the next is not sent.
+            // The server could not read one of the requests, and cannot say which. All runs end, or one would be waited for
+            // for ever, and no more are sent.
             Some(Answer::Nameless) => self.hang_up(),
             None => {
                 let all: Vec<_> = lock(&self.open).drain().collect();
@@ -226,7 +226,7 @@ impl Progress {
         };
         self.changed.notify_all();
         if is_over {
-            // Nobody reads it, so that it stays ready; a counter has room for twice (eventfd(2)).
+            // No one reads the counter, so it stays ready, and it has room for a second write (eventfd(2)).
             let _has_room = write(&self.over, &1u64.to_ne_bytes());
         }
     }
@@ -364,7 +364,7 @@ mod tests {
         let mut many = command("x");
         many.command(std::iter::repeat_n("y", MOST_STRINGS));
         assert!(pool.run(&many, [None; 3]).unwrap().is_none());
-        // There is no server that would take it, for which its end would wait.
+        // Without a server, the pool's end would wait for a run that is never taken.
         pool.shared.note(None);
     }
 
