@@ -4,7 +4,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketType, sockopt};
 use rustix::process::Pid;
 
 use crate::message::{LEN, Message, Record};
@@ -60,6 +60,11 @@ impl Supervisor {
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
     ) -> Result<(), Errno> {
         send_all(self.0.as_fd(), parts, descriptors, true)
+    }
+
+    /// Looks dead from inside; what comes from there still arrives.
+    pub(crate) fn hang_up(&self) {
+        let _ = rustix::net::shutdown(&self.0, Shutdown::Write); // a dead PID 1 need not know
     }
 
     /// The next message, if there is one now.

@@ -51,14 +51,19 @@ pub(crate) fn live(
     mut preparation: Preparation<'_>,
     started: Result<Option<(Pid, Option<Listener>)>, Error>,
 ) -> ! {
+    // A pipe's reader sees its end when the last writer has closed it (pipe(7)): that must not be this process.
+    drop(preparation.streams.take());
     match started {
         Ok(Some((submission, listener))) => {
-            // A pipe's reader sees its end when the last writer has closed it (pipe(7)): that must not be this process.
-            drop(preparation.streams.take());
             reap_until_end(&preparation.channel, submission, listener);
         }
         Ok(None) => {} // the supervisor died meanwhile
-        Err(error) => preparation.channel.send(Message::Failed(error)),
+        Err(error) => {
+            preparation.channel.send(Message::Failed(error));
+            // Of a submission whose birth could not be reported, too.
+            kill_all_others();
+            preparation.channel.send(Message::Exited { at: 0, status: 0, usage: sys::children_usage() });
+        }
     }
     // The supervisor reports, removes the cgroup, and ends us. If it is killed before that, its end of the channel closes
     // and the cgroup is left to us.

@@ -34,20 +34,21 @@ impl Sandbox {
         self.submission = pidfd;
     }
 
-    /// Kills the submission alone. PID 1 lives on: to see it die, to report when, and to end what it left. (Killed
+    /// Kills the submission alone, if it is made. PID 1 lives on, to see it die, to report when, and to end what it left. (Killed
     /// with its PID 1, the submission would seem to live until the kernel has taken the whole sandbox apart:
     /// milliseconds.)
     pub(crate) fn stop(&self) {
-        if self.submission.as_ref().is_none_or(|submission| kill(submission).is_err()) {
+        if self.submission.as_ref().is_some_and(|submission| kill(submission).is_err()) {
             let _ = self.kill_init(); // `end` comes a little later, and returns the error
         }
     }
 
-    /// Kills all, and returns when nothing of it lives. The second time it does nothing.
+    /// Kills all, and returns when nothing of it lives. The second time it does nothing. PID 1 has so much time to end by
+    /// itself, in nanoseconds.
     ///
     /// # Errors
     /// It cannot be killed, or does not end. Then it is not waited for: PID 1 ends it when this process is gone.
-    pub(crate) fn end(&mut self) -> Result<(), Error> {
+    pub(crate) fn end(&mut self, patience: u64) -> Result<(), Error> {
         if core::mem::replace(&mut self.ended, true) {
             return Ok(());
         }
@@ -55,15 +56,11 @@ impl Sandbox {
         // Both: without a pid namespace (`--without pid-namespace`) our PID 1 is not one to the kernel, and its death
         // ends no other process (pid_namespaces(7)).
         let _ = self.submission.as_ref().map(kill); // where there is a pid namespace, it dies with PID 1 anyway
-        self.kill_init().map_err(at(Step::Supervise, Call::Kill, Subject::None))?;
-        // Ready when the last process of the pid namespace is reaped (pid_namespaces(7)).
-        let mut fds = [PollFd::new(&self.init, PollFlags::IN)];
-        let ended = loop {
-            match poll(&mut fds, Some(&clock::timespec(DEATH_LIMIT))) {
-                Err(Errno::INTR) => {}
-                result => break result,
-            }
-        };
+        let mut ended = self.wait(patience);
+        if ended == Ok(0) {
+            self.kill_init().map_err(at(Step::Supervise, Call::Kill, Subject::None))?;
+            ended = self.wait(DEATH_LIMIT);
+        }
         if ended == Ok(0) {
             return Err(at(Step::Supervise, Call::Wait, Subject::None)(Errno::TIMEDOUT));
         }
@@ -71,6 +68,17 @@ impl Sandbox {
         let _ = waitid(WaitId::PidFd(self.init.as_fd()), WaitIdOptions::EXITED);
         self.is_stuck = false;
         Ok(())
+    }
+
+    /// Sleeps until the last process of the pid namespace is reaped (pid_namespaces(7)), or so long; then it returns 0.
+    fn wait(&self, time: u64) -> Result<usize, Errno> {
+        let mut fds = [PollFd::new(&self.init, PollFlags::IN)];
+        loop {
+            match poll(&mut fds, Some(&clock::timespec(time))) {
+                Err(Errno::INTR) => {}
+                result => return result,
+            }
+        }
     }
 
     /// Whether a process of it may live or be unreaped, although all were to end.
@@ -94,7 +102,7 @@ fn kill(process: &Fd) -> Result<(), Errno> {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = self.end(); // an error has come before this one
+        let _ = self.end(0); // an error has come before this one
     }
 }
 

@@ -1,6 +1,7 @@
 //! The end of a run: its order, and the signals that ask for it.
 
 use std::fs;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -10,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
 use crate::ending;
+use crate::pool::cgroups;
 use crate::scene::{Scene, SharedBundle, needs_root, wait_until};
 
 #[test]
@@ -117,5 +119,55 @@ fn a_judge_that_is_asked_to_end_reports_what_it_has() {
             );
             assert_ne!(report["error"], "the judge did not end", "{signal:?} {step}: {report}");
         }
+    }
+}
+
+/// A pipe that takes no byte more. Whoever ends in it waits, until it is read or closed.
+pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("not blocking");
+    let full = loop {
+        if let Err(error) = writer.write(&[0; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    rustix::io::ioctl_fionbio(&writer, false).expect("blocking");
+    (reader, writer)
+}
+
+/// Runs that are cut short: what cuts them, options, and whether the program starts.
+pub(crate) const CUT_SHORT: [(&str, &[&str], bool); 4] = [
+    ("PID 1 fails", &["--bind", "/etc:/none/x"], false),
+    ("the submission's process fails", &["--cwd", "/none"], false),
+    ("the start is called off", &["--start-on", "0"], false),
+    ("a signal", &[], true),
+];
+
+/// A dead PID 1 cannot remove the cgroup for a supervisor that is killed. The report, which is not taken, holds the
+/// supervisor where PID 1 was dead before.
+#[test]
+fn a_supervisor_that_is_killed_at_its_report_leaves_no_cgroup() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let (_reader, report) = full_pipe();
+    for (cut, options, starts) in CUT_SHORT {
+        let mut init = Command::new("/bin/sh");
+        init.args(["-c", "exec \"$@\" 3>&2 2> /dev/null", "sh"]).arg(scene.path("B/init"));
+        init.args(["run", "--drain-time", "600s", "--report", "fd:3", "--root"]).arg(scene.path("B/rootfs"));
+        init.args(options).args(["--", "/bin/bash", "-c", "echo up; while :; do :; done"]);
+        init.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(report.try_clone().expect("a copy"));
+        let mut supervisor = init.spawn().expect("it starts");
+        let pid = Pid::from_child(&supervisor);
+        let mut output = supervisor.stdout.take().expect("a pipe");
+        if starts {
+            output.read_exact(&mut [0; 3]).expect("it is up");
+            kill_process(pid, Signal::TERM).expect("sent");
+        }
+        // Its end comes before the report.
+        output.read_to_end(&mut Vec::new()).expect(cut);
+        supervisor.kill().expect("it waits");
+        supervisor.wait().expect("it is dead");
+        wait_until(cut, || cgroups(&[pid]).is_empty());
     }
 }

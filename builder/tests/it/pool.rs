@@ -22,6 +22,7 @@ use rustix::net::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::end::{CUT_SHORT, full_pipe};
 use crate::scene::{HANG, Scene, children, needs_root, wait_until};
 
 /// A run in the scene's bundle.
@@ -250,8 +251,8 @@ pub(crate) fn is_alive(pid: &Pid) -> bool {
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X'])) && !stat.is_empty()
 }
 
-/// The cgroups that slots with these pids have made.
-fn cgroups(slots: &[Pid]) -> Vec<PathBuf> {
+/// The cgroups that supervisors with these pids have made.
+pub(crate) fn cgroups(slots: &[Pid]) -> Vec<PathBuf> {
     let names: Vec<String> =
         slots.iter().map(|slot| format!("capsule-{:08x}-", slot.as_raw_nonzero().get())).collect();
     let mut found = Vec::new();
@@ -501,6 +502,43 @@ fn nothing_is_left_when_the_caller_the_server_or_a_slot_dies() {
         if victim != "server" {
             assert_eq!(served.server.wait().unwrap().code(), Some(0), "{victim}");
         }
+    }
+}
+
+/// Like a_supervisor_that_is_killed_at_its_report_leaves_no_cgroup, with the server's death as the slot's.
+#[test]
+fn a_server_that_is_killed_at_a_report_leaves_no_cgroup() {
+    needs_root!();
+    let scene = Scene::with_bash();
+    let root = scene.path("B/rootfs");
+    let (_reader, report) = full_pipe();
+    let nothing = fs::File::open("/dev/null").unwrap();
+    for (cut, options, starts) in CUT_SHORT {
+        let served = Served::start(&["--ahead", "1"]);
+        served.still_serves(&root);
+        wait_until("one stands ready", || slots(served.pid()).len() == 1);
+        let (mut output, stdout) = io::pipe().unwrap();
+        let args = [
+            &["a", "run", "--drain-time", "600s", "--report", "fd:3", "--root", root.to_str().unwrap()],
+            options,
+            &["--", "/bin/bash", "-c", "echo up; while :; do :; done"],
+        ]
+        .concat();
+        let request: Vec<u8> =
+            args.iter().flat_map(|arg| [arg.as_bytes(), b"\0"]).flatten().copied().collect();
+        served.send(&request, &[nothing.as_fd(), stdout.as_fd(), nothing.as_fd(), report.as_fd()]);
+        drop(stdout);
+        let (_, kind, pid) = served.answer();
+        assert_eq!(kind, "taken", "{cut}");
+        let slot = Pid::from_raw(pid.parse().unwrap()).unwrap();
+        if starts {
+            output.read_exact(&mut [0; 3]).unwrap();
+            kill_process(slot, Signal::TERM).unwrap();
+        }
+        output.read_to_end(&mut Vec::new()).unwrap();
+        drop(served);
+        wait_until("the slot is dead", || !is_alive(&slot));
+        wait_until(cut, || cgroups(&[slot]).is_empty());
     }
 }
 

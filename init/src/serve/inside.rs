@@ -35,17 +35,21 @@ pub(super) fn run(setup: &Setup<'_>, channel: Inside, seat: &mut Seat<'_>) -> ! 
         argv,
     };
     let built = match pid1::build(&mut preparation) {
-        Ok(Some(built)) => built,
+        Ok(Some(built)) => Ok(built.devices),
         Ok(None) => sys::exit(0),
-        Err(error) => fail(&preparation.channel, error),
+        Err(error) => Err(error),
     };
     let Preparation { channel, .. } = preparation;
+    if let Err(error) = built {
+        // At once, so that no run is sent. One that is on its way already has a cgroup to be removed.
+        channel.send(Message::Failed(error));
+    }
     let mut descriptors = Descriptors::new();
     let received = channel.wait_for_run(seat.room.request, &mut descriptors);
     let Some(message) = received.and_then(|len| seat.room.request.get_mut(..len)) else { sys::exit(0) };
     match message.split_first_chunk_mut::<HEADER>() {
         Some((header, request)) => {
-            let sandbox = Sandbox { channel, devices: built.devices, identity: setup.identity, argv };
+            let sandbox = Sandbox { channel, built, identity: setup.identity, argv };
             sandbox.run(header, request, seat.room.pointers, descriptors)
         }
         None => fail(&channel, at(Step::Start, Call::Read, Subject::None)(Errno::BADMSG)),
@@ -55,7 +59,7 @@ pub(super) fn run(setup: &Setup<'_>, channel: Inside, seat: &mut Seat<'_>) -> ! 
 /// One that stands.
 struct Sandbox<'a> {
     channel: Inside,
-    devices: Devices,
+    built: Result<Devices, Error>,
     identity: Identity,
     argv: Args<'a>,
 }
@@ -69,7 +73,7 @@ impl Sandbox<'_> {
         pointers: &mut PointerBuffer,
         mut descriptors: Descriptors,
     ) -> ! {
-        let Sandbox { channel, devices, identity, argv } = self;
+        let Sandbox { channel, built, identity, argv } = self;
         let fault = at(Step::Start, Call::Read, Subject::None);
         let arrived = match Arrived::new(header, &mut descriptors) {
             Ok(arrived) => arrived,
@@ -84,9 +88,12 @@ impl Sandbox<'_> {
         let Arrived { ids, streams, input, place } = arrived;
         let mut late = Setup { ids, ..Setup::new(&options, identity) };
         cgroup::mark_missing(&mut late, place.as_ref());
-        let filters = seccomp::load(options.seccomp, &mut late.guards)
-            .map(|policy| policy.map(|policy| Filters::new(&policy, &late, devices)));
-        let given = mounts::give(ids.inside, options.binds.as_slice(), || descriptors.take());
+        // Where building has failed, the tree may be the host's still.
+        let filters = built.and_then(|devices| {
+            mounts::give(ids.inside, options.binds.as_slice(), || descriptors.take())?;
+            let policy = seccomp::load(options.seccomp, &mut late.guards)?;
+            Ok(policy.map(|policy| Filters::new(&policy, &late, devices)))
+        });
         // What is left is the lock of the uid, which this process holds to its end.
         let _lock = descriptors;
         let mut preparation = Preparation {
@@ -100,7 +107,7 @@ impl Sandbox<'_> {
             input,
             argv,
         };
-        let started = given.and(filters).and_then(|filters| {
+        let started = filters.and_then(|filters| {
             preparation.filters = filters;
             pid1::start(&mut preparation, None)
         });

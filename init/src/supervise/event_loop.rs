@@ -25,8 +25,9 @@ use crate::sys::{self, Notification, StreamBuffer, Usage};
 use crate::terminal::{self, Caller};
 use crate::watch::Watch;
 
-/// PID 1 reports the submission's end within a millisecond. One that takes this long has been stopped from outside.
-const GRACE: u64 = 1_000_000_000;
+/// PID 1 reports the submission's end within a millisecond, and one that is being made ends within a few, but on a machine
+/// with many more tasks than CPUs both wait for seconds. One that takes this long has been stopped from outside.
+const GRACE: u64 = 10_000_000_000;
 
 /// Ctrl-D: what a terminal's reader takes for the end of input (termios(3), VEOF).
 const END_OF_TRANSMISSION: u8 = 4;
@@ -118,9 +119,18 @@ impl<'a> Run<'a> {
         }
         self.send_go_if_ready();
         let result = self.watch_until_end();
-        // Nothing may live that could write when the last output is collected, or collecting would not end. PID 1
-        // reports the submission's end after it has killed all others; without that report, all are killed here.
-        let result = if self.exit.is_none() { result.and(self.sandbox.end()) } else { result };
+        // Nothing may live that could write when the last output is collected, or collecting would not end. PID 1 reports
+        // the submission's end after it has killed all others. Where it has not, and takes us for dead, it does the same,
+        // and removes the cgroup: if we killed it and were killed in turn, nobody would.
+        let result = match self.exit {
+            Some(_) => result,
+            None => {
+                self.channel.hang_up();
+                // Of a submission that is made by now it tells before it sees that; one that is made later it ends itself.
+                self.receive_all();
+                result.and(self.sandbox.end(GRACE))
+            }
+        };
         self.receive_all();
         self.line.step_back();
         let drained = self.drain_output(result.is_ok());
@@ -213,7 +223,7 @@ impl<'a> Run<'a> {
             if ready.oom && self.watch.oom_kills().is_some_and(|kills| kills > 0) {
                 self.kill(KillReason::Memory);
             }
-            if ready.ended || self.exit.is_some() || self.error.is_some() {
+            if ready.ended || self.exit.is_some() {
                 return Ok(());
             }
         }
@@ -313,10 +323,14 @@ impl<'a> Run<'a> {
             Message::Made { is_heard } => {
                 self.sandbox.set_submission(received.descriptor);
                 self.is_listened_to = is_heard;
+                // On a busy machine it may have reached a limit by now.
+                if self.kill_deadline.is_some() {
+                    self.sandbox.stop();
+                }
             }
             // Before the start it could only be a call of ours, that a policy of the operator's forbids.
             Message::Forbidden(_) if self.watch.started_at().is_none() => {
-                self.error = Some(at(Step::Seccomp, Call::Seccomp, Subject::Policy)(Errno::PERM));
+                self.fail(at(Step::Seccomp, Call::Seccomp, Subject::Policy)(Errno::PERM));
             }
             Message::Forbidden(call) => {
                 if self.killed_for.is_none() {
@@ -328,16 +342,26 @@ impl<'a> Run<'a> {
                 received.descriptor.into_iter().for_each(|master| self.connect_terminal(master))
             }
             Message::NotExecuted(errno) => self.not_executed = Some(errno),
-            Message::Failed(error) => self.error = Some(error),
+            Message::Failed(error) => self.fail(error),
         }
     }
 
     /// Kills the submission. The first reason stays.
     fn kill(&mut self, reason: KillReason) {
-        if self.killed_for.is_some() {
-            return;
+        if self.killed_for.is_none() {
+            self.killed_for = Some(reason);
+            self.cut_short();
         }
-        self.killed_for = Some(reason);
+    }
+
+    /// There is no run.
+    fn fail(&mut self, error: Error) {
+        self.error = Some(error);
+        self.cut_short();
+    }
+
+    /// Kills the submission, if it is made. PID 1 then reports its end, as it does when it fails itself.
+    fn cut_short(&mut self) {
         // Once it is killed, a look at its limits could only find more of them, and wake us for nothing.
         self.watch.stop();
         self.sandbox.stop();
