@@ -37,6 +37,11 @@ impl EndingSignals {
         held().map_err(|errno| Error::read("signals".as_ref(), errno.into()))
     }
 
+    /// Holds them as long as this process lives.
+    pub(crate) fn hold_to_the_end(self) {
+        std::mem::forget(self);
+    }
+
     /// Passes those on that have come.
     fn pass_on(&self, pass_on: &dyn Fn(process::Signal)) -> io::Result<()> {
         while let Some(signal) = self.descriptor.read_signal()? {

@@ -33,9 +33,14 @@ impl ReportFile {
 
     /// Writes the report. A reader that has left takes what it wants, as of init's reports: that is no error.
     ///
-    /// A signal cannot come in between, unless there is a reader, who may not read: then it ends this process.
+    /// A signal cannot come in between, unless there is a reader, who may not read: then it ends this process. Nor does one
+    /// that comes after the report change the exit code, which says the same.
     pub(crate) fn write_line(mut self, line: &str, signals: EndingSignals) -> Result<(), Error> {
-        let _held = Some(signals).filter(|_| self.0.metadata().is_ok_and(|of| of.is_file()));
+        if self.0.metadata().is_ok_and(|of| of.is_file()) {
+            signals.hold_to_the_end();
+        } else {
+            drop(signals);
+        }
         match self.0.write_all(line.as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(Error::sandbox(Error::write("report".as_ref(), error)))
