@@ -112,6 +112,7 @@ fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) 
     };
     // The error is a guess then.
     causes.extend(model.calibration.as_ref().err().map(|why| format!("calibration: {why}")));
+    causes.extend(model.unsteadiness());
     Timing {
         cpus: cpus.list().to_owned(),
         foreign_us: found.foreign_us,
@@ -168,6 +169,22 @@ mod tests {
         assert_eq!(on(Err("never".to_owned()), &quiet), (false, "calibration: never".to_owned()));
         let steal = Disturbance { steal_us: Some(500_000), ..quiet };
         assert!(!on(Ok("id".to_owned()), &steal).0);
+    }
+
+    #[test]
+    fn no_time_of_an_unsteady_machine_can_be_used() {
+        let on = |noise| {
+            let model = Model { floor_us: 1.0, noise, contention: 0.5, calibration: Ok("id".to_owned()) };
+            let quiet = Disturbance { wall_us: 1_000_000, cpus: 1, ..Disturbance::default() };
+            let timing = timing(Cpus::allowed(), &model, &quiet, Some(1000));
+            (timing.reliable, timing.causes.join(";"))
+        };
+        assert_eq!(on(0.10), (true, String::new()));
+        let (reliable, causes) = on(0.28);
+        assert!(
+            !reliable && causes.starts_with("unsteady: equal programs differ by 28 % on this machine"),
+            "{causes}"
+        );
     }
 
     #[test]
