@@ -12,10 +12,12 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 triple := "x86_64-unknown-linux-gnu"
 release := target / triple / "release"
 release_build := "builder/release-build"
-capsule := release / "capsule"
-# Set by `ci`: the build of the tests is the lints' too. Both compile every crate, so together they take one build less.
-linted := if env("LINT_TESTS", "") == "" { "" } else { "RUSTC_WORKSPACE_WRAPPER=" + justfile_directory() / ".ci/lint " }
 tests := "--workspace --exclude init"
+# Set by `ci`: one build is that of the tests, of the lints and of `capsule`. Each of them compiles every crate, and the
+# release build costs as much as all other work together that a machine of two CPUs has with them.
+linted := if env("ONE_BUILD", "") == "" { "" } else { "RUSTC_WORKSPACE_WRAPPER=" + justfile_directory() / ".ci/lint " }
+capsule := if linted == "" { release / "capsule" } else { target / "debug/capsule" }
+capsule_build := if linted == "" { release_build + " -p builder" } else { linted + "cargo build -q " + tests + " --bin capsule" }
 init_aarch64 := target / "aarch64-unknown-linux-gnu/init/init"
 tree_aarch64 := env("XDG_CACHE_HOME", home_directory() / ".cache") / "capsule/trees/arm64"
 
@@ -296,7 +298,7 @@ deny:
     cargo deny check licenses sources bans
 
 # The runner's size, against its limit of 80 KiB, and that of its pool, 128 KiB.
-size: _capsule
+size:
     #!/usr/bin/env bash
     set -euo pipefail
     export RUSTFLAGS=$(cat init/rustflags)
@@ -315,7 +317,7 @@ size: _capsule
     absent "a mutant is about to be shipped" grep -l ' mutant:' {{ target }}/init/init {{ target }}/init/init-serve
     # A panic with a message would bring 4 KiB of formatting code, and paths of the build machine.
     absent "a panic carries a path" grep -aoE '[a-z0-9_/]+\.rs\b' {{ target }}/init/init {{ target }}/init/init-serve
-    for program in {{ target }}/init/init {{ capsule }}; do
+    for program in {{ target }}/init/init {{ target }}/init/init-serve; do
         absent "$program is not static" bash -c 'readelf -lW "$0" | grep -E "INTERP|DYNAMIC"' "$program"
     done
 
@@ -323,16 +325,13 @@ size: _capsule
 ci:
     #!/usr/bin/env bash
     set -euo pipefail
-    # On a fresh machine dpkg mostly waits for the disk, and the release build ends with minutes on one processor: the
-    # lints and the tests' build have the others meanwhile.
+    # On a fresh machine dpkg mostly waits for the disk: the build has the processors meanwhile.
     trap 'kill $(jobs -p) 2> /dev/null || :' EXIT
-    export LINT_TESTS=1
+    export ONE_BUILD=1
     just _every-package &
-    just _capsule &
     just _lint-apart
     just _tests
     wait %1
-    wait %2
     just size test
     just syscalls
     # These mostly wait, and the virtual machines mostly compute. Both take the bundle that stands now: a build would
@@ -391,7 +390,7 @@ _languages which:
 
 # The builder, with init inside.
 _capsule:
-    {{ release_build }} -p builder
+    {{ capsule_build }}
 
 # All tests and benchmarks, without running them.
 _tests:
