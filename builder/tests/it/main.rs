@@ -36,6 +36,7 @@ mod install;
 mod interact;
 mod isolate;
 mod judge;
+mod judge_apart;
 mod judge_files;
 mod judge_outputs;
 mod judge_package;
