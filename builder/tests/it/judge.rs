@@ -112,6 +112,31 @@ fn any_number_of_jobs_gives_the_same_verdicts() {
     assert_eq!(verdicts("--jobs 4").1[3..], ["WA", "SKIPPED"]);
 }
 
+#[test]
+fn the_caller_says_when_the_rest_is_left_out() {
+    needs_root!();
+    let scene = scene();
+    let case = "{input: wrong, output: answer}, {input: right, output: answer}";
+    let group = |id| format!("{{id: {id}, type: min, score: 50, cases: [{case}]}}");
+    scene.file("p/testdata/config.yaml", format!("subtasks: [{}, {}]\n", group(1), group(2)));
+    for name in ["wrong", "right"] {
+        scene.file(&format!("p/testdata/{name}"), name);
+    }
+    scene.file("p/testdata/answer", "right");
+    let submission = scene.file("s.py", "print(input())");
+    for (options, expected) in [
+        ("--stop first", ["WA", "SKIPPED", "SKIPPED", "SKIPPED"]),
+        ("--stop group", ["WA", "SKIPPED", "WA", "SKIPPED"]),
+        ("", ["WA", "SKIPPED", "WA", "SKIPPED"]),
+        ("--stop never", ["WA", "AC", "WA", "AC"]),
+    ] {
+        let report = reported(&scene, &scene.path("p"), &submission, options).0;
+        let tests = report["tests"].as_array().unwrap().iter();
+        let verdicts: Vec<&str> = tests.map(|test| test["verdict"].as_str().unwrap()).collect();
+        assert_eq!(verdicts, expected, "{options}: {report}");
+    }
+}
+
 /// A problem with one test and this checker.
 fn checked_by(scene: &Scene, checker: &str) -> PathBuf {
     let sheet = "validation: custom\nlimits: {time_limit: 5, validation_time: 1, validation_output: 1, validation_memory: 64}\n";

@@ -155,8 +155,11 @@ fn the_problem_says_which_languages_and_how_much_source() {
 fn files_of_the_problem_come_first() {
     needs_root!();
     let scene = scene();
-    scene.file("s/area.cpp", "int area(int, int) { return 6; }");
-    scene.file("s/main.cpp", "#include <cstdio>\nint main() { puts(\"6\"); }");
+    scene.file("s/area.cpp", "#include \"area.h\"\nint area(int, int) { return 6; }");
+    // With it all answers would be right.
+    let main =
+        "#include <cstdio>\nint main() { int a, b; scanf(\"%d %d\", &a, &b); printf(\"%d\\n\", a * b); }";
+    scene.file("s/main.cpp", main);
     scene.file("s/area.h", "#error mine");
     let said =
         Said::of(&mut command(&scene, &own("area"), &scene.path("s"), "--stop never --report report.json"));

@@ -104,6 +104,37 @@ fn a_submission_that_is_not_as_expected_is_named() {
     assert_eq!(verdicts, ["AC", "WA", "WA"]);
 }
 
+/// In steps of the problem's resolution, and whatever submissions need that may be too slow.
+#[test]
+fn the_slowest_test_of_an_accepted_submission_makes_the_time_limit() {
+    needs_root!();
+    let scene = scene();
+    let limits = "{time_resolution: 0.1, time_multipliers: {ac_to_time_limit: 2}}";
+    scene.file("p/problem.yaml", format!("problem_format_version: 2025-09\nname: P\nlimits: {limits}\n"));
+    for name in ["1", "2", "3"] {
+        scene.file(&format!("p/data/secret/{name}.in"), name);
+        scene.file(&format!("p/data/secret/{name}.ans"), name);
+    }
+    let spin = |seconds| format!("import time\nwhile time.process_time() < {seconds}: pass\n");
+    let second = format!("word = input()\nif word == '2':\n  exec({:?})\nprint(word)", spin(0.4));
+    scene.file("p/submissions/accepted/a.py", "print(input())");
+    scene.file("p/submissions/accepted/b.py", second);
+    scene.file("p/submissions/accepted/c.py", "print(input())");
+    scene.file("p/submissions/rejected/slow.py", format!("{}print('?')", spin(0.6)));
+    let said = package(&scene, &scene.path("p"), "--report report.json");
+    let report = report(&scene);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let times = |one: &Value| -> Vec<u64> {
+        let tests = one["judgement"]["tests"].as_array().unwrap();
+        tests.iter().map(|test| test["time_us"].as_u64().unwrap()).collect()
+    };
+    let all = report["submissions"].as_array().unwrap().iter();
+    let accepted = all.filter(|one| one["name"].as_str().unwrap().starts_with("accepted/"));
+    let slowest = accepted.flat_map(times).max().unwrap();
+    assert!(slowest >= 400_000, "{report}");
+    assert_eq!(report["time_limit_us"], (slowest * 2).next_multiple_of(100_000), "{report}");
+}
+
 #[test]
 fn a_language_that_the_bundle_lacks_is_not_a_verdict() {
     needs_root!();
@@ -273,6 +304,26 @@ fn what_a_compiler_made_is_kept() {
         }
     }
     assert!(!judged("") && judged(""));
+}
+
+/// The compiler is in the bundle, so that another bundle makes another program of the same submission.
+#[test]
+fn what_a_compiler_of_another_bundle_made_is_not_taken() {
+    needs_root!();
+    let scene = scene();
+    let submission = scene.file("s.c", "int main(void) { return 0; }");
+    scene.file("p/1.in", "");
+    scene.file("p/1.ans", "");
+    let judged = |bundle: &Path| {
+        let mut judge = scene.command();
+        judge.env("XDG_CACHE_HOME", scene.path("cache")).args(["judge", "--report", "report.json"]);
+        let said = Said::of(judge.arg(bundle).arg(scene.path("p")).arg(&submission));
+        assert_eq!((said.code, said.stdout.lines().last()), (0, Some("AC")), "{}", said.stderr);
+        report(&scene)["compile"]["cached"] == true
+    };
+    assert!(!judged(bundle()) && judged(bundle()));
+    scene.succeeds("build hostname --pack c -o other --format dir");
+    assert!(!judged(&scene.path("other")) && judged(&scene.path("other")) && judged(bundle()));
 }
 
 #[test]
