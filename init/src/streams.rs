@@ -13,7 +13,7 @@ use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 pub(crate) use self::access::Access;
-pub(crate) use self::end::End;
+pub(crate) use self::end::{End, Unopened};
 pub(crate) use self::pump::{Pump, Wanted, turn, wanted};
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
@@ -46,6 +46,11 @@ pub(crate) struct World {
     pub(crate) input: Option<Fd>,
 }
 
+/// As an error of the run's.
+pub(crate) fn unopened(subject: Subject) -> impl Fn(Unopened) -> Error {
+    move |Unopened(call, errno)| at(Step::Streams, call, subject)(errno)
+}
+
 impl World {
     /// As the options have it.
     pub(crate) fn open(setup: &Setup<'_>) -> Result<World, Error> {
@@ -56,7 +61,7 @@ impl World {
                 Some(path) => End::open(path, access),
                 None => End::inherited(number.into(), access),
             };
-            end.map_err(at(Step::Streams, Call::Open, Subject::Stream(number)))
+            end.map_err(unopened(Subject::Stream(number)))
         };
         let ends = [end(0)?, end(1)?, end(2)?];
         let has_pipes = !options.tty && setup.has(Guard::Streams);

@@ -32,6 +32,11 @@ const fn place(
 /// As an ordinary user whom no other process has. (Into a file: for a pipe of another user init needs one process more.)
 const BY_USER: &str = "setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\" > /dev/null 2> err; \
     code=$?; cat err >&2; exit $code";
+/// The same with the caller's pipe as stdout, and with that as stderr as well.
+const BY_USER_IN_A_PIPE: &str = "setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\" 2> err; \
+    code=$?; cat err >&2; exit $code";
+const BY_USER_IN_PIPES: &str =
+    "exec setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\"";
 /// As a user who has more processes than the run may have.
 const BUSY_USER: &str = "for i in 1 2 3; do setpriv --reuid 61951 --regid 61951 --clear-groups sleep 60 & all+=($!); done; \
     trap 'kill ${all[*]}' EXIT; for i in ${all[*]}; do until grep -q '^Uid:.61951' /proc/$i/status; do :; done; done; \"$@\"";
@@ -76,6 +81,18 @@ const PLACES: &[Place] = &[
         BY_USER,
         &[],
         "clone3: EAGAIN; no more processes: RLIMIT_NPROC, or pids.max of a cgroup above",
+    ),
+    place(
+        "by such a user, whose stdout is a pipe of another user",
+        BY_USER_IN_A_PIPE,
+        &[],
+        "streams: clone3: `stdout`: EAGAIN; no more processes: RLIMIT_NPROC, or pids.max of a cgroup above",
+    ),
+    place(
+        "by such a user, whose stderr is one, too",
+        BY_USER_IN_PIPES,
+        &[],
+        "streams: clone3: `stderr`: EAGAIN; no more processes: RLIMIT_NPROC, or pids.max of a cgroup above",
     ),
     place(
         "with a uid that has more processes than the run may have",

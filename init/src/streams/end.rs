@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use super::access::{Access, open_again};
 use super::relay::Relay;
+use crate::error::Call;
 use crate::sys;
 use crate::sys::fd::Fd;
 
@@ -41,6 +42,16 @@ enum Method {
     Relayed(Relay),
 }
 
+/// Why an end cannot be had: the call that failed, and its error.
+pub(crate) struct Unopened(pub(crate) Call, pub(crate) Errno);
+
+/// Most calls here open something, or look at what is open.
+impl From<Errno> for Unopened {
+    fn from(errno: Errno) -> Unopened {
+        Unopened(Call::Open, errno)
+    }
+}
+
 impl End {
     /// An end of what was made for this run and has O_NONBLOCK.
     pub(crate) fn own(fd: Fd) -> End {
@@ -48,7 +59,7 @@ impl End {
     }
 
     /// A descriptor that the caller has opened: a copy, which can be closed while the number stays taken.
-    pub(crate) fn inherited(number: i32, access: Access) -> Result<End, Errno> {
+    pub(crate) fn inherited(number: i32, access: Access) -> Result<End, Unopened> {
         let fd = sys::fd::inherited(number)?;
         let stat = rustix::fs::fstat(&fd)?;
         match FileType::from_raw_mode(stat.st_mode) {
@@ -67,7 +78,7 @@ impl End {
     }
 
     /// The file of `--stdin`, `--stdout`, `--stderr` or `--report`.
-    pub(crate) fn open(path: &CStr, access: Access) -> Result<End, Errno> {
+    pub(crate) fn open(path: &CStr, access: Access) -> Result<End, Unopened> {
         let flags = match access {
             // poll(2) reports nothing about a FIFO without a writer until one has come (`fs/pipe.c`, fifo_open).
             Access::Read => OFlags::RDONLY,
@@ -80,33 +91,34 @@ impl End {
         match sys::fd::open(path, flags, Mode::from_raw_mode(0o644)) {
             Ok(fd) => Ok(End::own(fd)),
             Err(Errno::NXIO) => End::without_reader(path),
-            Err(errno) => Err(errno),
+            Err(errno) => Err(errno.into()),
         }
     }
 
     /// A FIFO without a reader (fifo(7)). It is found now, while its path means what the caller means, and a relay opens
     /// it when there is one.
-    fn without_reader(path: &CStr) -> Result<End, Errno> {
+    fn without_reader(path: &CStr) -> Result<End, Unopened> {
         let fifo = sys::fd::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         match open_again(fifo.as_fd(), Access::Write, OFlags::NONBLOCK) {
             // It has just come.
             Ok(fd) => Ok(End::own(fd)),
             // A socket and a device that is not there give the same error.
             Err(Errno::NXIO) if file_type(&fifo)? == FileType::Fifo => End::relayed(fifo, Access::Write),
-            Err(errno) => Err(errno),
+            Err(errno) => Err(errno.into()),
         }
     }
 
     /// What is another user's cannot be opened again, and nothing can where /proc is not mounted.
-    fn reopened(fd: Fd, access: Access) -> Result<End, Errno> {
+    fn reopened(fd: Fd, access: Access) -> Result<End, Unopened> {
         match open_again(fd.as_fd(), access, OFlags::NONBLOCK) {
             Ok(own) => Ok(End { polled: fd, method: Method::Reopened(own) }),
             Err(_) => End::relayed(fd, access),
         }
     }
 
-    fn relayed(fd: Fd, access: Access) -> Result<End, Errno> {
-        Relay::start(fd, access).map(|(polled, relay)| End { polled, method: Method::Relayed(relay) })
+    fn relayed(fd: Fd, access: Access) -> Result<End, Unopened> {
+        let (polled, relay) = Relay::start(fd, access).map_err(|errno| Unopened(Call::Clone3, errno))?;
+        Ok(End { polled, method: Method::Relayed(relay) })
     }
 
     /// The submission starts: what comes from the caller is the submission's from here on. A relay must not take it

@@ -11,7 +11,7 @@ use crate::options::Destination;
 use crate::outcome::{Facts, Outcome};
 use crate::report::{MAX_LEN, Measures, Report, render_refused};
 use crate::setup::Setup;
-use crate::streams::{Access, End, Pump};
+use crate::streams::{Access, End, Pump, unopened};
 use crate::sys::StreamBuffer;
 use crate::text::Text;
 
@@ -31,13 +31,12 @@ impl Outlet {
             Some(Destination::Fd(number)) => End::inherited(number, Access::Write),
             Some(Destination::Path(path)) => End::open(path, Access::Write),
         };
-        end.map(Outlet::Report).map_err(at(Step::Streams, Call::Open, Subject::Report))
+        end.map(Outlet::Report).map_err(unopened(Subject::Report))
     }
 
     /// For a report that cannot be opened.
     pub(super) fn stderr() -> Result<Outlet, Error> {
-        let fail = at(Step::Streams, Call::Open, Subject::Stream(2));
-        End::inherited(2, Access::Write).map(Outlet::Line).map_err(fail)
+        End::inherited(2, Access::Write).map(Outlet::Line).map_err(unopened(Subject::Stream(2)))
     }
 }
 
