@@ -349,6 +349,65 @@ mod tests {
         assert_eq!(status(Facts { oom_kills: Some(0), oom_is_own: true, ..exited(0) }), (Status::Ok, 0));
     }
 
+    /// Each limit, reached by far: the look that found it came late, or none did.
+    fn overrun() -> Vec<(KillReason, Status, Facts)> {
+        const LATE: u64 = 1 << 40;
+        let cpu = |total| Some(CpuTime { total, user: total });
+        let (wall, none) = (Some(LATE), Facts { cpu: cpu(0), wall: Some(0), ..exited(0) });
+        vec![
+            (KillReason::CpuTime, Status::CpuTimeLimit, Facts { cpu: cpu(LATE), wall, ..none }),
+            (KillReason::WallTime, Status::WallTimeLimit, Facts { cpu: cpu(99), waited: wall, wall, ..none }),
+            (KillReason::IdleTime, Status::IdleTimeLimit, Facts { wall: Some(999), ..none }),
+            (
+                KillReason::Memory,
+                Status::MemoryLimit,
+                Facts { oom_kills: Some(1000), oom_is_own: true, ..none },
+            ),
+            (KillReason::Output, Status::OutputLimit, Facts { truncated: true, ..none }),
+        ]
+    }
+
+    /// All that a submission can bring about itself, next to a limit that it has reached.
+    #[test]
+    fn no_submission_turns_its_own_limit_into_a_failure_of_the_sandbox() {
+        for (reason, expected, reached) in overrun() {
+            for end in [None, Some(WaitStatus(9)), Some(WaitStatus(0)), Some(WaitStatus(3 << 8))] {
+                for killed_for in [None, Some(reason)] {
+                    let facts = Facts { end, killed_for, ..reached };
+                    for facts in [
+                        facts,
+                        Facts { undelivered: [1 << 30, 1], ..facts },
+                        Facts { not_executed: Some(Errno::NOMEM), ..facts },
+                        Facts { not_executed: Some(Errno::AGAIN), listened: true, ..facts },
+                    ] {
+                        let outcome = judge(&facts, &LIMITS);
+                        assert_eq!((outcome.status, outcome.error), (expected, None), "{reason:?} {end:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_is_a_failure_of_the_sandbox_only_for_a_cause_outside_of_the_run() {
+        let outer = at(Step::Supervise, Call::OomKill, Subject::OuterMemory)(Errno::NOMEM);
+        let host = at(Step::Streams, Call::Write, Subject::Stream(1))(Errno::NOSPC);
+        for (reason, _, reached) in overrun() {
+            let facts = Facts { killed_for: Some(reason), end: Some(WaitStatus(9)), ..reached };
+            for (facts, error) in [
+                (Facts { oom_kills: Some(1), oom_is_own: false, ..facts }, outer),
+                (Facts { error: Some(host), ..facts }, host),
+            ] {
+                let outcome = judge(&facts, &LIMITS);
+                assert_eq!(
+                    (outcome.status, outcome.error),
+                    (Status::SandboxError, Some(error)),
+                    "{reason:?}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn a_program_that_cannot_be_executed_is_126_or_127_and_never_a_sandbox_error() {
         let failed = |errno| Facts { not_executed: Some(errno), ..exited(125) };

@@ -13,7 +13,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::scene::{Said, Scene, needs_root, wait_until};
+use crate::scene::{Said, Scene, children, needs_root, wait_until};
 
 /// A scene with the bundle and a program that uses up what the kernel counts by user.
 fn with_neighbour() -> Scene {
@@ -83,20 +83,9 @@ fn a_flood_of_output_takes_no_more_time_than_a_neighbour_has() {
     let (mut reader, writer) = UnixStream::pair().expect("a pair");
     thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
     let cpu = first_cpu();
-    let mut run = Command::new("taskset");
-    run.args(["-c", &cpu]).arg(scene.path("B/init")).arg("run").arg("--root").arg(scene.path("B/rootfs"));
-    run.arg("--bind").arg(format!("{}:/tmp/neighbour", scene.path("neighbour").display()));
-    run.args([
-        "--wall-time",
-        "300s",
-        "--output",
-        "none",
-        "--report",
-        "fd:2",
-        "--",
-        "/tmp/neighbour",
-        "flood",
-    ]);
+    let options = ["--wall-time", "300s", "--output", "none", "--report", "fd:2"];
+    let mut run = on_one_cpu(&scene, &cpu, &options);
+    run.args(["--", "/tmp/neighbour", "flood"]);
     let mut run = run
         .stdin(Stdio::null())
         .stdout(OwnedFd::from(writer))
@@ -132,6 +121,79 @@ fn a_flood_of_output_takes_no_more_time_than_a_neighbour_has() {
         neighbour * 4 > supervisor * 3,
         "the neighbour has {neighbour} ticks, the supervisor {supervisor}"
     );
+}
+
+/// What stands in for the supervisor where that would sleep passes output on as an ordinary process, too.
+#[test]
+fn a_relay_is_an_ordinary_process() {
+    needs_root!();
+    let scene = with_neighbour();
+    let fifo = scene.path("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).expect("made");
+    let mut run = on_one_cpu(&scene, &first_cpu(), &["--wall-time", "300s", "--output", "none", "--stdout"]);
+    // A reader that comes late: until then a process has to sleep.
+    let mut run = run.arg(&fifo).args(["--", "/tmp/neighbour", "flood"]).spawn().expect("started");
+    let class = |pid: u32| stat(pid).get(38).cloned();
+    wait_until("the supervisor is the first", || class(run.id()).as_deref() == Some("1"));
+    let relays = || {
+        let all = children(Pid::from_child(&run)).into_iter();
+        all.filter(|child| children(*child).is_empty()).collect::<Vec<Pid>>()
+    };
+    // The other child is PID 1 of the sandbox, once that has the submission.
+    wait_until("one child has none of its own", || relays().len() == 1);
+    let relay = relays()[0].as_raw_nonzero().get().cast_unsigned();
+    let before = class(relay);
+    let mut reader = fs::File::open(&fifo).expect("opened");
+    thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+    wait_until("the relay works", || ticks(relay) > 20);
+    let at_work = class(relay);
+    kill_process(Pid::from_child(&run), Signal::TERM).expect("sent");
+    run.wait().expect("waited");
+    assert_eq!([before, at_work].map(|class| class.unwrap_or_default()), ["0", "0"]);
+}
+
+/// Sixty processes on the supervisor's CPU, which is not before them: it notices each limit late.
+#[test]
+fn a_submission_that_delays_its_supervisor_has_reached_its_own_limit() {
+    needs_root!();
+    let scene = with_neighbour();
+    let each = |what: &str| format!("for i in {{1..60}}; do ({what}) & done 2> /dev/null; wait");
+    let burn = "while :; do :; done";
+    for (options, script, expected) in [
+        ("--cpu-time 300ms --wall-time 60s", each(burn), "cpu-time-limit"),
+        ("--wall-time 500ms", each(burn), "wall-time-limit"),
+        (
+            "--idle-time 300ms --cpu-time 60s",
+            each("for i in {1..2000}; do :; done") + "; kill -STOP $$",
+            "idle-time-limit",
+        ),
+        ("--memory 24M --cpu-time 60s", each("x=y; while :; do x+=$x; done"), "memory-limit"),
+        ("--output 64K --cpu-time 60s", each("while :; do echo READ 0; done"), "output-limit"),
+        ("--pids 20 --cpu-time 300ms --wall-time 60s", each(burn), "cpu-time-limit"),
+    ] {
+        let options: Vec<&str> = options.split(' ').collect();
+        let mut run = on_one_cpu(&scene, &first_cpu(), &options);
+        run.args(["--without", "first-in-line", "--report"]).arg(scene.path("report"));
+        run.args(["--", "/bin/bash", "-c", &script]).stdin(Stdio::null()).stdout(Stdio::null());
+        run.stderr(Stdio::null()).status().expect("it starts");
+        let report = fs::read_to_string(scene.path("report")).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        assert_eq!(
+            (&report["status"], &report["error"]),
+            (&expected.into(), &serde_json::Value::Null),
+            "{report}"
+        );
+        assert_eq!(report["guards"]["first-in-line"], "off", "{report}");
+    }
+}
+
+/// init, about to start a run that has the program, on one CPU with its submission.
+fn on_one_cpu(scene: &Scene, cpu: &str, options: &[&str]) -> Command {
+    let mut run = Command::new("taskset");
+    run.args(["-c", cpu]).arg(scene.path("B/init")).arg("run").arg("--root").arg(scene.path("B/rootfs"));
+    run.arg("--bind").arg(format!("{}:/tmp/neighbour", scene.path("neighbour").display()));
+    run.args(options);
+    run
 }
 
 /// The first CPU that this process may run on.
