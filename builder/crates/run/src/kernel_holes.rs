@@ -8,6 +8,8 @@
 //! `5.14.0-687`). Debian's has the real version in the other field of uname(2). vm-tests includes this file by its path, so
 //! it uses nothing but std.
 
+use std::sync::OnceLock;
+
 /// The day on which the records were read.
 pub const AS_OF: &str = "2026-11-30";
 
@@ -131,9 +133,11 @@ pub fn known_bad(release: &str, version: &str) -> Option<impl Iterator<Item = &'
 
 /// The same of the kernel that runs here.
 pub fn of_this_machine() -> Option<impl Iterator<Item = &'static KernelHole> + use<>> {
+    static KERNEL: OnceLock<Option<[String; 2]>> = OnceLock::new();
     // As uname(2) has them (proc_sys_kernel(5)), but not what a personality makes of the release.
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
-    known_bad(read("osrelease").ok()?.trim(), read("version").ok()?.trim())
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    let kernel = KERNEL.get_or_init(|| Some([read("osrelease")?, read("version")?])).as_ref();
+    kernel.and_then(|[release, version]| known_bad(release.trim(), version.trim()))
 }
 
 impl KernelHole {
