@@ -66,7 +66,9 @@ pub struct Running {
 /// A sandbox that stands and in which nothing runs yet. What is said of threads at [`Running`] holds for it too.
 #[must_use]
 pub struct Prepared {
-    running: Running,
+    supervisor: Supervisor,
+    init: PathBuf,
+    memory_exit_code: Option<u8>,
     starter: PipeWriter,
 }
 
@@ -147,12 +149,10 @@ impl Artifact {
         streams: [BorrowedFd<'_>; 3],
     ) -> Result<Prepared, Error> {
         let init = self.command(options, arguments);
-        let (path, seen) = (init.init().to_path_buf(), Observation::begin());
+        let path = init.init().to_path_buf();
         match processes::waiting(self.pool.as_deref(), init, streams.map(Some)) {
             Ok((supervisor, starter)) => {
-                let running =
-                    Running { supervisor, init: path, memory_exit_code: self.memory_exit_code(), seen };
-                Ok(Prepared { running, starter })
+                Ok(Prepared { supervisor, init: path, memory_exit_code: self.memory_exit_code(), starter })
             }
             Err(error) => Err(Error::Start { path, error }),
         }
@@ -171,16 +171,17 @@ impl Artifact {
 impl Prepared {
     /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so.
     pub fn start(mut self) -> Running {
-        self.running.seen = Observation::begin();
+        let seen = Observation::begin();
         let _ended_already = self.starter.write_all(&[0]);
-        self.running
+        let Prepared { supervisor, init, memory_exit_code, .. } = self;
+        Running { supervisor, init, memory_exit_code, seen }
     }
 
     /// Takes it back: no program is started, and no verdict follows.
     pub fn call_off(self) {
         // Without another end of its pipe, init ends.
         drop(self.starter);
-        let _canceled = self.running.wait();
+        let _canceled = self.supervisor.wait(None);
     }
 }
 
