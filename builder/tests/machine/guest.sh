@@ -3,6 +3,7 @@
 PATH=/busybox/bin:/usr/bin
 export PATH
 if [ "${1-}" != moved ]; then
+    [ ! -e /before ] || sh /before
     # The file system of an initramfs cannot be exchanged (pivot_root(2)).
     mkdir -p /new
     mount -t tmpfs -o size=90%,mode=755 none /new

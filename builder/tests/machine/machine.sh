@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Tests in a virtual machine with cgroup version 2 and a userland of busybox: machine.sh CAPSULE TESTED DIRECTORY PART
 #
-# PART is install (upgrades beside a thousand runs), isolate, podman (rootful and rootless), or calibrate (two machines of
-# different speed, and whether their calibrations explain by how much programs differ). The first two are tests of
+# PART is install (upgrades beside a thousand runs), isolate, podman (rootful and rootless), initramfs (a run before the
+# machine has another root, and after), or calibrate (two machines of different speed, and whether their calibrations explain
+# by how much programs differ). The first two are tests of
 # builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at
 # TESTED, where the test program looks for it, and next to which is `machine` of vm-tests. DIRECTORY is for what this makes.
 set -euo pipefail
@@ -21,16 +22,16 @@ case ${part%%::*} in
     install) path=/busybox/bin:/usr/bin ;;
     isolate) path=/usr/bin:/busybox/bin ;;
     podman) programs=(bash podman conmon crun /usr/sbin/runc newuidmap newgidmap setpriv) ;;
-    calibrate) programs=() ;;
+    calibrate | initramfs) programs=() ;;
     *)
-        echo "error: \`$part\` is not a part: install, isolate, podman, calibrate" >&2
+        echo "error: \`$part\` is not a part: install, isolate, podman, initramfs, calibrate" >&2
         exit 2
         ;;
 esac
 if [ "$part" = calibrate ]; then
     gcc -O2 -static -o "$directory/works" "$here/works.c"
     programs+=("$directory/works:/usr/bin/works")
-elif [ "$part" != podman ]; then
+elif [ "$part" != podman ] && [ "$part" != initramfs ]; then
     # Where cargo has put the test program.
     it=$(cargo test -p builder --test it --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
     [ -x "$it" ] || { echo "error: cargo has built no test program" >&2; exit 1; }
@@ -47,6 +48,11 @@ if [ "$part" = podman ]; then
     cp -R "$here/containers" "$root/etc/containers"
     chmod u+s "$root/usr/bin/newuidmap" "$root/usr/bin/newgidmap"
     install "$here/podman.sh" "$root/part"
+elif [ "$part" = initramfs ]; then
+    "$capsule" build bash -o "$directory/runs" --format dir > /dev/null
+    cp -R "$directory/runs" "$root/runs"
+    install "$here/initramfs.sh" "$root/before"
+    printf '%s\n' '/runs/init run --root /runs/rootfs -- /bin/bash -c "exit 3"; test $? = 3 && test -e /has-said-so' > "$root/part"
 elif [ "$part" = calibrate ]; then
     # In turns, as the host may be faster now and slower then.
     printf 'works 15; capsule calibrate --seconds 60 --force -o /tmp/c && grep speed /tmp/c; works 15\n' > "$root/part"
