@@ -37,8 +37,14 @@ millis() {
     echo $(((${end/./} - ${start/./}) / 1000))
 }
 median() { sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
-# The service's own CPU time, and that of what it has waited for, in ticks (proc_pid_stat(5)).
-ticks() { sed 's/.*) //' /proc/$server/stat | awk '{ print $12 + $13, $14 + $15 }'; }
+# The service's own CPU time, and that of its runs, in ticks (proc_pid_stat(5)). Its child, the server of the pool, has waited
+# for the runs.
+ticks() {
+    local children
+    children=$(cat /proc/$server/task/*/children)
+    sed 's/.*) //' /proc/$server/stat $(printf '/proc/%s/stat ' $children) |
+        awk 'NR == 1 { own = $12 + $13; runs = $14 + $15 } NR > 1 { runs += $12 + $13 + $14 + $15 } END { print own, runs }'
+}
 
 judged
 served

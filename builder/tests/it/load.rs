@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::process::Pid;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, needs_root, wait_until};
+use crate::scene::{Scene, children_of_all, needs_root, wait_until};
 use crate::service::{Service, inits};
 
 const CPP: &str =
@@ -23,22 +23,24 @@ fn number_of(name: &str, otherwise: usize) -> usize {
     env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// CPU time of a process, and of all that it has waited for, in ticks; and its memory in KiB.
+/// CPU time of a process, and of all that it has waited for, in ticks; nothing of one that has ended.
+fn ticks(of: Pid) -> [f64; 2] {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", of.as_raw_nonzero())).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    // proc_pid_stat(5): utime is field 14, and the first one here is field 3.
+    let mut times = fields.split_whitespace().skip(11).map(|field| field.parse().unwrap_or(0.0));
+    let mut both = || times.by_ref().take(2).sum();
+    [both(), both()]
+}
+
+/// CPU time of a service, and of its runs, in ticks; and its memory in KiB. The server of its pool has waited for the runs.
 fn cost(of: Pid) -> (f64, f64, u64) {
-    let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", of.as_raw_nonzero())).unwrap();
-    let stat = read("stat");
-    let fields: Vec<f64> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .map(|field| field.parse().unwrap_or(0.0))
-        .collect();
-    let status = read("status");
+    let [own, waited_for] = ticks(of);
+    let below: f64 = children_of_all(of).into_iter().flat_map(ticks).sum();
+    let status = fs::read_to_string(format!("/proc/{}/status", of.as_raw_nonzero())).unwrap();
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     let memory = memory.trim().trim_end_matches(" kB").trim().parse().unwrap();
-    // proc_pid_stat(5): utime is field 14, and the first one here is field 3.
-    (fields[11] + fields[12], fields[13] + fields[14], memory)
+    (own, waited_for + below, memory)
 }
 
 /// Says what it cost. The share is that of a debug build; `just bench serve` has the release's.
