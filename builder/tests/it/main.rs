@@ -5,6 +5,7 @@ mod another_debian;
 mod build;
 mod bytecode;
 mod bytes;
+mod called_off;
 mod closure;
 mod communicate;
 mod completions;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::called_off::{LONG, SLEEP, problem, until_it_sleeps};
 use crate::fleet::Fleet;
 use crate::scene::{needs_root, wait_until};
 use crate::service::{Service, bundle, inits};
@@ -135,6 +136,31 @@ fn a_worker_that_lost_its_lease_ends_its_program_and_its_result_does_not_count()
 
 #[test]
 #[ignore = "just test nats"]
+fn a_worker_that_lost_its_lease_ends_what_a_judge_runs() {
+    needs_root!();
+    let fleet = Fleet::start(2, &format!("lease=2s {LONG}"));
+    let accepts = "import sys; sys.exit(42)\n";
+    for (source, sheet, judge) in
+        [(SLEEP, "", accepts), ("print(1)", "", SLEEP), ("", "type: interactive\n", SLEEP)]
+    {
+        let mut body = python(source);
+        body["problem"] = problem(fleet.service(), sheet, judge);
+        let id = hand_in(&fleet, &body);
+        let busy = busy_one(&fleet);
+        until_it_sleeps(fleet.workers[busy].pid());
+        fleet.workers[busy].signal(Signal::STOP);
+        wait_until("the other one runs it", || runs(&fleet, 1 - busy));
+        fleet.workers[busy].signal(Signal::CONT);
+        wait_until("the first one ends it", || !runs(&fleet, busy));
+        let found = look(&fleet, &id);
+        assert_eq!((&found["state"], &found["attempt"]), (&"running".into(), &2.into()), "{found}");
+        assert_eq!(fleet.service().request("DELETE", &format!("/v1/submissions/{id}"), &[], b"").status, 204);
+        wait_until("no worker runs it", || !runs(&fleet, 0) && !runs(&fleet, 1));
+    }
+}
+
+#[test]
+#[ignore = "just test nats"]
 fn a_worker_without_its_service_ends_what_it_runs() {
     needs_root!();
     let mut fleet = Fleet::start(1, SHORT);
@@ -230,24 +256,9 @@ fn a_submission_that_ends_its_workers_becomes_a_dead_letter_and_blocks_nobody() 
 #[ignore = "just test nats"]
 fn a_judge_that_fails_is_tried_by_another_worker_and_then_on_record() {
     needs_root!();
-    let fleet = Fleet::start(2, "limit.cpu-time=20s limit.memory=4G");
-    let scene = &fleet.service().scene;
-    for (name, text) in [
-        ("p/problem.yaml", "name: p\nvalidation: custom\n"),
-        ("p/data/secret/1.in", "1\n"),
-        ("p/data/secret/1.ans", "1\n"),
-        ("p/output_validators/v/v.py", "import sys; sys.exit(7)\n"),
-    ] {
-        scene.file(name, text);
-    }
-    let zip = "import shutil; shutil.make_archive('p', 'zip', '.', 'p')";
-    assert!(
-        Command::new("python3").current_dir(scene.path("")).args(["-c", zip]).status().unwrap().success()
-    );
-    let uploaded =
-        fleet.service().request("POST", "/v1/problems", &[], &fs::read(scene.path("p.zip")).unwrap());
+    let fleet = Fleet::start(2, LONG);
     let mut body = python("print(1)");
-    body["problem"] = uploaded.json()["id"].clone();
+    body["problem"] = problem(fleet.service(), "", "import sys; sys.exit(7)\n");
     let id = hand_in(&fleet, &body);
     let found = result(&fleet, &id);
     assert_eq!((&found["state"], &found["attempt"]), (&"dead".into(), &3.into()), "{found}");

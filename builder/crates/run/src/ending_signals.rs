@@ -1,7 +1,9 @@
-//! Signals that ask a process to end, for one that waits for an init: init answers them, by a report.
+//! What ends an init that is waited for: signals that ask this process to end, which init answers by a report, and a
+//! [`Cancel`].
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -9,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::process;
 
+use crate::cancel::Cancel;
 use crate::error::Error;
 
 /// Those that init answers.
@@ -52,19 +55,42 @@ impl EndingSignals {
     }
 }
 
-/// Sleeps until one of these can be read or is at its end. Held signals that come meanwhile are passed on.
+/// What a wait for an init heeds.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heeded<'a> {
+    /// Signals that are held. Without any, each has its usual effect.
+    pub(crate) signals: Option<&'a EndingSignals>,
+    pub(crate) cancel: Option<&'a Arc<Cancel>>,
+}
+
+impl<'a> Heeded<'a> {
+    pub(crate) fn signals(signals: &'a EndingSignals) -> Heeded<'a> {
+        Heeded { signals: Some(signals), cancel: None }
+    }
+
+    fn is_empty(self) -> bool {
+        self.signals.is_none() && self.cancel.is_none()
+    }
+}
+
+/// Sleeps until one of these can be read or is at its end. Held signals that come meanwhile are passed on; a call to end is
+/// passed on as SIGTERM.
 pub(crate) fn until_ready(
-    signals: Option<&EndingSignals>,
+    heeded: Heeded<'_>,
     ends: &[BorrowedFd<'_>],
     pass_on: &dyn Fn(process::Signal),
 ) -> io::Result<()> {
+    let mut cancel = heeded.cancel.map(|cancel| cancel.descriptor()).transpose()?;
     loop {
-        let held = signals.map(|signals| signals.descriptor.as_fd());
-        let polled = ends.iter().copied().chain(held);
+        let held = heeded.signals.map(|signals| signals.descriptor.as_fd());
+        let polled = ends.iter().copied().chain(held).chain(cancel);
         let mut polled: Vec<_> = polled.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN)).collect();
         retry_on_intr(|| poll(&mut polled, None))?;
         let is_ready = polled.iter().take(ends.len()).any(|end| !end.revents().is_empty());
-        signals.map_or(Ok(()), |signals| signals.pass_on(pass_on))?;
+        heeded.signals.map_or(Ok(()), |signals| signals.pass_on(pass_on))?;
+        if heeded.cancel.is_some_and(|cancel| cancel.is_set()) && cancel.take().is_some() {
+            pass_on(process::Signal::TERM);
+        }
         if is_ready {
             return Ok(());
         }
@@ -76,10 +102,9 @@ fn is_ready(end: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(retry_on_intr(|| poll(&mut polled, Some(&Timespec::default())))? > 0)
 }
 
-/// What an init writes. Signals that come while it is waited for go on to that init; without any held, each has its usual
-/// effect.
+/// What an init writes. What is heeded while it is waited for goes on to that init.
 pub(crate) struct Heeding<'a> {
-    pub(crate) signals: Option<&'a EndingSignals>,
+    pub(crate) heeded: Heeded<'a>,
     pub(crate) from: &'a mut PipeReader,
     /// Ready when nothing more is written, for an init that may keep its end of the pipe for longer.
     pub(crate) end: Option<BorrowedFd<'a>>,
@@ -89,9 +114,9 @@ pub(crate) struct Heeding<'a> {
 
 impl Read for Heeding<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.signals.is_some() || self.end.is_some() {
+        if !self.heeded.is_empty() || self.end.is_some() {
             let ends: Vec<_> = [self.from.as_fd()].into_iter().chain(self.end).collect();
-            until_ready(self.signals, &ends, self.pass_on)?;
+            until_ready(self.heeded, &ends, self.pass_on)?;
             // Asked again: what was written just before the end may not have been there yet when the pipe was looked at.
             if self.end.is_some() && !is_ready(self.from.as_fd())? {
                 return Ok(0);
@@ -112,6 +137,7 @@ impl Drop for EndingSignals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
     use std::io::Write;
 
     #[test]
@@ -120,10 +146,24 @@ mod tests {
         let (over, ends) = io::pipe().unwrap();
         writer.write_all(b"text").unwrap();
         drop(ends);
-        let mut from =
-            Heeding { signals: None, from: &mut reader, end: Some(over.as_fd()), pass_on: &|_| () };
+        let (heeded, end) = (Heeded::default(), Some(over.as_fd()));
+        let mut from = Heeding { heeded, from: &mut reader, end, pass_on: &|_| () };
         let mut said = String::new();
         from.read_to_string(&mut said).unwrap();
         assert_eq!(said, "text");
+    }
+
+    #[test]
+    fn a_call_to_end_is_passed_on_once_and_the_end_is_waited_for() {
+        let cancel = Arc::new(Cancel::default());
+        cancel.set();
+        let (over, ends) = io::pipe().unwrap();
+        let (ends, passed_on) = (RefCell::new(Some(ends)), RefCell::new(Vec::new()));
+        let pass_on = |signal| {
+            passed_on.borrow_mut().push(signal);
+            ends.take();
+        };
+        until_ready(Heeded { signals: None, cancel: Some(&cancel) }, &[over.as_fd()], &pass_on).unwrap();
+        assert_eq!(passed_on.into_inner(), [process::Signal::TERM]);
     }
 }

@@ -9,6 +9,7 @@
 //! * [`InitCommand`] builds the argument vector of every start of init; [`report`] reads what init reports.
 //! * [`command`] becomes init: `capsule run` and `capsule shell`. `run_options` are those that are not init's, and
 //!   `ending_signals` passes signals on to an init next to which this process stays.
+//! * [`Cancel`] ends runs from another thread.
 //! * `kernel_holes` knows which holes a kernel has that no sandbox closes.
 //! * [`exec`] compiles and runs one submission, each step in a sandbox of its own, and answers with one report.
 //! * [`Pool`] has runs done by a persistent supervisor, in sandboxes that stand ready.
@@ -22,6 +23,7 @@
 //! Every limit, stream and guard is init's; nothing here enforces anything.
 #![warn(unreachable_pub)]
 
+mod cancel;
 pub mod command;
 pub mod doctor;
 mod ending_signals;
@@ -36,6 +38,7 @@ mod stale_cgroups;
 pub mod timing;
 mod verification;
 
+pub use cancel::Cancel;
 pub use error::Error;
 pub use exec::{Child, Pool, SubmissionUid, close_others_on_exec};
 pub use init_command::InitCommand;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use judge::judging::Session;
+use run::Cancel;
 use tokio::sync::oneshot;
 
 use crate::board::Board;
-use crate::cancel::Cancel;
 use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::pool::{Load, Pool, Refused};
@@ -144,7 +144,7 @@ impl App {
     pub(crate) async fn in_slot<T: Send + 'static>(
         self: &Arc<App>,
         tenant: &Tenant,
-        job: impl FnOnce(Option<&str>, &Cancel) -> T + Send + 'static,
+        job: impl FnOnce(Option<&str>, &Arc<Cancel>) -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
         let cancel = CallOff(Arc::default());
         let (answer, answered) = oneshot::channel();
@@ -162,7 +162,7 @@ impl App {
     /// Waits for a slot and runs a program there.
     pub(crate) async fn run(self: &Arc<App>, tenant: &Tenant, work: Work) -> Result<Done, Busy> {
         let (app, owner) = (Arc::clone(self), tenant.name.clone());
-        let run = move |cpus: Option<&str>, cancel: &Cancel| {
+        let run = move |cpus: Option<&str>, cancel: &Arc<Cancel>| {
             let done = app.workshop.run(&work, &owner, cpus, cancel);
             app.metrics.ran(&done);
             done

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use run::Cancel;
 use tokio::sync::broadcast;
 
-use crate::cancel::Cancel;
 use crate::later::Later;
 use crate::store::Store;
 

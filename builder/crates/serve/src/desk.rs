@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bundle::digest::Sha;
+use run::Cancel;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use crate::app::{App, Busy};
-use crate::cancel::Cancel;
 use crate::id::new_id;
 use crate::journal;
 use crate::perform::{Attempt, Finished};
@@ -191,7 +191,14 @@ fn queue_later(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str) {
 }
 
 /// One attempt, in a slot.
-fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, cpus: Option<&str>, cancel: &Cancel) {
+fn attempt(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    priority: i8,
+    id: &str,
+    cpus: Option<&str>,
+    cancel: &Arc<Cancel>,
+) {
     let begun = app.board.store.begin(id, "").and_then(|attempt| Ok((attempt, app.board.store.work(id)?)));
     let (attempt, work) = match begun {
         Ok((Some(attempt), Some(work))) => (attempt, work),

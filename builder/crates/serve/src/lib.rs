@@ -25,7 +25,6 @@ mod alias;
 mod app;
 mod board;
 mod bound;
-mod cancel;
 mod cpus;
 mod desk;
 mod dispatcher;

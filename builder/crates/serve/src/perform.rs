@@ -1,10 +1,12 @@
 //! One attempt at a submission: its program is run, or judged with a problem. The service does this, and so does a worker.
 
+use std::sync::Arc;
+
 use judge::judging::{TestResult, Watch};
 use judge::problem::Verdict;
+use run::Cancel;
 use serde_json::json;
 
-use crate::cancel::Cancel;
 use crate::shelf::Shelf;
 use crate::work::{Done, Work};
 use crate::workshop::Workshop;
@@ -34,7 +36,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) tenant: &'a str,
     /// Those of the slot.
     pub(crate) cpus: Option<&'a str>,
-    pub(crate) cancel: &'a Cancel,
+    pub(crate) cancel: &'a Arc<Cancel>,
     /// Each event: its kind, and its data as JSON.
     pub(crate) tell: &'a (dyn Fn(&str, &str) + Sync),
     /// A program was run.
@@ -84,5 +86,9 @@ impl Watch for Attempt<'_> {
 
     fn interrupted(&self) -> Option<String> {
         self.cancel.is_set().then(|| "called off".to_owned())
+    }
+
+    fn cancel(&self) -> Option<&Arc<Cancel>> {
+        Some(self.cancel)
     }
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use crate::cancel::Cancel;
+use run::Cancel;
+
 use crate::fair::Fair;
 use crate::settings::Tenant;
 

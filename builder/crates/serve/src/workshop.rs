@@ -12,6 +12,7 @@ use bundle::layout;
 use bundle::manifest::{self, Manifest};
 use judge::judging::{Conduct, Failure, Judgement, Session, Stop, Watch};
 use recipe::language::{Language, Step as LanguageStep};
+use run::Cancel;
 use run::exec::{
     Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Ended, StepOption, Submission,
     Workroom,
@@ -19,7 +20,6 @@ use run::exec::{
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::bound::bound;
-use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::limit::{Limits, TooMuch};
 use crate::settings::Settings;
@@ -190,13 +190,14 @@ impl Workshop {
     }
 
     /// Compiles and runs for a tenant; `cpus` are those of the slot.
-    pub(crate) fn run(&self, work: &Work, tenant: &str, cpus: Option<&str>, cancel: &Cancel) -> Done {
+    pub(crate) fn run(&self, work: &Work, tenant: &str, cpus: Option<&str>, cancel: &Arc<Cancel>) -> Done {
         let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
         let language = work.language.as_deref().and_then(|name| self.language(name));
         let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
         let options: Vec<StepOption> = compile.to_options().into_iter().chain(cpus.clone()).collect();
         let submission = work.program.submission.clone().of_owner(tenant);
-        let compilation = match self.room.compile(&submission, work.language.as_deref(), &options) {
+        let language = work.language.as_deref();
+        let compilation = match self.room.compile_until(&submission, language, &options, Some(cancel)) {
             Ok(compilation) => compilation,
             Err(error) => return Done::failed(self.without_places(&error.to_string())),
         };
@@ -207,7 +208,7 @@ impl Workshop {
         }
         let limits = self.limits(self.language(&done.language), work.run);
         let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).collect();
-        if let Err(error) = ran(&mut done, &artifact, &options, work, cancel) {
+        if let Err(error) = ran(&mut done, &artifact, &options, work) {
             done.status = "sandbox-error".to_owned();
             (done.code, done.error) = (125, Some(self.without_places(&error)));
         }
@@ -229,13 +230,7 @@ fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> 
 }
 
 /// Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
-fn ran(
-    done: &mut Done,
-    artifact: &Artifact,
-    options: &[StepOption],
-    work: &Work,
-    cancel: &Cancel,
-) -> Result<(), String> {
+fn ran(done: &mut Done, artifact: &Artifact, options: &[StepOption], work: &Work) -> Result<(), String> {
     let fail = |error: io::Error| format!("the streams of a run cannot be made: {error}");
     let mut stdin = in_memory("stdin").map_err(fail)?;
     stdin.write_all(&work.stdin.0).and_then(|()| stdin.rewind()).map_err(fail)?;
@@ -243,7 +238,6 @@ fn ran(
     let arguments: Vec<OsString> = work.args.iter().map(OsString::from).collect();
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].map(Some);
     let running = artifact.start(options, &arguments, streams).map_err(|error| error.to_string())?;
-    cancel.watch(&running).map_err(|errno| fail(errno.into()))?;
     let Ended { status, code, report } = running.wait().map_err(|error| error.to_string())?;
     (done.status, done.code) = (status, code);
     done.run = Step::read(&report, Vec::new());

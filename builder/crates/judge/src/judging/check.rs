@@ -89,7 +89,7 @@ pub(super) fn compared(
 pub(super) fn checked(program: &JudgeProgram, case: Case<'_>, output: &File) -> Result<Finding, String> {
     let [mut said, mut errors] = [super::scratch::scratch()?, super::scratch::scratch()?];
     let prepared = program.prepare_run(case, &[], &[], [output.as_fd(), said.as_fd(), errors.as_fd()])?;
-    let ended = prepared.start().wait().map_err(|error| error.to_string())?;
+    let ended = prepared.until(case.cancel).start().wait().map_err(|error| error.to_string())?;
     let facts = Facts::read(&ended.report);
     let ruled = program.ruling(&facts, case, Some(&mut said), &mut errors);
     Ok(Finding::of(ruled, facts.report))

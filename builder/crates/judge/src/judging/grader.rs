@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
+use run::Cancel;
 use run::exec::{Artifact, StepOption, Workroom};
 
 use super::Failure;
@@ -41,14 +43,19 @@ impl Grader {
     }
 
     /// Verdict and score of a group, or what is wrong, and with which verdict.
-    pub(super) fn grade(&self, flags: &[String], lines: &str) -> Result<(Verdict, f64), (Verdict, String)> {
+    pub(super) fn grade(
+        &self,
+        flags: &[String],
+        lines: &str,
+        cancel: Option<&Arc<Cancel>>,
+    ) -> Result<(Verdict, f64), (Verdict, String)> {
         let host = |what: String| (Verdict::InternalError, format!("the {NOUN}: {what}"));
         let [mut said, mut errors] = [scratch().map_err(host)?, scratch().map_err(host)?];
         let input = held(lines).map_err(host)?;
         let arguments: Vec<OsString> = self.args.iter().chain(flags).map(OsString::from).collect();
         let streams = [input.as_fd(), said.as_fd(), errors.as_fd()];
         let prepared = self.artifact.prepare(&self.options, &arguments, streams);
-        let ended = prepared.and_then(|prepared| prepared.start().wait());
+        let ended = prepared.and_then(|prepared| prepared.until(cancel).start().wait());
         let facts = Facts::read(&ended.map_err(|error| host(error.to_string()))?.report);
         match facts.verdict {
             Verdict::Accepted => parse(&start_of(&mut said)).map_err(|what| failed(NOUN, &what, "")),

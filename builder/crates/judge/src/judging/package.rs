@@ -153,7 +153,7 @@ impl Session {
     /// The score of outputs that are right everywhere, where the example's own is compared with it.
     fn full_score(&self, example: &Example) -> Option<f64> {
         let all = || vec![TestResult::of(Verdict::Accepted, 1.0); self.problem.tests.len()];
-        example.expected.is_partial.then(|| self.total(&all()).score).flatten()
+        example.expected.is_partial.then(|| self.total(&all(), None).score).flatten()
     }
 
     /// The slowest test that a rule with this bound is about.

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use run::Cancel;
 use run::exec::{Artifact, StepOption};
 
 use super::answers::Answers;
@@ -57,6 +58,8 @@ pub(super) struct Bench<'a> {
     pub(super) shelf: &'a Path,
     /// Where reports wait for the judgement's end.
     pub(super) spool: &'a Arc<Spool>,
+    /// What ends all runs.
+    pub(super) cancel: Option<&'a Arc<Cancel>>,
 }
 
 /// What a submission is.
@@ -101,8 +104,9 @@ pub(super) fn judge(
     for pass in 1.. {
         // It let the first pass run, so that the next ones may.
         let gate: Gate<'_> = if pass == 1 { &mut *gate } else { &mut || true };
-        let case =
-            feedback.as_ref().map(|feedback| Case { test, input: &input, visible: &visible, feedback });
+        let cancel = bench.cancel;
+        let case = feedback.as_ref();
+        let case = case.map(|feedback| Case { test, input: &input, visible: &visible, feedback, cancel });
         let ruled = match (bench.subject, bench.interactor, case) {
             (Subject::Output(answers), ..) => read(bench, test, answers, case, gate, result)?,
             (Subject::Program(artifact, _), Some(interactor), Some(case)) => {

@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::Arc;
 
+use run::Cancel;
 use run::exec::{Artifact, CompileResult, Prepared, StepOption, Submission, Workroom};
 
 use super::added::filled_sources;
@@ -44,6 +46,8 @@ pub(super) struct Case<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) visible: &'a Visible,
     pub(super) feedback: &'a Feedback,
+    /// What ends its runs.
+    pub(super) cancel: Option<&'a Arc<Cancel>>,
 }
 
 /// What came of a run of it: a ruling, or what is wrong with it, and with which verdict.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use run::Cancel;
 use run::exec::{CompileResult, Submission, Workroom};
 
 use super::added::{Dressed, dress};
@@ -120,7 +121,8 @@ impl Session {
         }
         let Dressed { submission, language } = dress(&self.files, problem, &self.room, submission, language)?;
         let options = limits(problem.limits.compile);
-        let compilation = self.room.compile(&submission, language.as_deref(), &options)?;
+        let compilation =
+            self.room.compile_until(&submission, language.as_deref(), &options, conduct.watch.cancel())?;
         let mut judgement = Judgement::new(problem, &compilation);
         judgement.verified = self.is_verified();
         if let Some(why) = conduct.watch.interrupted() {
@@ -169,6 +171,7 @@ impl Session {
             most_wall: self.room.ceilings().of_run("wall-time").map(Duration::from_nanos),
             shelf: &self.shelf,
             spool: &self.spool,
+            cancel: conduct.watch.cancel(),
         };
         let is_first = self.warmed.lock().unwrap_or_else(PoisonError::into_inner).insert(language.to_owned());
         judgement.warm_up = is_first.then(|| bench.warm_up()).flatten();
@@ -177,15 +180,16 @@ impl Session {
         };
         let slots = Slots { problem, judge: &judge, conduct, alone: RwLock::new(()) };
         let results = slots.run();
-        judgement.finish(self.total(&results), results);
+        judgement.finish(self.total(&results, conduct.watch.cancel()), results);
         judgement.error = conduct.watch.interrupted().or(judgement.error.take());
     }
 
     /// Verdict and score of all tests.
-    pub(super) fn total(&self, tests: &[TestResult]) -> GroupResult {
+    pub(super) fn total(&self, tests: &[TestResult], cancel: Option<&Arc<Cancel>>) -> GroupResult {
         let without = || (Verdict::InternalError, "the problem has no grader".to_owned());
-        let grade =
-            |flags: &[String], lines: &str| self.grader.as_ref().ok_or_else(without)?.grade(flags, lines);
+        let grade = |flags: &[String], lines: &str| {
+            self.grader.as_ref().ok_or_else(without)?.grade(flags, lines, cancel)
+        };
         score::total(&self.problem, tests, &grade)
     }
 }

@@ -1,5 +1,9 @@
 //! How a caller follows the judging of a submission, and stops it.
 
+use std::sync::Arc;
+
+use run::Cancel;
+
 use super::result::TestResult;
 
 /// Follows a judgement from any of its threads.
@@ -15,6 +19,11 @@ pub trait Watch: Sync {
 
     /// Why nothing more is to be begun, if that is so: every test from now on is [`crate::problem::Verdict::InternalError`].
     fn interrupted(&self) -> Option<String> {
+        None
+    }
+
+    /// What ends the runs that are under way, too. When it is set, [`Watch::interrupted`] says why.
+    fn cancel(&self) -> Option<&Arc<Cancel>> {
         None
     }
 }

@@ -1,7 +1,7 @@
 //! A run next to which we stay, to add to its report that the tree was compared.
 
 use super::{Run, init_command};
-use crate::ending_signals::EndingSignals;
+use crate::ending_signals::{EndingSignals, Heeded};
 use crate::error::Error;
 use crate::exec::{Destination, ReportFile, reporting};
 use crate::report::INITS;
@@ -19,7 +19,7 @@ pub(super) fn run(run: Run, destination: &Destination) -> Result<u8, Error> {
     let path = init.init().to_path_buf();
     let fail = |error| Error::Start { path: path.clone(), error };
     let supervisor = reporting(None, init, [None; 3]).map_err(fail)?;
-    let (code, report) = supervisor.wait(Some(&signals)).map_err(fail)?;
+    let (code, report) = supervisor.wait(Heeded::signals(&signals)).map_err(fail)?;
     file.write_line(&verified(&report)?, signals)?;
     Ok(code)
 }

@@ -21,7 +21,8 @@ use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
 use super::supervisor::Supervisor;
 use super::workspace::Workspace;
-use crate::ending_signals::EndingSignals;
+use crate::cancel::Cancel;
+use crate::ending_signals::Heeded;
 use crate::error::Error;
 use crate::init_command::InitCommand;
 use crate::report::{INITS, Report};
@@ -50,6 +51,8 @@ pub struct Artifact {
     pub(super) ceilings: Vec<Ceiling>,
     /// Where its runs find sandboxes that stand ready.
     pub(super) pool: Option<Arc<Pool>>,
+    /// What ends its runs.
+    pub(super) cancel: Option<Arc<Cancel>>,
 }
 
 /// A run that has begun.
@@ -61,6 +64,8 @@ pub struct Running {
     init: PathBuf,
     memory_exit_code: Option<u8>,
     seen: Observation,
+    /// What ends it.
+    cancel: Option<Arc<Cancel>>,
 }
 
 /// A sandbox that stands and in which nothing runs yet. What is said of threads at [`Running`] holds for it too.
@@ -69,6 +74,8 @@ pub struct Prepared {
     supervisor: Supervisor,
     init: PathBuf,
     memory_exit_code: Option<u8>,
+    /// What ends it.
+    cancel: Option<Arc<Cancel>>,
     starter: PipeWriter,
 }
 
@@ -98,6 +105,7 @@ impl Artifact {
             uid: None,
             ceilings: Vec::new(),
             pool: None,
+            cancel: None,
         }
     }
 
@@ -131,9 +139,7 @@ impl Artifact {
         let init = self.command(options, arguments);
         let (path, seen) = (init.init().to_path_buf(), Observation::begin());
         match processes::reporting(self.pool.as_deref(), init, streams) {
-            Ok(supervisor) => {
-                Ok(Running { supervisor, init: path, memory_exit_code: self.memory_exit_code(), seen })
-            }
+            Ok(supervisor) => Ok(self.running(supervisor, path, seen)),
             Err(error) => Err(Error::Start { path, error }),
         }
     }
@@ -152,10 +158,16 @@ impl Artifact {
         let path = init.init().to_path_buf();
         match processes::waiting(self.pool.as_deref(), init, streams.map(Some)) {
             Ok((supervisor, starter)) => {
-                Ok(Prepared { supervisor, init: path, memory_exit_code: self.memory_exit_code(), starter })
+                let (memory_exit_code, cancel) = (self.memory_exit_code(), self.cancel.clone());
+                Ok(Prepared { supervisor, init: path, memory_exit_code, cancel, starter })
             }
             Err(error) => Err(Error::Start { path, error }),
         }
+    }
+
+    fn running(&self, supervisor: Supervisor, init: PathBuf, seen: Observation) -> Running {
+        let (memory_exit_code, cancel) = (self.memory_exit_code(), self.cancel.clone());
+        Running { supervisor, init, memory_exit_code, seen, cancel }
     }
 
     /// Whether this process has to see the end of a run to name it.
@@ -169,26 +181,44 @@ impl Artifact {
 }
 
 impl Prepared {
-    /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so.
-    pub fn start(mut self) -> Running {
-        let seen = Observation::begin();
-        let _ended_already = self.starter.write_all(&[0]);
-        let Prepared { supervisor, init, memory_exit_code, .. } = self;
-        Running { supervisor, init, memory_exit_code, seen }
+    /// The same run, which ends when the work is called off.
+    pub fn until(self, cancel: Option<&Arc<Cancel>>) -> Prepared {
+        Prepared { cancel: cancel.cloned(), ..self }
+    }
+
+    /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so. Where the work is called
+    /// off already, no program starts.
+    pub fn start(self) -> Running {
+        let Prepared { supervisor, init, memory_exit_code, cancel, mut starter } = self;
+        let running = Running { supervisor, init, memory_exit_code, seen: Observation::begin(), cancel };
+        if !running.is_called_off() {
+            let _ended_already = starter.write_all(&[0]);
+        }
+        running
     }
 
     /// Takes it back: no program is started, and no verdict follows.
     pub fn call_off(self) {
         // Without another end of its pipe, init ends.
         drop(self.starter);
-        let _canceled = self.supervisor.wait(None);
+        let _canceled = self.supervisor.wait(Heeded::default());
     }
 }
 
 impl Running {
     /// Of a command that no language's runtime speaks for.
     pub(super) fn new(supervisor: Supervisor, init: PathBuf) -> Running {
-        Running { supervisor, init, memory_exit_code: None, seen: Observation::begin() }
+        Running { supervisor, init, memory_exit_code: None, seen: Observation::begin(), cancel: None }
+    }
+
+    /// The same run, which ends when the work is called off: a report of it then says `sandbox-error`.
+    #[must_use]
+    pub fn until(self, cancel: Option<&Arc<Cancel>>) -> Running {
+        Running { cancel: cancel.cloned(), ..self }
+    }
+
+    fn is_called_off(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.is_set())
     }
 
     /// Waits for its end.
@@ -196,12 +226,13 @@ impl Running {
     /// # Errors
     /// The report cannot be read, or the process is not ours.
     pub fn wait(self) -> Result<Ended, Error> {
-        self.wait_heeding(None)
+        self.wait_heeding(Heeded::default())
     }
 
-    /// The same; signals that are held end the run.
-    pub(super) fn wait_heeding(self, signals: Option<&EndingSignals>) -> Result<Ended, Error> {
-        match self.supervisor.wait(signals) {
+    /// The same; what is heeded ends the run, too.
+    pub(super) fn wait_heeding(self, heeded: Heeded<'_>) -> Result<Ended, Error> {
+        let cancel = self.cancel.as_ref().or(heeded.cancel);
+        match self.supervisor.wait(Heeded { cancel, ..heeded }) {
             Ok((code, report)) => Ended::new(code, report, self.memory_exit_code, Some(self.seen)),
             Err(error) => Err(Error::Start { path: self.init, error }),
         }

@@ -40,7 +40,7 @@ mod supervisor;
 mod workroom;
 pub mod workspace;
 
-use crate::ending_signals::EndingSignals;
+use crate::ending_signals::{EndingSignals, Heeded};
 use crate::error::Error;
 
 pub use recipe::placeholder::WORK_DIR;
@@ -107,13 +107,14 @@ fn attempt(request: &ExecRequest, wants_report: bool, signals: &EndingSignals) -
         room = room.with_digest()?;
     }
     let language = request.language.as_deref();
-    let compilation = room.compile_heeding(&submission, language, &request.compile, Some(signals))?;
+    let heeded = Heeded::signals(signals);
+    let compilation = room.compile_heeding(&submission, language, &request.compile, heeded)?;
     let mut outcome = Outcome::new(&compilation.language);
     let Some(artifact) = outcome.compiled(compilation) else { return Ok(outcome) };
     if !wants_report && !artifact.needs_an_observer() {
         return Err(artifact.command(&request.run, &request.arguments).exec());
     }
     let running = artifact.start(&request.run, &request.arguments, [None; 3])?;
-    outcome.ran(running.wait_heeding(Some(signals))?);
+    outcome.ran(running.wait_heeding(heeded)?);
     Ok(outcome)
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::pool::Pool;
 use super::supervisor::Supervisor;
-use crate::ending_signals::{EndingSignals, Heeding};
+use crate::ending_signals::{Heeded, Heeding};
 use crate::error::Error;
 use crate::init_command::InitCommand;
 
@@ -18,12 +18,12 @@ pub(super) struct Compiled {
     pub text: Vec<u8>,
 }
 
-/// Compiles, without input; stdout and stderr are the compiler's text. Signals that are held end the step.
+/// Compiles, without input; stdout and stderr are the compiler's text. What is heeded ends the step.
 pub(super) fn compile(
     pool: Option<&Pool>,
     init: InitCommand,
     longest_text: usize,
-    signals: Option<&EndingSignals>,
+    heeded: Heeded<'_>,
 ) -> Result<Compiled, Error> {
     let fail = |error| Error::Start { path: init.init().to_path_buf(), error };
     let nothing = File::open("/dev/null").map_err(fail)?;
@@ -33,9 +33,9 @@ pub(super) fn compile(
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
     let pass_on = |signal| supervisor.signal(signal);
-    let mut from = Heeding { signals, from: &mut said, end: supervisor.end(), pass_on: &pass_on };
+    let mut from = Heeding { heeded, from: &mut said, end: supervisor.end(), pass_on: &pass_on };
     let text = beginning(&mut from, longest_text).map_err(fail)?;
-    let (_code, report) = supervisor.wait(signals).map_err(fail)?;
+    let (_code, report) = supervisor.wait(heeded).map_err(fail)?;
     Ok(Compiled { report, text })
 }
 
@@ -83,7 +83,7 @@ mod tests {
         let report = "{\"status\":\"sandbox-error\"}\n";
         let compiled = std::thread::scope(|scope| {
             scope.spawn(|| pool.answer_first(Done { code: 125, report: report.to_owned() }));
-            compile(Some(&pool), init, 100, None).unwrap()
+            compile(Some(&pool), init, 100, Heeded::default()).unwrap()
         });
         assert_eq!((compiled.report.as_str(), compiled.text), (report, Vec::new()));
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::child::Child;
 use super::pool::{Done, Pool, PooledRun};
-use crate::ending_signals::{EndingSignals, Heeding, until_ready};
+use crate::ending_signals::{Heeded, Heeding, until_ready};
 use crate::error::SANDBOX_ERROR;
 use crate::init_command::InitCommand;
 
@@ -42,19 +42,19 @@ impl Supervisor {
         Ok(Supervisor::Own { child, reports })
     }
 
-    /// Waits for the end of the run, and returns init's exit code as a shell would give it, and the report. Held signals
-    /// that come meanwhile go on to the supervisor.
-    pub(crate) fn wait(self, signals: Option<&EndingSignals>) -> io::Result<(u8, String)> {
+    /// Waits for the end of the run, and returns init's exit code as a shell would give it, and the report. What is
+    /// heeded meanwhile goes on to the supervisor.
+    pub(crate) fn wait(self, heeded: Heeded<'_>) -> io::Result<(u8, String)> {
         match self {
             Supervisor::Own { child, mut reports } => {
                 let mut report = String::new();
                 let pass_on = |signal| child.signal(signal);
-                let mut from = Heeding { signals, from: &mut reports, end: None, pass_on: &pass_on };
+                let mut from = Heeding { heeded, from: &mut reports, end: None, pass_on: &pass_on };
                 from.read_to_string(&mut report)?;
                 Ok((code(child.wait()?), report))
             }
             Supervisor::Pooled(run) => {
-                until_ready(signals, &[run.as_fd()], &|signal| run.signal(signal))?;
+                until_ready(heeded, &[run.as_fd()], &|signal| run.signal(signal))?;
                 let Done { code, report } = run.wait()?;
                 Ok((code, report))
             }
@@ -115,6 +115,6 @@ mod tests {
         let supervisor = Supervisor::start(Some(&pool), init, [None; 3], None).unwrap();
         let done = Done { code: 125, report: "{\"status\":\"sandbox-error\"}\n".to_owned() };
         pool.answer_first(done.clone());
-        assert_eq!(supervisor.wait(None).unwrap(), (done.code, done.report));
+        assert_eq!(supervisor.wait(Heeded::default()).unwrap(), (done.code, done.report));
     }
 }

@@ -26,7 +26,8 @@ use super::submission::Submission;
 use super::submission_uid::SubmissionUid;
 use super::workspace::{self, Workspace};
 use super::{language, processes};
-use crate::ending_signals::EndingSignals;
+use crate::cancel::Cancel;
+use crate::ending_signals::Heeded;
 use crate::error::Error;
 use crate::verification;
 
@@ -178,16 +179,30 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
     ) -> Result<Compilation, Error> {
-        self.compile_heeding(submission, language, options, None)
+        self.compile_heeding(submission, language, options, Heeded::default())
     }
 
-    /// The same; signals that are held end the step.
+    /// The same. When the work is called off, the step ends, and so does each run of the artifact.
+    ///
+    /// # Errors
+    /// As [`Workroom::compile`].
+    pub fn compile_until(
+        &self,
+        submission: &Submission,
+        language: Option<&str>,
+        options: &[StepOption],
+        cancel: Option<&Arc<Cancel>>,
+    ) -> Result<Compilation, Error> {
+        self.compile_heeding(submission, language, options, Heeded { signals: None, cancel })
+    }
+
+    /// The same; what is heeded ends the step.
     pub(super) fn compile_heeding(
         &self,
         submission: &Submission,
         language: Option<&str>,
         options: &[StepOption],
-        signals: Option<&EndingSignals>,
+        heeded: Heeded<'_>,
     ) -> Result<Compilation, Error> {
         let Workroom { bundle, head, .. } = self;
         let (name, language) = language::choose(&head.languages, language, submission, bundle)?;
@@ -223,7 +238,7 @@ impl Workroom {
                 for (path, content) in submission.placed(&names) {
                     workspace.put(path, content)?;
                 }
-                let compile = |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, signals);
+                let compile = |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, heeded);
                 steps.compile(options).map(compile).transpose()?
             }
         };
@@ -231,6 +246,7 @@ impl Workroom {
         artifact.uid = uid;
         artifact.pool.clone_from(&self.pool);
         artifact.ceilings.clone_from(&self.ceilings.run);
+        artifact.cancel = heeded.cancel.cloned();
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
         if let (Some(claim), Some(report), false) = (claim, &compilation.report, is_kept) {
             let kept = match &compilation.result {

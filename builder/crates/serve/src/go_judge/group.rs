@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use recipe::placeholder::WORK_DIR;
+use run::Cancel;
 use run::exec::{Booth, Running, StepOption};
 use serde_json::Value;
 
@@ -15,7 +16,6 @@ use super::budget::{self, Budget};
 use super::request::{Collector, Command, Plan};
 use super::result::{self, Outcome, Transcript};
 use crate::app::App;
-use crate::cancel::Cancel;
 use crate::workshop::in_memory;
 
 /// Bytes of a command's workspace.
@@ -46,7 +46,7 @@ pub(super) fn run(
     tenant: &str,
     plan: &Plan,
     cpus: Option<&str>,
-    cancel: &Cancel,
+    cancel: &Arc<Cancel>,
 ) -> Vec<Value> {
     let failed = |what: String| vec![result::internal(&what); plan.commands.len()];
     let (streams, relays) = match streams(plan) {
@@ -95,7 +95,7 @@ fn all_at_once(
     plan: &Plan,
     streams: Vec<Streams>,
     cpus: Option<&str>,
-    cancel: &Cancel,
+    cancel: &Arc<Cancel>,
 ) -> Vec<Result<(Booth, Outcome), String>> {
     let prepared: Vec<_> = plan
         .commands
@@ -150,10 +150,9 @@ impl Prepared {
 }
 
 impl Begun {
-    fn end(self, cancel: &Cancel) -> Result<(Booth, Outcome), String> {
+    fn end(self, cancel: &Arc<Cancel>) -> Result<(Booth, Outcome), String> {
         let Begun { booth, running, collected } = self;
-        cancel.watch(&running).map_err(|errno| errno.to_string())?;
-        let ended = running.wait().map_err(|error| error.to_string())?;
+        let ended = running.until(Some(cancel)).wait().map_err(|error| error.to_string())?;
         Ok((booth, Outcome { ended, collected }))
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use run::Cancel;
 use serde_json::json;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::lease::Lease;
 use super::{PAUSE, Worker, link, problems};
-use crate::cancel::Cancel;
 use crate::journal;
 use crate::perform::{Attempt, Finished};
 use crate::queue::Job;

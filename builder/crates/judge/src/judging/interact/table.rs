@@ -36,6 +36,8 @@ pub(super) struct Table<'a> {
     transcript: Transcript,
     /// Over the interactor, and over all that run.
     watches: [Watch; 2],
+    /// Whether all were asked to end, because the work is called off.
+    is_called_off: bool,
     /// Why this process ended the submission, if it did.
     ended_for: Option<EndedFor>,
     /// When a submission is ended on which nothing depends any more.
@@ -115,6 +117,7 @@ impl<'a> Table<'a> {
             written,
             transcript: Transcript::default(),
             watches: Default::default(),
+            is_called_off: false,
             ended_for: None,
             cut_at: None,
             ruled: None,
@@ -159,6 +162,10 @@ impl<'a> Table<'a> {
         let interactor = self.interactor.as_ref();
         let mut polled: Vec<PollFd<'_>> = of_users.into_iter().flatten().flatten().collect();
         polled.extend(interactor.map(|run| PollFd::from_borrowed_fd(run.as_fd(), PollFlags::IN)));
+        let cancel = self.talk.case.cancel.filter(|_| !self.is_called_off);
+        let cancel = cancel.map(|cancel| cancel.descriptor()).transpose();
+        let cancel = cancel.map_err(|error| format!("eventfd(2): {error}"))?;
+        polled.extend(cancel.map(|cancel| PollFd::from_borrowed_fd(cancel, PollFlags::IN)));
         let timeout = self.timeout().map(|time| Timespec {
             tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: time.subsec_nanos().into(),
@@ -218,6 +225,11 @@ impl<'a> Table<'a> {
     }
 
     fn act(&mut self) {
+        if !self.is_called_off && self.talk.case.cancel.is_some_and(|cancel| cancel.is_set()) {
+            self.is_called_off = true;
+            let users = self.users.iter().filter_map(|user| user.running.as_ref());
+            users.chain(&self.interactor).for_each(Running::terminate);
+        }
         for process in 0..self.users.len() {
             let is_heard = self.waits_to_tell(process) && self.users[process].to_interactor.is_drained();
             if is_heard && self.interactor_sleeps() {
