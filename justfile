@@ -107,7 +107,7 @@ _test-dist _dist: (_packages "git python3-venv zstd busybox-static")
     builder/tests/dist/dist.sh "{{ target }}/dist"
 
 _test-nats _nats *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
-    cargo test -q -p builder --test it workers:: -- --ignored --skip kills_at_random_moments {{ arguments }}
+    cargo test -q -p builder --test it workers:: -- --ignored --nocapture {{ arguments }}
 
 _test-load _load *arguments: (_packages image_packages "python3 g++ gcc default-jdk-headless") (_languages "quick")
     cargo test -q -p builder --test it load:: -- --ignored --nocapture --test-threads 1 {{ arguments }}

@@ -42,6 +42,7 @@ mod judge_files;
 mod judge_outputs;
 mod judge_package;
 mod judge_sizes;
+mod kills;
 mod load;
 mod modes;
 mod neighbours;
