@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::board::Board;
 use crate::kept::Kept;
 use crate::metrics::Metrics;
-use crate::pool::{Load, Pool, Refused};
+use crate::pool::{Begins, Load, Pool, Refused, Way};
 use crate::queue::Queue;
 use crate::settings::{Settings, Tenant};
 use crate::shelf::{Shelf, Unready};
@@ -129,31 +129,33 @@ impl App {
         };
         let (answer, answered) = oneshot::channel();
         let app = Arc::clone(self);
-        let job = move |_: Option<&str>| {
+        let job = move |_: &Way<'_>| {
             let ready = app.shelf.ready_to_judge(&place, |place| app.workshop.open_problem(place));
             let _nobody_waits_any_more = answer.send(ready);
         };
-        let put = self.pool.put(tenant, 0, Arc::default(), Box::new(job));
+        let put = self.pool.put(tenant, Begins::InSlot, Arc::default(), Box::new(job));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
         let ended = || Unready::Passing("the service ended before the problem was read".to_owned());
         Ok(answered.await.unwrap_or_else(|_| Err(ended())))
     }
 
-    /// Waits for a slot and does a job there. If the caller stops to wait, it is called off. `None` if the service ended
-    /// before.
+    /// Waits for a slot and does a job there; one that begins ahead enters it by itself. If the caller stops to wait, it is
+    /// called off. `None` if the service ended before.
     pub(crate) async fn in_slot<T: Send + 'static>(
         self: &Arc<App>,
         tenant: &Tenant,
-        job: impl FnOnce(Option<&str>, &Arc<Cancel>) -> T + Send + 'static,
+        begins: Begins,
+        job: impl FnOnce(&Way<'_>, &Arc<Cancel>) -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
         let cancel = CallOff(Arc::default());
         let (answer, answered) = oneshot::channel();
         let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel.0), Instant::now());
-        let timed = move |cpus: Option<&str>| {
-            app.metrics.waited(since.elapsed());
-            let _nobody_waits_any_more = answer.send(job(cpus, &seen));
+        let timed = move |way: &Way<'_>| {
+            let done = job(way, &seen);
+            app.metrics.waited(way.entered().saturating_duration_since(since));
+            let _nobody_waits_any_more = answer.send(done);
         };
-        let put = self.pool.put(tenant, 0, Arc::clone(&cancel.0), Box::new(timed));
+        let put = self.pool.put(tenant, begins, Arc::clone(&cancel.0), Box::new(timed));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
         // Nothing is sent by a job that panics, and none that the end of the service calls off.
         Ok(answered.await.ok())
@@ -162,12 +164,12 @@ impl App {
     /// Waits for a slot and runs a program there.
     pub(crate) async fn run(self: &Arc<App>, tenant: &Tenant, work: Work) -> Result<Done, Busy> {
         let (app, owner) = (Arc::clone(self), tenant.name.clone());
-        let run = move |cpus: Option<&str>, cancel: &Arc<Cancel>| {
-            let done = app.workshop.run(&work, &owner, cpus, cancel);
+        let run = move |way: &Way<'_>, cancel: &Arc<Cancel>| {
+            let done = app.workshop.run(&work, &owner, way, cancel);
             app.metrics.ran(&done);
             done
         };
         let ended = || Done::failed("the service ended before the program did".to_owned());
-        Ok(self.in_slot(tenant, run).await?.unwrap_or_else(ended))
+        Ok(self.in_slot(tenant, Begins::Ahead, run).await?.unwrap_or_else(ended))
     }
 }

@@ -15,6 +15,7 @@ use crate::app::{App, Busy};
 use crate::id::new_id;
 use crate::journal;
 use crate::perform::{Attempt, Finished};
+use crate::pool::Way;
 use crate::queue::{Begin, Expired};
 use crate::settings::Tenant;
 use crate::store::{End, New, Put, Row, State, Store};
@@ -175,7 +176,7 @@ fn queue(app: &Arc<App>, tenant: &Tenant, priority: i8, id: String) {
         return queue.put(&tenant.name, priority, &id, None);
     }
     let (own, owner, seen) = (Arc::clone(app), tenant.clone(), Arc::clone(&cancel));
-    let job = move |cpus: Option<&str>| attempt(&own, &owner, priority, &id, cpus, &seen);
+    let job = move |way: &Way<'_>| attempt(&own, &owner, priority, &id, way, &seen);
     app.pool.put_kept(tenant, priority, cancel, Box::new(job));
 }
 
@@ -191,14 +192,7 @@ fn queue_later(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str) {
 }
 
 /// One attempt, in a slot.
-fn attempt(
-    app: &Arc<App>,
-    tenant: &Tenant,
-    priority: i8,
-    id: &str,
-    cpus: Option<&str>,
-    cancel: &Arc<Cancel>,
-) {
+fn attempt(app: &Arc<App>, tenant: &Tenant, priority: i8, id: &str, way: &Way<'_>, cancel: &Arc<Cancel>) {
     let begun = app.board.store.begin(id, "").and_then(|attempt| Ok((attempt, app.board.store.work(id)?)));
     let (attempt, work) = match begun {
         Ok((Some(attempt), Some(work))) => (attempt, work),
@@ -216,7 +210,7 @@ fn attempt(
         workshop: &app.workshop,
         shelf: &app.shelf,
         tenant: &tenant.name,
-        cpus,
+        way,
         cancel,
         tell: &|kind, data| tell(app, id, kind, data),
         ran: &|done| app.metrics.ran(done),

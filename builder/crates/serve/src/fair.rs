@@ -28,6 +28,12 @@ impl<J> Fair<J> {
         self.count += 1;
     }
 
+    /// The next job.
+    pub(crate) fn next(&self) -> Option<&J> {
+        let queues = self.jobs.get(self.turns.front()?)?;
+        queues.first_key_value()?.1.front()
+    }
+
     /// Takes the next job.
     pub(crate) fn take(&mut self) -> Option<J> {
         let tenant = self.turns.pop_front()?;
@@ -62,7 +68,12 @@ mod tests {
     use super::*;
 
     fn taken(fair: &mut Fair<&'static str>) -> String {
-        std::iter::from_fn(|| fair.take()).collect::<Vec<_>>().join(" ")
+        let mut next = || {
+            let (next, taken) = (fair.next().copied(), fair.take());
+            assert_eq!(next, taken);
+            taken
+        };
+        std::iter::from_fn(&mut next).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -7,6 +7,7 @@ use judge::problem::Verdict;
 use run::Cancel;
 use serde_json::json;
 
+use crate::pool::Way;
 use crate::shelf::Shelf;
 use crate::work::{Done, Work};
 use crate::workshop::Workshop;
@@ -34,8 +35,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) workshop: &'a Workshop,
     pub(crate) shelf: &'a Shelf,
     pub(crate) tenant: &'a str,
-    /// Those of the slot.
-    pub(crate) cpus: Option<&'a str>,
+    /// To its slot.
+    pub(crate) way: &'a Way<'a>,
     pub(crate) cancel: &'a Arc<Cancel>,
     /// Each event: its kind, and its data as JSON.
     pub(crate) tell: &'a (dyn Fn(&str, &str) + Sync),
@@ -49,7 +50,7 @@ impl Attempt<'_> {
         match serde_json::from_str::<Work>(work) {
             Ok(work) if work.problem.is_some() => self.judge(&work),
             Ok(work) => {
-                let done = self.workshop.run(&work, self.tenant, self.cpus, self.cancel);
+                let done = self.workshop.run(&work, self.tenant, self.way, self.cancel);
                 (self.ran)(&done);
                 Finished::run(&done)
             }

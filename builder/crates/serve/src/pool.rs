@@ -1,7 +1,14 @@
-//! The slots: threads that each do one job at a time, and the jobs that wait for one.
+//! The slots, in which programs run, the jobs that wait for one, and the threads that do the jobs.
 //!
-//! A run lives no longer than the thread that began it, and the thread no longer than this process: so nothing is left of
-//! a job when the service is killed.
+//! ```text
+//!   put ──► waiting ──► a thread: prepares ──► slot: the program runs ──► collects, answers
+//! ```
+//!
+//! There is one thread more than there are slots: while programs run, it prepares the next job or finishes the last one, so
+//! that no slot waits for that. A run lives no longer than the thread that began it, and the thread no longer than this
+//! process: so nothing is left of a job when the service is killed.
+
+mod way;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,32 +16,53 @@ use std::{io, thread};
 
 use run::Cancel;
 
+pub(crate) use way::Way;
+
 use crate::fair::Fair;
 use crate::settings::Tenant;
 
-/// What a job does in its slot; the text has the slot's CPUs.
-pub(crate) type Do = Box<dyn FnOnce(Option<&str>) + Send>;
+use way::Place;
+
+/// What a job does.
+pub(crate) type Do = Box<dyn FnOnce(&Way<'_>) + Send>;
+
+/// When a job begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// When there is a slot, which it has from then on.
+    InSlot,
+    /// Before, to prepare its program: it enters a slot by itself ([`Way::enter`]).
+    Ahead,
+}
 
 /// A job.
 struct Job {
+    tenant: String,
     cancel: Arc<Cancel>,
+    begins: Begins,
     run: Do,
 }
 
 /// The slots and the queue in front of them.
 pub(crate) struct Pool {
     state: Mutex<State>,
-    /// A job has come, has ended, or none will come any more.
+    /// A job has come, has left its slot or has ended, or none will come any more.
     changed: Condvar,
     most: usize,
     slots: usize,
+    /// Of each slot, where it has some of its own.
+    cpus: Vec<String>,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Fair<Job>,
-    /// Of each slot: the job that it does.
+    /// Of each thread: the job that it does.
     running: Vec<Option<Arc<Cancel>>>,
+    /// The slots without a job.
+    free: Vec<usize>,
+    /// The tenants of the jobs that have begun ahead, and wait for a slot.
+    ahead: Vec<String>,
     is_closed: bool,
 }
 
@@ -60,13 +88,14 @@ pub(crate) struct Load {
 impl Pool {
     /// Starts the threads; `cpus` are those of each slot.
     pub(crate) fn start(slots: usize, most: usize, cpus: &[String]) -> io::Result<Arc<Pool>> {
-        let state = State { running: vec![None; slots], ..State::default() };
-        let pool = Arc::new(Pool { state: Mutex::new(state), changed: Condvar::new(), most, slots });
-        for slot in 0..slots {
-            let (pool, cpus) = (Arc::clone(&pool), cpus.get(slot).cloned());
-            thread::Builder::new()
-                .name(format!("slot-{slot}"))
-                .spawn(move || pool.work(slot, cpus.as_deref()))?;
+        let threads = slots + 1;
+        let state =
+            State { running: vec![None; threads], free: (0..slots).rev().collect(), ..State::default() };
+        let (state, changed, cpus) = (Mutex::new(state), Condvar::new(), cpus.to_vec());
+        let pool = Arc::new(Pool { state, changed, most, slots, cpus });
+        for number in 0..threads {
+            let pool = Arc::clone(&pool);
+            thread::Builder::new().name(format!("slot-{number}")).spawn(move || pool.work(number))?;
         }
         Ok(pool)
     }
@@ -78,13 +107,13 @@ impl Pool {
     pub(crate) fn put(
         &self,
         tenant: &Tenant,
-        priority: i8,
+        begins: Begins,
         cancel: Arc<Cancel>,
         run: Do,
     ) -> Result<(), Refused> {
         let mut state = self.state();
         self.has_room(&state, tenant)?;
-        state.waiting.put(&tenant.name, priority, Job { cancel, run });
+        state.waiting.put(&tenant.name, 0, Job { tenant: tenant.name.clone(), cancel, begins, run });
         drop(state);
         self.changed.notify_all();
         Ok(())
@@ -102,7 +131,8 @@ impl Pool {
     pub(crate) fn put_kept(&self, tenant: &Tenant, priority: i8, cancel: Arc<Cancel>, run: Do) {
         let mut state = self.state();
         if !state.is_closed {
-            state.waiting.put(&tenant.name, priority, Job { cancel, run });
+            let job = Job { tenant: tenant.name.clone(), cancel, begins: Begins::InSlot, run };
+            state.waiting.put(&tenant.name, priority, job);
             drop(state);
             self.changed.notify_all();
         }
@@ -112,19 +142,18 @@ impl Pool {
         if state.is_closed {
             return Err(Refused::Closing);
         }
-        if tenant.queue.is_some_and(|most| state.waiting.of(&tenant.name) >= most) {
+        let ahead = state.ahead.iter().filter(|other| **other == tenant.name).count();
+        if tenant.queue.is_some_and(|most| state.waiting.of(&tenant.name) + ahead >= most) {
             return Err(Refused::TenantFull);
         }
         // With a free slot it does not wait, however small the queue is.
-        let free = state.running.iter().filter(|job| job.is_none()).count();
-        if state.waiting.len() >= self.most + free { Err(Refused::Full) } else { Ok(()) }
+        if state.waits() >= self.most + state.free.len() { Err(Refused::Full) } else { Ok(()) }
     }
 
     /// What the slots do now.
     pub(crate) fn load(&self) -> Load {
         let state = self.state();
-        let busy = state.running.iter().flatten().count();
-        Load { slots: self.slots, busy, waiting: state.waiting.len() }
+        Load { slots: self.slots, busy: self.slots - state.free.len(), waiting: state.waits() }
     }
 
     /// How long the oldest job that runs or waits has been here; for a caller that is to come back later.
@@ -156,25 +185,24 @@ impl Pool {
         }
     }
 
-    fn work(&self, slot: usize, cpus: Option<&str>) {
+    fn work(&self, thread: usize) {
         loop {
             let mut state = self.state();
-            let job = loop {
-                match state.waiting.take() {
-                    Some(job) if job.cancel.is_set() => continue,
-                    Some(job) => break job,
-                    None => {
-                        state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                    }
+            let (job, place) = loop {
+                match state.take(self.cpus.is_empty()) {
+                    Some(taken) => break taken,
+                    None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 }
             };
-            state.running[slot] = Some(Arc::clone(&job.cancel));
+            state.running[thread] = Some(Arc::clone(&job.cancel));
             drop(state);
+            let way = Way::new(self, job.tenant, place);
             // Where a panic unwinds, as in a debug build, the slot is not lost. A release aborts, and its sandboxes end with it:
             // whoever operates it starts it again, and kept submissions are done then.
-            let run = std::panic::AssertUnwindSafe(|| (job.run)(cpus));
+            let run = std::panic::AssertUnwindSafe(|| (job.run)(&way));
             let _reported_by_its_caller = std::panic::catch_unwind(run);
-            self.state().running[slot] = None;
+            drop(way);
+            self.state().running[thread] = None;
             self.changed.notify_all();
         }
     }
@@ -184,28 +212,64 @@ impl Pool {
     }
 }
 
+impl State {
+    /// How many jobs wait for a slot.
+    fn waits(&self) -> usize {
+        self.waiting.len() + self.ahead.len()
+    }
+
+    /// The next job, if there is a slot for it, or if it begins ahead and may.
+    fn take(&mut self, may_be_ahead: bool) -> Option<(Job, Place)> {
+        loop {
+            // Those that are ahead come first.
+            let has_slot = self.free.len() > self.ahead.len();
+            let next = self.waiting.next()?;
+            let may_begin = has_slot || may_be_ahead && next.begins == Begins::Ahead;
+            if !may_begin && !next.cancel.is_set() {
+                return None;
+            }
+            let job = self.waiting.take()?;
+            if job.cancel.is_set() {
+                continue;
+            }
+            let slot = if has_slot { self.free.pop() } else { None };
+            if slot.is_none() {
+                self.ahead.push(job.tenant.clone());
+            }
+            return Some((job, slot.map_or(Place::Ahead, Place::Slot)));
+        }
+    }
+
+    fn is_ahead_no_more(&mut self, tenant: &str) {
+        if let Some(place) = self.ahead.iter().position(|other| other == tenant) {
+            self.ahead.swap_remove(place);
+        }
+    }
+}
+
 /// For what was called off to end.
 const GRACE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use super::Begins::InSlot;
     use super::*;
     use std::sync::mpsc;
 
-    fn tenant(name: &str, queue: Option<usize>) -> Tenant {
+    pub(super) fn tenant(name: &str, queue: Option<usize>) -> Tenant {
         Tenant { name: name.to_owned(), queue }
     }
 
     /// A job that waits for the other end.
-    fn held() -> (Do, mpsc::Sender<()>) {
+    pub(super) fn held() -> (Do, mpsc::Sender<()>) {
         let (free, wait) = mpsc::channel::<()>();
-        let run = move |_: Option<&str>| {
+        let run = move |_: &Way<'_>| {
             let _the_other_end_is_gone = wait.recv();
         };
         (Box::new(run), free)
     }
 
-    fn busy(pool: &Pool) {
+    pub(super) fn busy(pool: &Pool) {
         while pool.load().busy == 0 {
             thread::yield_now();
         }
@@ -215,31 +279,37 @@ mod tests {
     fn what_does_not_fit_is_refused_and_the_rest_is_done() {
         let pool = Pool::start(1, 1, &["3".to_owned()]).unwrap();
         let (job, free) = held();
-        assert_eq!(pool.put(&tenant("a", None), 0, Arc::default(), job), Ok(()));
+        assert_eq!(pool.put(&tenant("a", None), InSlot, Arc::default(), job), Ok(()));
         busy(&pool);
         let (done, is_done) = mpsc::channel();
-        let job: Do = Box::new(move |cpus| done.send(cpus.map(str::to_owned)).unwrap());
+        let job: Do = Box::new(move |way| done.send(way.cpus().map(str::to_owned)).unwrap());
         assert_eq!(
-            pool.put(&tenant("a", Some(0)), 0, Arc::default(), Box::new(|_| ())),
+            pool.put(&tenant("a", Some(0)), InSlot, Arc::default(), Box::new(|_| ())),
             Err(Refused::TenantFull)
         );
-        assert_eq!(pool.put(&tenant("a", Some(1)), 0, Arc::default(), job), Ok(()));
-        assert_eq!(pool.put(&tenant("b", None), 0, Arc::default(), Box::new(|_| ())), Err(Refused::Full));
+        assert_eq!(pool.put(&tenant("a", Some(1)), InSlot, Arc::default(), job), Ok(()));
+        assert_eq!(
+            pool.put(&tenant("b", None), InSlot, Arc::default(), Box::new(|_| ())),
+            Err(Refused::Full)
+        );
         assert_eq!(pool.load(), Load { slots: 1, busy: 1, waiting: 1 });
         drop(free);
         assert_eq!(is_done.recv().unwrap().as_deref(), Some("3"));
         pool.close(Duration::from_secs(60));
-        assert_eq!(pool.put(&tenant("a", None), 0, Arc::default(), Box::new(|_| ())), Err(Refused::Closing));
+        assert_eq!(
+            pool.put(&tenant("a", None), InSlot, Arc::default(), Box::new(|_| ())),
+            Err(Refused::Closing)
+        );
     }
 
     #[test]
     fn a_job_that_is_called_off_while_it_waits_is_never_done() {
         let pool = Pool::start(1, 9, &[]).unwrap();
         let (job, free) = held();
-        pool.put(&tenant("", None), 0, Arc::default(), job).unwrap();
+        pool.put(&tenant("", None), InSlot, Arc::default(), job).unwrap();
         busy(&pool);
         let (cancel, (done, is_done)) = (Arc::new(Cancel::default()), mpsc::channel());
-        pool.put(&tenant("", None), 0, Arc::clone(&cancel), Box::new(move |_| done.send(()).unwrap()))
+        pool.put(&tenant("", None), InSlot, Arc::clone(&cancel), Box::new(move |_| done.send(()).unwrap()))
             .unwrap();
         cancel.set();
         drop(free);
@@ -249,9 +319,10 @@ mod tests {
     #[test]
     fn where_a_panic_unwinds_the_slot_is_not_lost() {
         let pool = Pool::start(1, 9, &[]).unwrap();
-        pool.put(&tenant("", None), 0, Arc::default(), Box::new(|_| panic!("on purpose"))).unwrap();
+        pool.put(&tenant("", None), InSlot, Arc::default(), Box::new(|_| panic!("on purpose"))).unwrap();
         let (done, is_done) = mpsc::channel();
-        pool.put(&tenant("", None), 0, Arc::default(), Box::new(move |_| done.send(()).unwrap())).unwrap();
+        pool.put(&tenant("", None), InSlot, Arc::default(), Box::new(move |_| done.send(()).unwrap()))
+            .unwrap();
         assert_eq!(is_done.recv(), Ok(()));
     }
 
@@ -265,7 +336,7 @@ mod tests {
                 thread::yield_now();
             }
         });
-        pool.put(&tenant("", None), 0, cancel, job).unwrap();
+        pool.put(&tenant("", None), InSlot, cancel, job).unwrap();
         pool.close(Duration::from_millis(1));
         assert_eq!(pool.load().busy, 0);
     }

@@ -22,6 +22,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::bound::bound;
 use crate::error::Error;
 use crate::limit::{Limits, TooMuch};
+use crate::pool::Way;
 use crate::settings::Settings;
 use crate::shelf::Unready;
 use crate::text::Text;
@@ -189,15 +190,17 @@ impl Workshop {
         text.replace(&self.room.place().display().to_string(), "the bundle")
     }
 
-    /// Compiles and runs for a tenant; `cpus` are those of the slot.
-    pub(crate) fn run(&self, work: &Work, tenant: &str, cpus: Option<&str>, cancel: &Arc<Cancel>) -> Done {
-        let cpus = cpus.map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
+    /// Compiles and runs for a tenant. The job has a slot while a program runs, and needs none before and after that.
+    pub(crate) fn run(&self, work: &Work, tenant: &str, way: &Way<'_>, cancel: &Arc<Cancel>) -> Done {
+        let cpus = way.cpus().map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
         let language = work.language.as_deref().and_then(|name| self.language(name));
         let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
         let options: Vec<StepOption> = compile.to_options().into_iter().chain(cpus.clone()).collect();
         let submission = work.program.submission.clone().of_owner(tenant);
         let language = work.language.as_deref();
-        let compilation = match self.room.compile_until(&submission, language, &options, Some(cancel)) {
+        let enter = || way.enter();
+        let compilation = match self.room.compile_until(&submission, language, &options, Some(cancel), &enter)
+        {
             Ok(compilation) => compilation,
             Err(error) => return Done::failed(self.without_places(&error.to_string())),
         };
@@ -208,7 +211,7 @@ impl Workshop {
         }
         let limits = self.limits(self.language(&done.language), work.run);
         let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).collect();
-        if let Err(error) = ran(&mut done, &artifact, &options, work) {
+        if let Err(error) = ran(&mut done, &artifact, &options, work, way) {
             done.status = "sandbox-error".to_owned();
             (done.code, done.error) = (125, Some(self.without_places(&error)));
         }
@@ -230,15 +233,24 @@ fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> 
 }
 
 /// Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
-fn ran(done: &mut Done, artifact: &Artifact, options: &[StepOption], work: &Work) -> Result<(), String> {
+fn ran(
+    done: &mut Done,
+    artifact: &Artifact,
+    options: &[StepOption],
+    work: &Work,
+    way: &Way<'_>,
+) -> Result<(), String> {
     let fail = |error: io::Error| format!("the streams of a run cannot be made: {error}");
     let mut stdin = in_memory("stdin").map_err(fail)?;
     stdin.write_all(&work.stdin.0).and_then(|()| stdin.rewind()).map_err(fail)?;
     let (mut stdout, mut stderr) = (in_memory("stdout").map_err(fail)?, in_memory("stderr").map_err(fail)?);
     let arguments: Vec<OsString> = work.args.iter().map(OsString::from).collect();
-    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].map(Some);
-    let running = artifact.start(options, &arguments, streams).map_err(|error| error.to_string())?;
-    let Ended { status, code, report } = running.wait().map_err(|error| error.to_string())?;
+    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    let prepared = artifact.prepare(options, &arguments, streams).map_err(|error| error.to_string())?;
+    way.enter();
+    let ended = prepared.start().wait();
+    way.leave();
+    let Ended { status, code, report } = ended.map_err(|error| error.to_string())?;
     (done.status, done.code) = (status, code);
     done.run = Step::read(&report, Vec::new());
     (done.stdout, done.stderr) =

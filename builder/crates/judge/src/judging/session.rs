@@ -121,8 +121,13 @@ impl Session {
         }
         let Dressed { submission, language } = dress(&self.files, problem, &self.room, submission, language)?;
         let options = limits(problem.limits.compile);
-        let compilation =
-            self.room.compile_until(&submission, language.as_deref(), &options, conduct.watch.cancel())?;
+        let compilation = self.room.compile_until(
+            &submission,
+            language.as_deref(),
+            &options,
+            conduct.watch.cancel(),
+            &|| (),
+        )?;
         let mut judgement = Judgement::new(problem, &compilation);
         judgement.verified = self.is_verified();
         if let Some(why) = conduct.watch.interrupted() {

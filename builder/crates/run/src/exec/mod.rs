@@ -108,7 +108,7 @@ fn attempt(request: &ExecRequest, wants_report: bool, signals: &EndingSignals) -
     }
     let language = request.language.as_deref();
     let heeded = Heeded::signals(signals);
-    let compilation = room.compile_heeding(&submission, language, &request.compile, heeded)?;
+    let compilation = room.compile_heeding(&submission, language, &request.compile, heeded, &|| ())?;
     let mut outcome = Outcome::new(&compilation.language);
     let Some(artifact) = outcome.compiled(compilation) else { return Ok(outcome) };
     if !wants_report && !artifact.needs_an_observer() {

@@ -179,10 +179,11 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
     ) -> Result<Compilation, Error> {
-        self.compile_heeding(submission, language, options, Heeded::default())
+        self.compile_heeding(submission, language, options, Heeded::default(), &|| ())
     }
 
-    /// The same. When the work is called off, the step ends, and so does each run of the artifact.
+    /// The same. When the work is called off, the step ends, and so does each run of the artifact. `turn` returns when the
+    /// compiler may run; it is not called where none has to.
     ///
     /// # Errors
     /// As [`Workroom::compile`].
@@ -192,8 +193,9 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
         cancel: Option<&Arc<Cancel>>,
+        turn: &dyn Fn(),
     ) -> Result<Compilation, Error> {
-        self.compile_heeding(submission, language, options, Heeded { signals: None, cancel })
+        self.compile_heeding(submission, language, options, Heeded { signals: None, cancel }, turn)
     }
 
     /// The same; what is heeded ends the step.
@@ -203,6 +205,7 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
         heeded: Heeded<'_>,
+        turn: &dyn Fn(),
     ) -> Result<Compilation, Error> {
         let Workroom { bundle, head, .. } = self;
         let (name, language) = language::choose(&head.languages, language, submission, bundle)?;
@@ -227,6 +230,10 @@ impl Workroom {
         let workspace = Workspace::mount_new(place.clone(), steps.workspace_size(options))?;
         let mut claim = self.claim(language, &names, submission, options);
         let mut kept = claim.as_ref().and_then(Claim::load);
+        if kept.is_none() && language.compile.is_some() {
+            // Before the lock: with it, another one that has its turn would wait for it.
+            turn();
+        }
         if let (None, Some(claim)) = (&kept, &mut claim) {
             claim.lock();
             kept = claim.load();
@@ -248,18 +255,8 @@ impl Workroom {
         artifact.ceilings.clone_from(&self.ceilings.run);
         artifact.cancel = heeded.cancel.cloned();
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
-        if let (Some(claim), Some(report), false) = (claim, &compilation.report, is_kept) {
-            let kept = match &compilation.result {
-                CompileResult::Ready(_) => Kept::read(&place, report, &compilation.text),
-                // The compiler's own refusal: another time it may be below a limit that it reached this time.
-                CompileResult::CompileError(status) if status == "nonzero-exit" => {
-                    Some(Kept::refused(report, &compilation.text))
-                }
-                _ => None,
-            };
-            if let Some(kept) = kept {
-                claim.store(&kept);
-            }
+        if let (Some(claim), false) = (claim, is_kept) {
+            keep(&claim, &place, &compilation);
         }
         Ok(compilation)
     }
@@ -295,5 +292,21 @@ impl Workroom {
     fn new_place(&self) -> PathBuf {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.bundle.join(layout::WORKSPACE).join(number.to_string())
+    }
+}
+
+/// Keeps what the compile step left in a workspace.
+fn keep(claim: &Claim<'_>, place: &Path, compilation: &Compilation) {
+    let Some(report) = &compilation.report else { return };
+    let kept = match &compilation.result {
+        CompileResult::Ready(_) => Kept::read(place, report, &compilation.text),
+        // The compiler's own refusal: another time it may be below a limit that it reached this time.
+        CompileResult::CompileError(status) if status == "nonzero-exit" => {
+            Some(Kept::refused(report, &compilation.text))
+        }
+        _ => None,
+    };
+    if let Some(kept) = kept {
+        claim.store(&kept);
     }
 }

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Busy};
 use crate::http::{BodyError, caller, later, read_body};
+use crate::pool::Begins;
 use crate::settings::Tenant;
 
 use request::{Plan, Run};
@@ -93,7 +94,11 @@ async fn run(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Res
     let run: Run = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     let plan = Plan::new(run, |id| app.kept.get(&tenant.name, id))?;
     let (own, name) = (Arc::clone(&app), tenant.name.clone());
-    let done = app.in_slot(&tenant, move |cpus, cancel| group::run(&own, &name, &plan, cpus, cancel)).await;
+    let done = app
+        .in_slot(&tenant, Begins::InSlot, move |way, cancel| {
+            group::run(&own, &name, &plan, way.cpus(), cancel)
+        })
+        .await;
     let failed = |what: &str| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, what);
     match done {
         Ok(Some(results)) => Ok(Json(Value::Array(results))),

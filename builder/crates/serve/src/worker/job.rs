@@ -13,6 +13,7 @@ use super::lease::Lease;
 use super::{PAUSE, Worker, link, problems};
 use crate::journal;
 use crate::perform::{Attempt, Finished};
+use crate::pool::Way;
 use crate::queue::Job;
 use crate::settings::Tenant;
 use crate::wire::{Agreed, Answer, Ask, Ended, Held, Told};
@@ -109,7 +110,7 @@ fn start(
     let (sender, receiver) = oneshot::channel();
     let (own, seen) = (Arc::clone(worker), Arc::clone(cancel));
     let runtime = tokio::runtime::Handle::current();
-    let run = move |cpus: Option<&str>| {
+    let run = move |way: &Way<'_>| {
         let Given { held: _, tenant, work } = given;
         let fetched = runtime.block_on(problems::fetch(&own, &tenant, &work));
         let finished = match fetched {
@@ -118,7 +119,7 @@ fn start(
                 workshop: &own.workshop,
                 shelf: &own.shelf,
                 tenant: &tenant,
-                cpus,
+                way,
                 cancel: &seen,
                 tell: &|kind, data| {
                     let _only_for_who_looks_on = events.try_send((kind.to_owned(), data.to_owned()));
