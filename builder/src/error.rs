@@ -94,6 +94,22 @@ pub enum Error {
         /// What the program said.
         printed: String,
     },
+    /// The toolchain of a pack cannot be brought.
+    #[error("{what}\n  hint: {hint}")]
+    Toolchain {
+        /// Why.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A program that brings or unpacks packages failed.
+    #[error("`{program}` failed{}", indented(printed))]
+    Client {
+        /// The program.
+        program: String,
+        /// What it said.
+        printed: String,
+    },
     /// `run` or `trace` without a command.
     #[error("no command\n  hint: it comes last, as in `-- CMD ARG…`")]
     NoCommand,

@@ -148,7 +148,7 @@ pub(super) enum Command {
         #[arg(long = "pack", value_name = "NAME")]
         packs: Vec<String>,
     },
-    /// List, show, check and trace packs: sets of files for a purpose, mostly a language
+    /// List, show, check, fetch and trace packs: sets of files for a purpose, mostly a language
     #[command(subcommand)]
     Pack(PackCommand),
     /// Judge a submission: compile it, run the tests of a problem, check the outputs, add up the score
@@ -204,6 +204,18 @@ pub(super) enum PackCommand {
     Check {
         /// Their names, or files of your own [default: all]
         names: Vec<String>,
+    },
+    /// Bring what the toolchain of a pack names, from PyPI, npm, a URL or a file, as its lock file says
+    ///
+    /// Without a lock file, it takes the newest versions that the pack allows, and writes their digests to one. With a lock
+    /// file, it takes exactly these files: from its cache, or again from where they came. They are in a directory next to
+    /// the pack then, where `capsule build` compares them with the lock file.
+    Fetch {
+        /// The pack's file
+        name: String,
+        /// Make the lock file again, of the newest versions that the pack allows
+        #[arg(long)]
+        update: bool,
     },
     /// Run a pack's tests in its image and on this machine, and list the files that are missing or never used
     Trace {

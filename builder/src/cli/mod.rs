@@ -32,7 +32,7 @@ use crate::error::Error;
 use crate::query::problem::{ProblemForm, ProblemQuestion, ProblemRequest};
 use crate::tool::bench;
 use crate::tool::calibrate::CalibrateRequest;
-use crate::tool::pack::{PackRequest, PackTrace};
+use crate::tool::pack::{PackFetch, PackRequest, PackTrace};
 use crate::tool::seccomp::CompileRequest;
 use command::{Cli, Command, ExecArgs, PackCommand, ProblemArgs, ProblemCommand, RunArgs, SeccompCommand};
 use fast_path::{PassedOn, Passing};
@@ -186,6 +186,7 @@ impl From<PackCommand> for PackRequest {
             PackCommand::List => PackRequest::List,
             PackCommand::Show { name } => PackRequest::Show(name),
             PackCommand::Check { names } => PackRequest::Check(names),
+            PackCommand::Fetch { name, update } => PackRequest::Fetch(PackFetch { name, update }),
             PackCommand::Trace { name, tests, all } => PackRequest::Trace(PackTrace { name, tests, all }),
         }
     }

@@ -1,9 +1,12 @@
-//! `capsule pack`: lists and shows packs, says what this machine lacks for them, and whether they hold too much or too
-//! little.
+//! `capsule pack`: lists and shows packs, says what this machine lacks for them, brings what comes from elsewhere, and
+//! says whether they hold too much or too little.
 
 mod check;
+mod client;
+mod fetch;
 mod findings;
 mod trace;
+mod unpack;
 
 pub(in crate::tool) use findings::missed_files;
 
@@ -25,8 +28,19 @@ pub enum PackRequest {
     Show(String),
     /// Says what this machine lacks for these packs, or for all if the list is empty.
     Check(Vec<String>),
+    /// Brings what the toolchain of a pack names.
+    Fetch(PackFetch),
     /// Says which files the tests of a pack use.
     Trace(PackTrace),
+}
+
+/// A pack whose toolchain is brought.
+#[derive(Debug)]
+pub struct PackFetch {
+    /// The path of its file.
+    pub name: String,
+    /// Whether to make the lock again, of the newest versions.
+    pub update: bool,
 }
 
 /// A pack whose tests are traced.
@@ -49,10 +63,10 @@ pub struct PackOutput {
     pub ok: bool,
 }
 
-/// Runs one `capsule pack` command. Only a trace installs the `interrupt`: it leaves a directory to remove.
+/// Runs one `capsule pack` command. Only what leaves a directory to remove installs the `interrupt`.
 ///
 /// # Errors
-/// An unknown pack, a mistake in one, and whatever prevents a trace.
+/// An unknown pack, a mistake in one, and whatever prevents a trace or the fetching of a toolchain.
 pub fn pack(
     request: &PackRequest,
     interrupt: impl Fn() -> Result<Interrupt, Error>,
@@ -61,6 +75,7 @@ pub fn pack(
         PackRequest::List => list().map(|text| PackOutput { text, ok: true }),
         PackRequest::Show(name) => show(name).map(|text| PackOutput { text, ok: true }),
         PackRequest::Check(names) => check::check(names),
+        PackRequest::Fetch(request) => fetch::fetch(request, &interrupt()?),
         PackRequest::Trace(request) => trace::trace(request, &interrupt()?),
     }
 }

@@ -542,7 +542,7 @@ fn a_check_searches_libraries_where_the_pack_says() {
     assert_eq!(verdicts, ["ok,", "ok,"], "{said}");
 }
 
-/// A newcomer's way: the packs of docs/packs.md, word for word but for a directory that no machine has.
+/// A newcomer's way: the packs of docs/packs.md, word for word but for directories that no machine has and a wheel from a registry.
 #[test]
 fn the_packs_that_the_document_shows_work_as_they_stand() {
     needs_root!();
@@ -552,6 +552,8 @@ fn the_packs_that_the_document_shows_work_as_they_stand() {
         ("lua", "lua", "print(\"Hello, World!\")"),
         ("tcl", "tcl", "puts \"Hello, World!\""),
         ("science", "py", "print(\"Hello, World!\")"),
+        ("tool", "c", "#include <stdio.h>\nint main() { puts(\"Hello, World!\"); }"),
+        ("sorted", "py", "import sortedcontainers\nprint(\"Hello, World!\")"),
         ("headers", "cpp", "#include <atcoder/hello>\nint main() { puts(HELLO); }"),
     ];
     for (name, ending, hello) in hellos {
@@ -559,9 +561,24 @@ fn the_packs_that_the_document_shows_work_as_they_stand() {
         let scene = Scene::new();
         fs::set_permissions(scene.path(""), fs::Permissions::from_mode(0o755)).expect("set");
         scene.file("atcoder/hello", "#include <cstdio>\n#define HELLO \"Hello, World!\"\n");
+        scene.file("toolchain/bin/README", "");
+        std::os::unix::fs::symlink("/usr/bin/gcc", scene.path("toolchain/bin/cc")).expect("linked");
+        let wheel = scene.path("sortedcontainers-1.0-py3-none-any.whl");
+        crate::toolchain::zip(&wheel, &[("sortedcontainers.py", "", false)]);
         let here = scene.path("").display().to_string();
-        scene.file(&format!("{name}.toml"), pack.replace("/opt/ac-library", here.trim_end_matches('/')));
+        let here = here.trim_end_matches('/');
+        let pack =
+            pack.replace("/opt/ac-library", here).replace("/opt/toolchain", &format!("{here}/toolchain"));
+        let pack = pack.replace("pypi:sortedcontainers", &format!("file:{}", wheel.display()));
+        scene.file(&format!("{name}.toml"), &pack);
         scene.file(&format!("hello.{ending}"), hello);
+        if pack.contains("fetch = ") {
+            let mut fetch = scene.command();
+            fetch
+                .args(["pack", "fetch", &format!("./{name}.toml")])
+                .env("XDG_CACHE_HOME", scene.path("cache"));
+            assert_eq!(Said::of(&mut fetch).code, 0);
+        }
         scene.succeeds(&format!("pack check ./{name}.toml"));
         scene.succeeds(&format!("build --pack ./{name}.toml -o bundle"));
         assert_eq!(scene.succeeds(&format!("exec bundle hello.{ending}")).stdout, "Hello, World!\n");

@@ -77,6 +77,7 @@ mod stream_contents;
 mod streams;
 mod surroundings;
 mod sysroot;
+mod toolchain;
 mod trace;
 mod uids;
 mod uninvited;

@@ -1,7 +1,7 @@
 //! The keys at the top level of a recipe.
 
 /// The keys of a recipe itself.
-pub(crate) const KEYS: [&str; 28] = [
+pub(crate) const KEYS: [&str; 29] = [
     "binaries",
     "packs",
     "include",
@@ -23,6 +23,7 @@ pub(crate) const KEYS: [&str; 28] = [
     "apt",
     "absent",
     "slice",
+    "toolchain",
     "extends",
     "language",
     "variants",

@@ -36,6 +36,7 @@ impl Document<'_> {
                         .collect::<Result<_, _>>()?
                 }
                 "slice" => recipe.slices = self.slices(key, value)?,
+                "toolchain" => self.toolchain(key, value, &mut recipe)?,
                 "extends" => parts.extends = Some((key, value)),
                 "variants" => parts.variants = Some((key, value)),
                 "language" => parts.language = Some((key, value)),
@@ -51,10 +52,7 @@ impl Document<'_> {
                     recipe.packs =
                         self.strings(key, value)?.map(|name| self.spanned(name)).collect::<Result<_, _>>()?
                 }
-                "include" => {
-                    recipe.include =
-                        self.strings(key, value)?.map(|one| self.include(one)).collect::<Result<_, _>>()?
-                }
+                "include" => recipe.include.extend(self.includes(key, value)?),
                 "applets" => {
                     let value = Spanned { value: self.boolean(key, value)?, span: self.span(key.span()) };
                     recipe.applets = Some(value);
@@ -77,7 +75,7 @@ impl Document<'_> {
                 "symlinks" => recipe.symlinks = self.symlinks(key, value)?,
                 "limits" => recipe.limits = self.limits(key, value)?,
                 "budget" => recipe.budget = self.budget(key, value)?,
-                "allow" => recipe.allow = self.allow(key, value)?,
+                "allow" => recipe.allow.extend(self.allow(key, value)?),
                 unknown => return Err(self.unknown(key.span(), "key", unknown, &KEYS)),
             }
         }

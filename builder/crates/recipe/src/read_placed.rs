@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::document::{Document, Value, in_order};
+use crate::document::{Document, Key, Value, in_order};
 use crate::error::RecipeError;
 use crate::image_path::ImagePath;
 use crate::pattern::{Pattern, literally};
@@ -34,7 +34,15 @@ impl Document<'_> {
         Ok(Spanned { value: self.binary_name(value)?.into(), span })
     }
 
-    pub(crate) fn include(&self, value: &Value<'_>) -> Result<Spanned<Include>, RecipeError> {
+    pub(crate) fn includes(
+        &self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Result<Vec<Spanned<Include>>, RecipeError> {
+        self.strings(key, value)?.map(|one| self.include(one)).collect()
+    }
+
+    fn include(&self, value: &Value<'_>) -> Result<Spanned<Include>, RecipeError> {
         let DeValue::Table(table) = value.get_ref() else {
             let Spanned { value, span } = self.pattern(value)?;
             return Ok(Spanned { value: value.into(), span });

@@ -12,6 +12,7 @@ use crate::pattern::Pattern;
 use crate::preferences::{Data, LoaderPrefs};
 use crate::slice::{Exclusion, Slice};
 use crate::span::{Span, Spanned};
+use crate::toolchain::Toolchain;
 
 /// What a recipe (or the command line) asks for.
 #[derive(Debug, Default, Clone)]
@@ -40,6 +41,8 @@ pub struct Recipe {
     pub allow: Vec<Spanned<Allowance>>,
     /// Files of installed packages.
     pub slices: Vec<Spanned<Slice>>,
+    /// Directories of files that are not from packages of the build host; `include` and `allow` name them, too.
+    pub toolchains: Vec<Spanned<Toolchain>>,
     /// How submissions are compiled and run, by the language's name.
     pub languages: BTreeMap<String, Spanned<Language>>,
     /// A language that extends another pack's, until that is known.
@@ -160,6 +163,7 @@ impl Recipe {
             budget,
             allow,
             slices,
+            toolchains,
             languages,
             extension,
             apt,
@@ -170,6 +174,7 @@ impl Recipe {
         self.include.extend(include);
         self.allow.extend(allow);
         self.slices.extend(slices);
+        self.toolchains.extend(toolchains);
         self.apt.extend(apt);
         self.absent.extend(absent);
         self.limits.extend(limits);

@@ -77,6 +77,16 @@ pub enum Error {
         /// Its place in the recipe.
         span: Span,
     },
+    /// The directory of a toolchain is absent, or differs from its lock.
+    #[error("`{}` {what}\n  hint: {hint}", directory.display())]
+    Toolchain {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A slice names a package that is not installed.
     #[error(
         "{}no installed package is called `{package}`\n  hint: `capsule pack check` names the packages that a pack needs",

@@ -20,7 +20,7 @@ use recipe::{Binary, OwnContent, Recipe};
 use crate::error::Error;
 use crate::gather::include::{self, Inclusion, Loadable};
 use crate::gather::probe::Probe;
-use crate::gather::{data, slice};
+use crate::gather::{data, slice, toolchain};
 use crate::request::ImageRequest;
 
 /// The files that the image takes from the build host, before they have places in a plan.
@@ -42,6 +42,7 @@ impl Inputs {
     pub(crate) fn find(image: &ImageRequest, probe: &Probe) -> Result<Inputs, Error> {
         let sysroot = &image.options.sysroot;
         let sysroot = Sysroot::new(sysroot).map_err(|error| Error::read(sysroot, error))?;
+        toolchain::verify(&image.recipe, &image.options.sysroot)?;
         let mut included = include::expand(&image.recipe.include, probe)?;
         slice::expand(&image.recipe.slices, &image.options, &mut included)?;
         let text = |path, default| text_of(path, &image.recipe, &included, &sysroot).unwrap_or(default);

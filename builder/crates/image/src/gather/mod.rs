@@ -10,3 +10,4 @@ pub(crate) mod os_release;
 #[allow(unreachable_pub)]
 pub(crate) mod probe;
 pub(crate) mod slice;
+pub mod toolchain;

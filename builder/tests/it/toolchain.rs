@@ -1,0 +1,219 @@
+//! Toolchains that are not from packages of the build host: directories, archives, and the registries of PyPI and npm.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use crate::scene::{Said, Scene, needs_root};
+
+/// Runs `capsule` with a cache of its own.
+fn capsule(scene: &Scene, line: &str) -> Said {
+    let mut command = scene.command();
+    Said::of(command.env("XDG_CACHE_HOME", scene.path("cache")).args(line.split_whitespace()))
+}
+
+fn succeeds(scene: &Scene, line: &str) -> String {
+    let said = capsule(scene, line);
+    assert_eq!(said.code, 0, "capsule {line}: {}", said.stderr);
+    said.stdout
+}
+
+fn fails(scene: &Scene, line: &str, why: &str) {
+    let said = capsule(scene, line);
+    assert!(said.code == 1 && said.stderr.contains(why), "capsule {line}: {said:?}");
+}
+
+/// A language that starts a script of its toolchain.
+fn pack(scene: &Scene, toolchain: &str) {
+    scene.file(
+        "greet.toml",
+        format!(
+            "binaries = [\"dash\", \"cat\"]\n[toolchain]\n{toolchain}\nto = \"/opt/tool\"\n\
+             [language]\nsource = \"main.greet\"\n[run]\nargv = [\"dash\", \"/opt/tool/bin/greet\", \"{{source}}\"]\n"
+        ),
+    );
+    scene.file("main.greet", "World");
+}
+
+fn greets(scene: &Scene, greeting: &str) {
+    succeeds(scene, "build --pack ./greet.toml --replace -o B --format dir");
+    assert_eq!(succeeds(scene, "exec B main.greet"), greeting);
+}
+
+fn greeter(greeting: &str) -> String {
+    format!("printf '{greeting}, '; cat \"$1\"; echo")
+}
+
+#[test]
+fn a_directory_from_elsewhere_is_compared_with_its_lock() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("tool/bin/greet", greeter("Hello"));
+    pack(&scene, &format!("from = \"{}\"", scene.path("tool").display()));
+    greets(&scene, "Hello, World\n");
+    assert!(succeeds(&scene, "pack fetch ./greet.toml").contains("locked as"));
+    assert!(succeeds(&scene, "pack fetch ./greet.toml").contains("as in the lock"));
+    greets(&scene, "Hello, World\n");
+    scene.file("tool/bin/greet", greeter("Hallo"));
+    fails(&scene, "build --pack ./greet.toml -o C", "greet.toml:2:2: ");
+    fails(&scene, "build --pack ./greet.toml -o C", "differs from `./greet.lock`");
+    fails(&scene, "pack fetch ./greet.toml", "`--update` makes a new lock");
+    succeeds(&scene, "pack fetch ./greet.toml --update");
+    greets(&scene, "Hallo, World\n");
+    fs::remove_dir_all(scene.path("tool")).expect("removed");
+    fails(&scene, "build --pack ./greet.toml -o C", "is not a directory of the build host");
+}
+
+/// An archive as releases have it: with one directory, whose name has the version.
+fn release(scene: &Scene, greeting: &str) {
+    scene.file("tool-1.0/bin/greet", greeter(greeting));
+    let mut tar = Command::new("tar");
+    tar.arg("-czf").arg(scene.path("tool.tar.gz")).arg("-C").arg(scene.path("")).arg("tool-1.0");
+    assert!(tar.status().expect("started").success());
+}
+
+#[test]
+fn archives_are_brought_once_and_kept() {
+    needs_root!();
+    let scene = Scene::new();
+    release(&scene, "Hello");
+    pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path("tool.tar.gz").display()));
+    fails(&scene, "build --pack ./greet.toml -o B", "`capsule pack fetch` with the pack's file brings it");
+    succeeds(&scene, "pack fetch ./greet.toml");
+    greets(&scene, "Hello, World\n");
+    let lock = fs::read(scene.path("greet.lock")).expect("made");
+
+    // Offline: neither the archive nor the directory is needed again.
+    fs::remove_file(scene.path("tool.tar.gz")).expect("removed");
+    fs::remove_dir_all(scene.path("greet.fetched")).expect("removed");
+    succeeds(&scene, "pack fetch ./greet.toml");
+    greets(&scene, "Hello, World\n");
+
+    // What is changed by hand is not built, and made again.
+    scene.file("greet.fetched/bin/greet", greeter("Hallo"));
+    fails(&scene, "build --pack ./greet.toml -o C", "differs from `./greet.lock`");
+    succeeds(&scene, "pack fetch ./greet.toml");
+    greets(&scene, "Hello, World\n");
+
+    // Another archive at the same place is not the one of the lock.
+    fs::remove_dir_all(scene.path("cache")).expect("removed");
+    fs::remove_dir_all(scene.path("greet.fetched")).expect("removed");
+    release(&scene, "Hallo");
+    fails(&scene, "pack fetch ./greet.toml", "did not bring `tool.tar.gz` with the SHA-256 of the lock");
+    assert_eq!(fs::read(scene.path("greet.lock")).expect("there"), lock);
+    let left = scene.names().into_iter().filter(|name| name.starts_with(".fetch-")).collect::<Vec<_>>();
+    assert_eq!(left, Vec::<String>::new());
+    succeeds(&scene, "pack fetch ./greet.toml --update");
+    greets(&scene, "Hallo, World\n");
+}
+
+#[test]
+fn a_lock_of_other_packages_is_not_taken() {
+    needs_root!();
+    let scene = Scene::new();
+    release(&scene, "Hello");
+    pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path("tool.tar.gz").display()));
+    succeeds(&scene, "pack fetch ./greet.toml");
+    pack(&scene, "fetch = [\"file:/opt/other.tar.gz\"]");
+    fails(&scene, "pack fetch ./greet.toml", "and the pack names others");
+    fails(&scene, "build --pack ./greet.toml -o B", "is of a lock that is for other packages");
+}
+
+/// Makes an archive: names, contents, and whether each is a link.
+pub(crate) fn zip(path: &Path, entries: &[(&str, &str, bool)]) {
+    let mut archive = ZipWriter::new(File::create(path).expect("made"));
+    for (name, content, is_link) in entries {
+        let options = SimpleFileOptions::default().unix_permissions(0o755);
+        if *is_link {
+            archive.add_symlink(*name, *content, options).expect("added");
+        } else {
+            archive.start_file(*name, options).expect("added");
+            archive.write_all(content.as_bytes()).expect("written");
+        }
+    }
+    archive.finish().expect("finished");
+}
+
+/// Wheels have their files as they are installed, but for those below `NAME.data`; other archives have a directory.
+#[test]
+fn a_wheel_is_unpacked_as_pip_installs_it() {
+    needs_root!();
+    let scene = Scene::new();
+    let wheel = scene.path("greet-1.0-py3-none-any.whl");
+    let text = greeter("Hello");
+    zip(&wheel, &[("bin/greet", &text, false), ("greet-1.0.data/purelib/more/text", "more", false)]);
+    pack(&scene, &format!("fetch = [\"file:{}\"]", wheel.display()));
+    succeeds(&scene, "pack fetch ./greet.toml");
+    greets(&scene, "Hello, World\n");
+    assert_eq!(fs::read_to_string(scene.path("greet.fetched/more/text")).expect("there"), "more");
+}
+
+#[test]
+fn an_archive_writes_nothing_outside() {
+    needs_root!();
+    let hostile: [&[(&str, &str, bool)]; 2] =
+        [&[("../../planted", "x", false)], &[("way", "../..", true), ("way/planted", "x", false)]];
+    for entries in hostile {
+        let scene = Scene::new();
+        zip(&scene.path("a.zip"), entries);
+        pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path("a.zip").display()));
+        let before = scene.names();
+        let said = capsule(&scene, "pack fetch ./greet.toml");
+        assert_eq!(said.code, 1, "{entries:?}: {said:?}");
+        let after = scene.names().into_iter().filter(|name| name != "cache").collect::<Vec<_>>();
+        assert_eq!(after, before, "{entries:?}");
+    }
+}
+
+#[test]
+#[ignore = "downloads from PyPI and npm: just test fetch"]
+fn registries_bring_what_a_pack_names() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file(
+        "sorted.toml",
+        "extends = \"python\"\n[toolchain]\nfetch = [\"pypi:sortedcontainers\"]\nto = \"/usr/local/lib/python3.11/dist-packages\"\n",
+    );
+    scene.file("main.py", "from sortedcontainers import SortedList\nprint(*SortedList([3, 1, 2]))\n");
+    succeeds(&scene, "pack fetch ./sorted.toml");
+    succeeds(&scene, "build --pack ./sorted.toml -o B --format dir");
+    assert_eq!(succeeds(&scene, "exec B main.py"), "1 2 3\n");
+
+    scene.file("ts5.toml", TYPESCRIPT);
+    // A type parameter that is `const` came with 5.0.
+    scene.file(
+        "main.ts",
+        "const t = <const T>(x: T): T => x;\nconsole.log(...t([1, 2]) satisfies number[]);\n",
+    );
+    succeeds(&scene, "pack fetch ./ts5.toml");
+    succeeds(&scene, "build --pack ./ts5.toml -o T --format dir");
+    assert_eq!(succeeds(&scene, "exec T main.ts"), "1 2\n");
+
+    // Offline, and the same bytes.
+    let lock = fs::read_to_string(scene.path("ts5.lock")).expect("made");
+    assert!(lock.contains("package = \"npm:typescript@5."), "{lock}");
+    for name in ["sorted", "ts5"] {
+        fs::remove_dir_all(scene.path(&format!("{name}.fetched"))).expect("removed");
+        let mut offline = Command::new("unshare");
+        offline.arg("--net").arg(env!("CARGO_BIN_EXE_capsule")).args(["pack", "fetch"]);
+        offline.arg(scene.path(&format!("{name}.toml"))).env("XDG_CACHE_HOME", scene.path("cache"));
+        let said = Said::of(&mut offline);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+    }
+    assert_eq!(fs::read_to_string(scene.path("ts5.lock")).expect("there"), lock);
+}
+
+/// The pack `typescript` with another compiler.
+const TYPESCRIPT: &str = r#"
+extends = "typescript"
+[toolchain]
+fetch = ["npm:typescript@5"]
+to = "/opt/node"
+[compile]
+argv = ["node", "--max-old-space-size={memory_mb}", "/opt/node/typescript/lib/tsc.js", "--target", "es2022", "--lib", "es2022",
+    "--module", "commonjs", "--noEmitOnError", "--types", "capsule", "--typeRoots", "/usr/share/capsule/types",
+    "--rootDir", "{dir}", "--outDir", "{dir}", "{source}"]
+"#;
