@@ -142,8 +142,8 @@ started() {
 # One install.sh at a time: a link to its pid and start, which only one can make. flock(1) is not in every busybox.
 lock() {
     own=$$-$(started $$)
-    if ! ln -s "$own" "$target/.lock" 2>/dev/null; then
-        other=$(readlink -- "$target/.lock") || fail "\`$target/.lock\` cannot be made"
+    if ! result=$(ln -s "$own" "$target/.lock" 2>&1); then
+        other=$(readlink -- "$target/.lock") || fail_with "\`$target/.lock\` cannot be made" "$result"
         [ "$(started "${other%-*}")" != "${other#*-}" ] || fail "another install.sh is at work in \`$target\`"
         # That one was killed. Of several that see it only one gets to move its link away.
         { mv -T -- "$target/.lock" "$target/.lock.$$" && ln -s "$own" "$target/.lock"; } 2>/dev/null ||
@@ -152,13 +152,13 @@ lock() {
     fi
     trap unlock EXIT
     trap 'exit 1' HUP INT TERM
-    # What one has left that was killed.
-    rm -rf -- "$target"/versions/.old-* "$target/versions/.incoming"
+    # What one has left that was killed. Its cp(1) may still be writing: then the next installation removes the rest.
+    rm -rf -- "$target"/versions/.old-* "$target"/versions/.incoming* 2>/dev/null || :
 }
 
 # With the directories that were made for nothing.
 unlock() {
-    rm -rf -- "$target/versions/.incoming"
+    rm -rf -- "$target/versions/.incoming-$$"
     rm -f -- "$target/.lock"
     rmdir -- "$target/versions" "$target" 2>/dev/null || :
 }
@@ -181,7 +181,8 @@ install() {
     lock
     check_parents "$target"
     mkdir -p -- "$target/versions"
-    new=$target/versions/.incoming
+    # A name that no other process writes to.
+    new=$target/versions/.incoming-$$
     quietly "\`$bundle\` was not copied" cp -a -- "$bundle" "$new"
     quietly "\`$new\` was not given to root" chown -hR 0:0 "$new"
     chmod 0755 "$new"

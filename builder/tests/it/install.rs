@@ -211,6 +211,58 @@ fn what_a_killed_installation_left_is_removed_and_one_at_work_is_not_disturbed()
     assert_eq!(fs::read_link(scene.path("opt/.lock")).expect("a link"), Path::new(&lock));
 }
 
+/// On a disk without space, on one that is read-only, and killed at some moment: `current` is a whole version, the old one
+/// unless the new one was complete, and what was left goes with the next installation.
+#[test]
+fn an_installation_that_does_not_end_leaves_a_whole_version() {
+    needs_root!();
+    let scene = Scene::new();
+    bundles(&scene, &["A", "B"]);
+    let script = r#"
+        mkdir opt
+        size=$(du -sk A | cut -f1)
+        mount -t tmpfs -o "size=$((size * 3 / 2))k" none opt
+        state() { readlink opt/current; ls -A opt/versions; }
+        is_whole() { (cd opt/current && sha256sum --check --quiet SHA256SUMS); }
+        sh A/install.sh opt > out
+        state > before
+        ! sh B/install.sh opt > out 2> full
+        state | cmp - before
+        is_whole
+        mount -o remount,ro opt
+        ! sh B/install.sh opt > out 2> read-only
+        ! sh A/install.sh --uninstall opt > out 2>> read-only
+        state | cmp - before
+        mount -o "remount,rw,size=$((size * 8))k" opt
+        for wait in 0 0.02 0.05 0.1 0.2 0.3 0.5 0.8; do
+            for bundle in B A; do
+                sh "$bundle/install.sh" opt > out 2>&1 &
+                sleep "$wait"
+                kill -9 $! 2> killed || :
+                wait $! 2> killed || :
+                is_whole
+            done
+        done
+        # A cp(1) that has outlived its installation.
+        while [ ! -e stop ]; do mkdir -p opt/versions/.incoming/half/x; done 2> killed &
+        sh A/install.sh opt > out
+        : > stop
+        wait
+        sh B/install.sh opt > out
+        is_whole
+        ls -A opt/versions | wc -l
+        ls -A opt | sort | tr '\n' ' '
+    "#;
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-m", "bash", "-euc", script]).current_dir(scene.path(""));
+    let said = Said::of(&mut unshare);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    assert_eq!(said.stdout, "2\ncurrent previous run.sh versions ");
+    let text = |name: &str| fs::read_to_string(scene.path(name)).expect("written");
+    assert!(text("full").contains("No space left on device"), "{}", text("full"));
+    assert!(text("read-only").contains("Read-only file system"), "{}", text("read-only"));
+}
+
 #[test]
 fn a_damaged_version_is_replaced_and_never_made_current() {
     needs_root!();
