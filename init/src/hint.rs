@@ -21,10 +21,14 @@ hints! {
     Clone3 PERM = "it needs CAP_SYS_ADMIN, or user namespaces that the host allows",
     // execve(2): a change of user that went over the limit fails here.
     Exec AGAIN = "the user has too many processes (RLIMIT_NPROC)",
+    // Where a submission had to be slower than its caller's other programs, times would mean nothing (setpriority(2)).
+    SchedSetattr PERM = "the nice value is above 0: start it with 0, or with CAP_SYS_NICE",
     Setrlimit PERM = "raise the caller's limit, or ask for less",
     // pivot_root(2): the root is rootfs; mount_setattr(2): it is a directory of a mount.
     PivotRoot INVAL = "the root is the initramfs: start from another file system (switch_root)",
     MountSetattr INVAL = "the root is a directory (chroot): bind-mount it onto itself first",
+    // mount_too_revealing() in fs/namespace.c: a user namespace gets no proc that shows more than the one around it.
+    Fsmount PERM = "parts of /proc are covered: unmask them (podman: --security-opt unmask=ALL)",
     Open ROFS = "no such path in the image: make it there, or bind below /tmp",
     // chown(2): the user namespace does not map the id.
     Chown INVAL = "this user namespace does not map the uid: see --uid-range",

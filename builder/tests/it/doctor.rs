@@ -57,6 +57,47 @@ fn what_mends_a_sandbox_that_cannot_be_made_is_the_smallest_set_of_privileges() 
     assert!(said.code == 1 && said.stdout.contains("this user namespace has no user 60706"), "{said:?}");
 }
 
+/// In bubblewrap, by an ordinary user, without a /tmp: it ends with an answer, which is about that place.
+#[test]
+#[ignore = "needs bubblewrap's package: just test operate"]
+fn another_sandbox_around_it_is_no_obstacle() {
+    needs_root!();
+    let capsule = env!("CARGO_BIN_EXE_capsule");
+    let user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    // An ordinary user may not enter every directory above the build's.
+    let directory = tempfile::tempdir_in("/var/tmp").expect("a directory");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("set");
+    let copy = directory.path().join("capsule").display().to_string();
+    fs::copy(capsule, &copy).expect("copied");
+    let whole = ["bwrap", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"];
+    let bare = [
+        "bwrap",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--ro-bind-try",
+        "/lib",
+        "/lib",
+        "--ro-bind-try",
+        "/lib64",
+        "/lib64",
+    ];
+    let bare = [&bare[..], &["--ro-bind", &copy, "/capsule", "--dev", "/dev", "--proc", "/proc", "/capsule"]]
+        .concat();
+    let rows: [(Vec<&str>, &str); 4] = [
+        ([&whole[..], &[&copy]].concat(), "mend: uncover /proc"),
+        (bare, "guards can be had here"),
+        ([&user[..], &[&copy]].concat(), "mend: run it as root"),
+        ([&user[..], &whole, &["--unshare-user", &copy]].concat(), "guards can be had here"),
+    ];
+    for (words, wanted) in rows {
+        let mut command = Command::new(words[0]);
+        let said = Said::of(command.args(&words[1..]).arg("doctor").current_dir("/"));
+        assert!(said.code < 2 && said.stdout.contains(wanted), "{words:?}: {said:?}");
+        assert!(said.stdout.starts_with("kernel ") && said.stderr.is_empty(), "{words:?}: {said:?}");
+    }
+}
+
 #[test]
 fn the_exit_code_is_about_the_guards_of_a_run_that_asks_for_nothing() {
     needs_root!();

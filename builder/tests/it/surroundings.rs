@@ -32,16 +32,16 @@ const fn place(
 /// As an ordinary user whom no other process has. (Into a file: for a pipe of another user init needs one process more.)
 const BY_USER: &str = "setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\" > /dev/null 2> err; \
     code=$?; cat err >&2; exit $code";
-/// The same with the caller's pipe as stdout, and with that as stderr as well.
+/// The same with the caller's pipe as stdout.
 const BY_USER_IN_A_PIPE: &str = "setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\" 2> err; \
     code=$?; cat err >&2; exit $code";
-const BY_USER_IN_PIPES: &str =
-    "exec setpriv --reuid 61950 --regid 61950 --clear-groups bash -c 'ulimit -u 1; exec \"$@\"' bash \"$@\"";
 /// As a user who has more processes than the run may have.
 const BUSY_USER: &str = "for i in 1 2 3; do setpriv --reuid 61951 --regid 61951 --clear-groups sleep 60 & all+=($!); done; \
     trap 'kill ${all[*]}' EXIT; for i in ${all[*]}; do until grep -q '^Uid:.61951' /proc/$i/status; do :; done; done; \"$@\"";
 const FEW_NAMESPACES: &str = "exec unshare -Ur bash -c 'echo 0 > /proc/sys/user/max_pid_namespaces; exec setpriv --bounding-set -all --inh-caps -all \"$@\"' bash \"$@\"";
 const NO_NET_ADMIN: &str = "exec setpriv --bounding-set -net_admin --inh-caps -net_admin \"$@\"";
+/// As containers and bubblewrap do it.
+const COVERED_PROC: &str = "mount --bind /dev/null /proc/version && exec \"$@\"";
 
 const PLACES: &[Place] = &[
     place("here", "exec \"$@\"", &[], ""),
@@ -77,6 +77,12 @@ const PLACES: &[Place] = &[
         "sethostname: EPERM (operation not permitted); the container needs CAP_SYS_ADMIN",
     ),
     place(
+        "by an ordinary user with a nice value above 0",
+        "exec nice -n 19 setpriv --reuid 61952 --regid 61952 --clear-groups \"$@\"",
+        &["--cgroup", "none"],
+        "sched_setattr: `nice value`: EPERM (operation not permitted); the nice value is above 0: start it with 0, or with CAP_SYS_NICE",
+    ),
+    place(
         "by a user who may have no more processes",
         BY_USER,
         &[],
@@ -89,16 +95,17 @@ const PLACES: &[Place] = &[
         "streams: clone3: `stdout`: EAGAIN; no more processes: RLIMIT_NPROC, or pids.max of a cgroup above",
     ),
     place(
-        "by such a user, whose stderr is one, too",
-        BY_USER_IN_PIPES,
-        &[],
-        "streams: clone3: `stderr`: EAGAIN; no more processes: RLIMIT_NPROC, or pids.max of a cgroup above",
-    ),
-    place(
         "with a uid that has more processes than the run may have",
         BUSY_USER,
         &["--uid", "61951", "--cgroup", "none", "--pids", "2"],
         "execve: `/bin/bash`: EAGAIN; the user has too many processes (RLIMIT_NPROC)",
+    ),
+    place("where parts of /proc are covered", COVERED_PROC, &[], ""),
+    place(
+        "in a user namespace where parts of /proc are covered",
+        COVERED_PROC,
+        &["--userns"],
+        "fsmount: `/proc`: EPERM (operation not permitted); parts of /proc are covered: unmask them (podman: --security-opt unmask=ALL)",
     ),
     place(
         "with a bind that has no place in the image",
@@ -165,6 +172,7 @@ fn doctor_has_the_mend_of_the_call_that_failed() {
     let scene = scene();
     for (enter, mend) in [
         (HOST_BELOW, "the root is a directory (chroot): bind-mount it onto itself first"),
+        (COVERED_PROC, "mend: uncover /proc, where another mount hides parts of it"),
         (FEW_NAMESPACES, "raise user.max_*_namespaces (sysctl)"),
     ] {
         let mut command = Command::new("unshare");

@@ -16,6 +16,10 @@ pub(super) fn guard(guard: &str, why: &str) -> String {
         return cgroup();
     }
     match guard {
+        "user-namespace" if why.contains("fsmount") => {
+            "uncover /proc, where another mount hides parts of it (podman: `--security-opt unmask=ALL`)"
+                .to_owned()
+        }
         "user-namespace" => {
             user_namespace_switch().unwrap_or_else(|| "use a kernel with CONFIG_USER_NS".to_owned())
         }
