@@ -24,6 +24,9 @@ mount -t tmpfs -o mode=1777 none /dev/shm
 mount -t mqueue none /dev/mqueue
 exec </dev/console >/dev/console 2>&1
 ip link set lo up
+for module in /modules/*.ko; do
+    [ ! -e "$module" ] || insmod "$module" || exit
+done
 HOME=/root CI=1
 export HOME CI
 code=0

@@ -19,7 +19,11 @@ use vm_tests::qemu::{Accel, Machine};
 #[command(version, about)]
 struct Cli {
     /// The archive.
-    archive: PathBuf,
+    #[arg(required_unless_present = "print_kernel")]
+    archive: Option<PathBuf>,
+    /// Print the name of the kernel's package, and boot nothing.
+    #[arg(long, conflicts_with = "archive")]
+    print_kernel: bool,
     /// Which of Debian's cloud kernels.
     #[arg(long, value_name = "SERIES", default_value = "6.12")]
     series: String,
@@ -51,8 +55,12 @@ fn main() -> ExitCode {
 }
 
 fn boot(cli: &Cli) -> Result<(), String> {
-    let version = accel::version(Path::new(Processor::X86_64.qemu()))?;
     let kernel = Kernel::of_series(&cli.series, Processor::X86_64).map_err(|error| error.to_string())?;
+    let Some(archive) = &cli.archive else {
+        println!("{}", kernel.name);
+        return Ok(());
+    };
+    let version = accel::version(Path::new(Processor::X86_64.qemu()))?;
     let mut machine = Machine {
         memory_mib: cli.memory,
         cpus: cli.cpus,
@@ -66,7 +74,7 @@ fn boot(cli: &Cli) -> Result<(), String> {
     // Nothing writes frames. QEMU inherits it: this open(2) has no O_CLOEXEC.
     let null = rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty());
     let null = null.map_err(|cause| format!("/dev/null: {cause}"))?;
-    let mut command = machine.command(&cli.archive, &null);
+    let mut command = machine.command(archive, &null);
     if let Some(OneInstruction::Argument(argument)) = slow {
         command.arg(argument);
     }
