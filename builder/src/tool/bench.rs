@@ -6,6 +6,7 @@
 mod floor;
 mod limits;
 mod packs;
+mod prepared;
 mod run_cost;
 mod stage;
 mod statistics;

@@ -5,7 +5,7 @@
 //! and with pipes as their streams (some runtimes take milliseconds longer to set up a pipe than /dev/null); the bare
 //! side only changes its root. They take turns, in both orders. The cost of a sandbox is the median of the differences
 //! to the bare side of the same turn: a machine changes its speed by more than that while a table is made. The table
-//! shows how far chance moves that median.
+//! shows how far chance moves that median. Below it is what prepared files save.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,7 @@ use recipe::placeholder::WORK_DIR;
 use run::exec::Steps as SubmissionSteps;
 use run::exec::workspace::{self, Workspace};
 
+use super::prepared::{self, Submission};
 use super::require_success;
 use super::statistics::Sorted;
 use crate::error::Error;
@@ -40,7 +41,7 @@ pub(super) fn pack_costs(rounds: usize, only: &[String]) -> Result<String, Error
          | pack | bare | `capsule exec` | the sandbox costs | 95 % sure | bubblewrap costs |\n|---|---|---|---|---|---|\n"
     );
     let sides = available_sides();
-    let mut costs = Vec::new();
+    let (mut costs, mut prepared) = (Vec::new(), String::new());
     for name in chosen(only)? {
         let recipe = packs::whole(name)?;
         let Some(language) = recipe.languages.get(name).map(|language| language.value.clone()) else {
@@ -53,7 +54,12 @@ pub(super) fn pack_costs(rounds: usize, only: &[String]) -> Result<String, Error
             continue;
         }
         let scratch = Scratch::new()?;
-        let timed = TimedTest::prepare(&scratch, image, name, &language, &test.source, &interrupt)?;
+        let timed = TimedTest::prepare(&scratch, image.clone(), name, &language, &test.source, &interrupt)?;
+        if !language.preparations.is_empty() {
+            let submission =
+                Submission { bundle: &timed.bundle, language: timed.name, source: &timed.source };
+            prepared += &prepared::row(&submission, image, rounds, &interrupt)?;
+        }
         let cost = PackCost::of(timed.take_turns(&sides, rounds, &interrupt)?);
         text += &format!("| `{name}` | {cost} |\n");
         costs.push(cost);
@@ -62,6 +68,10 @@ pub(super) fn pack_costs(rounds: usize, only: &[String]) -> Result<String, Error
     let peer: Option<Vec<i64>> = costs.iter().map(|cost| cost.peer).collect();
     let peer = peer_millis(peer.map(median));
     text += &format!("| median of all | | | {} | | {peer} |\n", millis(ours));
+    if !prepared.is_empty() {
+        text += prepared::HEAD;
+        text += &prepared;
+    }
     Ok(text)
 }
 
