@@ -93,3 +93,26 @@ subtasks: [{type: sum, score: 100, cases: [{input: a, output: b}, {input: a, out
         }
     }
 }
+
+/// Those that the problem gives them, and neither the submission's nor the bundle's.
+#[test]
+fn programs_of_a_problem_have_limits_of_their_own() {
+    needs_root!();
+    for kind in ["pass-fail", "interactive"] {
+        let scene = scene();
+        let limits = "time_limit: 3, memory: 200, output: 3, validation_time: 7, validation_memory: 150, validation_output: 5";
+        let sheet = format!("problem_format_version: 2025-09\nname: P\ntype: {kind}\nlimits: {{{limits}}}\n");
+        scene.file("p/problem.yaml", sheet);
+        scene.file("p/output_validator/v.py", "import sys; sys.exit(42)");
+        scene.file("p/data/secret/1.in", "");
+        scene.file("p/data/secret/1.ans", "");
+        scene.file("s.py", "");
+        let test = tests(&scene, "s.py", "").remove(0);
+        assert_eq!(test["verdict"], "AC", "{kind}: {test}");
+        let program = if kind == "interactive" { &test["interaction"]["run"] } else { &test["check"] };
+        let found = ["cpu_us", "memory_bytes", "output_bytes"].map(|name| &program["limits"][name]["limit"]);
+        assert_eq!(found, [7_000_000, 150 << 20, 5 << 20], "{kind}: {program}");
+        let found = ["memory_bytes", "output_bytes"].map(|name| &test["run"]["limits"][name]["limit"]);
+        assert_eq!(found, [200 << 20, 3 << 20], "{kind}: {test}");
+    }
+}
