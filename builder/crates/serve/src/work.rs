@@ -123,8 +123,8 @@ impl Done {
 impl Step {
     /// Reads init's report; `None` for what is not one.
     pub(crate) fn read(report: &str, text: Vec<u8>) -> Option<Step> {
+        let facts: Facts = serde_json::from_str(report).ok()?;
         let report: Map<String, Value> = serde_json::from_str(report).ok()?;
-        let facts = Facts::deserialize(&Value::Object(report.clone())).ok()?;
         Some(Step { facts, report, text: Text(text) })
     }
 }

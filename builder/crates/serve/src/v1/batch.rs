@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -20,8 +21,9 @@ use crate::http::{Pieces, Problem, caller, next_piece, streamed};
 use crate::pool::Refused;
 use crate::settings::Tenant;
 
-/// Lines that are under way for each slot: one in it, and one that is ready for it.
-const AHEAD: usize = 2;
+/// Lines that are under way for each slot: one in it, one that is ready for it, and one that comes while an answer goes: the
+/// programs have the CPUs, and the slot would wait until this thread has one.
+const AHEAD: usize = 3;
 /// Answers that wait for a client which sends all of its request before it reads,
 const ANSWERS: usize = 4096;
 /// and their bytes.
@@ -90,6 +92,21 @@ async fn work(app: Arc<App>, tenant: Tenant, body: Body, to: Pieces) {
     while under_way.join_next().await.is_some() {}
 }
 
+/// A line of the answer.
+#[derive(Serialize)]
+struct Line {
+    index: usize,
+    #[serde(flatten)]
+    end: LineEnd,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum LineEnd {
+    Answer(Box<RunAnswer>),
+    Problem(Problem),
+}
+
 async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Bytes {
     let done = async {
         let work = RunRequest::read(line)?.into_run(&app.workshop)?;
@@ -102,14 +119,17 @@ async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Byte
             }
         }
     };
-    match done.await {
-        Ok(answer) => rendered(&json!({ "index": index, "answer": answer })),
-        Err(problem) => rendered(&json!({ "index": index, "problem": problem })),
-    }
+    let end = match done.await {
+        Ok(answer) => LineEnd::Answer(Box::new(answer)),
+        Err(problem) => LineEnd::Problem(problem),
+    };
+    rendered(&Line { index, end })
 }
 
-fn rendered(line: &Value) -> Bytes {
-    (line.to_string() + "\n").into()
+fn rendered(line: &impl Serialize) -> Bytes {
+    let mut line = serde_json::to_vec(line).unwrap_or_default();
+    line.push(b'\n');
+    line.into()
 }
 
 /// Why there are no more lines, although the body is not over.
