@@ -124,3 +124,24 @@ impl AsFd for Supervisor {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel then says ECONNRESET before it gives out what the dead one has sent.
+    #[test]
+    fn words_of_a_peer_that_died_with_others_unread_arrive() {
+        let (ours, theirs) = pair().unwrap();
+        theirs.send(Message::Terminal);
+        ours.send_go().unwrap();
+        drop(theirs);
+        assert_eq!(ours.receive().map(|received| received.message), Some(Message::Terminal));
+        let (ours, theirs) = pair().unwrap();
+        theirs.send(Message::Terminal);
+        ours.send_run([b"run", b""], core::iter::empty()).unwrap();
+        drop(ours);
+        assert_eq!(theirs.wait_for_run(&mut [0; 8], &mut Descriptors::new()), Some(3));
+        assert_eq!(theirs.wait_for_run(&mut [0; 8], &mut Descriptors::new()), None);
+    }
+}

@@ -4,7 +4,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 use super::fd::Fd;
-use super::socket::{SocketMessage, control};
+use super::socket::{SocketMessage, control, receive_message};
 use super::{nr, syscall};
 
 /// The most descriptors of one message: streams, a file, the directories of a cgroup, every bind, and a lock.
@@ -109,9 +109,7 @@ pub(crate) fn receive_all(
     let mut message = SocketMessage::new(&data, control.as_mut_ptr() as usize, size_of_val(&control));
     let flags = CMSG_CLOEXEC | if wait { 0 } else { DONTWAIT };
     // SAFETY: the message describes `bytes` and `control`, which outlive the call and which have no other user.
-    let len = unsafe {
-        syscall(nr::RECVMSG, [socket.as_raw_fd() as usize, (&raw mut message) as usize, flags, 0, 0])?
-    };
+    let len = unsafe { receive_message(socket, &mut message, flags)? };
     let mut rest = &control[..];
     // A length of 0 ends the list: what follows was not written by the kernel.
     while let [len @ 1..=CONTROL_LEN, kind, numbers @ ..] = rest {

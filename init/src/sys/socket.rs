@@ -67,6 +67,26 @@ pub(crate) fn send_descriptor(
     .map(|_| ())
 }
 
+/// recvmsg(2). A peer that ended with messages unread leaves an ECONNRESET, which comes once, before what the peer has sent
+/// (`unix_release_sock` in net/unix/af_unix.c, `__skb_try_recv_datagram` in net/core/datagram.c).
+///
+/// # Safety
+/// The message describes memory that has no other user until this returns.
+pub(super) unsafe fn receive_message(
+    socket: BorrowedFd<'_>,
+    message: &mut SocketMessage,
+    flags: usize,
+) -> Result<usize, Errno> {
+    loop {
+        let arguments = [socket.as_raw_fd() as usize, (&raw mut *message) as usize, flags, 0, 0];
+        // SAFETY: the caller's promise.
+        match unsafe { syscall(nr::RECVMSG, arguments) } {
+            Err(Errno::CONNRESET) => {}
+            result => return result,
+        }
+    }
+}
+
 /// What came with a message.
 pub(crate) struct Received {
     /// Bytes of the message.
@@ -87,9 +107,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8], wait: bool) -> R
     let mut message = SocketMessage::new(&data, control.as_mut_ptr() as usize, size_of_val(&control));
     let flags = CMSG_CLOEXEC | if wait { 0 } else { DONTWAIT };
     // SAFETY: the message describes `bytes` and `control`, which outlive the call and which have no other user.
-    let len = unsafe {
-        syscall(nr::RECVMSG, [socket.as_raw_fd() as usize, (&raw mut message) as usize, flags, 0, 0])?
-    };
+    let len = unsafe { receive_message(socket, &mut message, flags)? };
     let mut received = Received { len, sender: None, descriptor: None };
     let mut rest = &control[..];
     // A length of 0 ends the list: what follows was not written by the kernel.
