@@ -151,21 +151,67 @@ fn a_wheel_is_unpacked_as_pip_installs_it() {
     assert_eq!(fs::read_to_string(scene.path("greet.fetched/more/text")).expect("there"), "more");
 }
 
+/// A name in an archive, its content, and whether it is a link.
+type Entry = (&'static str, &'static str, bool);
+/// An archive's name and entries, and what is said of it.
+type Hostile = (&'static str, &'static [Entry], &'static str);
+
+/// Nothing is written outside of an archive's own directory, and no link leads there.
 #[test]
-fn an_archive_writes_nothing_outside() {
+fn an_archive_has_nothing_outside() {
     needs_root!();
-    let hostile: [&[(&str, &str, bool)]; 2] =
-        [&[("../../planted", "x", false)], &[("way", "../..", true), ("way/planted", "x", false)]];
-    for entries in hostile {
+    const LINK: bool = true;
+    const HOSTILE: [Hostile; 6] = [
+        ("a.zip", &[("../../../planted", "x", false)], "leads outside"),
+        ("a.zip", &[("way", "../../..", LINK), ("way/planted", "x", false)], "way"),
+        (
+            "a.zip",
+            &[("way", "/etc", LINK), ("more", "x", false)],
+            "a link in `a.zip` leads outside: `way` -> `/etc`",
+        ),
+        ("a.zip", &[("top/way", "../more", LINK)], "leads outside"),
+        (
+            "a.zip",
+            &[("a/b/root", "../..", LINK), ("a/b/way", "root/..", LINK), ("more", "x", false)],
+            "leads outside: `way`",
+        ),
+        ("a-1-py3-none-any.whl", &[("a-1.data/purelib", "VICTIM", LINK)], "leads outside"),
+    ];
+    for (name, entries, says) in HOSTILE {
         let scene = Scene::new();
-        zip(&scene.path("a.zip"), entries);
-        pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path("a.zip").display()));
+        let victim = scene.file("victim/file", "kept");
+        let directory = scene.path("victim").display().to_string();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(name, text, link)| (*name, text.replace("VICTIM", &directory), *link))
+            .collect();
+        let entries: Vec<_> =
+            entries.iter().map(|(name, text, link)| (*name, text.as_str(), *link)).collect();
+        zip(&scene.path(name), &entries);
+        pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path(name).display()));
         let before = scene.names();
-        let said = capsule(&scene, "pack fetch ./greet.toml");
-        assert_eq!(said.code, 1, "{entries:?}: {said:?}");
+        fails(&scene, "pack fetch ./greet.toml", says);
         let after = scene.names().into_iter().filter(|name| name != "cache").collect::<Vec<_>>();
         assert_eq!(after, before, "{entries:?}");
+        assert_eq!(fs::read_to_string(&victim).expect("kept"), "kept");
     }
+}
+
+#[test]
+fn a_link_within_an_archive_stays() {
+    needs_root!();
+    let scene = Scene::new();
+    zip(
+        &scene.path("a.zip"),
+        &[
+            ("bin/greet-1", &greeter("Hello"), false),
+            ("bin/greet", "greet-1", true),
+            ("lib/up", "../bin/greet", true),
+        ],
+    );
+    pack(&scene, &format!("fetch = [\"file:{}\"]", scene.path("a.zip").display()));
+    succeeds(&scene, "pack fetch ./greet.toml");
+    greets(&scene, "Hello, World\n");
 }
 
 #[test]

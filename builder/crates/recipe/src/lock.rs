@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Package, Toolchain};
 
 const HEAD: &str = "# `capsule pack fetch` made this file, and compares with it. Keep it next to the pack.\n";
 
@@ -35,6 +35,13 @@ pub struct LockedFile {
     pub sha256: String,
 }
 
+impl LockedFile {
+    /// Whether its name can be one in the cache, and its package one that is fetched.
+    pub fn is_sound(&self) -> bool {
+        is_plain(&self.name) && is_digest(&self.sha256) && Package::parse(&self.package).is_some()
+    }
+}
+
 impl Lock {
     /// Reads the text of a lock file.
     ///
@@ -43,10 +50,11 @@ impl Lock {
     pub fn parse(text: &str) -> Result<Lock, String> {
         let lock: Lock = toml::from_str(text).map_err(|error| error.message().replace('\n', ", "))?;
         // A name becomes a path of the cache.
-        match lock.files.iter().find(|file| !is_plain(&file.name) || !is_digest(&file.sha256)) {
-            Some(file) => {
-                Err(format!("`{}` is not the name of a file with a SHA-256", file.name.escape_debug()))
-            }
+        match lock.files.iter().find(|file| !file.is_sound()) {
+            Some(file) => Err(format!(
+                "`{}` is not the name of a file with a package and a SHA-256",
+                file.name.escape_debug()
+            )),
             None => Ok(lock),
         }
     }

@@ -47,11 +47,26 @@ impl Package {
         }
         match text.split_once(':')? {
             ("pypi", rest) => Some(Package::Pypi(name(rest)?)),
-            ("npm", rest) => Some(Package::Npm(name(rest)?)),
+            ("npm", rest) if is_npm(rest) => Some(Package::Npm(name(rest)?)),
             ("file", rest) if rest.starts_with('/') => Some(Package::File(PathBuf::from(rest))),
             _ => None,
         }
     }
+}
+
+/// Whether a text is `[@SCOPE/]NAME[@VERSION]`. npm would take a directory or a repository, too, and the name becomes a path.
+fn is_npm(text: &str) -> bool {
+    let is_plain = |part: &str, more: &str| {
+        let is_known = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c) || more.contains(c);
+        !part.is_empty() && !part.starts_with(['.', '-']) && part.chars().all(is_known)
+    };
+    let (scope, rest) = match text.strip_prefix('@').map(|text| text.split_once('/')) {
+        Some(Some((scope, rest))) => (scope, rest),
+        Some(None) => return false,
+        None => ("none", text),
+    };
+    let (name, version) = rest.split_once('@').unwrap_or((rest, "none"));
+    is_plain(scope, "") && is_plain(name, "") && is_plain(version, "^+*=<>")
 }
 
 /// As the recipe has it.
@@ -76,6 +91,7 @@ mod tests {
             "pypi:numpy==2.1.0",
             "npm:typescript@5",
             "npm:@types/node",
+            "npm:@types/node@^20.1",
             "https://example.org/a.tar.gz",
             "file:/opt/a.zip",
         ] {
@@ -89,6 +105,23 @@ mod tests {
             ["numpy", "pypi:", "pypi:--index-url=x", "npm:-g", "npm:a b", "file:a.zip", "ftp://x/a.zip"]
         {
             assert_eq!(Package::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn npm_is_asked_for_packages_of_its_registry_alone() {
+        for text in [
+            "../lib",
+            "/srv/tool",
+            "user/repo",
+            "https://example.org/a.tgz",
+            "é",
+            "@a",
+            "@a/",
+            "a@",
+            "@a/../b",
+        ] {
+            assert_eq!(Package::parse(&format!("npm:{text}")), None, "{text}");
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn download(
         }
         Some(Package::Npm(name)) => {
             let mut npm = Command::new("npm");
-            npm.args(["pack", "--silent", "--ignore-scripts", "--pack-destination"]).arg(to);
+            npm.args(["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination"]).arg(to);
             run(npm.arg("--").arg(name), "apt-get install npm")
         }
         Some(Package::Url(url)) => {
@@ -91,9 +91,9 @@ pub(super) fn exact(batch: &[Package], name: &str) -> String {
 
 /// The name in `NAME@VERSION`; one with a scope starts with `@` itself.
 pub(super) fn npm_name(wanted: &str) -> &str {
-    match wanted[1..].find('@') {
-        Some(at) => &wanted[..=at],
-        None => wanted,
+    match wanted.rsplit_once('@') {
+        Some((name, _)) if !name.is_empty() => name,
+        _ => wanted,
     }
 }
 
@@ -115,6 +115,9 @@ fn run(command: &mut Command, install: &'static str) -> Result<(), Error> {
         return Ok(());
     }
     let printed = [output.stdout, output.stderr].concat();
+    // After `--` is what is wanted.
+    let wanted = command.get_args().skip_while(|word| *word != "--").skip(1);
+    let program = wanted.fold(program, |program, word| program + " " + &word.to_string_lossy());
     Err(Error::Client { program, printed: String::from_utf8_lossy(&printed).into_owned() })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn fetch(request: &PackFetch, interrupt: &Interrupt) -> Result<PackOu
     let mut text = String::new();
     for toolchain in &recipe.toolchains {
         let toolchain = &toolchain.value;
-        let old = toolchain::lock(toolchain)?.filter(|_| !request.update);
+        let old = if request.update { None } else { toolchain::lock(toolchain)? };
         text += &match toolchain.packages.is_empty() {
             true => own_directory(toolchain, old)?,
             false => packages(toolchain, old, interrupt)?,
@@ -99,7 +99,7 @@ fn packages(toolchain: &Toolchain, old: Option<Lock>, interrupt: &Interrupt) -> 
         Some(old) if old.tree != lock.tree => {
             return Err(Error::Toolchain {
                 what: format!(
-                    "the files of `{}` make another directory than its own",
+                    "the files of `{}` unpack to a directory with another digest than the lock has",
                     toolchain.lock.display()
                 ),
                 hint: "another version of capsule made the lock: `--update` makes a new one",
@@ -121,7 +121,7 @@ fn scratch(toolchain: &Toolchain) -> Result<TempDir, Error> {
     made.map_err(|error| Error::write(parent, error))
 }
 
-/// The newest files of all packages, which are in the cache then.
+/// Downloads the newest files of all packages into the cache.
 fn resolve(toolchain: &Toolchain, scratch: &Path, interrupt: &Interrupt) -> Result<Vec<LockedFile>, Error> {
     let mut files = Vec::new();
     for (number, batch) in client::batches(&toolchain.packages).into_iter().enumerate() {
@@ -133,6 +133,12 @@ fn resolve(toolchain: &Toolchain, scratch: &Path, interrupt: &Interrupt) -> Resu
             let path = place.join(&name);
             let sha256 = of_file(&path).map_err(|error| Error::read(&path, error))?.to_string();
             let file = LockedFile { package: client::exact(&batch, &name), name, sha256 };
+            if !file.is_sound() {
+                return Err(Error::Toolchain {
+                    what: format!("`{}` of `{}` cannot be locked", file.name, file.package),
+                    hint: "its name must not start with a dot, and has to have the package's version",
+                });
+            }
             keep(&path, &cached(&file)?)?;
             files.push(file);
         }
@@ -216,10 +222,15 @@ fn write(lock: &Lock, to: &Path) -> Result<(), Error> {
 /// Exchanges the old directory for the new one. The old one goes with the scratch directory, in which it is then.
 fn put_in_place(tree: &Path, directory: &Path) -> Result<(), Error> {
     let at = |error| Error::write(directory, error);
-    if directory.exists() {
-        fs::rename(directory, tree.with_extension("old")).map_err(at)?;
+    let old = tree.with_extension("old");
+    match fs::rename(directory, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
+        _ => {}
     }
-    fs::rename(tree, directory).map_err(at)
+    fs::rename(tree, directory).map_err(|error| {
+        let _there_was_none = fs::rename(&old, directory);
+        at(error)
+    })
 }
 
 fn make_directory(path: &Path) -> Result<(), Error> {

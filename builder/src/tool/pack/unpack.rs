@@ -4,9 +4,9 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use recipe::lock::LockedFile;
@@ -30,35 +30,78 @@ pub(super) fn unpack(file: &Path, locked: &LockedFile, tree: &Path) -> Result<()
     } else if is_tar {
         untar(file, &place)?;
     } else {
-        fs::copy(file, place.join(name)).map_err(|error| Error::read(file, error))?;
+        let copy = place.join(name);
+        fs::copy(file, &copy).map_err(|error| Error::write(&copy, error))?;
+        set_mode(&copy, if is_program(&copy)? { 0o755 } else { 0o644 })?;
     }
     fix_modes(&place)?;
-    match Package::parse(&locked.package) {
+    let mut to = tree.to_path_buf();
+    let root = match Package::parse(&locked.package) {
         Some(Package::Npm(wanted)) => {
             // As Node looks a package up: by its own name, whatever the archive calls its directory.
-            let to = tree.join(npm_name(&wanted));
-            fs::create_dir_all(&to).map_err(|error| Error::write(&to, error))?;
-            merge(&only_directory(&place)?, &to)
+            to.push(npm_name(&wanted));
+            only_directory(&place)?
         }
-        // The files of a wheel lie in it as they are installed, but for those in `NAME.data`, by kind.
         _ if name.ends_with(".whl") => {
-            for kind in ["purelib", "platlib"] {
-                for data in
-                    directories(&place)?.iter().filter(|path| path.extension() == Some(OsStr::new("data")))
-                {
-                    let libraries = data.join(kind);
-                    if libraries.is_dir() {
-                        merge(&libraries, &place)?;
-                        fs::remove_dir_all(&libraries).map_err(|error| Error::write(&libraries, error))?;
-                    }
-                }
-            }
-            merge(&place, tree)
+            gather_libraries(&place)?;
+            place
         }
         // An archive of a release has one directory with its version in its name.
-        _ if is_tar || name.ends_with(".zip") => merge(&only_directory(&place)?, tree),
-        _ => merge(&place, tree),
+        _ if is_tar || name.ends_with(".zip") => only_directory(&place)?,
+        _ => place,
+    };
+    keep_links_inside(&root, 0, name)?;
+    fs::create_dir_all(&to).map_err(|error| Error::write(&to, error))?;
+    merge(&root, &to)
+}
+
+/// The files of a wheel lie in it as they are installed, but for those in `NAME.data`, by kind.
+fn gather_libraries(place: &Path) -> Result<(), Error> {
+    let is_data = |path: &PathBuf| path.extension() == Some(OsStr::new("data"));
+    for data in directories(place)?.into_iter().filter(is_data) {
+        for libraries in ["purelib", "platlib"].map(|kind| data.join(kind)) {
+            if is_directory(&libraries) {
+                merge(&libraries, place)?;
+                fs::remove_dir_all(&libraries).map_err(|error| Error::write(&libraries, error))?;
+            }
+        }
     }
+    Ok(())
+}
+
+/// Refuses a link that leads out of its archive, `depth` directories below its root: files of the host would be behind it, of
+/// which the lock knows nothing. A `..` counts at the start alone: after a name it could leave by another link.
+fn keep_links_inside(directory: &Path, depth: usize, archive: &str) -> Result<(), Error> {
+    for path in entries(directory)? {
+        if is_directory(&path) {
+            keep_links_inside(&path, depth + 1, archive)?;
+        } else if let Ok(target) = fs::read_link(&path) {
+            let ups = target.components().take_while(|part| *part == Component::ParentDir).count();
+            let is_down = target
+                .components()
+                .skip(ups)
+                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+            if ups > depth || !is_down {
+                return Err(Error::Toolchain {
+                    what: format!(
+                        "a link in `{archive}` leads outside: `{}` -> `{}`",
+                        path.file_name().unwrap_or_default().display(),
+                        target.display()
+                    ),
+                    hint: "links of an archive must be relative and lead to its own files",
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is one that the kernel can execute: ELF, or `#!`.
+fn is_program(path: &Path) -> Result<bool, Error> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|error| Error::read(path, error))?;
+    file.take(4).read_to_end(&mut start).map_err(|error| Error::read(path, error))?;
+    Ok(start.starts_with(b"\x7fELF") || start.starts_with(b"#!"))
 }
 
 fn unzip(file: &Path, to: &Path) -> Result<(), Error> {
@@ -103,7 +146,7 @@ fn untar(file: &Path, to: &Path) -> Result<(), Error> {
         true => Ok(()),
         false => {
             let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(Error::Client { program: "tar".to_owned(), printed })
+            Err(Error::Client { program: format!("tar --extract --file {}", file.display()), printed })
         }
     }
 }
