@@ -153,7 +153,7 @@ lock() {
     trap unlock EXIT
     trap 'exit 1' HUP INT TERM
     # What one has left that was killed. Its cp(1) may still be writing: then the next installation removes the rest.
-    rm -rf -- "$target"/versions/.old-* "$target"/versions/.incoming* 2>/dev/null || :
+    rm -rf -- "$target"/versions/.old-* "$target"/versions/.incoming* "$target"/.lock.* 2>/dev/null || :
 }
 
 # With the directories that were made for nothing.

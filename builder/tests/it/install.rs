@@ -248,6 +248,8 @@ fn an_installation_that_does_not_end_leaves_a_whole_version() {
         sh A/install.sh opt > out
         : > stop
         wait
+        # One that was killed while it removed the lock of one that was killed.
+        ln -s 1-1 opt/.lock.1
         sh B/install.sh opt > out
         is_whole
         ls -A opt/versions | wc -l
