@@ -116,3 +116,20 @@ fn programs_of_a_problem_have_limits_of_their_own() {
         assert_eq!(found, [200 << 20, 3 << 20], "{kind}: {test}");
     }
 }
+
+#[test]
+fn a_submission_gets_the_arguments_of_its_test() {
+    needs_root!();
+    let scene = scene();
+    let head = "problem_format_version: 2025-09\nname: args\nuuid: 123e4567-e89b-12d3-a456-426614174000\n";
+    scene.file("p/problem.yaml", format!("{head}limits: {{time_limit: 20}}\n"));
+    for (test, answer) in [("1", "one two"), ("2", "none")] {
+        scene.file(&format!("p/data/secret/{test}.in"), "");
+        scene.file(&format!("p/data/secret/{test}.ans"), format!("{answer}\n"));
+    }
+    scene.file("p/data/secret/1.args", "one two\n");
+    scene.file("a.py", "import sys\nprint(' '.join(sys.argv[1:]) or 'none')\n");
+    let found = tests(&scene, "a.py", "--stop never");
+    let verdicts: Vec<_> = found.iter().map(|test| test["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["AC", "AC"]);
+}
