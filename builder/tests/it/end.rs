@@ -122,7 +122,7 @@ fn a_judge_that_is_asked_to_end_reports_what_it_has() {
     }
 }
 
-/// A pipe that takes no byte more. Whoever ends in it waits, until it is read or closed.
+/// A full pipe: a process that writes to it waits until its reader reads or closes it.
 pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = io::pipe().expect("a pipe");
     rustix::io::ioctl_fionbio(&writer, true).expect("not blocking");

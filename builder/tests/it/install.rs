@@ -212,7 +212,7 @@ fn what_a_killed_installation_left_is_removed_and_one_at_work_is_not_disturbed()
 }
 
 /// On a disk without space, on one that is read-only, and killed at some moment: `current` is a whole version, the old one
-/// unless the new one was complete, and what was left goes with the next installation.
+/// unless the new one was complete, and the next installation removes the remains.
 #[test]
 fn an_installation_that_does_not_end_leaves_a_whole_version() {
     needs_root!();

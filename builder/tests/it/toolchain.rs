@@ -92,7 +92,7 @@ fn archives_are_brought_once_and_kept() {
     succeeds(&scene, "pack fetch ./greet.toml");
     greets(&scene, "Hello, World\n");
 
-    // What is changed by hand is not built, and made again.
+    // A build refuses a directory that was changed by hand, and a fetch makes it anew.
     scene.file("greet.fetched/bin/greet", greeter("Hallo"));
     fails(&scene, "build --pack ./greet.toml -o C", "differs from `./greet.lock`");
     succeeds(&scene, "pack fetch ./greet.toml");

@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
         let result = self.watch_until_end();
         // Nothing may live that could write when the last output is collected, or collecting would not end. PID 1 reports
         // the submission's end after it has killed all others. Where it has not, and takes us for dead, it does the same,
-        // and removes the cgroup: if we killed it and were killed in turn, nobody would.
+        // and removes the cgroup: if we killed it and were killed in turn, the cgroup would stay.
         let result = match self.exit {
             Some(_) => result,
             None => {
@@ -354,7 +354,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// There is no run.
+    /// Set-up has failed: no submission runs.
     fn fail(&mut self, error: Error) {
         self.error = Some(error);
         self.cut_short();

@@ -102,7 +102,7 @@ fn is_ready(end: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(retry_on_intr(|| poll(&mut polled, Some(&Timespec::default())))? > 0)
 }
 
-/// What an init writes. What is heeded while it is waited for goes on to that init.
+/// What an init writes. Signals and a call to end that come while this process reads it go on to that init.
 pub(crate) struct Heeding<'a> {
     pub(crate) heeded: Heeded<'a>,
     pub(crate) from: &'a mut PipeReader,

@@ -97,7 +97,7 @@ impl Submission<'_> {
     }
 }
 
-/// CPU time of all children that were waited for, and of theirs (getrusage(2)).
+/// CPU time of all reaped children and of their reaped children (getrusage(2), RUSAGE_CHILDREN).
 fn cpu_of_children() -> Duration {
     let time = |time: TimeVal| {
         Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0))
