@@ -81,6 +81,7 @@ pub(crate) enum Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) slots: usize,
+    /// Slots with a job, and jobs that have left theirs and are not over: their results are not written yet.
     pub(crate) busy: usize,
     pub(crate) waiting: usize,
 }
@@ -153,7 +154,7 @@ impl Pool {
     /// What the slots do now.
     pub(crate) fn load(&self) -> Load {
         let state = self.state();
-        Load { slots: self.slots, busy: self.slots - state.free.len(), waiting: state.waits() }
+        Load { slots: self.slots, busy: state.busy().min(self.slots), waiting: state.waits() }
     }
 
     /// How long the oldest job that runs or waits has been here; for a caller that is to come back later.
@@ -219,6 +220,11 @@ impl State {
     }
 
     /// The next job, if there is a slot for it, or if it begins ahead and may.
+    /// How many jobs have begun, and do not wait for a slot.
+    fn busy(&self) -> usize {
+        self.running.iter().flatten().count().saturating_sub(self.ahead.len())
+    }
+
     fn take(&mut self, may_be_ahead: bool) -> Option<(Job, Place)> {
         loop {
             // Those that are ahead come first.
@@ -327,6 +333,28 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn a_job_is_busy_until_its_result_is_written() {
+        let pool = Pool::start(1, 9, &[]).unwrap();
+        let ((said, heard), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+        let job: Do = Box::new(move |way| {
+            way.leave();
+            said.send("left").unwrap();
+            let _the_other_end_is_gone = ends.recv();
+        });
+        pool.put(&tenant("", None), InSlot, Arc::default(), job).unwrap();
+        assert_eq!(heard.recv(), Ok("left"));
+        assert_eq!(pool.load(), Load { slots: 1, busy: 1, waiting: 0 });
+        // It keeps nobody from the slot.
+        let (done, is_done) = mpsc::channel();
+        let next: Do = Box::new(move |_| done.send(()).unwrap());
+        pool.put(&tenant("", None), InSlot, Arc::default(), next).unwrap();
+        assert_eq!(is_done.recv(), Ok(()));
+        drop(end);
+        pool.close(Duration::from_secs(60));
+        assert_eq!(pool.load().busy, 0);
+    }
+
     fn a_shutdown_calls_off_what_does_not_end() {
         let pool = Pool::start(1, 9, &[]).unwrap();
         let cancel = Arc::new(Cancel::default());

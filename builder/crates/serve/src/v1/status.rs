@@ -26,7 +26,7 @@ pub(super) struct Status {
     uptime_s: u64,
     /// Programs that can run at a time.
     slots: usize,
-    /// Slots that do a job now.
+    /// Slots that do a job now, or whose job writes its result.
     busy: usize,
     /// Jobs that wait for a slot.
     waiting: usize,
