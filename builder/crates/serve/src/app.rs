@@ -49,11 +49,17 @@ pub(crate) struct Busy {
 }
 
 /// Calls a job off when the request that waits for it is gone.
-struct CallOff(Arc<Cancel>);
+struct CallOff<'a> {
+    app: &'a App,
+    cancel: Arc<Cancel>,
+    is_over: bool,
+}
 
-impl Drop for CallOff {
+impl Drop for CallOff<'_> {
     fn drop(&mut self) {
-        self.0.set();
+        if !self.is_over {
+            self.app.call_off(&self.cancel);
+        }
     }
 }
 
@@ -147,18 +153,30 @@ impl App {
         begins: Begins,
         job: impl FnOnce(&Way<'_>, &Arc<Cancel>) -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
-        let cancel = CallOff(Arc::default());
+        let cancel: Arc<Cancel> = Arc::default();
+        let mut call_off = CallOff { app: self, cancel: Arc::clone(&cancel), is_over: false };
         let (answer, answered) = oneshot::channel();
-        let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel.0), Instant::now());
+        let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel), Instant::now());
         let timed = move |way: &Way<'_>| {
             let done = job(way, &seen);
-            app.metrics.waited(way.entered().saturating_duration_since(since));
+            // A job that needed no slot has waited for none.
+            if let Some(entered) = way.entered() {
+                app.metrics.waited(entered.saturating_duration_since(since));
+            }
             let _nobody_waits_any_more = answer.send(done);
         };
-        let put = self.pool.put(tenant, begins, Arc::clone(&cancel.0), Box::new(timed));
+        let put = self.pool.put(tenant, begins, cancel, Box::new(timed));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
         // Nothing is sent by a job that panics, and none that the end of the service calls off.
-        Ok(answered.await.ok())
+        let done = answered.await.ok();
+        call_off.is_over = true;
+        Ok(done)
+    }
+
+    /// Calls a job off that waits, or of which programs run.
+    pub(crate) fn call_off(&self, cancel: &Cancel) {
+        cancel.set();
+        self.pool.wake();
     }
 
     /// Waits for a slot and runs a program there.

@@ -157,6 +157,13 @@ impl Pool {
         Load { slots: self.slots, busy: state.busy().min(self.slots), waiting: state.waits() }
     }
 
+    /// Has jobs that wait look whether they are called off.
+    pub(crate) fn wake(&self) {
+        // One that has looked, and does not sleep yet, has this lock.
+        drop(self.state());
+        self.changed.notify_all();
+    }
+
     /// How long the oldest job that runs or waits has been here; for a caller that is to come back later.
     pub(crate) fn retry_after(&self) -> Duration {
         let Load { slots, waiting, .. } = self.load();
@@ -176,6 +183,7 @@ impl Pool {
                     job.cancel.set();
                 }
                 state.running.iter().flatten().for_each(|cancel| cancel.set());
+                self.changed.notify_all();
             }
             if now >= deadline + GRACE {
                 return;
@@ -197,7 +205,7 @@ impl Pool {
             };
             state.running[thread] = Some(Arc::clone(&job.cancel));
             drop(state);
-            let way = Way::new(self, job.tenant, place);
+            let way = Way::new(self, job.tenant, Arc::clone(&job.cancel), place);
             // Where a panic unwinds, as in a debug build, the slot is not lost. A release aborts, and its sandboxes end with it:
             // whoever operates it starts it again, and kept submissions are done then.
             let run = std::panic::AssertUnwindSafe(|| (job.run)(&way));
@@ -219,12 +227,12 @@ impl State {
         self.waiting.len() + self.ahead.len()
     }
 
-    /// The next job, if there is a slot for it, or if it begins ahead and may.
     /// How many jobs have begun, and do not wait for a slot.
     fn busy(&self) -> usize {
         self.running.iter().flatten().count().saturating_sub(self.ahead.len())
     }
 
+    /// The next job, if there is a slot for it, or if it begins ahead and may.
     fn take(&mut self, may_be_ahead: bool) -> Option<(Job, Place)> {
         loop {
             // Those that are ahead come first.
@@ -333,7 +341,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn a_job_is_busy_until_its_result_is_written() {
         let pool = Pool::start(1, 9, &[]).unwrap();
         let ((said, heard), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
@@ -355,6 +362,7 @@ mod tests {
         assert_eq!(pool.load().busy, 0);
     }
 
+    #[test]
     fn a_shutdown_calls_off_what_does_not_end() {
         let pool = Pool::start(1, 9, &[]).unwrap();
         let cancel = Arc::new(Cancel::default());

@@ -1,7 +1,9 @@
 //! A job's way into a slot and out of it.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
+
+use run::Cancel;
 
 use super::{Pool, State};
 
@@ -9,6 +11,7 @@ use super::{Pool, State};
 pub(crate) struct Way<'a> {
     pool: &'a Pool,
     tenant: String,
+    cancel: Arc<Cancel>,
     place: Mutex<Place>,
     /// When it has got its slot.
     entered: OnceLock<Instant>,
@@ -23,35 +26,39 @@ pub(super) enum Place {
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(pool: &'a Pool, tenant: String, place: Place) -> Way<'a> {
+    pub(super) fn new(pool: &'a Pool, tenant: String, cancel: Arc<Cancel>, place: Place) -> Way<'a> {
         let entered = OnceLock::new();
         if let Place::Slot(_) = place {
             entered.get_or_init(Instant::now);
         }
-        Way { pool, tenant, place: Mutex::new(place), entered }
+        Way { pool, tenant, cancel, place: Mutex::new(place), entered }
     }
 
-    /// Waits for a slot, unless the job has one.
+    /// Waits for a slot, unless the job has one. A job that is called off waits no more, and gets none.
     pub(crate) fn enter(&self) {
         let mut place = self.place();
         if let Place::Slot(_) = *place {
             return;
         }
-        let has_none = |state: &mut State| state.free.is_empty();
-        let waited = self.pool.changed.wait_while(self.pool.state(), has_none);
+        let waits = |state: &mut State| state.free.is_empty() && !self.cancel.is_set();
+        let waited = self.pool.changed.wait_while(self.pool.state(), waits);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         if let Place::Ahead = *place {
             state.is_ahead_no_more(&self.tenant);
         }
+        *place = Place::Out;
+        if self.cancel.is_set() {
+            return;
+        }
         if let Some(slot) = state.free.pop() {
             *place = Place::Slot(slot);
+            self.entered.get_or_init(Instant::now);
         }
-        self.entered.get_or_init(Instant::now);
     }
 
-    /// When the job has got its slot; now, if it had none.
-    pub(crate) fn entered(&self) -> Instant {
-        self.entered.get().copied().unwrap_or_else(Instant::now)
+    /// When the job has got its slot, if it has had one.
+    pub(crate) fn entered(&self) -> Option<Instant> {
+        self.entered.get().copied()
     }
 
     /// Gives the slot back: no program of the job runs any more.
@@ -92,7 +99,7 @@ impl Drop for Way<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use super::super::tests::{busy, held, tenant};
@@ -134,6 +141,28 @@ mod tests {
         assert_eq!(next, ["in its slot", "out"]);
         drop(end_second);
         assert_eq!(heard.recv(), Ok("out"));
+        pool.close(Duration::from_secs(60));
+        assert_eq!(pool.load(), Load { slots: 1, busy: 0, waiting: 0 });
+    }
+
+    #[test]
+    fn a_job_that_is_called_off_while_it_is_ahead_waits_for_no_slot() {
+        let pool = Pool::start(1, 9, &[]).unwrap();
+        let (job, free) = held();
+        pool.put(&tenant("a", None), InSlot, Arc::default(), job).unwrap();
+        busy(&pool);
+        let (cancel, (said, heard)) = (Arc::new(Cancel::default()), mpsc::channel());
+        let job: Do = Box::new(move |way| {
+            said.send(None).unwrap();
+            way.enter();
+            said.send(way.entered()).unwrap();
+        });
+        pool.put(&tenant("a", None), Ahead, Arc::clone(&cancel), job).unwrap();
+        assert_eq!(heard.recv(), Ok(None));
+        cancel.set();
+        pool.wake();
+        assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(None), "it waits for the slot");
+        drop(free);
         pool.close(Duration::from_secs(60));
         assert_eq!(pool.load(), Load { slots: 1, busy: 0, waiting: 0 });
     }
