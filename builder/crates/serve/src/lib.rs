@@ -53,6 +53,7 @@ pub mod settings;
 mod shelf;
 mod signal;
 mod store;
+mod streams;
 mod text;
 mod v1;
 mod version;

@@ -1,6 +1,6 @@
 //! One program to compile and run, and what came of it. Every API makes the one and is answered with the other.
 
-use run::exec::{SourceFile, Submission};
+use run::exec::{Ended, SourceFile, Submission};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -105,7 +105,26 @@ pub(crate) struct Facts {
 impl Done {
     /// Nothing ran, and that is not the submission's fault.
     pub(crate) fn failed(error: String) -> Done {
-        Done { status: "sandbox-error".to_owned(), code: 125, error: Some(error), ..Done::default() }
+        let mut done = Done::default();
+        done.fail(error);
+        done
+    }
+
+    /// The sandbox failed, whatever came before.
+    pub(crate) fn fail(&mut self, error: String) {
+        (self.status, self.code, self.error) = ("sandbox-error".to_owned(), 125, Some(error));
+    }
+
+    /// Its run has ended; says whether init has a report of it.
+    pub(crate) fn end(&mut self, Ended { status, code, report }: Ended) -> bool {
+        (self.status, self.code) = (status, code);
+        self.run = Step::read(&report, Vec::new());
+        self.run.is_some()
+    }
+
+    /// What init said of options that it did not understand, instead of a run.
+    pub(crate) fn refusal(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.stderr.0)).trim_end().to_owned()
     }
 
     /// Why it is no verdict, for a log or an answer.

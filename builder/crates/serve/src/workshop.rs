@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,10 +13,9 @@ use judge::judging::{Conduct, Failure, Judgement, Session, Stop, Watch};
 use recipe::language::{Language, Step as LanguageStep};
 use run::Cancel;
 use run::exec::{
-    Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Ended, StepOption, Submission,
+    Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Prepared, StepOption, Submission,
     Workroom,
 };
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::bound::bound;
 use crate::error::Error;
@@ -25,6 +23,7 @@ use crate::limit::{Limits, TooMuch};
 use crate::pool::Way;
 use crate::settings::Settings;
 use crate::shelf::Unready;
+use crate::streams::{content, filled, in_memory};
 use crate::text::Text;
 use crate::version;
 use crate::work::{Done, Step, Work};
@@ -192,6 +191,23 @@ impl Workshop {
 
     /// Compiles and runs for a tenant. The job has a slot while a program runs, and needs none before and after that.
     pub(crate) fn run(&self, work: &Work, tenant: &str, way: &Way<'_>, cancel: &Arc<Cancel>) -> Done {
+        let (mut done, ready) = self.compile(work, tenant, way, cancel);
+        if let Some(ready) = ready
+            && let Err(error) = ran(&mut done, &ready, &work.stdin.0, way)
+        {
+            done.fail(self.without_places(&error));
+        }
+        done
+    }
+
+    /// Compiles for a tenant: what is ready to run, or else what came of it.
+    pub(crate) fn compile(
+        &self,
+        work: &Work,
+        tenant: &str,
+        way: &Way<'_>,
+        cancel: &Arc<Cancel>,
+    ) -> (Done, Option<Ready>) {
         let cpus = way.cpus().map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
         let language = work.language.as_deref().and_then(|name| self.language(name));
         let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
@@ -202,20 +218,32 @@ impl Workshop {
         let compilation = match self.room.compile_until(&submission, language, &options, Some(cancel), &enter)
         {
             Ok(compilation) => compilation,
-            Err(error) => return Done::failed(self.without_places(&error.to_string())),
+            Err(error) => return (Done::failed(self.without_places(&error.to_string())), None),
         };
         let mut done = Done { language: compilation.language.clone(), ..Done::default() };
-        let Some(artifact) = compiled(&mut done, compilation) else { return done };
+        let Some(artifact) = compiled(&mut done, compilation) else { return (done, None) };
         if cancel.is_set() {
-            return Done::failed("called off".to_owned());
+            return (Done::failed("called off".to_owned()), None);
         }
         let limits = self.limits(self.language(&done.language), work.run);
-        let options: Vec<StepOption> = limits.to_options().into_iter().chain(cpus).collect();
-        if let Err(error) = ran(&mut done, &artifact, &options, work, way) {
-            done.status = "sandbox-error".to_owned();
-            (done.code, done.error) = (125, Some(self.without_places(&error)));
-        }
-        done
+        let options = limits.to_options().into_iter().chain(cpus).collect();
+        let arguments = work.args.iter().map(OsString::from).collect();
+        (done, Some(Ready { artifact, options, arguments }))
+    }
+}
+
+/// A program that is ready to run, under the limits of its run.
+pub(crate) struct Ready {
+    artifact: Box<Artifact>,
+    options: Vec<StepOption>,
+    arguments: Vec<OsString>,
+}
+
+impl Ready {
+    /// Its sandbox with these streams.
+    pub(crate) fn prepare(&self, streams: [BorrowedFd<'_>; 3]) -> Result<Prepared, String> {
+        let prepared = self.artifact.prepare(&self.options, &self.arguments, streams);
+        prepared.map_err(|error| error.to_string())
     }
 }
 
@@ -233,43 +261,16 @@ fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> 
 }
 
 /// Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
-fn ran(
-    done: &mut Done,
-    artifact: &Artifact,
-    options: &[StepOption],
-    work: &Work,
-    way: &Way<'_>,
-) -> Result<(), String> {
+fn ran(done: &mut Done, ready: &Ready, stdin: &[u8], way: &Way<'_>) -> Result<(), String> {
     let fail = |error: io::Error| format!("the streams of a run cannot be made: {error}");
-    let mut stdin = in_memory("stdin").map_err(fail)?;
-    stdin.write_all(&work.stdin.0).and_then(|()| stdin.rewind()).map_err(fail)?;
-    let (mut stdout, mut stderr) = (in_memory("stdout").map_err(fail)?, in_memory("stderr").map_err(fail)?);
-    let arguments: Vec<OsString> = work.args.iter().map(OsString::from).collect();
-    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    let prepared = artifact.prepare(options, &arguments, streams).map_err(|error| error.to_string())?;
+    let stdin = filled("stdin", stdin).map_err(fail)?;
+    let (stdout, stderr) = (in_memory("stdout").map_err(fail)?, in_memory("stderr").map_err(fail)?);
+    let prepared = ready.prepare([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
     way.enter();
     let ended = prepared.start().wait();
     way.leave();
-    let Ended { status, code, report } = ended.map_err(|error| error.to_string())?;
-    (done.status, done.code) = (status, code);
-    done.run = Step::read(&report, Vec::new());
+    let is_run = done.end(ended.map_err(|error| error.to_string())?);
     (done.stdout, done.stderr) =
-        (Text(content(&mut stdout).map_err(fail)?), Text(content(&mut stderr).map_err(fail)?));
-    if done.run.is_none() {
-        // init did not understand its options, and said so.
-        return Err(String::from_utf8_lossy(&std::mem::take(&mut done.stderr.0)).trim_end().to_owned());
-    }
-    Ok(())
-}
-
-/// A file that only its descriptors name.
-pub(crate) fn in_memory(name: &str) -> io::Result<File> {
-    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
-}
-
-fn content(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+        (Text(content(&stdout).map_err(fail)?), Text(content(&stderr).map_err(fail)?));
+    if is_run { Ok(()) } else { Err(done.refusal()) }
 }

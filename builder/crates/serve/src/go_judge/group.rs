@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write, pipe};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::thread;
 
@@ -16,28 +15,18 @@ use super::budget::{self, Budget};
 use super::request::{Collector, Command, Plan};
 use super::result::{self, Outcome, Transcript};
 use crate::app::App;
-use crate::workshop::in_memory;
+use crate::streams::{self, Middle, Streams};
 
 /// Bytes of a command's workspace.
 const SIZE: u64 = 128 << 20;
 /// Of what passes through a pipe with a transcript at a time.
 const PIECE: usize = 64 << 10;
 
-/// The streams of a command.
-struct Streams {
-    stdin: OwnedFd,
-    /// stdout and stderr.
-    outputs: [OwnedFd; 2],
-    /// What is collected of them.
-    collected: [Option<File>; 2],
-}
-
 /// A pipe through this process, which writes down what passes.
 struct Relay {
     command: usize,
     transcript: Collector,
-    from: PipeReader,
-    to: PipeWriter,
+    middle: Middle,
 }
 
 /// Runs all of them, and gives each one's result in go-judge's words.
@@ -49,7 +38,7 @@ pub(super) fn run(
     cancel: &Arc<Cancel>,
 ) -> Vec<Value> {
     let failed = |what: String| vec![result::internal(&what); plan.commands.len()];
-    let (streams, relays) = match streams(plan) {
+    let (streams, relays) = match connected(plan) {
         Ok(made) => made,
         Err(error) => return failed(format!("the streams cannot be made: {error}")),
     };
@@ -142,10 +131,8 @@ fn prepare(app: &App, command: &Command, streams: Streams, cpus: Option<&str>) -
 impl Prepared {
     fn begin(self) -> Result<Begun, String> {
         let Prepared { booth, options, args, streams } = self;
-        let Streams { stdin, outputs: [stdout, stderr], collected } = streams;
-        let running = booth.start(&options, &args, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]);
-        let running = running.map_err(|error| error.to_string())?;
-        Ok(Begun { booth, running, collected })
+        let running = booth.start(&options, &args, streams.ends()).map_err(|error| error.to_string())?;
+        Ok(Begun { booth, running, collected: streams.collected })
     }
 }
 
@@ -157,50 +144,27 @@ impl Begun {
     }
 }
 
-/// All ends: of pipes where the plan has some, else of files in memory, else of nothing.
-fn streams(plan: &Plan) -> io::Result<(Vec<Streams>, Vec<Relay>)> {
-    let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
-    let mut all = Vec::new();
-    for command in &plan.commands {
-        let stdin = match &command.stdin {
-            None => null()?,
-            Some(content) => {
-                let mut file = in_memory("stdin")?;
-                file.write_all(content)?;
-                file.rewind()?;
-                file.into()
-            }
-        };
-        let (mut outputs, mut collected) = ([null()?, null()?], [None, None]);
-        for (stream, collector) in command.collectors.iter().enumerate() {
-            if collector.is_some() {
-                let file = in_memory("output")?;
-                outputs[stream] = file.try_clone()?.into();
-                collected[stream] = Some(file);
-            }
-        }
-        all.push(Streams { stdin, outputs, collected });
-    }
-    let mut relays = Vec::new();
-    for one in &plan.pipes {
-        let (reader, writer) = pipe()?;
-        all[one.from].outputs[one.stream - 1] = writer.into();
-        all[one.from].collected[one.stream - 1] = None;
-        all[one.to].stdin = match &one.transcript {
-            None => reader.into(),
-            Some(transcript) => {
-                let (end, to) = pipe()?;
-                relays.push(Relay { command: one.from, transcript: transcript.clone(), from: reader, to });
-                end.into()
-            }
-        };
-    }
-    Ok((all, relays))
+/// The streams of all commands, and the pipes with a transcript.
+fn connected(plan: &Plan) -> io::Result<(Vec<Streams>, Vec<Relay>)> {
+    let wanted = |command: &Command| command.collectors.each_ref().map(Option::is_some);
+    let programs: Vec<_> = plan
+        .commands
+        .iter()
+        .map(|command| streams::Plan { stdin: command.stdin.as_deref(), collects: wanted(command) })
+        .collect();
+    let is_passed_on = |number: usize| plan.transcripts[number].is_some();
+    let (all, middles) = streams::connected(&programs, &plan.pipes, is_passed_on)?;
+    let relays = middles.into_iter().filter_map(|middle| {
+        let transcript = plan.transcripts[middle.pipe].clone()?;
+        Some(Relay { command: plan.pipes[middle.pipe].from, transcript, middle })
+    });
+    Ok((all, relays.collect()))
 }
 
 /// Passes on what comes until one end is closed, and gives the beginning of it, as much as the budget has room for.
 fn pass(relay: Relay, budget: &Budget) -> (usize, Transcript) {
-    let Relay { command, transcript: Collector { name, max }, mut from, mut to } = relay;
+    let Relay { command, transcript: Collector { name, max }, middle: Middle { mut from, mut to, .. } } =
+        relay;
     let (mut piece, mut kept, mut is_whole) = (vec![0; PIECE], Vec::new(), true);
     loop {
         let read = match from.read(&mut piece) {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Refused, bad};
 use crate::limit::Limits;
+use crate::streams::Pipe;
 use crate::work::bad_arguments;
 
 /// Commands that run at a time in one request.
@@ -91,6 +92,8 @@ struct PipeEnd {
 pub(super) struct Plan {
     pub(super) commands: Vec<Command>,
     pub(super) pipes: Vec<Pipe>,
+    /// What goes through each pipe, among the files of its `from`.
+    pub(super) transcripts: Vec<Option<Collector>>,
 }
 
 #[derive(Debug)]
@@ -123,17 +126,6 @@ pub(super) struct CopyOut {
     pub(super) is_cached: bool,
 }
 
-/// The stdout of one command as the stdin of another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pipe {
-    pub(super) from: usize,
-    /// 1 or 2.
-    pub(super) stream: usize,
-    pub(super) to: usize,
-    /// What went through it, among the files of `from`.
-    pub(super) transcript: Option<Collector>,
-}
-
 /// A file that is kept here, by its id: its name and its content.
 type Find<'a> = &'a dyn Fn(&str) -> Option<(String, Arc<[u8]>)>;
 
@@ -146,29 +138,27 @@ impl Plan {
             return Err(bad(format!("a request has at most {MOST_COMMANDS} commands here")));
         }
         let count = run.cmd.len();
-        let pipes: Vec<Pipe> =
-            run.pipe_mapping.into_iter().map(|map| map.into_pipe(count)).collect::<Result<_, _>>()?;
-        for (at, pipe) in pipes.iter().enumerate() {
-            let is_taken =
-                |other: &Pipe| other.to == pipe.to || (other.from, other.stream) == (pipe.from, pipe.stream);
-            if pipes[..at].iter().any(is_taken) {
-                return Err(bad("pipeMapping: a stream has one pipe"));
-            }
+        let pipes = run.pipe_mapping.into_iter().map(|map| map.into_pipe(count));
+        let (pipes, transcripts): (Vec<Pipe>, Vec<_>) =
+            pipes.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        if pipes.iter().enumerate().any(|(at, pipe)| pipes[..at].iter().any(|other| pipe.collides(other))) {
+            return Err(bad("pipeMapping: a stream has one pipe"));
         }
         let commands = run.cmd.into_iter().map(|cmd| cmd.into_command(&find)).collect::<Result<_, _>>()?;
-        let plan = Plan { commands, pipes };
+        let plan = Plan { commands, pipes, transcripts };
         (0..count).try_for_each(|index| plan.refuse_two_of_a_name(index))?;
         Ok(plan)
     }
 
     /// Of two outputs with one name, a result has only one: the client would miss the other.
     fn refuse_two_of_a_name(&self, index: usize) -> Result<(), Refused> {
-        let own = || self.pipes.iter().filter(move |pipe| pipe.from == index);
+        let all = || self.pipes.iter().zip(&self.transcripts);
+        let own = || all().filter(move |(pipe, _)| pipe.from == index);
         let command = &self.commands[index];
-        let piped = |at: usize| own().any(|pipe| pipe.stream == at + 1);
+        let piped = |at: usize| own().any(|(pipe, _)| pipe.stream == at + 1);
         let streams = command.collectors.iter().enumerate().filter(|(at, _)| !piped(*at));
         let collected = streams.filter_map(|(_, one)| one.as_ref());
-        let collected = collected.chain(own().filter_map(|pipe| pipe.transcript.as_ref()));
+        let collected = collected.chain(own().filter_map(|(_, transcript)| transcript.as_ref()));
         if let Some(name) = repeated(collected.map(|one| one.name.as_str())) {
             return Err(bad(format!("files: two outputs are called {name:?}")));
         }
@@ -186,7 +176,7 @@ fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 }
 
 impl PipeMap {
-    fn into_pipe(self, count: usize) -> Result<Pipe, Refused> {
+    fn into_pipe(self, count: usize) -> Result<(Pipe, Option<Collector>), Refused> {
         let PipeMap { r#in: from, out: to, name, max } = self;
         if from.index >= count || to.index >= count {
             return Err(bad("pipeMapping: there is no command of that index"));
@@ -197,7 +187,7 @@ impl PipeMap {
             ));
         }
         let transcript = (!name.is_empty()).then_some(Collector { name, max });
-        Ok(Pipe { from: from.index, stream: from.fd, to: to.index, transcript })
+        Ok((Pipe { from: from.index, stream: from.fd, to: to.index }, transcript))
     }
 }
 

@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_stream_is_read_as_far_as_it_is_wanted_and_there_is_room() {
         let stream = |content: &str| {
-            let mut file = crate::workshop::in_memory("output").unwrap();
+            let mut file = crate::streams::in_memory("output").unwrap();
             file.write_all(content.as_bytes()).unwrap();
             file
         };
