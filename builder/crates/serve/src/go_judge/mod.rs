@@ -1,12 +1,13 @@
 //! go-judge's API: commands with files, pipes between them, and files that are kept from one request to the next.
 //!
-//! `request` is what clients send, `group` runs the commands of one request at a time, `result` is what
+//! `request` is what clients send, by `POST /run` or by a `socket`, `group` runs the commands of one request at a time, `result` is what
 //! came of each, and `budget` bounds the outputs of a request.
 
 mod budget;
 mod group;
 mod request;
 mod result;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     let upload = post(upload).layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/run", post(run))
+        .route("/ws", get(socket::connect))
         .route("/file", get(list).merge(upload))
         .route("/file/{id}", get(download).delete(remove))
         .route("/version", get(version))
@@ -92,16 +94,21 @@ async fn run(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Res
     let tenant = tenant(&app, &headers)?;
     let body = read_body(body, &app.settings).await?;
     let run: Run = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+    execute(&app, &tenant, run).await.map(|results| Json(Value::Array(results)))
+}
+
+/// Runs the commands of a request in a slot, and gives each one's result.
+async fn execute(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
     let plan = Plan::new(run, |id| app.kept.get(&tenant.name, id))?;
-    let (own, name) = (Arc::clone(&app), tenant.name.clone());
+    let (own, name) = (Arc::clone(app), tenant.name.clone());
     let done = app
-        .in_slot(&tenant, Begins::InSlot, move |way, cancel| {
+        .in_slot(tenant, Begins::InSlot, move |way, cancel| {
             group::run(&own, &name, &plan, way.cpus(), cancel)
         })
         .await;
     let failed = |what: &str| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, what);
     match done {
-        Ok(Some(results)) => Ok(Json(Value::Array(results))),
+        Ok(Some(results)) => Ok(results),
         Ok(None) => Err(failed("the service ended before the commands did")),
         Err(Busy { retry_after, .. }) => {
             Err(Refused { retry_after: Some(retry_after), ..failed("worker queue is full") })

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +26,31 @@ const LONGEST_HEAD: usize = 64 << 10;
 const PAUSE: Duration = Duration::from_millis(50);
 /// For a client to send its request, when others wait for its connection.
 const SOON: Duration = Duration::from_secs(1);
+
+/// A connection, as its requests know it. It counts among the open ones for as long as one of them keeps this.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    _permit: Arc<OwnedSemaphorePermit>,
+    ends: Ends,
+}
+
+/// The end of the service.
+#[derive(Clone)]
+pub(crate) struct Ends(watch::Receiver<bool>);
+
+impl Connection {
+    pub(crate) fn ends(&self) -> Ends {
+        self.ends.clone()
+    }
+}
+
+impl Ends {
+    /// Waits until the service takes no more requests.
+    pub(crate) async fn come(&mut self) {
+        // Without a sender the service is gone.
+        let _is_over = self.0.wait_for(|is_over| *is_over).await;
+    }
+}
 
 /// Answers until `ends` says so, and then until all connections are closed.
 pub(crate) async fn serve(
@@ -45,13 +72,12 @@ pub(crate) async fn serve(
             sleep(PAUSE).await;
             continue;
         };
-        let (router, crowd) = (router.clone(), Arc::clone(&crowd));
-        let (ends, time) = (ends.clone(), settings.request_time);
+        let (router, crowd, time) = (router.clone(), Arc::clone(&crowd), settings.request_time);
+        let connection = Connection { _permit: Arc::new(permit), ends: Ends(ends.clone()) };
         tokio::spawn(async move {
-            let _until_the_connection_is_closed = permit;
             match stream {
-                Stream::Tcp(stream) => answer(stream, router, time, ends, &crowd).await,
-                Stream::Unix(stream) => answer(stream, router, time, ends, &crowd).await,
+                Stream::Tcp(stream) => answer(stream, router, time, connection, &crowd).await,
+                Stream::Unix(stream) => answer(stream, router, time, connection, &crowd).await,
             }
         });
     }
@@ -77,19 +103,25 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     router: Router,
     time: Duration,
-    mut ends: watch::Receiver<bool>,
+    connection: Connection,
     crowd: &Notify,
 ) -> impl Future<Output = ()> + Send {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
     builder.max_headers(MOST_HEADERS).max_buf_size(LONGEST_HEAD);
+    let mut ends = connection.ends();
+    let router = TowerToHyperService::new(router);
+    // What is more than HTTP afterwards, such as a WebSocket, keeps the connection.
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(connection.clone());
+        router.call(request)
+    });
     async move {
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-        let mut connection = pin!(connection);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
         // What goes wrong on a connection is its client's to know.
         tokio::select! {
             _ = connection.as_mut() => return,
-            _ = ends.changed() => {}
+            () = ends.come() => {}
             // Its client may have connected just now.
             () = async { crowd.notified().await; sleep(SOON).await } => {}
         }

@@ -136,7 +136,7 @@ fn front(path: &str) -> &'static str {
         "api" => "piston",
         "submissions" | "languages" | "statuses" | "config_info" | "about" => "judge0",
         "run_code" => "sandbox-fusion",
-        "run" | "file" | "version" | "config" => "go-judge",
+        "run" | "file" | "version" | "config" | "ws" => "go-judge",
         "worker" => "worker",
         "" => "page",
         _ => "other",

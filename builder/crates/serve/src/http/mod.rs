@@ -1,4 +1,4 @@
-//! HTTP: listening, connections, and what a client may send and how slowly. Which path is whose, other modules know.
+//! HTTP and WebSockets: listening, connections, and what a client may send and how slowly. Which path is whose, other modules know.
 
 mod activated;
 mod body;
@@ -7,6 +7,7 @@ mod connection;
 mod listener;
 mod log;
 mod problem;
+mod socket;
 mod stream;
 
 pub(crate) use body::{BodyError, read_body, read_bytes};
@@ -15,4 +16,5 @@ pub(crate) use connection::serve;
 pub(crate) use listener::Listener;
 pub(crate) use log::{HostNames, observe, refuse_strangers};
 pub(crate) use problem::{Problem, later, not_found, wrong_method};
+pub(crate) use socket::{Sender, Socket, upgraded};
 pub(crate) use stream::{Pieces, next_piece, streamed};

@@ -1,0 +1,168 @@
+//! WebSockets (RFC 6455): messages of text in both directions.
+//!
+//! A task writes, so that a client that sends before it reads, and is written to meanwhile, waits for nothing. One message
+//! waits for that task, and no more: who has another one waits itself. A client that takes nothing, or is not heard of, is
+//! dropped.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval_at, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::connection::{Connection, Ends};
+use super::problem::Problem;
+use super::stream::Gone;
+
+/// A client is asked so often whether it is there, as by go-judge,
+const PING: Duration = Duration::from_secs(50);
+/// and is not when nothing comes for this time, or a message is not taken.
+const SILENCE: Duration = Duration::from_secs(60);
+/// For a client to say that it has closed, too.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes that are read at a time.
+const PIECE: usize = 16 << 10;
+
+type Stream = WebSocketStream<TokioIo<Upgraded>>;
+
+/// A WebSocket. At its end the connection is closed.
+pub(crate) struct Socket {
+    reader: SplitStream<Stream>,
+    sender: Sender,
+    /// Ends with this.
+    writer: JoinSet<()>,
+    heard: Instant,
+    connection: Connection,
+}
+
+/// Where messages to the client go.
+#[derive(Clone)]
+pub(crate) struct Sender(mpsc::Sender<Message>);
+
+/// Answers a request to become a WebSocket, on which `talk` goes on then. No message of the client's may have more than
+/// `longest` bytes.
+pub(crate) fn upgraded<T: Future<Output = ()> + Send + 'static>(
+    mut request: Request,
+    longest: usize,
+    talk: impl FnOnce(Socket) -> T + Send + 'static,
+) -> Response {
+    let response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => {
+            let detail = format!("this path is for WebSockets: {error}");
+            return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
+        }
+    };
+    let Some(connection) = request.extensions_mut().remove::<Connection>() else {
+        let detail = "this connection cannot become a WebSocket";
+        return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        // Else the client has gone before the answer.
+        if let Ok(stream) = upgrade.await {
+            talk(Socket::new(stream, longest, connection).await).await;
+        }
+    });
+    response
+}
+
+impl Socket {
+    async fn new(stream: Upgraded, longest: usize, connection: Connection) -> Socket {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(PIECE)
+            .max_message_size(Some(longest))
+            .max_frame_size(Some(longest));
+        let stream = Stream::from_raw_socket(TokioIo::new(stream), Role::Server, Some(config)).await;
+        let (sink, reader) = stream.split();
+        let (sender, messages) = mpsc::channel(1);
+        let mut writer = JoinSet::new();
+        writer.spawn(write(sink, messages));
+        Socket { reader, sender: Sender(sender), writer, heard: Instant::now(), connection }
+    }
+
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        self.connection.ends()
+    }
+
+    /// The client's next message; `None` when it has gone, or has sent what is no text or too long. To stop waiting loses
+    /// nothing.
+    pub(crate) async fn next(&mut self) -> Option<Utf8Bytes> {
+        loop {
+            let message = tokio::select! {
+                message = timeout_at(self.heard + SILENCE, self.reader.next()) => message.ok()??,
+                () = self.sender.0.closed() => return None,
+            };
+            self.heard = Instant::now();
+            let (code, reason) = match message {
+                Ok(Message::Text(text)) => return Some(text),
+                Ok(Message::Binary(_)) => (CloseCode::Unsupported, "only text is read here"),
+                // The library answers a ping and a close with the next look.
+                Ok(_) => continue,
+                Err(Error::Capacity(_)) => (CloseCode::Size, "the message is too long"),
+                Err(Error::Utf8(_)) => (CloseCode::Invalid, "the message is not UTF-8"),
+                Err(_) => return None,
+            };
+            self.say_goodbye(code, reason).await;
+            return None;
+        }
+    }
+
+    /// Closes it, with a code and its reason.
+    pub(crate) async fn close(mut self, code: u16, reason: &'static str) {
+        self.say_goodbye(code.into(), reason).await;
+    }
+
+    /// What the client has sent meanwhile is read: to close a connection with unread bytes resets it, and the client might
+    /// never see why (RFC 1122, 4.2.2.13).
+    async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let goodbye = async {
+            let _gone = self.sender.0.send(Message::Close(Some(frame))).await;
+            while let Some(Ok(_)) = self.reader.next().await {}
+            let _it_is_sent = self.writer.join_next().await;
+        };
+        let _it_says_nothing = timeout(FAREWELL, goodbye).await;
+    }
+}
+
+impl Sender {
+    /// Waits until there is room for a message.
+    pub(crate) async fn send(&self, text: String) -> Result<(), Gone> {
+        self.0.send(Message::Text(text.into())).await.map_err(|_| Gone)
+    }
+}
+
+async fn write(mut sink: SplitSink<Stream, Message>, mut messages: mpsc::Receiver<Message>) {
+    let mut pings = interval_at(Instant::now() + PING, PING);
+    loop {
+        let message = tokio::select! {
+            message = messages.recv() => message,
+            _ = pings.tick() => Some(Message::Ping(Bytes::new())),
+        };
+        let Some(message) = message else { return };
+        let is_last = message.is_close();
+        let sent = timeout(SILENCE, sink.send(message)).await;
+        if is_last || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
