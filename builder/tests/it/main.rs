@@ -66,6 +66,7 @@ mod serve;
 mod serve_attackers;
 mod serve_damage;
 mod serve_fronts;
+mod serve_group;
 mod serve_sockets;
 mod serve_submissions;
 mod service;

@@ -39,6 +39,10 @@ fn seeds() -> Vec<Seed> {
     });
     let files = json!({"files": {"main.none": "", "a/b.py": {"base64": ""}}, "entry": "main.none"});
     let judged = json!({"language": "python", "source": "", "problem": "none"});
+    let group = json!({
+        "programs": [{"language": "python", "source": "print(1)"}, {"files": {"a.py": ""}, "limits": {"pids": 1}}],
+        "pipes": [{"from": {"program": 0, "fd": 1}, "to": {"program": 1, "fd": 1}}],
+    });
     let piston = json!({
         "language": "python", "version": ">=3.0.0 || 1.x", "stdin": "", "args": ["\0"], "run_timeout": 100,
         "compile_memory_limit": -1,
@@ -66,6 +70,7 @@ fn seeds() -> Vec<Seed> {
     vec![
         seed("/v1/run", native),
         seed("/v1/run", files),
+        seed("/v1/group", group),
         seed("/v1/submissions?wait=0", judged.clone()),
         seed("/v1/batch", judged),
         seed("/api/v2/execute", piston),

@@ -14,6 +14,7 @@
 //! * `v1` is the native API. The other fronts are writers to the same core: each turns its own request into `Work`, and
 //!   `Done` into its own answer.
 //!
+//! * `group` runs several programs at the same time; `streams` has their pipes.
 //! * With a `queue`, submissions are done by workers, which are other processes on this machine or on others: `dispatcher`
 //!   sends them, `workers` is what a worker asks of the service, and [`work`] is the worker.
 //!
@@ -32,6 +33,7 @@ mod error;
 mod fair;
 mod fusion;
 mod go_judge;
+mod group;
 mod http;
 mod id;
 mod journal;

@@ -48,6 +48,12 @@ impl Problem {
         Problem { field, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
+    /// The same of an object that is a part of the request.
+    pub(crate) fn below(self, part: &str) -> Problem {
+        let field = self.field.map(|field| format!("{part}.{field}"));
+        Problem { field, ..self }
+    }
+
     /// With a time after which the same request may be answered.
     pub(crate) fn later(self, retry_after: Duration) -> Problem {
         Problem { retry_after: Some(retry_after), ..self }

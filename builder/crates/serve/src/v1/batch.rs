@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::run::RunAnswer;
-use super::run_request::RunRequest;
+use super::run_request::{RunRequest, read};
 use crate::app::{App, Busy};
 use crate::http::{Pieces, Problem, caller, next_piece, streamed};
 use crate::pool::Refused;
@@ -109,7 +109,7 @@ enum LineEnd {
 
 async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Bytes {
     let done = async {
-        let work = RunRequest::read(line)?.into_run(&app.workshop)?;
+        let work = read::<RunRequest>(line)?.into_run(&app.workshop)?;
         loop {
             match app.run(tenant, work.clone()).await {
                 Err(Busy { refused: Refused::Full | Refused::TenantFull, .. }) => {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::run::RunAnswer;
-use super::run_request::RunRequest;
+use super::run_request::{RunRequest, read};
 use crate::app::App;
 use crate::desk::{self, Handed, Refusal};
 use crate::http::{Problem, caller, read_body};
@@ -137,7 +137,7 @@ pub(super) async fn hand_in(
     let tenant = caller(&headers, &app.settings)?;
     let key = key(&headers)?;
     let body = read_body(body, &app.settings).await?;
-    let work = RunRequest::read(&body)?.into_work(&app.workshop)?;
+    let work = read::<RunRequest>(&body)?.into_work(&app.workshop)?;
     if let Some(problem) = &work.problem
         && app.shelf.find(&tenant.name, problem).is_none()
     {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod events;
+mod group;
 mod handed;
 mod languages;
 mod problems;
@@ -31,6 +32,7 @@ fn routed() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(run::run))
         .routes(routes!(batch::batch))
+        .routes(routes!(group::group))
         .routes(routes!(handed::hand_in))
         .routes(routes!(handed::look, handed::call_off))
         .routes(routes!(events::events))

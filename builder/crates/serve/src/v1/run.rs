@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::run_request::RunRequest;
+use super::run_request::{RunRequest, read};
 use crate::app::{App, Busy};
 use crate::http::{Problem, caller, read_body};
 use crate::pool::Refused;
@@ -110,7 +110,7 @@ pub(super) async fn run(
 ) -> Result<Json<RunAnswer>, Problem> {
     let tenant = caller(&headers, &app.settings)?;
     let body = read_body(body, &app.settings).await?;
-    let work = RunRequest::read(&body)?.into_run(&app.workshop)?;
+    let work = read::<RunRequest>(&body)?.into_run(&app.workshop)?;
     // The source is in the work now.
     drop(body);
     Ok(Json(app.run(&tenant, work).await?.into()))

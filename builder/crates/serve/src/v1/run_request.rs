@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use run::exec::SourceFile;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::http::Problem;
@@ -100,12 +101,12 @@ impl RunRequest {
             problem: self.problem,
         })
     }
+}
 
-    /// Reads it.
-    pub(super) fn read(body: &[u8]) -> Result<RunRequest, Problem> {
-        if body.is_empty() {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "the request has no body"));
-        }
-        serde_json::from_slice(body).map_err(|error| Problem::of_json(&error))
+/// Reads what is JSON.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the request has no body"));
     }
+    serde_json::from_slice(body).map_err(|error| Problem::of_json(&error))
 }
