@@ -65,6 +65,7 @@ mod script;
 mod serve;
 mod serve_attackers;
 mod serve_damage;
+mod serve_dialogue;
 mod serve_fronts;
 mod serve_group;
 mod serve_sockets;

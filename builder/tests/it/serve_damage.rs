@@ -12,11 +12,13 @@ use proptest::prop_oneof;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
+use tungstenite::Message;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::scene::needs_root;
-use crate::service::Service;
+use crate::scene::{needs_root, wait_until};
+use crate::service::{Service, inits};
+use crate::socket::Socket;
 
 /// What damage makes of a request may run, but not for long.
 const QUICK: &str = "slots=2 limit.cpu-time=300ms limit.wall-time=1s";
@@ -113,6 +115,16 @@ fn damage() -> impl Strategy<Value = Vec<(Index, Vec<u8>, usize)>> {
     vec((any::<Index>(), bytes, 0_usize..24), 1..4)
 }
 
+fn damaged(body: &[u8], damages: &[(Index, Vec<u8>, usize)]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    for (at, with, instead_of) in damages {
+        let at = at.index(body.len() + 1);
+        let end = body.len().min(at + instead_of);
+        body.splice(at..end, with.iter().copied());
+    }
+    body
+}
+
 #[test]
 fn a_damaged_request_has_an_answer_and_ends_nothing() {
     needs_root!();
@@ -123,12 +135,7 @@ fn a_damaged_request_has_an_answer_and_ends_nothing() {
         assert!((200..500).contains(&whole.status), "{path}: {}", whole.text());
         let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         let outcome = runner.run(&damage(), |damages| {
-            let mut body = body.clone();
-            for (at, with, instead_of) in &damages {
-                let at = at.index(body.len() + 1);
-                let end = body.len().min(at + instead_of);
-                body.splice(at..end, with.iter().copied());
-            }
+            let body = damaged(&body, &damages);
             let answer = service.request("POST", path, &[head], &body);
             let is_answered = (200..500).contains(&answer.status) && !answer.body.is_empty();
             let what = || format!("{} {}{}", answer.status, answer.text(), String::from_utf8_lossy(&body));
@@ -137,6 +144,48 @@ fn a_damaged_request_has_an_answer_and_ends_nothing() {
         outcome.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
     assert_eq!(service.get("/healthz").text(), "ok\n");
+}
+
+/// Messages that a WebSocket accepts, or refuses for what it reads last.
+fn messages() -> [(&'static str, Vec<u8>); 2] {
+    let go_judge = json!({
+        "requestId": "1", "cancelRequestId": "",
+        "cmd": [{"args": ["/none"], "files": [{"content": ""}, {"name": "a", "max": 9}], "cpuLimit": 100_000_000}],
+    });
+    let piston = json!({
+        "type": "init", "language": "python", "version": "*", "args": ["\0"], "files": [{"content": ""}],
+    });
+    [("/ws", go_judge), ("/api/v2/connect", piston)].map(|(path, body)| (path, body.to_string().into_bytes()))
+}
+
+#[test]
+fn a_damaged_message_ends_its_connection_at_the_most() {
+    needs_root!();
+    let service = Service::start(QUICK);
+    let cases = env::var("CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    for (path, message) in messages() {
+        let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+        let outcome = runner.run(&damage(), |damages| {
+            let message = damaged(&message, &damages);
+            let mut socket = Socket::open(&service, path);
+            match String::from_utf8(message) {
+                Ok(text) => socket.say(Message::text(text)),
+                Err(error) => socket.say_bytes(error.as_bytes()),
+            }
+            // What damage has made of a message may have no answer; this one has.
+            if path == "/ws" {
+                socket.try_send(&json!({"requestId": ""}));
+            }
+            // It panics if nothing comes.
+            socket.next();
+            // Bytes that are no frame.
+            socket.say_raw(&damages.first().map_or_else(Vec::new, |(_, with, _)| with.clone()));
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+    assert_eq!(service.get("/healthz").text(), "ok\n");
+    wait_until("nothing runs on", || inits(service.pid()) == 0);
 }
 
 /// Bytes of all files below a directory.

@@ -13,7 +13,7 @@ use crate::service::{Service, inits};
 use crate::socket::{Heard, Socket};
 
 /// All that there are.
-const PATHS: [&str; 1] = ["/ws"];
+const PATHS: [&str; 3] = ["/ws", "/api/v2/connect", "/api/v2/piston/connect"];
 
 fn request(id: &str, source: &str) -> Value {
     json!({"requestId": id, "cmd": [{
@@ -157,12 +157,16 @@ fn a_websocket_counts_among_the_connections() {
 fn a_shutdown_answers_what_runs_and_closes_the_sockets() {
     needs_root!();
     let mut service = Service::start("slots=2");
-    let mut idle = Socket::open(&service, "/ws");
+    let mut idle: Vec<Socket> = PATHS.map(|path| Socket::open(&service, path)).into();
+    // The others have a second to say what to run.
+    idle.truncate(1);
     let mut busy = Socket::open(&service, "/ws");
     busy.send(&request("a", "import time; time.sleep(2); print(1)"));
     wait_until("it runs", || inits(service.pid()) == 1);
     service.signal(Signal::TERM);
-    assert_eq!(idle.next(), Heard::Closed(1001));
+    for socket in &mut idle {
+        assert_eq!(socket.next(), Heard::Closed(1001));
+    }
     let answer = busy.message();
     assert_eq!(answer["results"][0]["files"]["stdout"], "1\n", "{answer}");
     assert_eq!(busy.next(), Heard::Closed(1001));

@@ -1,10 +1,13 @@
 //! A client of the service's WebSockets.
 
+use std::io::Write;
 use std::net::TcpStream;
 
 use serde_json::Value;
 use tungstenite::client::{IntoClientRequest, client};
 use tungstenite::http::HeaderName;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{HandshakeError, Message, WebSocket};
 
 use crate::service::Service;
@@ -47,6 +50,22 @@ impl Socket {
         self.0.send(message).unwrap();
     }
 
+    /// The same on a connection that may be closed already.
+    pub(crate) fn try_send(&mut self, message: &Value) {
+        let _it_may_be_closed = self.0.send(Message::text(message.to_string()));
+    }
+
+    /// A message of text that need be none.
+    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
+        let frame = Frame::message(bytes.to_vec(), OpCode::Data(Data::Text), true);
+        self.say(Message::Frame(frame));
+    }
+
+    /// Bytes that need be no frame.
+    pub(crate) fn say_raw(&mut self, bytes: &[u8]) {
+        let _it_may_be_closed = self.0.get_mut().write_all(bytes);
+    }
+
     /// The next message, or the end.
     pub(crate) fn next(&mut self) -> Heard {
         loop {
@@ -71,6 +90,15 @@ impl Socket {
         match self.next() {
             Heard::Message(message) => message,
             Heard::Closed(code) => panic!("it was closed: {code}"),
+        }
+    }
+
+    /// Reads on to the end, and gives its code.
+    pub(crate) fn closed(&mut self) -> u16 {
+        loop {
+            if let Heard::Closed(code) = self.next() {
+                return code;
+            }
         }
     }
 }

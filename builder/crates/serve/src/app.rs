@@ -153,7 +153,17 @@ impl App {
         begins: Begins,
         job: impl FnOnce(&Way<'_>, &Arc<Cancel>) -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
-        let cancel: Arc<Cancel> = Arc::default();
+        self.in_slot_until(tenant, begins, Arc::default(), job).await
+    }
+
+    /// The same for a job that the caller may call off, too.
+    pub(crate) async fn in_slot_until<T: Send + 'static>(
+        self: &Arc<App>,
+        tenant: &Tenant,
+        begins: Begins,
+        cancel: Arc<Cancel>,
+        job: impl FnOnce(&Way<'_>, &Arc<Cancel>) -> T + Send + 'static,
+    ) -> Result<Option<T>, Busy> {
         let mut call_off = CallOff { app: self, cancel: Arc::clone(&cancel), is_over: false };
         let (answer, answered) = oneshot::channel();
         let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel), Instant::now());

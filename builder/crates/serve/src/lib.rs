@@ -14,7 +14,7 @@
 //! * `v1` is the native API. The other fronts are writers to the same core: each turns its own request into `Work`, and
 //!   `Done` into its own answer.
 //!
-//! * `group` runs several programs at the same time; `streams` has their pipes.
+//! * `group` runs several programs at the same time, `dialogue` one that its client talks to; `streams` has their pipes.
 //! * With a `queue`, submissions are done by workers, which are other processes on this machine or on others: `dispatcher`
 //!   sends them, `workers` is what a worker asks of the service, and [`work`] is the worker.
 //!
@@ -28,6 +28,7 @@ mod board;
 mod bound;
 mod cpus;
 mod desk;
+mod dialogue;
 mod dispatcher;
 mod error;
 mod fair;

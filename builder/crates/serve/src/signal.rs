@@ -40,6 +40,11 @@ pub(crate) fn name(number: i64) -> String {
     known.map_or_else(|| format!("SIG{number}"), |name| (*name).to_owned())
 }
 
+/// Whether a signal has this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::signal;
-use crate::work::{Done, Step};
+use crate::work::{Done, Facts, Step};
 
 /// The answer of `POST /execute`. A program that does not compile has the compile step's result twice, as with Piston.
 pub(super) fn answer(done: &Done, language: &str, version: &str) -> Value {
@@ -24,35 +24,50 @@ pub(super) fn answer(done: &Done, language: &str, version: &str) -> Value {
     answer
 }
 
+/// How a step ended.
+pub(super) struct Ending {
+    pub(super) code: Option<i64>,
+    pub(super) signal: Option<String>,
+    pub(super) message: Option<String>,
+    /// `None` for a program that ended by itself with exit code 0.
+    pub(super) status: Option<&'static str>,
+}
+
+impl Ending {
+    pub(super) fn new(status: &str, facts: &Facts, is_stderr_longer: bool) -> Ending {
+        let killed = Some("SIGKILL".to_owned());
+        let (word, signal, message) = match status {
+            "ok" => (None, None, None),
+            "cpu-time-limit" => (Some("TO"), killed, Some("Time limit exceeded".to_owned())),
+            "wall-time-limit" | "idle-time-limit" => {
+                (Some("TO"), killed, Some("Time limit exceeded (wall clock)".to_owned()))
+            }
+            "output-limit" if is_stderr_longer => {
+                (Some("EL"), killed, Some("stderr length exceeded".to_owned()))
+            }
+            "output-limit" => (Some("OL"), killed, Some("stdout length exceeded".to_owned())),
+            "memory-limit" => (Some("SG"), killed, Some("Memory limit exceeded".to_owned())),
+            "forbidden-syscall" => {
+                (Some("SG"), Some("SIGSYS".to_owned()), Some("Caught fatal signal 31".to_owned()))
+            }
+            _ => match (facts.signal, facts.exit_code) {
+                (Some(number), _) => {
+                    (Some("SG"), Some(signal::name(number)), Some(format!("Caught fatal signal {number}")))
+                }
+                (None, code) => {
+                    (Some("RE"), None, Some(format!("Exited with error status {}", code.unwrap_or(1))))
+                }
+            },
+        };
+        let code = if signal.is_some() { None } else { facts.exit_code };
+        Ending { code, signal, message, status: word }
+    }
+}
+
 fn stage(status: &str, step: &Step, stdout: &[u8], stderr: &[u8]) -> Value {
     let facts = &step.facts;
     let (stdout, stderr) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
-    let killed = Some("SIGKILL".to_owned());
-    // Piston's status, its signal, and its message.
-    let (word, signal, message) = match status {
-        "ok" => (None, None, None),
-        "cpu-time-limit" => (Some("TO"), killed, Some("Time limit exceeded".to_owned())),
-        "wall-time-limit" | "idle-time-limit" => {
-            (Some("TO"), killed, Some("Time limit exceeded (wall clock)".to_owned()))
-        }
-        "output-limit" if stderr.len() > stdout.len() => {
-            (Some("EL"), killed, Some("stderr length exceeded".to_owned()))
-        }
-        "output-limit" => (Some("OL"), killed, Some("stdout length exceeded".to_owned())),
-        "memory-limit" => (Some("SG"), killed, Some("Memory limit exceeded".to_owned())),
-        "forbidden-syscall" => {
-            (Some("SG"), Some("SIGSYS".to_owned()), Some("Caught fatal signal 31".to_owned()))
-        }
-        _ => match (facts.signal, facts.exit_code) {
-            (Some(number), _) => {
-                (Some("SG"), Some(signal::name(number)), Some(format!("Caught fatal signal {number}")))
-            }
-            (None, code) => {
-                (Some("RE"), None, Some(format!("Exited with error status {}", code.unwrap_or(1))))
-            }
-        },
-    };
-    let code = if signal.is_some() { None } else { facts.exit_code };
+    let Ending { code, signal, message, status } = Ending::new(status, facts, stderr.len() > stdout.len());
     json!({
         "stdout": stdout,
         "stderr": stderr,
@@ -60,7 +75,7 @@ fn stage(status: &str, step: &Step, stdout: &[u8], stderr: &[u8]) -> Value {
         "code": code,
         "signal": signal,
         "message": message,
-        "status": word,
+        "status": status,
         "memory": facts.memory_peak_bytes,
         "cpu_time": facts.cpu_us.map(|time| time / 1000),
         "wall_time": facts.wall_us.map(|time| time / 1000),

@@ -1,10 +1,12 @@
-//! Piston's API v2: `/api/v2/execute`, `/runtimes` and `/packages`, as Piston's documents and its clients have them.
+//! Piston's API v2: `/api/v2/execute`, `/connect`, `/runtimes` and `/packages`, as Piston's documents and its clients have them.
 
 mod answer;
+mod connect;
 mod constraint;
 mod range;
 mod request;
 mod runtimes;
+mod streams;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 use crate::alias;
 use crate::app::{App, Busy};
 use crate::http::{BodyError, caller, later, read_body};
+use crate::settings::Tenant;
 use answer::answer;
 use request::Execute;
 use runtimes::{packages, runtimes};
@@ -53,6 +56,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         for slash in ["", "/"] {
             router = router
                 .route(&format!("{prefix}/execute{slash}"), post(execute))
+                .route(&format!("{prefix}/connect{slash}"), get(connect::connect))
                 .route(&format!("{prefix}/runtimes{slash}"), get(list_runtimes))
                 .route(
                     &format!("{prefix}/packages{slash}"),
@@ -61,6 +65,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         }
     }
     router
+}
+
+fn tenant(app: &App, headers: &HeaderMap) -> Result<Tenant, Message> {
+    let needed = |_| Message(StatusCode::UNAUTHORIZED, "a token is needed".to_owned());
+    caller(headers, &app.settings).map_err(needed)
 }
 
 async fn list_runtimes(State(app): State<Arc<App>>) -> Json<Value> {
@@ -77,8 +86,7 @@ async fn read_only() -> Message {
 }
 
 async fn execute(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Message> {
-    let tenant = caller(&headers, &app.settings)
-        .map_err(|_| Message(StatusCode::UNAUTHORIZED, "a token is needed".to_owned()))?;
+    let tenant = tenant(&app, &headers)?;
     let body = read_body(body, &app.settings).await?;
     // Whatever its Content-Type: a client that runs in browsers too says that it is text.
     let body: Value = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;

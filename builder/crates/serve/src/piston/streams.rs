@@ -1,0 +1,154 @@
+//! The streams of a program whose client is at the other end of a connection.
+
+use std::collections::VecDeque;
+use std::io::{PipeReader, PipeWriter};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+
+use crate::http::Sender;
+
+/// Bytes that wait for a program which does not read: with more than that, its client's messages wait.
+const ROOM: usize = 1 << 20;
+/// Of its output in one message.
+const PIECE: usize = 16 << 10;
+
+/// What the client has written, and the program has not read.
+pub(super) struct Stdin {
+    waiting: VecDeque<String>,
+    bytes: usize,
+    to: mpsc::Sender<String>,
+    /// Until the program starts.
+    from: Option<mpsc::Receiver<String>>,
+}
+
+impl Default for Stdin {
+    fn default() -> Stdin {
+        let (to, from) = mpsc::channel(1);
+        Stdin { waiting: VecDeque::new(), bytes: 0, to, from: Some(from) }
+    }
+}
+
+impl Stdin {
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes < ROOM
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn put(&mut self, data: &str) {
+        self.bytes += data.len();
+        self.waiting.push_back(data.to_owned());
+    }
+
+    /// The program starts: what comes is written to it.
+    pub(super) fn begin(&mut self, end: PipeWriter) {
+        if let Some(from) = self.from.take() {
+            tokio::spawn(write(end, from));
+        }
+    }
+
+    /// Waits until there is room for what waits, and passes some of it on. To stop waiting loses nothing.
+    pub(super) async fn pass(&mut self) {
+        let room = self.to.reserve().await;
+        let Some(data) = self.waiting.pop_front() else { return };
+        self.bytes -= data.len();
+        // A program that reads no more needs no more.
+        if let Ok(room) = room {
+            room.send(data);
+        }
+    }
+}
+
+/// Writes until the program reads no more, or its client writes no more.
+async fn write(end: PipeWriter, mut from: mpsc::Receiver<String>) {
+    let Ok(mut end) = pipe::Sender::from_owned_fd(end.into()) else { return };
+    while let Some(data) = from.recv().await {
+        if end.write_all(data.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends what a program writes, until it writes no more, or its client reads no more.
+pub(super) async fn pass_on(end: PipeReader, stream: &'static str, to: Sender) {
+    let Ok(mut end) = pipe::Receiver::from_owned_fd(end.into()) else { return };
+    let (mut piece, mut rest) = (vec![0; PIECE], Vec::new());
+    while let Ok(read @ 1..) = end.read(&mut piece).await {
+        rest.extend_from_slice(&piece[..read]);
+        let text = characters(&mut rest);
+        if !text.is_empty() && to.send(data(stream, &text)).await.is_err() {
+            return;
+        }
+    }
+    if !rest.is_empty() {
+        let _the_client_is_gone = to.send(data(stream, &String::from_utf8_lossy(&rest))).await;
+    }
+}
+
+/// A message with output.
+pub(super) fn data(stream: &str, text: &str) -> String {
+    json!({ "type": "data", "stream": stream, "data": text }).to_string()
+}
+
+/// Takes what is text; a character of which the rest is still to come, stays. Bytes that are none are replaced.
+fn characters(bytes: &mut Vec<u8>) -> String {
+    let is_begun = |tail: &[u8]| str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
+    let tail = bytes.utf8_chunks().last().map_or(&b""[..], |chunk| chunk.invalid());
+    let kept = if is_begun(tail) { tail.len() } else { 0 };
+    let rest = bytes.split_off(bytes.len() - kept);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    *bytes = rest;
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_is_not_torn() {
+        for (pieces, texts) in [
+            (&[&b"a\xc3"[..], b"\xa9b"][..], &["a", "éb"][..]),
+            (&[b"\xf0\x9d", b"\x84", b"\x9e"], &["", "", "𝄞"]),
+            // No character begins so, and none ends so.
+            (&[b"\xff", b"\xc3a", b"\xa9"], &["\u{fffd}", "\u{fffd}a", "\u{fffd}"]),
+        ] {
+            let mut rest = Vec::new();
+            let found: Vec<_> = pieces
+                .iter()
+                .map(|piece| {
+                    rest.extend_from_slice(piece);
+                    characters(&mut rest)
+                })
+                .collect();
+            assert_eq!((found, rest), (texts.iter().map(|text| (*text).to_owned()).collect(), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_there_is_room_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut stdin = Stdin::default();
+            stdin.put("a");
+            assert!(stdin.waits() && stdin.has_room());
+            stdin.pass().await;
+            stdin.put(&"b".repeat(ROOM));
+            assert!(!stdin.has_room());
+            let (reader, writer) = std::io::pipe().unwrap();
+            stdin.begin(writer);
+            let mut reader = pipe::Receiver::from_owned_fd(reader.into()).unwrap();
+            stdin.pass().await;
+            assert!(stdin.has_room() && !stdin.waits());
+            drop(stdin);
+            let mut all = String::new();
+            reader.read_to_string(&mut all).await.unwrap();
+            assert_eq!(all, format!("a{}", "b".repeat(ROOM)));
+        });
+    }
+}
