@@ -195,6 +195,8 @@ fn a_signal_ends_the_program_or_is_refused() {
     waits.send(&signal("SIGKILL"));
     assert_eq!(exit_of(&mut waits, "compile"), json!([null, "SIGKILL", "SG"]));
     assert_eq!(service.get("/v1/status").json()["waiting"], 0);
+    first.send(&signal("SIGUSR1"));
+    assert_eq!(first.message()["type"], "error", "the first one has ended");
     // A client that goes away ends its program.
     drop(first);
     wait_until("the program has ended", || is_idle(&service));

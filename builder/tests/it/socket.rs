@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 use tungstenite::client::{IntoClientRequest, client};
@@ -10,6 +11,7 @@ use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{HandshakeError, Message, WebSocket};
 
+use crate::scene::HANG;
 use crate::service::Service;
 
 /// An open WebSocket.
@@ -68,7 +70,10 @@ impl Socket {
 
     /// The next message, or the end.
     pub(crate) fn next(&mut self) -> Heard {
+        let start = Instant::now();
         loop {
+            // The service's pings keep the connection from being silent.
+            assert!(start.elapsed() < HANG, "nothing comes but pings");
             match self.0.read() {
                 Ok(Message::Text(text)) => return Heard::Message(serde_json::from_str(&text).unwrap()),
                 Ok(Message::Close(frame)) => {
