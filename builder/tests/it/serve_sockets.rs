@@ -1,5 +1,6 @@
 //! WebSockets: go-judge's `/ws`, and what holds for each of them.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
@@ -69,7 +70,7 @@ fn requests_of_go_judge_are_answered_in_the_order_in_which_they_end() {
 }
 
 #[test]
-fn who_closes_the_connection_calls_all_its_requests_off() {
+fn a_client_that_closes_the_connection_calls_all_its_requests_off() {
     needs_root!();
     let service = Service::start("slots=2 default.wall-time=850s limit.wall-time=900s");
     for is_polite in [true, false] {
@@ -173,23 +174,39 @@ fn a_shutdown_answers_what_runs_and_closes_the_sockets() {
     assert_eq!(service.wait(), Some(0));
 }
 
-/// What a client does not read stays small here: the programs go on, and the answers wait for it.
+/// Bytes of memory that the service has had at the most (proc_pid_status(5)).
+fn peak(service: &Service) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", service.pid().as_raw_nonzero())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// Whether nothing runs, and nothing begins in a while.
+fn rests(service: &Service) -> bool {
+    (0..20).all(|_| {
+        thread::sleep(Duration::from_millis(20));
+        is_idle(service)
+    })
+}
+
+/// Answers that wait for it are few: the next programs wait, too.
 #[test]
-fn a_client_that_sends_all_before_it_reads_gets_all_answers() {
+fn a_client_that_sends_all_before_it_reads_gets_all_answers_and_fills_no_memory() {
     needs_root!();
     let service = Service::start("slots=2");
     let mut socket = Socket::open(&service, "/ws");
-    let number = 40;
+    let (number, bytes) = (60, 4_000_000);
     for id in 0..number {
-        let mut request = request(&id.to_string(), "print('x' * 4_000_000)");
-        request["cmd"][0]["files"][1]["max"] = 4_100_000.into();
+        let mut request = request(&id.to_string(), &format!("print('x' * {bytes})"));
+        request["cmd"][0]["files"][1]["max"] = (bytes + 1).into();
         socket.send(&request);
     }
-    thread::sleep(Duration::from_secs(2));
-    let mut found: Vec<u32> = (0..number)
+    wait_until("it waits for its client", || rests(&service));
+    assert!(peak(&service) < 200 << 20, "{} bytes", peak(&service));
+    let mut found: Vec<usize> = (0..number)
         .map(|_| {
             let answer = socket.message();
-            assert_eq!(answer["results"][0]["files"]["stdout"].as_str().unwrap().len(), 4_000_001);
+            assert_eq!(answer["results"][0]["files"]["stdout"].as_str().unwrap().len(), bytes + 1);
             answer["requestId"].as_str().unwrap().parse().unwrap()
         })
         .collect();

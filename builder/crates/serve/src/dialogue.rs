@@ -1,5 +1,5 @@
-//! One program to whom its client talks while it runs. Its streams are pipes, and the client's side has the other ends of
-//! them: what one side does not read, the other one cannot write, and the program's own limits end that.
+//! One program to which its client talks while it runs. Its streams are pipes, and the client's side has their other ends. A
+//! side that does not read makes the other one wait, and the program's own limits end that.
 
 use std::io::{self, PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
@@ -40,7 +40,7 @@ pub(crate) struct Ends {
 /// Events of one program, at the most.
 pub(crate) const MOST_EVENTS: usize = 3;
 
-/// Compiles and runs it for a tenant. What it reads and writes is in the hands of the one who hears of its start.
+/// Compiles and runs it for a tenant. `tell` gets the client's ends of its streams.
 pub(crate) fn run(
     workshop: &Workshop,
     work: &Work,

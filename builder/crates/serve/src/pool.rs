@@ -352,7 +352,7 @@ mod tests {
         pool.put(&tenant("", None), InSlot, Arc::default(), job).unwrap();
         assert_eq!(heard.recv(), Ok("left"));
         assert_eq!(pool.load(), Load { slots: 1, busy: 1, waiting: 0 });
-        // It keeps nobody from the slot.
+        // Its slot is free for another one.
         let (done, is_done) = mpsc::channel();
         let next: Do = Box::new(move |_| done.send(()).unwrap());
         pool.put(&tenant("", None), InSlot, Arc::default(), next).unwrap();

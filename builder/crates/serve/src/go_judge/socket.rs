@@ -1,5 +1,5 @@
 //! `GET /ws`: the requests of `POST /run`, many at a time on one connection. The answers come in the order in which the
-//! requests end; who closes the connection calls all of them off.
+//! requests end. A client that closes the connection calls all of them off.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

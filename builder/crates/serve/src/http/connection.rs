@@ -111,7 +111,7 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     builder.max_headers(MOST_HEADERS).max_buf_size(LONGEST_HEAD);
     let mut ends = connection.ends();
     let router = TowerToHyperService::new(router);
-    // What is more than HTTP afterwards, such as a WebSocket, keeps the connection.
+    // A WebSocket keeps it after the request.
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
         router.call(request)

@@ -1,8 +1,8 @@
 //! WebSockets (RFC 6455): messages of text in both directions.
 //!
-//! A task writes, so that a client that sends before it reads, and is written to meanwhile, waits for nothing. One message
-//! waits for that task, and no more: who has another one waits itself. A client that takes nothing, or is not heard of, is
-//! dropped.
+//! A task writes, so that the service reads on while a message is on its way to the client: one that sends all before it reads
+//! would wait for ever otherwise. One message waits for that task, and no more: the sender of another one waits. A client that
+//! takes nothing, or is not heard of, is dropped.
 
 use std::future::Future;
 use std::time::Duration;
@@ -103,7 +103,7 @@ impl Socket {
         self.connection.ends()
     }
 
-    /// The client's next message; `None` when it has gone, or has sent what is no text or too long. To stop waiting loses
+    /// The client's next message; `None` when it has gone, or has sent bytes or too long a text. To stop waiting loses
     /// nothing.
     pub(crate) async fn next(&mut self) -> Option<Utf8Bytes> {
         loop {
@@ -131,7 +131,7 @@ impl Socket {
         self.say_goodbye(code.into(), reason).await;
     }
 
-    /// What the client has sent meanwhile is read: to close a connection with unread bytes resets it, and the client might
+    /// The client's last messages are read: to close a connection with unread bytes resets it, and the client might
     /// never see why (RFC 1122, 4.2.2.13).
     async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };

@@ -95,7 +95,7 @@ pub(super) fn data(stream: &str, text: &str) -> String {
     json!({ "type": "data", "stream": stream, "data": text }).to_string()
 }
 
-/// Takes what is text; a character of which the rest is still to come, stays. Bytes that are none are replaced.
+/// Takes the text. The beginning of a character stays until the rest of it comes; bytes that belong to none are replaced.
 fn characters(bytes: &mut Vec<u8>) -> String {
     let is_begun = |tail: &[u8]| str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
     let tail = bytes.utf8_chunks().last().map_or(&b""[..], |chunk| chunk.invalid());

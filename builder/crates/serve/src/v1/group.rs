@@ -154,7 +154,7 @@ impl PipeRequest {
     }
 }
 
-/// What is collected of a program, is so in memory.
+/// Outputs are collected in memory.
 fn check_outputs(workshop: &Workshop, programs: &[Work], pipes: &[Pipe]) -> Result<(), Problem> {
     let alone = workshop.most().output_bytes.unwrap_or_default().saturating_mul(2);
     let (most, mut sum) = (OUTPUT.max(alone), 0_u64);
