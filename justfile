@@ -126,7 +126,7 @@ _test-kills _kills *arguments: (_packages image_packages "nats-server python3 gc
 _test-slurm _slurm *arguments: (_packages image_packages "nats-server slurm-wlm munge python3 gcc") (_languages "quick")
     cargo test -q -p builder --test it slurm:: -- --ignored {{ arguments }}
 
-_test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd python3-venv openssh-client bubblewrap") (_languages "quick")
+_test-operate _operate *arguments: (_packages image_packages test_packages "podman runc systemd systemd-container python3-venv openssh-client bubblewrap") (_languages "quick")
     cargo test -q -p builder --test it -- --include-ignored install isolate deploy doctor {{ arguments }}
     just _check-manifests
 

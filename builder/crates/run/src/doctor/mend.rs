@@ -69,6 +69,7 @@ pub(super) fn sandbox(failure: Option<&Failure>) -> String {
 /// As root any hierarchy will do; an ordinary user must be given one.
 fn cgroup() -> String {
     match rustix::process::geteuid().is_root() {
+        true if is_nspawn() => "hand the host's cgroups on: `--bind=/sys/fs/cgroup` for systemd-nspawn".to_owned(),
         true if is_container() => {
             "mount the host's cgroups into the container (podman: `-v /sys/fs/cgroup:/sys/fs/cgroup:rw`)".to_owned()
         }
@@ -83,6 +84,11 @@ fn cgroup() -> String {
 fn is_container() -> bool {
     let names = ["/run/.containerenv", "/.dockerenv", "/var/run/secrets/kubernetes.io"];
     names.iter().any(|name| std::path::Path::new(name).exists())
+}
+
+/// systemd's container interface: a container has the name of what made it in this file.
+fn is_nspawn() -> bool {
+    read("/run/host/container-manager").as_deref() == Some("systemd-nspawn")
 }
 
 /// What a run needs of root's capabilities (capabilities(7)), and their numbers. Each was taken away alone, and failed.
@@ -110,15 +116,20 @@ fn effective() -> Option<u64> {
 
 /// The capabilities that this process lacks.
 fn capabilities() -> Option<String> {
-    missing_capabilities(effective()?)
+    missing_capabilities(effective()?, is_nspawn())
 }
 
-fn missing_capabilities(effective: u64) -> Option<String> {
+fn missing_capabilities(effective: u64, is_nspawn: bool) -> Option<String> {
     let lacks = |(number, _): &&(u32, &str)| effective >> number & 1 == 0;
     let names: Vec<&str> = NEEDED.iter().filter(lacks).map(|(_, name)| *name).collect();
-    (!names.is_empty()).then(|| {
-        format!("give it the capabilities it lacks: `--cap-add {}` for podman and docker", names.join(","))
-    })
+    let option = match (&names[..], is_nspawn) {
+        ([], _) => return None,
+        // systemd-nspawn(1): a container with a network of its own has this one.
+        (["NET_ADMIN"], true) => "`--private-network` for systemd-nspawn".to_owned(),
+        (names, true) => format!("`--capability=CAP_{}` for systemd-nspawn", names.join(",CAP_")),
+        (names, false) => format!("`--cap-add {}` for podman and docker", names.join(",")),
+    };
+    Some(format!("give it the capabilities it lacks: {option}"))
 }
 
 /// A user namespace that has root and no user for submissions, as `unshare -r` makes it.
@@ -159,9 +170,16 @@ mod tests {
 
     #[test]
     fn the_capabilities_that_are_missing_are_named() {
-        assert_eq!(missing_capabilities(u64::MAX), None);
-        let without = missing_capabilities(!(1 << 21) & !(1 << 12)).unwrap();
-        assert!(without.contains("`--cap-add NET_ADMIN,SYS_ADMIN`"), "{without}");
+        let without_admin = !(1 << 21) & !(1 << 12);
+        for (effective, is_nspawn, wanted) in [
+            (without_admin, false, "`--cap-add NET_ADMIN,SYS_ADMIN`"),
+            (without_admin, true, "`--capability=CAP_NET_ADMIN,CAP_SYS_ADMIN`"),
+            (!(1 << 12), true, "`--private-network`"),
+        ] {
+            assert_eq!(missing_capabilities(u64::MAX, is_nspawn), None);
+            let without = missing_capabilities(effective, is_nspawn).unwrap();
+            assert!(without.contains(wanted), "{without}");
+        }
     }
 
     #[test]
