@@ -1,5 +1,6 @@
 //! Toolchains that are not from packages of the build host: directories, archives, and the registries of PyPI and npm.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -149,6 +150,60 @@ fn a_wheel_is_unpacked_as_pip_installs_it() {
     succeeds(&scene, "pack fetch ./greet.toml");
     greets(&scene, "Hello, World\n");
     assert_eq!(fs::read_to_string(scene.path("greet.fetched/more/text")).expect("there"), "more");
+}
+
+/// A `pip3` of this Python, which brings the scene's only wheel and writes its arguments to `calls`.
+fn pip(scene: &Scene, python: &str) {
+    let place = scene.path("");
+    let place = place.display();
+    scene.file(
+        "bin/pip3",
+        format!(
+            "#!/bin/sh\n\
+            [ \"$1\" != --version ] || exec echo \"pip 23.0.1 from /usr/lib/python3/dist-packages/pip (python {python})\"\n\
+            echo \"$@\" >> {place}/calls\n\
+            while [ \"$1\" != --dest ]; do shift; done\n\
+            exec cp {place}/greet-1.0-py3-none-any.whl \"$2\"\n"
+        ),
+    );
+}
+
+/// pip chooses wheels for the Python that runs it, and another machine may have another one.
+#[test]
+fn a_lock_has_the_python_for_which_pip_chose() {
+    needs_root!();
+    let scene = Scene::new();
+    zip(&scene.path("greet-1.0-py3-none-any.whl"), &[("bin/greet", &greeter("Hello"), false)]);
+    let path = format!("{}:{}", scene.path("bin").display(), env::var("PATH").expect("set"));
+    let fetch = |options: &[&str]| {
+        let mut command = scene.command();
+        command.env("XDG_CACHE_HOME", scene.path("cache")).env("PATH", &path);
+        let said = Said::of(command.args(["pack", "fetch", "./greet.toml"]).args(options));
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        let lock = fs::read_to_string(scene.path("greet.lock")).expect("made");
+        let calls = fs::read_to_string(scene.path("calls")).expect("pip was called");
+        (lock, calls.lines().last().map(str::to_owned).expect("a call"))
+    };
+    pack(&scene, "fetch = [\"pypi:greet\"]");
+    pip(&scene, "3.7");
+    let (lock, call) = fetch(&[]);
+    assert!(
+        lock.contains("\npython_of_pip = \"3.7\"\n") && !call.contains("--python-version"),
+        "{lock}{call}"
+    );
+
+    // The same wheel again, by another pip.
+    fs::remove_dir_all(scene.path("cache")).expect("removed");
+    fs::remove_dir_all(scene.path("greet.fetched")).expect("removed");
+    pip(&scene, "3.8");
+    let (same, call) = fetch(&[]);
+    assert!(same == lock && call.contains("--python-version 3.7"), "{call}");
+
+    // A new lock is of this pip; a pack that names a Python needs none.
+    assert!(fetch(&["--update"]).0.contains("\npython_of_pip = \"3.8\"\n"));
+    pack(&scene, "fetch = [\"pypi:greet\"]\npython = \"3.9\"");
+    let (lock, call) = fetch(&["--update"]);
+    assert!(!lock.contains("python_of_pip") && call.contains("--python-version 3.9"), "{lock}{call}");
 }
 
 /// A name in an archive, its content, and whether it is a link.

@@ -15,6 +15,9 @@ pub struct Lock {
     /// The version of Python that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
+    /// The version of Python for which pip chose, where none was asked for: its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python_of_pip: Option<String>,
     /// What the pack asked for, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fetch: Vec<String>,
@@ -97,13 +100,19 @@ mod tests {
             name: "a-1-py3-none-any.whl".to_owned(),
             sha256: "0".repeat(64),
         };
-        Lock { tree: "1".repeat(64), python: None, fetch: vec!["pypi:a".to_owned()], files: vec![file] }
+        Lock {
+            tree: "1".repeat(64),
+            python: None,
+            python_of_pip: Some("3.11".to_owned()),
+            fetch: vec!["pypi:a".to_owned()],
+            files: vec![file],
+        }
     }
 
     #[test]
     fn a_lock_is_read_as_it_was_written() {
         assert_eq!(Lock::parse(&lock().text()), Ok(lock()));
-        let own = Lock { fetch: Vec::new(), files: Vec::new(), ..lock() };
+        let own = Lock { python_of_pip: None, fetch: Vec::new(), files: Vec::new(), ..lock() };
         assert_eq!(Lock::parse(&own.text()), Ok(own));
     }
 

@@ -8,6 +8,8 @@ use recipe::toolchain::Package;
 
 use crate::error::Error;
 
+const PIP: &str = "apt-get install python3-pip";
+
 /// Whether the packages that a package needs come with it; only pip brings them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dependencies {
@@ -41,23 +43,26 @@ pub(super) fn download(
             let mut pip = Command::new("pip3");
             pip.args(["download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--dest"]);
             pip.arg(to);
-            pip.args((dependencies == Dependencies::Not).then_some("--no-deps"));
+            if dependencies == Dependencies::Not {
+                // What is brought again was chosen before, by a Python whose last number the lock does not have.
+                pip.args(["--no-deps", "--ignore-requires-python"]);
+            }
             pip.args(python.iter().flat_map(|version| ["--python-version", version]));
             let names = batch.iter().filter_map(|package| match package {
                 Package::Pypi(name) => Some(name),
                 _ => None,
             });
-            run(pip.arg("--").args(names), "apt-get install python3-pip")
+            run(pip.arg("--").args(names), PIP).map(drop)
         }
         Some(Package::Npm(name)) => {
             let mut npm = Command::new("npm");
             npm.args(["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination"]).arg(to);
-            run(npm.arg("--").arg(name), "apt-get install npm")
+            run(npm.arg("--").arg(name), "apt-get install npm").map(drop)
         }
         Some(Package::Url(url)) => {
             let mut curl = Command::new("curl");
             curl.args(["--fail", "--silent", "--show-error", "--location", "--output"]);
-            run(curl.arg(to.join(last_name(url))).arg("--").arg(url), "apt-get install curl")
+            run(curl.arg(to.join(last_name(url))).arg("--").arg(url), "apt-get install curl").map(drop)
         }
         Some(Package::File(path)) => {
             let name = path.file_name().unwrap_or_default();
@@ -66,6 +71,16 @@ pub(super) fn download(
         }
         None => Ok(()),
     }
+}
+
+/// The version of the Python that runs pip, which prints `pip VERSION from PLACE (python 3.11)`.
+pub(super) fn python_of_pip() -> Result<Option<String>, Error> {
+    let printed = run(Command::new("pip3").arg("--version"), PIP)?;
+    Ok(python_in(&printed).map(str::to_owned))
+}
+
+fn python_in(printed: &str) -> Option<&str> {
+    printed.trim_end().strip_suffix(')')?.rsplit_once("(python ").map(|(_, version)| version)
 }
 
 /// What brings exactly this file of a batch again.
@@ -103,8 +118,8 @@ fn last_name(url: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 
-/// Runs a client, whose messages are the error's.
-fn run(command: &mut Command, install: &'static str) -> Result<(), Error> {
+/// Runs a client, whose messages are the error's, and gives what it printed.
+fn run(command: &mut Command, install: &'static str) -> Result<String, Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| Error::Toolchain {
@@ -112,7 +127,7 @@ fn run(command: &mut Command, install: &'static str) -> Result<(), Error> {
         hint: install,
     })?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let printed = [output.stdout, output.stderr].concat();
     // After `--` is what is wanted.
@@ -141,6 +156,13 @@ mod tests {
         ] {
             assert_eq!(exact(&[package(wanted)], file), again);
         }
+    }
+
+    #[test]
+    fn pip_prints_its_python() {
+        let printed = "pip 23.0.1 from /usr/lib/python3/dist-packages/pip (python 3.11)\n";
+        assert_eq!(python_in(printed), Some("3.11"));
+        assert_eq!(python_in("pip 9"), None);
     }
 
     #[test]

@@ -48,11 +48,14 @@ fn own_directory(toolchain: &Toolchain, old: Option<Lock>) -> Result<String, Err
         }),
         Some(_) => Ok(format!("{}: as in the lock\n", directory.display())),
         None => {
-            let python = toolchain.python.clone();
-            write(
-                &Lock { tree: tree.clone(), python, fetch: Vec::new(), files: Vec::new() },
-                &toolchain.lock,
-            )?;
+            let lock = Lock {
+                tree: tree.clone(),
+                python: toolchain.python.clone(),
+                python_of_pip: None,
+                fetch: Vec::new(),
+                files: Vec::new(),
+            };
+            write(&lock, &toolchain.lock)?;
             Ok(format!("{}: locked as {tree}\n", directory.display()))
         }
     }
@@ -76,22 +79,24 @@ fn packages(toolchain: &Toolchain, old: Option<Lock>, interrupt: &Interrupt) -> 
         return Ok(format!("{}: as in the lock\n", toolchain.directory));
     }
     let scratch = scratch(toolchain)?;
-    let files = match &old {
-        Some(lock) => lock.files.clone(),
-        None => resolve(toolchain, scratch.path(), interrupt)?,
+    let (python_of_pip, files) = match &old {
+        Some(lock) => (lock.python_of_pip.clone(), lock.files.clone()),
+        None => (python_of_pip(toolchain)?, resolve(toolchain, scratch.path(), interrupt)?),
     };
+    let python = toolchain.python.as_ref().or(python_of_pip.as_ref());
     let tree = scratch.path().join("tree");
     make_directory(&tree)?;
     let mut text = String::new();
     for file in &files {
         interrupt.check()?;
-        let kept = kept(file, toolchain, scratch.path())?;
+        let kept = kept(file, toolchain, python.map(String::as_str), scratch.path())?;
         unpack::unpack(&kept, file, &tree)?;
         let _infallible = writeln!(text, "{}  sha256:{}", file.package, file.sha256);
     }
     let lock = Lock {
         tree: toolchain::digest(&tree)?.to_string(),
         python: toolchain.python.clone(),
+        python_of_pip,
         fetch: toolchain.packages.iter().map(ToString::to_string).collect(),
         files,
     };
@@ -121,6 +126,15 @@ fn scratch(toolchain: &Toolchain) -> Result<TempDir, Error> {
     made.map_err(|error| Error::write(parent, error))
 }
 
+/// The Python for which pip chooses wheels, unless the pack asks for another: another machine's pip may have another one.
+fn python_of_pip(toolchain: &Toolchain) -> Result<Option<String>, Error> {
+    let is_pips = |package: &Package| matches!(package, Package::Pypi(_));
+    match toolchain.python.is_none() && toolchain.packages.iter().any(is_pips) {
+        true => client::python_of_pip(),
+        false => Ok(None),
+    }
+}
+
 /// Downloads the newest files of all packages into the cache.
 fn resolve(toolchain: &Toolchain, scratch: &Path, interrupt: &Interrupt) -> Result<Vec<LockedFile>, Error> {
     let mut files = Vec::new();
@@ -147,7 +161,12 @@ fn resolve(toolchain: &Toolchain, scratch: &Path, interrupt: &Interrupt) -> Resu
 }
 
 /// The path of a locked file in the cache; it is downloaded if it is not there.
-fn kept(file: &LockedFile, toolchain: &Toolchain, scratch: &Path) -> Result<PathBuf, Error> {
+fn kept(
+    file: &LockedFile,
+    toolchain: &Toolchain,
+    python: Option<&str>,
+    scratch: &Path,
+) -> Result<PathBuf, Error> {
     let kept = cached(file)?;
     if is_it(&kept, file)? {
         return Ok(kept);
@@ -157,7 +176,7 @@ fn kept(file: &LockedFile, toolchain: &Toolchain, scratch: &Path) -> Result<Path
     let package =
         Package::parse(&file.package).ok_or_else(|| Error::read(&toolchain.lock, not_a_package()))?;
     let place = tempfile::tempdir_in(scratch).map_err(|error| Error::write(scratch, error))?;
-    client::download(&[package], toolchain.python.as_deref(), client::Dependencies::Not, place.path())?;
+    client::download(&[package], python, client::Dependencies::Not, place.path())?;
     let path = place.path().join(&file.name);
     if !is_it(&path, file)? {
         return Err(Error::Toolchain {
