@@ -63,9 +63,10 @@ shell: _bundle
 # With a crate's name only that crate's, for quick work: `just test closure`. `just test languages` takes the programs of
 # every language; without it only those that cases.toml calls quick are tried, and only their packages are installed.
 # `just test examples` builds and starts the recipes of recipes/examples, for which it installs two gigabytes of packages.
-# `just test fetch` brings toolchains from PyPI and npm.
-# `just test foreign` makes bundles of Debian's packages for five architectures. `just test operate` upgrades an
-# installation twenty times beside a thousand runs, and tries what templates/deploy has: podman, systemd, Kubernetes.
+# `just test fetch` brings toolchains from PyPI and npm, and crates.
+# `just test foreign` makes bundles of Debian's packages for five architectures, and of the next release's compilers.
+# `just test operate` upgrades an installation twenty times beside a thousand runs, and tries what templates/deploy has:
+# podman, systemd, Kubernetes.
 # `just test dist` makes a release in two clones, which takes two release builds, compares them and installs each file.
 # `just test sizes` judges ten thousand tests, and one of a gigabyte. `just test clients` has the clients of Piston and
 # Judge0 from PyPI and npm talk to `capsule serve`. `just test nats` has workers do submissions, with Debian's nats-server;

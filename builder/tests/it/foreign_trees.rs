@@ -24,7 +24,7 @@ const TREES: [(&str, &str, &str); 5] = [
 fn a_tree_of_every_machine_becomes_a_bundle_for_it() {
     needs_root!();
     for (debian, machine, suite) in TREES {
-        let tree = tree(debian, suite);
+        let tree = tree(debian, debian, suite, &[]);
         let scene = Scene::new();
         let sysroot = tree.display();
         let said = scene.succeeds(&format!("build --sysroot {sysroot} bash ls -o B --format dir,tar,oci"));
@@ -68,15 +68,30 @@ fn elf_files(manifest: &Manifest, root: &Path) -> Vec<(PathBuf, String)> {
     elf.collect()
 }
 
+/// As docs/packs.md says. From Debian 13 on, the compiler proper is in /usr/libexec.
+#[test]
+#[ignore = "fetches a tree; `just test foreign`"]
+fn compilers_of_the_next_release_come_from_its_tree() {
+    needs_root!();
+    let scene = Scene::new();
+    let tree = tree("trixie-compilers", "amd64", "trixie", &["g++"]);
+    scene.succeeds(&format!("build --sysroot {} --pack c,cpp -o B --format dir", tree.display()));
+    // A header that GCC 12 does not have.
+    scene.file("main.cpp", "#include <print>\nint main() { std::println(\"{}\", __GNUC__); }\n");
+    assert_eq!(scene.succeeds("exec B --lang cpp23 main.cpp").stdout, "14\n");
+    scene.file("main.c", "#include <stdio.h>\nint main(void) { printf(\"%d\\n\", __GNUC__); }\n");
+    assert_eq!(scene.succeeds("exec B main.c").stdout, "14\n");
+}
+
 /// The unpacked packages, made when they are not there yet.
-fn tree(debian: &str, suite: &str) -> PathBuf {
+fn tree(name: &str, debian: &str, suite: &str, packages: &[&str]) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let tree = cache.unwrap().join("capsule/trees").join(debian);
+    let tree = cache.unwrap().join("capsule/trees").join(name);
     if !tree.exists() {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/foreign-tree");
         // Without `Said`'s deadline: this downloads and unpacks hundreds of packages.
-        let made = Command::new(script).args([debian, suite]).arg(&tree).output().unwrap();
+        let made = Command::new(script).args([debian, suite]).arg(&tree).args(packages).output().unwrap();
         assert!(made.status.success(), "{}: {}", made.status, String::from_utf8_lossy(&made.stderr));
     }
     tree
