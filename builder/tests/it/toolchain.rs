@@ -307,6 +307,72 @@ fn registries_bring_what_a_pack_names() {
     assert_eq!(fs::read_to_string(scene.path("ts5.lock")).expect("there"), lock);
 }
 
+/// As docs/packs.md says: cargo builds the crates with the pack's compiler, and the pack takes the directory.
+#[test]
+#[ignore = "downloads from crates.io: just test fetch"]
+fn crates_that_cargo_has_built_are_there_for_submissions() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file("crates/Cargo.toml", CRATES);
+    scene.file("crates/src/lib.rs", "");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--release", "--target-dir", "target"]).current_dir(scene.path("crates"));
+    // The wrapper of these tests' own build is of another compiler.
+    let said = Said::of(cargo.env("RUSTC", "/usr/bin/rustc").env_remove("RUSTC_WORKSPACE_WRAPPER"));
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    for file in fs::read_dir(scene.path("crates/target/release/deps")).expect("built").flatten() {
+        let path = file.path();
+        if path.extension().is_some_and(|extension| extension == "rlib" || extension == "so") {
+            scene.file(&format!("built/{}", file.file_name().display()), fs::read(path).expect("read"));
+        }
+    }
+    let from = scene.path("built");
+    scene.file("crates.toml", RUST.replace("FROM", &from.display().to_string()));
+    scene.file("main.rs", WITH_CRATES);
+    assert!(succeeds(&scene, "pack fetch ./crates.toml").contains("locked as"));
+    succeeds(&scene, "build --pack ./crates.toml -o B --format dir");
+    assert_eq!(succeeds(&scene, "exec B main.rs"), "12\n15511210043330985984000000\n");
+}
+
+/// One of them is a macro, which runs in the compiler.
+const CRATES: &str = r#"
+[package]
+name = "crates"
+version = "0.0.0"
+edition = "2021"
+[dependencies]
+itertools = "=0.14.0"
+num-bigint = "=0.4.6"
+serde = { version = "=1.0.219", features = ["derive"] }
+"#;
+
+const WITH_CRATES: &str = r#"
+use itertools::Itertools;
+use num_bigint::BigUint;
+
+#[derive(serde::Serialize)]
+struct One;
+
+fn is_serialized(_: impl serde::Serialize) {}
+
+fn main() {
+    println!("{}", (0..4).permutations(2).count());
+    println!("{}", (1..=25u32).map(BigUint::from).product::<BigUint>());
+    is_serialized(One);
+}
+"#;
+
+/// The pack `rust` with these crates.
+const RUST: &str = r#"
+extends = "rust"
+[toolchain]
+from = "FROM"
+to = "/opt/crates"
+[compile]
+argv = ["/usr/bin/rustc", "--edition", "2021", "-C", "linker=gcc", "-O", "--cfg", "ONLINE_JUDGE", "-L", "/opt/crates",
+    "--extern", "itertools", "--extern", "num_bigint", "--extern", "serde", "-o", "{output}", "{source}"]
+"#;
+
 /// The pack `typescript` with another compiler.
 const TYPESCRIPT: &str = r#"
 extends = "typescript"
