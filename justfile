@@ -235,14 +235,16 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
-# Make the tables of docs/packs.md again: from the packs, and with `sizes` or `memory` by measuring (a quarter of an hour).
+# Make the tables of docs/packs.md again: from the packs, and with `left-out`, `sizes` or `memory` by measuring (up to a quarter of an hour).
 pack-docs table="languages":
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ table }}" in
         sizes) name=sizes ;;
         memory) name=smallest ;;
-        *) UPDATE_DOCS=1 cargo test -q -p builder --test languages docs::made; exit ;;
+        languages) UPDATE_DOCS=1 cargo test -q -p builder --test languages docs::made; exit ;;
+        left-out) just _languages all; UPDATE_DOCS=1 cargo test -q -p builder --test languages -- --include-ignored --exact docs::left_out; exit ;;
+        *) echo "error: \`{{ table }}\` is not a table of docs/packs.md that is made: languages, left-out, sizes, memory" >&2; exit 1 ;;
     esac
     rows=$(just bench pack-{{ table }} | grep '^|')
     awk -v table="$rows" -v head="<!-- table: $name -->" '/^<!-- end/ { skip = 0 } !skip { print } $0 == head { print table; skip = 1 }' docs/packs.md > docs/packs.md.new

@@ -73,14 +73,14 @@ fn has_rows(table: &str, recipe: &str, names: &[String]) -> Result<(), String> {
 }
 
 /// The document, cut around a table.
-struct Document {
+pub struct Document {
     text: String,
     start: usize,
     end: usize,
 }
 
 impl Document {
-    fn read(name: &str) -> Result<Document, String> {
+    pub fn read(name: &str) -> Result<Document, String> {
         let text = fs::read_to_string(DOCUMENT).map_err(|error| format!("{DOCUMENT}: {error}"))?;
         let head = format!("<!-- table: {name} -->\n");
         let start = text.find(&head).ok_or_else(|| format!("docs/packs.md has no line `{}`", head.trim()))?;
@@ -89,11 +89,11 @@ impl Document {
         Ok(Document { start, end: start + length, text })
     }
 
-    fn table(&self) -> &str {
+    pub fn table(&self) -> &str {
         &self.text[self.start..self.end]
     }
 
-    fn write(&self, table: &str) -> Result<(), String> {
+    pub fn write(&self, table: &str) -> Result<(), String> {
         let text = [&self.text[..self.start], table, &self.text[self.end..]].concat();
         fs::write(Path::new(DOCUMENT), text).map_err(|error| format!("{DOCUMENT}: {error}"))
     }
