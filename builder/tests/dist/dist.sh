@@ -11,8 +11,9 @@ fail() {
 rm -rf "$directory"
 mkdir -p "$directory"
 one=$directory/a other="$directory/a clone with/a longer name"
+# Both before the first build, which takes long enough for another commit.
+for clone in "$one" "$other"; do git clone -q --no-hardlinks "$source" "$clone"; done
 for clone in "$one" "$other"; do
-    git clone -q --no-hardlinks "$source" "$clone"
     (cd "$clone" && CARGO_TARGET_DIR=$clone/target .ci/just dist > /dev/null)
 done
 
