@@ -97,6 +97,14 @@ impl Inside {
         (received.len == GO.len()).then_some(received.descriptor)
     }
 
+    /// Sleeps until the supervisor has sent something, or has died, or the other descriptor is ready. Returns false if only the
+    /// other one is.
+    pub(crate) fn is_ready_before(&self, other: BorrowedFd<'_>) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN), PollFd::from_borrowed_fd(other, PollFlags::IN)];
+        let _ = poll(&mut fds, None); // all signals are blocked
+        !fds[0].revents().is_empty()
+    }
+
     /// Waits for the run that this sandbox is for; returns the message's length, or `None` when the supervisor died instead.
     pub(crate) fn wait_for_run(&self, bytes: &mut [u8], descriptors: &mut Descriptors) -> Option<usize> {
         receive_all(self.0.as_fd(), bytes, descriptors, true).ok().flatten().filter(|len| *len > 0)

@@ -33,6 +33,8 @@ pub(crate) enum Message {
         /// Whether PID 1 learns of forbidden calls, so that SIGSYS is a signal like others.
         is_heard: bool,
     },
+    /// The submission's process has stopped itself: it is warm.
+    Warm,
     /// A forbidden call was made.
     Forbidden(Notification),
     /// The terminal is made; with the message comes its master.
@@ -53,6 +55,7 @@ impl Message {
             }
             Message::Forbidden(call) => (7, 0, [call.number.into(), call.arch.into(), 0, 0]),
             Message::Terminal => (6, 0, [0; 4]),
+            Message::Warm => (8, 0, [0; 4]),
             Message::Made { is_heard } => (5, i32::from(is_heard), [0; 4]),
             Message::NotExecuted(errno) => (3, errno.raw_os_error(), [0; 4]),
             Message::Failed(error) => (4, 0, [error.encode(), 0, 0, 0]),
@@ -82,6 +85,7 @@ impl Message {
             4 => Error::decode(first).map(Message::Failed),
             5 => Some(Message::Made { is_heard: number != 0 }),
             6 => Some(Message::Terminal),
+            8 => Some(Message::Warm),
             7 => Some(Message::Forbidden(Notification { number: first as u32, arch: second as u32 })),
             _ => None,
         }
@@ -103,6 +107,7 @@ mod tests {
             Message::Made { is_heard: true },
             Message::Forbidden(Notification { number: 169, arch: 0xc000_003e }),
             Message::Terminal,
+            Message::Warm,
             Message::NotExecuted(Errno::NOEXEC),
             Message::Failed(error),
         ] {

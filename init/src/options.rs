@@ -42,6 +42,8 @@ pub struct Options<'a> {
     pub(crate) report: Option<Destination<'a>>,
     /// A descriptor that the caller opened: the submission starts after a byte has come from it.
     pub(crate) start_on: Option<i32>,
+    /// Whether the command gets ready before the run starts, and stops itself then: a request's word, and no option.
+    pub(crate) warms_up: bool,
     /// Files and directories of the host to show inside.
     pub(crate) binds: List<Bind<'a>, MAX_BINDS>,
     /// `K=V` strings of the submission's environment, added to the defaults.
@@ -206,6 +208,11 @@ impl<'a> Options<'a> {
         is_below(self.limits.stack, 64 << 10).then_some("--stack")
     }
 
+    /// Whether the command gets ready before the run starts. init has no word for it, and no code.
+    pub(crate) fn warms_up(&self) -> bool {
+        cfg!(feature = "serve") && self.warms_up
+    }
+
     /// The options of a run whose caller gives none.
     pub(crate) fn new(command: Args<'a>) -> Self {
         Options {
@@ -216,6 +223,7 @@ impl<'a> Options<'a> {
             drain_time: None,
             report: None,
             start_on: None,
+            warms_up: false,
             binds: List::new(Bind { source: b"", target: b"", writable: false }),
             env: List::new(c""),
             cwd: None,

@@ -5,7 +5,7 @@
 
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
 
 use crate::cgroup::{Place, Version};
 use crate::channel::Inside;
@@ -18,6 +18,7 @@ use crate::preparation::Preparation;
 use crate::seccomp::{Filters, Listener};
 use crate::setup::Setup;
 use crate::streams::JobStreams;
+use crate::streams::input::{self, Later};
 use crate::sys::fd::Fd;
 use crate::sys::{self, Forked, Notification, Signals};
 use crate::{clock, credentials, inherited, job, mounts, namespaces, streams, terminal};
@@ -53,9 +54,15 @@ pub(crate) fn live(
 ) -> ! {
     // A pipe's reader sees its end when the last writer has closed it (pipe(7)): that must not be this process.
     drop(preparation.streams.take());
+    let started = match started {
+        Ok(Some((submission, listener))) if preparation.setup.options.warms_up() => {
+            warm_up(&mut preparation, submission, listener)
+        }
+        started => started,
+    };
     match started {
         Ok(Some((submission, listener))) => {
-            reap_until_end(&preparation.channel, submission, listener);
+            reap(&preparation.channel, submission, listener, WaitOptions::NOHANG);
         }
         Ok(None) => {} // the supervisor died meanwhile
         Err(error) => {
@@ -72,6 +79,49 @@ pub(crate) fn live(
     sys::exit(0)
 }
 
+/// Has the submission get ready until it stops itself, and go on when the supervisor says so; `None` when one of them died
+/// meanwhile.
+fn warm_up(
+    preparation: &mut Preparation<'_>,
+    submission: Pid,
+    listener: Option<Listener>,
+) -> Result<Option<(Pid, Option<Listener>)>, Error> {
+    let channel = &preparation.channel;
+    let with_stops = WaitOptions::NOHANG | WaitOptions::UNTRACED;
+    let Some(listener) = reap(channel, submission, listener, with_stops) else { return Ok(None) };
+    channel.send(Message::Warm);
+    if !wait_for_go(channel, submission)? {
+        return Ok(None);
+    }
+    let kept = preparation.later.take().map_or(Ok(()), Later::keep);
+    kept.map_err(at(Step::Streams, Call::Read, Subject::Stream(0)))?;
+    channel.send(Message::Started { at: clock::now(), cpu: 0 });
+    let told = rustix::process::kill_process(submission, Signal::CONT);
+    told.map_err(at(Step::Start, Call::Kill, Subject::None))?;
+    Ok(Some((submission, listener)))
+}
+
+/// Waits until a submission that is stopped may go on; false when it or the supervisor died instead.
+fn wait_for_go(channel: &Inside, submission: Pid) -> Result<bool, Error> {
+    let signals = sys::signalfd(Signals::of(&[SIGCHLD]));
+    let signals = signals.map_err(at(Step::Start, Call::Signalfd, Subject::None))?;
+    loop {
+        let has_word = channel.is_ready_before(signals.as_fd());
+        // One signal may stand for several children, as in `reap`. Also when there is a word: one that ended before it must
+        // not seem to have started.
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid == submission {
+                report_end(channel, clock::now(), status, None);
+                return Ok(false);
+            }
+        }
+        if has_word {
+            return Ok(channel.wait_for_go().is_some());
+        }
+        let _ = rustix::io::read(&signals, &mut [0; 128]); // it does not sleep: it is ready
+    }
+}
+
 /// Builds the sandbox; `None` when the supervisor died meanwhile.
 pub(crate) fn build(preparation: &mut Preparation<'_>) -> Result<Option<Built>, Error> {
     // Before anything else: the caller's own streams must be open nowhere but in the supervisor.
@@ -86,7 +136,7 @@ pub(crate) fn build(preparation: &mut Preparation<'_>) -> Result<Option<Built>, 
     inherited::be_first_for_the_oom_killer()?;
     namespaces::set_host_name(setup)?;
     if let Some(JobStreams { ends: [stdin, ..] }) = job_streams {
-        streams::input::show(input, stdin);
+        input::show(input, stdin);
     }
     let devices = mounts::enter(setup, scratch)?;
     *filters = policy.as_ref().map(|policy| Filters::new(policy, setup, devices));
@@ -105,13 +155,17 @@ pub(crate) fn start(
     preparation: &mut Preparation<'_>,
     terminal: Option<Fd>,
 ) -> Result<Option<(Pid, Option<Listener>)>, Error> {
-    let Preparation { setup, place, channel, input, streams: job_streams, filters, .. } = preparation;
+    let Preparation { setup, place, channel, input, later, streams: job_streams, filters, .. } = preparation;
     // The supervisor makes the run's cgroup meanwhile, and waits for `--start-on`.
     if channel.wait_for_go().is_none() {
         return Ok(None);
     }
     if let Some(JobStreams { ends: [stdin, ..] }) = job_streams {
-        streams::input::copy(input, stdin).map_err(at(Step::Streams, Call::Read, Subject::Stream(0)))?;
+        let made = match setup.options.warms_up() {
+            true => input::promise(input, stdin).map(|promised| *later = promised),
+            false => input::copy(input, stdin),
+        };
+        made.map_err(at(Step::Streams, Call::Read, Subject::Stream(0)))?;
     }
     let born_into = match place {
         Some(place) if place.version == Version::V2 => Some(place.open()?),
@@ -173,30 +227,33 @@ fn fork_submission(
 }
 
 /// Reaps everything, until the submission's main process has ended (then kills what it left, and reports), or the
-/// supervisor has.
+/// supervisor has. With UNTRACED among the options it comes back, with the listener, when the main process has stopped.
 ///
 /// A forbidden call is reported as soon as it is made, or when all others are dead at the latest.
-fn reap_until_end(channel: &Inside, submission: Pid, mut listener: Option<Listener>) {
+fn reap(
+    channel: &Inside,
+    submission: Pid,
+    mut listener: Option<Listener>,
+    options: WaitOptions,
+) -> Option<Option<Listener>> {
     if listener.is_some() {
         sys::let_interrupt(AWAITED.and(SIGALRM));
     }
     loop {
         // All that have ended: one SIGCHLD may stand for several, as pending signals do not queue (signal(7)).
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            if pid == submission {
-                // The run's wall time ends here, whatever it takes to kill the rest.
-                let at = clock::now();
-                // Before the usage is read: getrusage(2) counts children only once they are reaped.
-                kill_all_others();
-                if let Some(found) = listener.and_then(|listener| look_for_forbidden(&listener.fd)) {
-                    channel.send(found);
+        while let Ok(Some((pid, status))) = wait(options) {
+            if cfg!(feature = "serve") && status.stopped() {
+                if pid == submission {
+                    return Some(listener);
                 }
-                channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
-                return;
+            } else if pid == submission {
+                // The run's wall time ends here, whatever it takes to kill the rest.
+                report_end(channel, clock::now(), status, listener);
+                return None;
             }
         }
         if !channel.supervisor_lives() {
-            return;
+            return None;
         }
         // An interruption is answered by looking again.
         let found = match &listener {
@@ -209,6 +266,16 @@ fn reap_until_end(channel: &Inside, submission: Pid, mut listener: Option<Listen
             core::mem::forget(listener.take());
         }
     }
+}
+
+/// Kills what the submission left, and reports its end.
+fn report_end(channel: &Inside, at: u64, status: WaitStatus, listener: Option<Listener>) {
+    // Before the usage is read: getrusage(2) counts children only once they are reaped.
+    kill_all_others();
+    if let Some(found) = listener.and_then(|listener| look_for_forbidden(&listener.fd)) {
+        channel.send(found);
+    }
+    channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
 }
 
 /// What to report of an attempt to take a forbidden call that waits.

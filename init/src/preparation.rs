@@ -6,6 +6,7 @@ use crate::mounts::Scratch;
 use crate::seccomp::{Filters, Image};
 use crate::setup::Setup;
 use crate::streams::JobStreams;
+use crate::streams::input::Later;
 use crate::sys::Args;
 use crate::sys::fd::Fd;
 
@@ -26,6 +27,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) streams: Option<JobStreams>,
     /// The caller's file that is to be the submission's stdin.
     pub(crate) input: Option<Fd>,
+    /// The same for one that warms up, once it is made.
+    pub(crate) later: Option<Later>,
     /// This process's argument strings, to be wiped: they name host paths, and /proc/1/cmdline shows them.
     pub(crate) argv: Args<'a>,
 }

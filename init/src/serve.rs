@@ -9,6 +9,9 @@
 //! * A **request** is one message: an argument vector of `init run`, each string ended by a NUL, with descriptors
 //!   (SCM_RIGHTS) that get the numbers 0, 1, 2 … in their order: the streams first, then those that options name as `fd:N`.
 //!   The first string, in the place of the program's name, is the request's own name, which its answers begin with.
+//! * With `warm` in the place of `run`, the command is started at once, to get ready: it stops itself (SIGSTOP) when it is.
+//!   The run begins when it is continued, with `--start-on` if there is one. Only then it reads its stdin, and only from
+//!   then on its clocks and limits of time run.
 //! * **Answers** are two messages: `NAME NUL taken NUL PID`, with a pidfd of the supervisor, which ends by signals as
 //!   `init run` does; then `NAME NUL done NUL CODE NUL REPORT`, with the exit code that `init run` would have had. A request
 //!   that is not one gets the second alone. Of two such answers (a supervisor was killed right after it) the first counts.
@@ -99,6 +102,15 @@ fn parse(args: Args<'_>) -> Option<Config> {
         at += 2;
     }
     Some(Config { slots, ahead: ahead.unwrap_or(slots), has_private_binds, socket })
+}
+
+/// Whether the run of a request with this word warms up; `None` for no word of a request.
+fn warms_up(word: &CStr) -> Option<bool> {
+    match word.to_bytes() {
+        b"run" => Some(false),
+        b"warm" => Some(true),
+        _ => None,
+    }
 }
 
 fn is_private(whose: &CStr) -> Option<bool> {

@@ -18,7 +18,7 @@ use crate::setup::Setup;
 use crate::sys;
 use crate::sys::fd::Fd;
 use crate::text::Text;
-use crate::waiting::Waiting;
+use crate::waiting::{Waited, Waiting};
 
 /// Below this, in nanoseconds, a new look would cost more than it could show.
 const SHORTEST_SLEEP: u64 = 50_000;
@@ -44,6 +44,10 @@ pub(crate) struct Watch<'a> {
     waiting: Option<Waiting>,
     /// The longest that the threads of the run were seen to have waited together, in nanoseconds.
     waited: u64,
+    /// That they had waited when the clocks began to run.
+    waited_before: u64,
+    /// CPU time in user space of what warmed up.
+    user_before: u64,
 }
 
 /// All CPUs that a process gets which asks. The mask of this one, `here`, may be narrower than what the submission can get:
@@ -83,7 +87,7 @@ fn visit<T>(
 struct Running {
     /// CLOCK_MONOTONIC at exec.
     started: u64,
-    /// CPU time in its cgroup that was set-up.
+    /// CPU time in its account that was set-up, and what warmed up.
     setup_cpu: u64,
     /// Its main process, in our pid namespace.
     process: Option<Pid>,
@@ -111,6 +115,8 @@ impl<'a> Watch<'a> {
             stopped: false,
             waiting: limits.idle_time.and_then(|_| Waiting::open()),
             waited: 0,
+            waited_before: 0,
+            user_before: 0,
         }
     }
 
@@ -173,22 +179,26 @@ impl<'a> Watch<'a> {
 
     /// How long the run may still be idle that was without a CPU for this long.
     fn idle_left(&mut self, running: Running, without_cpu: u64, limit: u64) -> u64 {
-        let Some(waiting) = &self.waiting else { return 0 };
+        let Some(waited) = self.waited_by_now(running.process) else { return 0 };
+        // Threads that have ended take theirs along.
+        self.waited = self.waited.max(waited.time.saturating_sub(self.waited_before));
+        let left = limit.saturating_sub(without_cpu.saturating_sub(self.waited));
+        // A wait that goes on is not counted yet.
+        if waited.is_runnable { left.max(LONGEST_TICK) } else { left }
+    }
+
+    fn waited_by_now(&self, process: Option<Pid>) -> Option<Waited> {
+        let waiting = self.waiting.as_ref()?;
         let mut buffer = [0; 4096];
         let threads = match &self.cgroup {
             Some(cgroup) => cgroup.threads(&mut buffer),
             // The main process is all that can be found from here.
             None => {
-                let process = running.process.map_or(0, |process| process.as_raw_nonzero().get());
+                let process = process.map_or(0, |process| process.as_raw_nonzero().get());
                 Text::new(&mut buffer).number(process as u64).as_bytes().len()
             }
         };
-        let waited = waiting.of(buffer.get(..threads).unwrap_or_default());
-        // Threads that have ended take theirs along.
-        self.waited = self.waited.max(waited.time);
-        let left = limit.saturating_sub(without_cpu.saturating_sub(self.waited));
-        // A wait that goes on is not counted yet.
-        if waited.is_runnable { left.max(LONGEST_TICK) } else { left }
+        Some(waiting.of(buffer.get(..threads).unwrap_or_default()))
     }
 
     /// How long the run's threads were seen to wait for a CPU, in nanoseconds; `None` where that cannot be known.
@@ -232,13 +242,28 @@ impl<'a> Watch<'a> {
         in_cgroup().or_else(of_process).unwrap_or(0).saturating_sub(running.setup_cpu)
     }
 
+    /// What a submission has used that has warmed up and is stopped. It comes off what the run uses.
+    pub(crate) fn warmed_up(&mut self, process: Option<Pid>) -> u64 {
+        self.waited_before = self.waited_by_now(process).map_or(0, |waited| waited.time);
+        let in_cgroup = self.cgroup.as_ref().and_then(Cgroup::cpu_time);
+        let of_process = || Some(CpuTime { total: clock::cpu_time_of(process?)?, user: 0 });
+        let used = in_cgroup.or_else(of_process).unwrap_or_default();
+        self.user_before = used.user;
+        used.total
+    }
+
     /// CPU time since exec; without a cgroup it cannot be known from here.
     pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
         let setup = self.running?.setup_cpu;
         let cpu = self.cgroup.as_ref()?.cpu_time()?;
-        // Set-up is system calls: it is taken off the kernel's part.
+        Some(self.since_start(setup, cpu))
+    }
+
+    /// The part of a run's CPU time that is its own. Set-up is system calls: it is taken off the kernel's part.
+    pub(crate) fn since_start(&self, setup: u64, cpu: CpuTime) -> CpuTime {
         let total = cpu.total.saturating_sub(setup);
-        Some(CpuTime { total, user: cpu.user.min(total) })
+        let user = if cfg!(feature = "serve") { cpu.user.saturating_sub(self.user_before) } else { cpu.user };
+        CpuTime { total, user: user.min(total) }
     }
 
     /// See [`Cgroup::oom_kills`].

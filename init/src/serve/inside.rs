@@ -2,6 +2,7 @@
 
 use super::handover::{Arrived, HEADER};
 use super::seat::Seat;
+use super::warms_up;
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::identity::Identity;
@@ -32,6 +33,7 @@ pub(super) fn run(setup: &Setup<'_>, channel: Inside, seat: &mut Seat<'_>) -> ! 
         filters: None,
         streams: None,
         input: None,
+        later: None,
         argv,
     };
     let built = match pid1::build(&mut preparation) {
@@ -85,6 +87,7 @@ impl Sandbox<'_> {
         if options::parse_into(&mut options, args.from(2)).is_err() {
             fail(&channel, fault(Errno::INVAL));
         }
+        options.warms_up = args.get(1).and_then(warms_up) == Some(true);
         let Arrived { ids, streams, input, place } = arrived;
         let mut late = Setup { ids, ..Setup::new(&options, identity) };
         cgroup::mark_missing(&mut late, place.as_ref());
@@ -105,6 +108,7 @@ impl Sandbox<'_> {
             filters: None,
             streams: Some(streams),
             input,
+            later: None,
             argv,
         };
         let started = filters.and_then(|filters| {

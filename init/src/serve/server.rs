@@ -10,7 +10,7 @@ use super::answer::{self, LONGEST_NAME};
 use super::network::Network;
 use super::seat::{self, MOST_GIVEN, Room};
 use super::shape::{Shape, forget_run};
-use super::{Config, MOST_AHEAD, MOST_SLOTS, slot};
+use super::{Config, MOST_AHEAD, MOST_SLOTS, slot, warms_up};
 use crate::identity::Identity;
 use crate::inherited::ENDING;
 use crate::options::{self, Options};
@@ -76,7 +76,7 @@ pub(super) struct Server<'a> {
 /// Why a message is not a request.
 const CUT_OFF: &[u8] = b"a request is at most 65536 bytes, and has at most 16 descriptors";
 const NOT_ARGUMENTS: &[u8] =
-    b"a request is NAME (at most 31 bytes), `run` and the arguments of `init run`, each ended by a NUL";
+    b"a request is NAME (at most 31 bytes), `run` or `warm`, and the arguments of `init run`, each ended by a NUL";
 const WITHOUT_STREAMS: &[u8] = b"a request has three descriptors at least: stdin, stdout and stderr";
 const NO_PROCESS: &[u8] = b"no process can be made for the run";
 const KILLED: &[u8] = b"the supervisor of the run was killed";
@@ -237,7 +237,9 @@ impl<'a> Server<'a> {
         let copy = copy.get_mut(..len).unwrap_or_default();
         copy.iter_mut().zip(request).for_each(|(to, from)| *to = *from);
         let Some(args) = Args::terminated(copy, *pointers) else { return refuse(NOT_ARGUMENTS) };
-        let Some(name) = name.filter(|_| args.get(1) == Some(c"run")) else { return refuse(NOT_ARGUMENTS) };
+        let Some(name) = name.filter(|_| args.get(1).and_then(warms_up).is_some()) else {
+            return refuse(NOT_ARGUMENTS);
+        };
         if given.len() < 3 {
             return refuse(WITHOUT_STREAMS);
         }

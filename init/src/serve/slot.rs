@@ -8,6 +8,7 @@ use super::answer::{self, LONGEST_NAME};
 use super::network::{Network, is_out_of_reach};
 use super::prepared::{Prepared, may_have_door, take_binds};
 use super::seat::{self, MOST_GIVEN, Room, Seat};
+use super::warms_up;
 use crate::clock;
 use crate::options::{self, Destination, Options, UsageError};
 use crate::outcome::exit_code;
@@ -87,6 +88,7 @@ fn live(
     let mut options = Options::new(args.from(args.len()));
     match options::parse_into(&mut options, args.from(2)) {
         Ok(()) => {
+            options.warms_up = args.get(1).and_then(warms_up) == Some(true);
             [&mut options.start_on, &mut options.uid_lock].into_iter().flatten().for_each(keep_given);
             options.report.iter_mut().for_each(keep_writable);
             // The answer has the report: no line on the run's stderr stands in for it.

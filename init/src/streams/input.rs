@@ -43,6 +43,27 @@ pub(crate) fn copy(input: &mut Option<Fd>, stdin: &mut Fd) -> Result<(), Errno> 
     Ok(())
 }
 
+/// A copy that is made after the submission has its stdin, which it must not read before.
+pub(crate) struct Later {
+    file: Fd,
+    copy: Fd,
+}
+
+/// Makes stdin what will be a copy of the file.
+pub(crate) fn promise(input: &mut Option<Fd>, stdin: &mut Fd) -> Result<Option<Later>, Errno> {
+    let Some(file) = input.take() else { return Ok(None) };
+    let copy = fd::memory()?;
+    *stdin = open_again(copy.as_fd(), Access::Read, OFlags::empty())?;
+    Ok(Some(Later { file, copy }))
+}
+
+impl Later {
+    /// Makes the copy, as the file is now, from its beginning.
+    pub(crate) fn keep(self) -> Result<(), Errno> {
+        fill(&self.file, &self.copy)
+    }
+}
+
 /// A mount that is read-only and has no place in any tree: no path leads to it, and it shows none.
 ///
 /// # Errors
@@ -78,6 +99,12 @@ fn opened(own: &Fd, file: &Fd) -> Result<Fd, Errno> {
 #[inline(never)] // as `mounted`
 fn sealed_copy(file: &Fd) -> Result<Fd, Errno> {
     let copy = fd::memory()?;
+    fill(file, &copy)?;
+    opened(&copy, file)
+}
+
+/// Copies all bytes, and seals the copy.
+fn fill(file: &Fd, copy: &Fd) -> Result<(), Errno> {
     // Not by sendfile(2), which some files of /proc do not know.
     let mut buffer = [0; 16 << 10];
     let mut from = 0;
@@ -86,11 +113,10 @@ fn sealed_copy(file: &Fd) -> Result<Fd, Errno> {
         if len == 0 {
             break;
         }
-        from += rustix::io::write(&copy, buffer.get(..len).unwrap_or_default())? as u64;
+        from += rustix::io::write(copy, buffer.get(..len).unwrap_or_default())? as u64;
     }
     // Every user, as the submission's is not this one. Its owner may change that, but not the seals.
-    rustix::fs::fchmod(&copy, Mode::from_raw_mode(0o444))?;
+    rustix::fs::fchmod(copy, Mode::from_raw_mode(0o444))?;
     let all = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    rustix::fs::fcntl_add_seals(&copy, all)?;
-    opened(&copy, file)
+    rustix::fs::fcntl_add_seals(copy, all)
 }

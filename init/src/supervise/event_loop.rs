@@ -1,8 +1,11 @@
 //! A run under way: the loop that passes streams on, reacts to what happens inside, and ends the run at a limit.
 
+mod warm_up;
+
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
+use self::warm_up::WarmUp;
 use super::drain::{deadline, drain};
 use super::line::Line;
 use super::signals::Watched;
@@ -43,6 +46,8 @@ pub(super) struct Run<'a> {
     started: u64,
     /// Where the caller says when the submission may start; until then.
     start_on: Option<BorrowedFd<'static>>,
+    /// Of a submission that gets ready before its run starts.
+    warm_up: Option<WarmUp>,
     pumps: [Option<Pump<'static>>; 3],
     /// What is to be connected to the terminal of `--tty`; until that is made.
     for_terminal: Option<(World, &'static mut [StreamBuffer; 3])>,
@@ -89,6 +94,7 @@ impl<'a> Run<'a> {
             watch: Watch::new(setup, cgroup),
             started: supervision.started,
             start_on,
+            warm_up: setup.options.warms_up().then(WarmUp::default),
             pumps: [const { None }; 3],
             for_terminal: None,
             master: None,
@@ -116,6 +122,9 @@ impl<'a> Run<'a> {
             Some(pipes) => self.connect_pipes(world, pipes, buffers)?,
             None if self.setup.options.tty => self.for_terminal = Some((world, buffers)),
             None => {} // `--without streams`: the submission has ours
+        }
+        if self.warms_up().is_some() {
+            let _ = self.channel.send_go(); // as below
         }
         self.send_go_if_ready();
         let result = self.watch_until_end();
@@ -149,14 +158,6 @@ impl<'a> Run<'a> {
             return Err(at(Step::Streams, call, Subject::Stream(number))(errno));
         }
         Ok(())
-    }
-
-    /// Not before the caller has said so, nor before there is a terminal of the right size.
-    fn send_go_if_ready(&self) {
-        if self.start_on.is_none() && self.for_terminal.is_none() {
-            self.pumps.iter().flatten().for_each(Pump::begin);
-            let _ = self.channel.send_go(); // a dead PID 1 has left a message that says why
-        }
     }
 
     /// Of each output stream alone. What comes from the caller has no cap.
@@ -250,7 +251,7 @@ impl<'a> Run<'a> {
         };
         match self.kill_deadline {
             // Waiting for the caller is not part of set-up, and may last.
-            None if self.start_on.is_some() => Ok(None),
+            None if self.waits_for_caller() => Ok(None),
             None if !self.watch.is_running() => self.set_up_by(now).map(Some),
             deadline => Ok(deadline.or(wake)),
         }
@@ -276,7 +277,8 @@ impl<'a> Run<'a> {
 
     fn sources(&self) -> Sources<'_> {
         // What is for the submission stays where it is until there is one.
-        let is_started = self.start_on.is_none();
+        let is_started =
+            self.start_on.is_none() && self.warms_up().is_none_or(|warm_up| warm_up.used.is_some());
         Sources {
             signals: self.signals.as_fd(),
             sandbox: Some(self.sandbox.as_fd()),
@@ -316,8 +318,12 @@ impl<'a> Run<'a> {
 
     fn handle(&mut self, received: Received) {
         match received.message {
-            Message::Started { at, cpu } => self.watch.start(at, cpu, received.sender),
+            Message::Started { at, cpu } => self.start(at, cpu, received.sender),
+            Message::Warm => self.note_warm(),
             Message::Exited { at, status, usage } => {
+                if self.warms_up().is_some() && self.watch.started_at().is_none() {
+                    self.ended_early();
+                }
                 self.exit = Some(Exit { at, status: WaitStatus(status), usage });
             }
             Message::Made { is_heard } => {
@@ -385,7 +391,10 @@ impl<'a> Run<'a> {
         measures: &mut Measures,
     ) {
         let usage = self.exit.map(|exit| exit.usage);
-        let by_processes = usage.map(|usage| CpuTime { total: usage.user + usage.system, user: usage.user });
+        let by_processes = usage.map(|usage| {
+            let used = CpuTime { total: usage.user + usage.system, user: usage.user };
+            self.warms_up().map_or(used, |warm_up| self.watch.since_start(warm_up.used.unwrap_or(0), used))
+        });
         let ended_at = self.exit.map_or_else(clock::now, |exit| exit.at);
         let started_at = self.watch.started_at();
         let passed = |index: usize| self.pumps[index].as_ref().map(Pump::passed);

@@ -89,6 +89,7 @@ pub(super) fn launch(
                 filters: None,
                 streams: their_pipes,
                 input,
+                later: None,
                 argv,
             })
         }

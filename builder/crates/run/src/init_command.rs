@@ -103,9 +103,12 @@ impl InitCommand {
     /// The same as a request of `init-serve`: strings that each end with a NUL, and the numbers of this process's
     /// descriptors that options name, in the order of the numbers that they get, from 3 on. `None`: a string has a NUL of its
     /// own, after which it would go on as another one.
-    pub(crate) fn to_request(&self, name: &str) -> Option<(Vec<u8>, Vec<i32>)> {
+    ///
+    /// `word` stands for `run`: what a request is for.
+    pub(crate) fn to_request(&self, name: &str, word: &str) -> Option<(Vec<u8>, Vec<i32>)> {
         let mut named = Vec::new();
         let mut options = self.options.clone();
+        options[0] = word.into();
         for at in 1..options.len() {
             let takes_one = NAME_DESCRIPTORS.iter().any(|option| options[at - 1] == *option);
             let number = options[at].to_str().and_then(|value| value.strip_prefix("fd:")?.parse().ok());
@@ -192,7 +195,7 @@ mod tests {
         let mut command = InitCommand::new(Path::new("init"), Path::new("/r"));
         command.option("report", "fd:9").option("hostname", "fd:5").option("start-on", "fd:12");
         command.command(["--report", "fd:9"]);
-        let (request, named) = command.to_request("7").unwrap();
+        let (request, named) = command.to_request("7", "run").unwrap();
         let wanted = "7 run --root /r --report fd:3 --hostname fd:5 --start-on fd:4 -- --report fd:9 ";
         assert_eq!(
             (String::from_utf8(request).unwrap().replace('\0', " ").as_str(), named),
@@ -204,7 +207,7 @@ mod tests {
     fn a_string_with_a_nul_makes_no_request() {
         let with = |option: &str, argument: &str| {
             let mut command = InitCommand::new(Path::new("init"), Path::new("/r"));
-            command.option("env", option).command([argument]).to_request("7")
+            command.option("env", option).command([argument]).to_request("7", "run")
         };
         assert!(with("A=b", "c").is_some());
         assert_eq!(with("A=b\0--net\0host", "c"), None);

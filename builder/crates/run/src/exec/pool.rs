@@ -137,8 +137,31 @@ impl Pool {
         init: &InitCommand,
         streams: [Option<BorrowedFd<'_>>; 3],
     ) -> io::Result<Option<PooledRun>> {
+        self.ask("run", init, streams)
+    }
+
+    /// Has a command get ready for a run, which begins when the command has stopped itself (SIGSTOP) and a byte has come by
+    /// `--start-on`, if that is among the options. Before that it must not read its stdin. Other than with [`Pool::run`] the
+    /// caller cannot have it done by itself.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub fn warm_up(
+        &self,
+        init: &InitCommand,
+        streams: [Option<BorrowedFd<'_>>; 3],
+    ) -> io::Result<Option<PooledRun>> {
+        self.ask("warm", init, streams)
+    }
+
+    fn ask(
+        &self,
+        word: &str,
+        init: &InitCommand,
+        streams: [Option<BorrowedFd<'_>>; 3],
+    ) -> io::Result<Option<PooledRun>> {
         let name = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let Some((request, named)) = init.to_request(&name.to_string()) else { return Ok(None) };
+        let Some((request, named)) = init.to_request(&name.to_string(), word) else { return Ok(None) };
         let strings = request.iter().filter(|byte| **byte == 0).count();
         let is_too_long = request.len() > LONGEST || strings > MOST_STRINGS;
         if is_too_long || streams.len() + named.len() > MOST_DESCRIPTORS {
@@ -245,6 +268,16 @@ impl PooledRun {
     /// The server was killed; nothing of the run is left.
     pub fn wait(&self) -> io::Result<Done> {
         self.progress.wait_for(|_| false).done.clone().ok_or_else(|| Errno::PIPE.into())
+    }
+
+    /// Whether a supervisor has it already.
+    pub fn is_taken(&self) -> bool {
+        lock(&self.progress.state).taken.is_some()
+    }
+
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        lock(&self.progress.state).is_over()
     }
 
     /// Kills it. Nothing of it is left; its report says so, and has no measurements.
