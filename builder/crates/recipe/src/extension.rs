@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::language::{Language, Preparation, SelfTest, Step, Variant};
+use crate::language::{Language, Preparation, SelfTest, Step, Variant, WarmUp};
 use crate::source_name::SourceName;
 use crate::span::{Span, Spanned};
 
@@ -42,6 +42,7 @@ pub(crate) struct StepDifferences {
     pub(crate) limits: BTreeMap<String, String>,
     pub(crate) reserve: Option<u64>,
     pub(crate) memory_exit_code: Option<u8>,
+    pub(crate) warm: Option<WarmUp>,
 }
 
 impl Differences {
@@ -72,12 +73,22 @@ impl StepDifferences {
     /// A step of its own, when it says what to start.
     pub(crate) fn alone(self) -> Option<Step> {
         let argv = self.argv?;
-        let StepDifferences { env, limits, reserve, memory_exit_code, .. } = self;
-        Some(Step { argv, env, limits, reserve, memory_exit_code })
+        let StepDifferences { env, limits, reserve, memory_exit_code, warm, .. } = self;
+        Some(Step { argv, env, limits, reserve, memory_exit_code, warm })
     }
 
     fn over(self, base: Step) -> Step {
+        // Another program does not get ready as the base's does.
+        let of_base = base.warm.filter(|_| self.argv.is_none());
+        let warm = match (self.warm, of_base) {
+            (Some(own), Some(base)) => Some(WarmUp {
+                argv: own.argv.or(base.argv),
+                env: base.env.into_iter().chain(own.env).collect(),
+            }),
+            (own, base) => own.or(base),
+        };
         Step {
+            warm,
             argv: self.argv.unwrap_or(base.argv),
             env: base.env.into_iter().chain(self.env).collect(),
             limits: base.limits.into_iter().chain(self.limits).collect(),

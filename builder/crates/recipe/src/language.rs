@@ -79,6 +79,21 @@ pub struct Step {
     /// The exit code by which the runtime says that it had too little memory, where it ends before the limit does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory_exit_code: Option<u8>,
+    /// How it is started where it can get ready before its program is there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warm: Option<WarmUp>,
+}
+
+/// How a step gets ready: started like this, it stops itself (SIGSTOP) before it looks at the submission's files, and does
+/// what the step does when it is continued.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmUp {
+    /// Instead of the step's own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub argv: Option<Vec<String>>,
+    /// In addition to the step's own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub env: BTreeMap<String, String>,
 }
 
 /// A file that a build makes by starting a program of the image, such as an archive of a compiler's classes.
@@ -209,6 +224,13 @@ impl Step {
         self.env.iter().filter_map(filled).collect()
     }
 
+    /// The same step, started so that it gets ready and stops; `None` where it cannot.
+    pub fn warming_up(&self) -> Option<Step> {
+        let WarmUp { argv, env } = self.warm.clone()?;
+        let env = self.env.clone().into_iter().chain(env).collect();
+        Some(Step { argv: argv.unwrap_or_else(|| self.argv.clone()), env, warm: None, ..self.clone() })
+    }
+
     /// The amounts under `limits`: init's options without their dashes, later ones win.
     pub fn amounts<'a>(&self, limits: impl Iterator<Item = (&'a str, &'a str)>) -> Amounts {
         Amounts::of(limits, self.reserve.unwrap_or(0))
@@ -226,6 +248,7 @@ mod tests {
             limits: BTreeMap::new(),
             reserve: Some(64 << 20),
             memory_exit_code: None,
+            warm: None,
         }
     }
 
@@ -250,6 +273,19 @@ mod tests {
             ["java", "-Xmx192m", "-cp", "/home/judge/box", "-a", "-b", "contest.Main", source, "{\"a\": 1}"];
         assert_eq!(words, expected);
         assert_eq!(step.environment(&names(), &amounts), ["HEAP=192m"]);
+    }
+
+    #[test]
+    fn a_step_that_warms_up_is_the_step_with_what_differs() {
+        let mut warm = step(&["java", "{main}"]);
+        assert!(warm.warming_up().is_none());
+        let env = BTreeMap::from([("WARM".to_owned(), "1".to_owned())]);
+        warm.warm = Some(WarmUp { argv: None, env: env.clone() });
+        let started = warm.warming_up().unwrap();
+        assert_eq!((started.argv, started.reserve), (warm.argv.clone(), warm.reserve));
+        assert_eq!(started.env.keys().collect::<Vec<_>>(), ["HEAP", "WARM"]);
+        warm.warm = Some(WarmUp { argv: Some(vec!["agent".to_owned()]), env });
+        assert_eq!(warm.warming_up().unwrap().argv, ["agent"]);
     }
 
     #[test]

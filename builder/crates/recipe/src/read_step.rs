@@ -8,11 +8,12 @@ use crate::amount::Unit;
 use crate::document::{Document, Key, Value, in_order};
 use crate::error::RecipeError;
 use crate::extension::StepDifferences;
-use crate::language::SelfTest;
+use crate::language::{SelfTest, WarmUp};
 use crate::placeholder;
 use crate::span::Spanned;
 
-const STEP_KEYS: [&str; 5] = ["argv", "env", "limits", "reserve", "memory_exit_code"];
+const STEP_KEYS: [&str; 6] = ["argv", "env", "limits", "reserve", "memory_exit_code", "warm"];
+const WARM_KEYS: [&str; 2] = ["argv", "env"];
 const TEST_KEYS: [&str; 5] = ["name", "source", "stdin", "stdout", "status"];
 
 impl Document<'_> {
@@ -40,10 +41,8 @@ impl Document<'_> {
         step: &mut StepDifferences,
     ) -> Result<(), RecipeError> {
         match name {
-            "argv" => {
-                let words = self.strings(key, value)?.map(|word| self.argument(word));
-                step.argv = Some(words.collect::<Result<_, _>>()?);
-            }
+            "argv" => step.argv = Some(self.arguments(key, value)?),
+            "warm" => step.warm = Some(self.warm_up(key, value)?),
             "env" => step.env = self.environment(key, value)?,
             "limits" => {
                 let limits = self.limits(key, value)?;
@@ -53,6 +52,25 @@ impl Document<'_> {
             _ => step.memory_exit_code = Some(self.exit_code(key, value)?),
         }
         Ok(())
+    }
+
+    fn arguments(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Vec<String>, RecipeError> {
+        self.strings(key, value)?.map(|word| self.argument(word)).collect()
+    }
+
+    fn warm_up(&self, key: &Key<'_>, value: &Value<'_>) -> Result<WarmUp, RecipeError> {
+        let mut warm = WarmUp::default();
+        for (key, value) in in_order(self.table(key, value)?) {
+            match key.get_ref().as_ref() {
+                "argv" => warm.argv = Some(self.arguments(key, value)?),
+                "env" => warm.env = self.environment(key, value)?,
+                unknown => return Err(self.unknown(key.span(), "key", unknown, &WARM_KEYS)),
+            }
+        }
+        if warm.argv.as_ref().is_some_and(Vec::is_empty) {
+            return Err(self.no_program(key));
+        }
+        Ok(warm)
     }
 
     fn exit_code(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u8, RecipeError> {
