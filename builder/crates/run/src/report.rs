@@ -63,3 +63,18 @@ impl fmt::Display for Failure {
         f.write_str(&self.errno)
     }
 }
+
+/// A field of a report: the step's program had got ready before, so that its times are not those of a cold start.
+pub(crate) const WARM: &str = "\"warm\":true";
+
+/// A report without that.
+pub(crate) fn without_warm(report: &str) -> String {
+    report.replacen(&format!(",{WARM}"), "", 1)
+}
+
+/// A report with one field more, written as JSON has it; as it is if it is no object.
+pub(crate) fn with(report: &str, field: &str) -> String {
+    let Some(open) = report.trim_end().strip_suffix('}') else { return report.to_owned() };
+    let comma = if open.ends_with('{') { "" } else { "," };
+    format!("{open}{comma}{field}}}\n")
+}

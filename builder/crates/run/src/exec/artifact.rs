@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{PipeWriter, Write};
+use std::fs::File;
+use std::io::{self, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bundle::digest::Sha;
 use recipe::language::Language;
@@ -20,12 +21,13 @@ use super::sleep::{self, Activity};
 use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
 use super::supervisor::Supervisor;
+use super::warm::WarmRun;
 use super::workspace::Workspace;
 use crate::cancel::Cancel;
 use crate::ending_signals::Heeded;
 use crate::error::Error;
 use crate::init_command::InitCommand;
-use crate::report::{INITS, Report};
+use crate::report::{self, INITS, Report};
 use crate::timing::{self, Observation};
 
 /// The one status that is not a verdict.
@@ -53,6 +55,19 @@ pub struct Artifact {
     pub(super) pool: Option<Arc<Pool>>,
     /// What ends its runs.
     pub(super) cancel: Option<Arc<Cancel>>,
+    /// A run that has got ready.
+    pub(super) warm: Mutex<Option<WarmRun>>,
+}
+
+/// A run that can start, and what it will write.
+#[derive(Debug)]
+pub struct Primed {
+    /// To be started.
+    pub prepared: Prepared,
+    /// A file in memory.
+    pub stdout: File,
+    /// Likewise.
+    pub stderr: File,
 }
 
 /// A run that has begun.
@@ -64,16 +79,20 @@ pub struct Running {
     init: PathBuf,
     memory_exit_code: Option<u8>,
     seen: Observation,
+    /// Whether its program had got ready before.
+    is_warm: bool,
     /// What ends it.
     cancel: Option<Arc<Cancel>>,
 }
 
 /// A sandbox that stands and in which nothing runs yet. What is said of threads at [`Running`] holds for it too.
 #[must_use]
+#[derive(Debug)]
 pub struct Prepared {
     supervisor: Supervisor,
     init: PathBuf,
     memory_exit_code: Option<u8>,
+    is_warm: bool,
     /// What ends it.
     cancel: Option<Arc<Cancel>>,
     starter: PipeWriter,
@@ -106,12 +125,21 @@ impl Artifact {
             ceilings: Vec::new(),
             pool: None,
             cancel: None,
+            warm: Mutex::new(None),
         }
     }
 
     /// The start of a run, for a caller that starts init in its own way. `arguments` are the submission's.
     pub fn command(&self, options: &[StepOption], arguments: &[OsString]) -> InitCommand {
-        let steps = Steps {
+        self.steps().run(&self.lowered(options), arguments)
+    }
+
+    fn lowered(&self, options: &[StepOption]) -> Vec<StepOption> {
+        lowered(&self.ceilings, &[&self.language.run.limits, &self.limits], options)
+    }
+
+    fn steps(&self) -> Steps<'_> {
+        Steps {
             bundle: &self.bundle,
             root: &self.root,
             workspace: self.workspace.place(),
@@ -121,9 +149,29 @@ impl Artifact {
             names: &self.names,
             uid: self.uid.as_ref(),
             has_several: self.has_several,
-        };
-        let layers = [&self.language.run.limits, &self.limits];
-        steps.run(&lowered(&self.ceilings, &layers, options), arguments)
+        }
+    }
+
+    /// The run that has got ready, if it is one with these options, with its input; the first time only.
+    ///
+    /// # Errors
+    /// There is no memory for the input.
+    pub fn take_warm(
+        &self,
+        options: &[StepOption],
+        arguments: &[OsString],
+        stdin: &[u8],
+    ) -> io::Result<Option<Primed>> {
+        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let wanted = self.steps().run_warm(&self.lowered(options), arguments);
+        let Some(warm) = warm.filter(|warm| warm.step.is_for(wanted.as_ref())) else { return Ok(None) };
+        let (step, [stdout, stderr]) = warm.with_input(stdin)?;
+        let init = step.init().to_path_buf();
+        let Some((run, starter)) = step.take() else { return Ok(None) };
+        let (memory_exit_code, cancel) = (self.memory_exit_code(), self.cancel.clone());
+        let supervisor = Supervisor::Pooled(run);
+        let prepared = Prepared { supervisor, init, memory_exit_code, is_warm: true, cancel, starter };
+        Ok(Some(Primed { prepared, stdout, stderr }))
     }
 
     /// Begins a run with these streams; one that is not given is this process's own.
@@ -159,7 +207,7 @@ impl Artifact {
         match processes::waiting(self.pool.as_deref(), init, streams.map(Some)) {
             Ok((supervisor, starter)) => {
                 let (memory_exit_code, cancel) = (self.memory_exit_code(), self.cancel.clone());
-                Ok(Prepared { supervisor, init: path, memory_exit_code, cancel, starter })
+                Ok(Prepared { supervisor, init: path, memory_exit_code, is_warm: false, cancel, starter })
             }
             Err(error) => Err(Error::Start { path, error }),
         }
@@ -167,7 +215,7 @@ impl Artifact {
 
     fn running(&self, supervisor: Supervisor, init: PathBuf, seen: Observation) -> Running {
         let (memory_exit_code, cancel) = (self.memory_exit_code(), self.cancel.clone());
-        Running { supervisor, init, memory_exit_code, seen, cancel }
+        Running { supervisor, init, memory_exit_code, seen, is_warm: false, cancel }
     }
 
     /// Whether this process has to see the end of a run to name it.
@@ -189,8 +237,9 @@ impl Prepared {
     /// Starts the program. Where the sandbox has failed meanwhile, the report of the run says so. Where the work is called
     /// off already, no program starts.
     pub fn start(self) -> Running {
-        let Prepared { supervisor, init, memory_exit_code, cancel, mut starter } = self;
-        let running = Running { supervisor, init, memory_exit_code, seen: Observation::begin(), cancel };
+        let Prepared { supervisor, init, memory_exit_code, is_warm, cancel, mut starter } = self;
+        let seen = Observation::begin();
+        let running = Running { supervisor, init, memory_exit_code, seen, is_warm, cancel };
         if !running.is_called_off() {
             let _ended_already = starter.write_all(&[0]);
         }
@@ -208,7 +257,8 @@ impl Prepared {
 impl Running {
     /// Of a command that no language's runtime speaks for.
     pub(super) fn new(supervisor: Supervisor, init: PathBuf) -> Running {
-        Running { supervisor, init, memory_exit_code: None, seen: Observation::begin(), cancel: None }
+        let (seen, is_warm) = (Observation::begin(), false);
+        Running { supervisor, init, memory_exit_code: None, seen, is_warm, cancel: None }
     }
 
     /// The same run, which ends when the work is called off: a report of it then says `sandbox-error`.
@@ -233,7 +283,10 @@ impl Running {
     pub(super) fn wait_heeding(self, heeded: Heeded<'_>) -> Result<Ended, Error> {
         let cancel = self.cancel.as_ref().or(heeded.cancel);
         match self.supervisor.wait(Heeded { cancel, ..heeded }) {
-            Ok((code, report)) => Ended::new(code, report, self.memory_exit_code, Some(self.seen)),
+            Ok((code, report)) => {
+                let ended = Ended::new(code, report, self.memory_exit_code, Some(self.seen))?;
+                Ok(if self.is_warm { ended.marked_warm() } else { ended })
+            }
             Err(error) => Err(Error::Start { path: self.init, error }),
         }
     }
@@ -263,6 +316,12 @@ impl AsFd for Running {
 }
 
 impl Ended {
+    /// Its times are not those of a run that starts its runtime itself, and its report says so.
+    fn marked_warm(mut self) -> Ended {
+        self.report = report::with(&self.report, report::WARM);
+        self
+    }
+
     fn new(
         code: u8,
         mut report: String,

@@ -46,7 +46,10 @@ pub(super) fn choose<'m>(
 }
 
 /// A language or a variant of one.
-fn find<'m>(languages: &'m BTreeMap<String, Language>, asked: &str) -> Option<(&'m str, Cow<'m, Language>)> {
+pub(super) fn find<'m>(
+    languages: &'m BTreeMap<String, Language>,
+    asked: &str,
+) -> Option<(&'m str, Cow<'m, Language>)> {
     if let Some((name, language)) = languages.get_key_value(asked) {
         return Some((name, Cow::Borrowed(language)));
     }

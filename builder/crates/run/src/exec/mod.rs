@@ -34,9 +34,11 @@ mod report_file;
 mod request;
 mod sleep;
 mod steps;
+mod stock;
 mod submission;
 mod submission_uid;
 mod supervisor;
+mod warm;
 mod workroom;
 pub mod workspace;
 
@@ -46,7 +48,7 @@ use crate::error::Error;
 pub use recipe::placeholder::WORK_DIR;
 
 pub use args::parse;
-pub use artifact::{Artifact, Ended, Prepared, Running};
+pub use artifact::{Artifact, Ended, Prepared, Primed, Running};
 pub use booth::{Booth, Left};
 pub use cache::ArtifactCache;
 pub use ceiling::{Ceiling, Ceilings};
@@ -58,8 +60,10 @@ pub use pool::Pool;
 pub use request::{ExecRequest, StepOption};
 pub use sleep::Activity;
 pub use steps::Steps;
+pub use stock::Stock;
 pub use submission::{SourceFile, Submission};
 pub use submission_uid::SubmissionUid;
+pub use warm::{Kind, Warm};
 pub use workroom::Workroom;
 
 pub(crate) use processes::reporting;
@@ -108,7 +112,7 @@ fn attempt(request: &ExecRequest, wants_report: bool, signals: &EndingSignals) -
     }
     let language = request.language.as_deref();
     let heeded = Heeded::signals(signals);
-    let compilation = room.compile_heeding(&submission, language, &request.compile, heeded, &|| ())?;
+    let compilation = room.compile_heeding(None, &submission, language, &request.compile, heeded, &|| ())?;
     let mut outcome = Outcome::new(&compilation.language);
     let Some(artifact) = outcome.compiled(compilation) else { return Ok(outcome) };
     if !wants_report && !artifact.needs_an_observer() {

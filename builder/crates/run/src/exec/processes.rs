@@ -1,7 +1,7 @@
 //! Starts init for one step, and collects what it writes.
 
 use std::fs::File;
-use std::io::{self, PipeWriter, Read};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::pool::Pool;
@@ -27,15 +27,25 @@ pub(super) fn compile(
 ) -> Result<Compiled, Error> {
     let fail = |error| Error::Start { path: init.init().to_path_buf(), error };
     let nothing = File::open("/dev/null").map_err(fail)?;
-    let (mut said, says) = io::pipe().map_err(fail)?;
+    let (said, says) = io::pipe().map_err(fail)?;
     let streams = [nothing.as_fd(), says.as_fd(), says.as_fd()].map(Some);
     let supervisor = reporting(pool, init.clone(), streams).map_err(fail)?;
     // While our own copy of the writing end is open, reading would never end.
     drop(says);
+    compiled(supervisor, said, longest_text, heeded).map_err(fail)
+}
+
+/// What comes of a compile step that has started, and whose text comes from the pipe.
+pub(super) fn compiled(
+    supervisor: Supervisor,
+    mut said: PipeReader,
+    longest_text: usize,
+    heeded: Heeded<'_>,
+) -> io::Result<Compiled> {
     let pass_on = |signal| supervisor.signal(signal);
     let mut from = Heeding { heeded, from: &mut said, end: supervisor.end(), pass_on: &pass_on };
-    let text = beginning(&mut from, longest_text).map_err(fail)?;
-    let (_code, report) = supervisor.wait(heeded).map_err(fail)?;
+    let text = beginning(&mut from, longest_text)?;
+    let (_code, report) = supervisor.wait(heeded)?;
     Ok(Compiled { report, text })
 }
 

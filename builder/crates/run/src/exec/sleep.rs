@@ -33,6 +33,15 @@ pub(super) fn look(supervisor: i32) -> Activity {
     }
 }
 
+/// Whether a process of the run has been stopped and the others sleep; true where this kernel does not tell.
+pub(super) fn is_stopped(supervisor: i32) -> bool {
+    match look(supervisor) {
+        Activity::Busy => false,
+        Activity::Asleep(threads) => threads.iter().any(|stat| state(stat) == Some('T')),
+        Activity::Unknown => true,
+    }
+}
+
 /// Whether this process and all below it sleep.
 fn visit(pid: i32, depth: usize, threads: &mut Vec<String>, deepest: &mut usize) -> io::Result<bool> {
     let tasks = format!("/proc/{pid}/task");

@@ -53,6 +53,20 @@ impl Steps<'_> {
         Some(self.start(step, &[&step.limits], options, Access::ReadWrite))
     }
 
+    /// The same, started so that it gets ready and stops; `None` where the pack does not say how.
+    pub(super) fn compile_warm(&self, options: &[StepOption]) -> Option<InitCommand> {
+        let step = self.language.compile.as_ref()?.warming_up()?;
+        Some(self.start(&step, &[&step.limits], options, Access::ReadWrite))
+    }
+
+    /// The run step, likewise.
+    pub(super) fn run_warm(&self, options: &[StepOption], arguments: &[OsString]) -> Option<InitCommand> {
+        let step = self.language.run.warming_up()?;
+        let mut init = self.start(&step, &[&step.limits, self.limits], options, Access::ReadOnly);
+        init.command(arguments);
+        Some(init)
+    }
+
     /// The run step: the pack's limits, the bundle's, then the caller's options; `arguments` are the submission's.
     pub fn run(&self, options: &[StepOption], arguments: &[OsString]) -> InitCommand {
         let step = &self.language.run;
@@ -68,11 +82,9 @@ impl Steps<'_> {
         (step.to_args(self.names, &amounts), step.environment(self.names, &amounts))
     }
 
-    /// Bytes that the workspace may take: as many as the compile step may write elsewhere.
+    /// Bytes that the workspace may take.
     pub fn workspace_size(&self, options: &[StepOption]) -> u64 {
-        let Some(step) = &self.language.compile else { return Workspace::SIZE };
-        let limits = in_force(&[&step.limits], options);
-        limits.get("tmp").and_then(|amount| Unit::Size.parse(amount)).unwrap_or(Workspace::SIZE)
+        workspace_size(self.language, options)
     }
 
     fn start(
@@ -112,6 +124,13 @@ impl Steps<'_> {
         init.command(step.to_args(self.names, &amounts));
         init
     }
+}
+
+/// Bytes that a workspace may take: as many as the compile step may write elsewhere.
+pub(super) fn workspace_size(language: &Language, options: &[StepOption]) -> u64 {
+    let Some(step) = &language.compile else { return Workspace::SIZE };
+    let limits = in_force(&[&step.limits], options);
+    limits.get("tmp").and_then(|amount| Unit::Size.parse(amount)).unwrap_or(Workspace::SIZE)
 }
 
 /// The limits that hold by name: a later layer wins over an earlier one, and the caller's options over all.

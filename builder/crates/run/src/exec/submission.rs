@@ -132,7 +132,7 @@ impl Submission {
     }
 
     /// Whether it has several files.
-    pub(super) fn has_several(&self) -> bool {
+    pub fn has_several(&self) -> bool {
         self.files.len() > 1
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bundle::digest::Sha;
 use bundle::init::INIT;
@@ -20,15 +20,19 @@ use super::ceiling::{Ceilings, lowered};
 use super::compilation::{Compilation, CompileResult};
 use super::kept::Kept;
 use super::pool::Pool;
+use super::processes::Compiled;
 use super::request::StepOption;
-use super::steps::Steps;
+use super::steps::{Steps, workspace_size};
 use super::submission::Submission;
 use super::submission_uid::SubmissionUid;
+use super::supervisor::Supervisor;
+use super::warm::{Kind, Warm, WarmCompile, WarmRun};
 use super::workspace::{self, Workspace};
 use super::{language, processes};
 use crate::cancel::Cancel;
 use crate::ending_signals::Heeded;
 use crate::error::Error;
+use crate::report::{self, INITS, Report};
 use crate::verification;
 
 /// At most this much of the compiler's text is kept, in bytes.
@@ -179,7 +183,7 @@ impl Workroom {
         language: Option<&str>,
         options: &[StepOption],
     ) -> Result<Compilation, Error> {
-        self.compile_heeding(submission, language, options, Heeded::default(), &|| ())
+        self.compile_heeding(None, submission, language, options, Heeded::default(), &|| ())
     }
 
     /// The same. When the work is called off, the step ends, and so does each run of the artifact. `turn` returns when the
@@ -195,12 +199,30 @@ impl Workroom {
         cancel: Option<&Arc<Cancel>>,
         turn: &dyn Fn(),
     ) -> Result<Compilation, Error> {
-        self.compile_heeding(submission, language, options, Heeded { signals: None, cancel }, turn)
+        self.compile_warm(None, submission, language, options, cancel, turn)
+    }
+
+    /// The same with what has got ready for such a submission; where that is of no use, everything starts cold.
+    ///
+    /// # Errors
+    /// As [`Workroom::compile`].
+    pub fn compile_warm(
+        &self,
+        warm: Option<Warm>,
+        submission: &Submission,
+        language: Option<&str>,
+        options: &[StepOption],
+        cancel: Option<&Arc<Cancel>>,
+        turn: &dyn Fn(),
+    ) -> Result<Compilation, Error> {
+        let heeded = Heeded { signals: None, cancel };
+        self.compile_heeding(warm, submission, language, options, heeded, turn)
     }
 
     /// The same; what is heeded ends the step.
     pub(super) fn compile_heeding(
         &self,
+        warm: Option<Warm>,
         submission: &Submission,
         language: Option<&str>,
         options: &[StepOption],
@@ -213,9 +235,13 @@ impl Workroom {
         let layer = language.compile.as_ref().map(|step| &step.limits);
         let options = &lowered(&self.ceilings.compile, layer.as_slice(), options)[..];
         let names = submission.names(language)?;
-        let place = self.new_place();
+        let size = workspace_size(language, options);
+        let Place { workspace, uid, compile: warm_compile, run: warm_run } = match warm {
+            Some(warm) if warm.size == size => Place::of(warm),
+            _ => self.new_place(size)?,
+        };
+        let place = workspace.place().to_path_buf();
         let root = bundle.join(layout::ROOTFS);
-        let uid = SubmissionUid::allocate();
         let steps = Steps {
             bundle,
             root: &root,
@@ -227,7 +253,6 @@ impl Workroom {
             uid: uid.as_ref(),
             has_several: submission.has_several(),
         };
-        let workspace = Workspace::mount_new(place.clone(), steps.workspace_size(options))?;
         let mut claim = self.claim(language, &names, submission, options);
         let mut kept = claim.as_ref().and_then(Claim::load);
         if kept.is_none() && language.compile.is_some() {
@@ -245,8 +270,7 @@ impl Workroom {
                 for (path, content) in submission.placed(&names) {
                     workspace.put(path, content)?;
                 }
-                let compile = |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, heeded);
-                steps.compile(options).map(compile).transpose()?
+                self.compile_step(&steps, options, warm_compile, heeded)?
             }
         };
         let mut artifact = Artifact::new(&steps, workspace);
@@ -254,11 +278,27 @@ impl Workroom {
         artifact.pool.clone_from(&self.pool);
         artifact.ceilings.clone_from(&self.ceilings.run);
         artifact.cancel = heeded.cancel.cloned();
+        artifact.warm = Mutex::new(warm_run);
         let compilation = Compilation { is_kept, ..Compilation::new(name, compiled, artifact)? };
         if let (Some(claim), false) = (claim, is_kept) {
             keep(&claim, &place, &compilation);
         }
         Ok(compilation)
+    }
+
+    /// What comes of the compile step, if the language has one.
+    fn compile_step(
+        &self,
+        steps: &Steps<'_>,
+        options: &[StepOption],
+        warm: Option<WarmCompile>,
+        heeded: Heeded<'_>,
+    ) -> Result<Option<Compiled>, Error> {
+        if let Some(compiled) = compiled_warm(steps, options, warm, heeded) {
+            return Ok(Some(compiled));
+        }
+        let compile = |step| processes::compile(self.pool.as_deref(), step, LONGEST_TEXT, heeded);
+        steps.compile(options).map(compile).transpose()
     }
 
     /// A workspace of so many bytes for one command.
@@ -270,7 +310,7 @@ impl Workroom {
             bundle: self.bundle.clone(),
             digest: self.digest.clone(),
             limits: self.head.limits.clone(),
-            workspace: Workspace::mount_new(self.new_place(), size)?,
+            workspace: Workspace::mount_new(self.next_path(), size)?,
             uid: SubmissionUid::allocate(),
             ceilings: self.ceilings.run.clone(),
         })
@@ -289,15 +329,94 @@ impl Workroom {
         cache.claim(&cache::key(digest, language, names, submission, options), submission.owner())
     }
 
-    fn new_place(&self) -> PathBuf {
+    /// Has the programs of submissions of a kind get ready; `None` where none of them can: their pack does not say how, or
+    /// there is no pool.
+    ///
+    /// # Errors
+    /// There is no such language, or no room.
+    pub fn warm(&self, kind: &Kind) -> Result<Option<Warm>, Error> {
+        let Workroom { bundle, head, .. } = self;
+        let Some((pool, (_, language))) =
+            self.pool.as_deref().zip(language::find(&head.languages, &kind.language))
+        else {
+            return Ok(None);
+        };
+        let layer = language.compile.as_ref().map(|step| &step.limits);
+        let compile = lowered(&self.ceilings.compile, layer.as_slice(), &kind.compile);
+        let run = lowered(&self.ceilings.run, &[&language.run.limits, &head.limits], &kind.run);
+        let size = workspace_size(&language, &compile);
+        let Place { workspace, uid, .. } = self.new_place(size)?;
+        let (root, names) = (bundle.join(layout::ROOTFS), language.names(""));
+        let steps = Steps {
+            bundle,
+            root: &root,
+            workspace: workspace.place(),
+            digest: self.digest.as_ref(),
+            limits: &head.limits,
+            language: &language,
+            names: &names,
+            uid: uid.as_ref(),
+            has_several: false,
+        };
+        let fail = |error| Error::Start { path: bundle.join(layout::INIT), error };
+        let compile = steps.compile_warm(&compile).map(|init| WarmCompile::begin(pool, init));
+        let run = steps.run_warm(&run, &kind.arguments).map(|init| WarmRun::begin(pool, init));
+        let compile = compile.transpose().map_err(fail)?.flatten();
+        let run = run.transpose().map_err(fail)?.flatten();
+        let is_any = compile.is_some() || run.is_some();
+        Ok(is_any.then(|| Warm { compile, run, uid, workspace, size }))
+    }
+
+    fn new_place(&self, size: u64) -> Result<Place, Error> {
+        let workspace = Workspace::mount_new(self.next_path(), size)?;
+        Ok(Place { workspace, uid: SubmissionUid::allocate(), compile: None, run: None })
+    }
+
+    fn next_path(&self) -> PathBuf {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.bundle.join(layout::WORKSPACE).join(number.to_string())
     }
 }
 
+/// Where a submission is compiled and run.
+struct Place {
+    workspace: Workspace,
+    uid: Option<SubmissionUid>,
+    compile: Option<WarmCompile>,
+    run: Option<WarmRun>,
+}
+
+impl Place {
+    fn of(warm: Warm) -> Place {
+        let Warm { workspace, uid, compile, run, .. } = warm;
+        Place { workspace, uid, compile, run }
+    }
+}
+
+/// What comes of a compile step that has got ready; `None` where none has for this one, or it came to no end.
+fn compiled_warm(
+    steps: &Steps<'_>,
+    options: &[StepOption],
+    warm: Option<WarmCompile>,
+    heeded: Heeded<'_>,
+) -> Option<Compiled> {
+    let (run, said) = warm?.start_as(steps.compile_warm(options).as_ref())?;
+    let mut compiled = processes::compiled(Supervisor::Pooled(run), said, LONGEST_TEXT, heeded).ok()?;
+    compiled.report = report::with(&compiled.report, report::WARM);
+    let is_called_off = heeded.cancel.is_some_and(|cancel| cancel.is_set());
+    // One that has begun may have left files.
+    let never_began = || {
+        let report = Report::parse(compiled.report.as_bytes(), INITS);
+        report.is_ok_and(|report| report.status == "sandbox-error" && report.wall_us.is_none())
+    };
+    (is_called_off || !never_began()).then_some(compiled)
+}
+
 /// Keeps what the compile step left in a workspace.
 fn keep(claim: &Claim<'_>, place: &Path, compilation: &Compilation) {
     let Some(report) = &compilation.report else { return };
+    // Another time nothing has got ready for it.
+    let report = &report::without_warm(report);
     let kept = match &compilation.result {
         CompileResult::Ready(_) => Kept::read(place, report, &compilation.text),
         // The compiler's own refusal: another time it may be below a limit that it reached this time.

@@ -23,6 +23,7 @@ pub use cpus::Cpus;
 pub use machine::Machine;
 pub use model::Model;
 
+use crate::report;
 use look::Look;
 use model::Disturbance;
 
@@ -131,10 +132,10 @@ fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) 
 
 /// The report of a run, one JSON object on one line, with the block in it; as it is if it is no object.
 pub fn added(report: &str, timing: &Timing) -> String {
-    let Some(open) = report.trim_end().strip_suffix('}') else { return report.to_owned() };
-    let Ok(block) = serde_json::to_string(timing) else { return report.to_owned() };
-    let comma = if open.ends_with('{') { "" } else { "," };
-    format!("{open}{comma}\"timing\":{block}}}\n")
+    match serde_json::to_string(timing) {
+        Ok(block) => report::with(report, &format!("\"timing\":{block}")),
+        Err(_) => report.to_owned(),
+    }
 }
 
 fn micros(time: Duration) -> u64 {
