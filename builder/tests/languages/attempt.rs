@@ -31,11 +31,16 @@ pub fn attempt(
     command.stdin(Stdio::from(File::open(&input).expect("just written")));
     let output = command.output().expect("capsule starts");
     let report = fs::read_to_string(&report).unwrap_or_default();
-    let wrong = complaints(workshop, &program.case, &output, &report);
+    compared(workshop, &program.case, &output, &report)
+}
+
+/// Compares what came of a program with its case.
+pub fn compared(workshop: &Workshop, case: &Case, output: &Output, report: &str) -> Result<(), String> {
+    let wrong = complaints(workshop, case, output, report);
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(format!("{}\n{}", wrong.join("\n"), seen(&output, &report)))
+    Err(format!("{}\n{}", wrong.join("\n"), seen(output, report)))
 }
 
 fn complaints(workshop: &Workshop, case: &Case, output: &Output, report: &str) -> Vec<String> {

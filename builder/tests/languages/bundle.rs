@@ -84,16 +84,28 @@ impl Workshop {
 
     /// Builds the bundle of a language's pack; waits if another test does it already.
     pub fn bundle(&self, language: &str) -> Result<PathBuf, String> {
-        let mut bundles = self.bundles.lock().expect("no test panics with the lock");
-        let slot = Arc::clone(bundles.entry(language.to_owned()).or_default());
-        drop(bundles);
-        slot.get_or_init(|| self.build(language)).clone()
+        self.built(language, language, &[])
     }
 
-    fn build(&self, pack: &str) -> Result<PathBuf, String> {
-        let bundle = self.path(pack);
+    /// The same with what the language's own programs make ahead of time, if that is anything.
+    pub fn prepared_bundle(&self, language: &str) -> Result<PathBuf, String> {
+        match language {
+            "java" => self.built("java-prepared", language, &["--prepare"]),
+            _ => self.bundle(language),
+        }
+    }
+
+    fn built(&self, name: &str, pack: &str, options: &[&str]) -> Result<PathBuf, String> {
+        let mut bundles = self.bundles.lock().expect("no test panics with the lock");
+        let slot = Arc::clone(bundles.entry(name.to_owned()).or_default());
+        drop(bundles);
+        slot.get_or_init(|| self.build(name, pack, options)).clone()
+    }
+
+    fn build(&self, name: &str, pack: &str, options: &[&str]) -> Result<PathBuf, String> {
+        let bundle = self.path(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_capsule"));
-        command.args(["build", "--pack", pack, "--format", "dir", "-o"]).arg(&bundle);
+        command.arg("build").args(options).args(["--pack", pack, "--format", "dir", "-o"]).arg(&bundle);
         let output = command.output().expect("capsule starts");
         match output.status.success() {
             true => Ok(bundle),

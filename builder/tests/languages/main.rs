@@ -13,6 +13,7 @@ mod integers;
 mod language;
 mod left_out;
 mod tables;
+mod warm;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,8 +56,12 @@ fn trials() -> Vec<Trial> {
             Ok(language) => {
                 let language = Arc::new(language);
                 let is_quick = cases.quick.contains(&name);
+                let is_warm = cases.warm.contains(&name);
                 for program in 0..language.programs.len() {
                     trials.push((program, trial(&language, program, &workshop, is_quick)));
+                    if is_warm && language.programs[program].file.is_file() {
+                        trials.push((program, warm_trial(&language, program, &workshop, is_quick)));
+                    }
                 }
                 languages.push(language);
             }
@@ -78,6 +83,22 @@ fn trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>, is_
     Trial::test(name, move || {
         let bundle = workshop.bundle(&language.name)?;
         attempt::attempt(&workshop, &bundle, &language, &language.programs[program]).map_err(Failed::from)
+    })
+    .with_ignored_flag(!is_quick)
+}
+
+/// The same where the language has got ready before, which only root can have.
+fn warm_trial(language: &Arc<Language>, program: usize, workshop: &Arc<Workshop>, is_quick: bool) -> Trial {
+    let (language, workshop) = (Arc::clone(language), Arc::clone(workshop));
+    let name = format!("{}::{} (warm)", language.name, language.programs[program].name);
+    Trial::test(name, move || {
+        if !rustix::process::geteuid().is_root() {
+            assert!(std::env::var_os("CI").is_none(), "this test needs root, and CI must not skip it");
+            eprintln!("skipped: it needs root");
+            return Ok(());
+        }
+        let bundle = workshop.prepared_bundle(&language.name)?;
+        warm::attempt(&workshop, &bundle, &language, &language.programs[program]).map_err(Failed::from)
     })
     .with_ignored_flag(!is_quick)
 }

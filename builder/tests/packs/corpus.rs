@@ -15,6 +15,9 @@ pub struct Cases {
     pub options: Vec<String>,
     /// The languages that every run of the tests tries. The programs of the others are ignored.
     pub quick: Vec<String>,
+    /// The languages that can get ready before a program comes.
+    #[serde(default)]
+    pub warm: Vec<String>,
     /// The cases of every language, in the order of their tests.
     pub order: Vec<String>,
     /// Cases whose programs are those of other cases, edited.
