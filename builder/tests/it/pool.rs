@@ -26,7 +26,7 @@ use crate::end::{CUT_SHORT, full_pipe};
 use crate::scene::{HANG, Scene, children, needs_root, wait_until};
 
 /// A run in the scene's bundle.
-fn command(scene: &Scene, options: &[&str], program: &[&str]) -> InitCommand {
+pub(crate) fn command(scene: &Scene, options: &[&str], program: &[&str]) -> InitCommand {
     let mut init = InitCommand::of_bundle(&scene.path("B"));
     init.given(options.iter().map(Into::into)).command(program);
     init
@@ -34,11 +34,11 @@ fn command(scene: &Scene, options: &[&str], program: &[&str]) -> InitCommand {
 
 /// What a run wrote, its exit code, and its report.
 #[derive(Debug, PartialEq)]
-struct Seen {
-    output: String,
-    errors: String,
-    code: u8,
-    report: Value,
+pub(crate) struct Seen {
+    pub(crate) output: String,
+    pub(crate) errors: String,
+    pub(crate) code: u8,
+    pub(crate) report: Value,
 }
 
 /// Pipes for a run: what is read of its output, and its ends.
@@ -60,7 +60,7 @@ fn pooled(pool: &Pool, init: &InitCommand, stdin: &fs::File) -> Seen {
     Seen { output: said, errors: warned, code, report: serde_json::from_str(&report).unwrap() }
 }
 
-fn alone(init: &InitCommand, stdin: &fs::File, report: &Path) -> Seen {
+pub(crate) fn alone(init: &InitCommand, stdin: &fs::File, report: &Path) -> Seen {
     let mut init = init.clone();
     init.option("report", report);
     let _ = fs::remove_file(report);
@@ -74,7 +74,7 @@ fn alone(init: &InitCommand, stdin: &fs::File, report: &Path) -> Seen {
 }
 
 /// A report without what differs from run to run: amounts that were measured.
-fn verdict(mut report: Value) -> Value {
+pub(crate) fn verdict(mut report: Value) -> Value {
     const MEASURED: [&str; 9] = [
         "cpu_us",
         "user_us",
@@ -100,7 +100,7 @@ fn verdict(mut report: Value) -> Value {
 }
 
 /// Workloads with each status that a run can have: options and program.
-const WORKLOADS: &[(&[&str], &[&str])] = &[
+pub(crate) const WORKLOADS: &[(&[&str], &[&str])] = &[
     (&[], &["/bin/bash", "-c", "read -r line; echo \"$line\"; echo w >&2"]),
     (&[], &["bash", "-c", "exit 7"]),
     (&[], &["bash", "-c", "kill -SEGV $$"]),

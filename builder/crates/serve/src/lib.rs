@@ -45,6 +45,7 @@ mod later;
 mod limit;
 mod metrics;
 mod notify;
+mod once;
 mod page;
 mod perform;
 mod piston;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +13,11 @@ use judge::judging::{Conduct, Failure, Judgement, Session, Stop, Watch};
 use recipe::language::{Language, Step as LanguageStep};
 use run::Cancel;
 use run::exec::{
-    Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Prepared, StepOption, Submission,
-    Workroom,
+    Artifact, ArtifactCache, Booth, Ceilings, Compilation, CompileResult, Kind, Prepared, Primed, StepOption,
+    Stock, Submission, Warm, Workroom,
 };
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::bound::bound;
 use crate::error::Error;
@@ -23,8 +25,6 @@ use crate::limit::{Limits, TooMuch};
 use crate::pool::Way;
 use crate::settings::Settings;
 use crate::shelf::Unready;
-use crate::streams::{content, filled, in_memory};
-use crate::text::Text;
 use crate::version;
 use crate::work::{Done, Step, Work};
 
@@ -36,6 +36,9 @@ const WALL_EXTRA_US: u64 = 1_000_000;
 /// What each tenant's compilers made, in the directory of the store.
 const CACHE: &str = "cache";
 
+/// Programs with more bytes of arguments start cold.
+const LONGEST_ARGUMENTS: usize = 1 << 10;
+
 /// What problems do not limit: the room does, for submissions that are judged, and for checkers and interactors.
 const JUDGED: [&str; 3] = ["wall-time", "pids", "stack"];
 
@@ -43,6 +46,8 @@ const JUDGED: [&str; 3] = ["wall-time", "pids", "stack"];
 pub(crate) struct Workshop {
     bundle: PathBuf,
     room: Arc<Workroom>,
+    /// What stands ready for the next programs.
+    pub(crate) stock: Stock,
     most: Limits,
     default: Limits,
     compile: Limits,
@@ -70,9 +75,17 @@ impl Workshop {
         let room = Workroom::open(bundle)?.with_digest()?.with_cache(cache).with_ceilings(ceilings);
         let room = room.with_pool(ahead);
         let (bundle, room) = (layout::resolved(bundle), Arc::new(room));
+        // Which CPUs a job will have is not known before.
+        let warm = if settings.pin { 0 } else { settings.warm };
+        if warm > 0 {
+            // Each has some eleven descriptors here.
+            let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+            let _as_many_as_there_are = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        }
+        let stock = Stock::new(Arc::clone(&room), warm);
         let versions = version::all(&Manifest::load(&bundle).map_err(run::Error::from)?);
         let digest = manifest::digest(&bundle).map_err(run::Error::from)?.as_str().to_owned();
-        Ok(Workshop { bundle, room, most, default, compile, digest, versions })
+        Ok(Workshop { bundle, room, stock, most, default, compile, digest, versions })
     }
 
     /// The digest of the bundle's manifest.
@@ -189,17 +202,6 @@ impl Workshop {
         text.replace(&self.room.place().display().to_string(), "the bundle")
     }
 
-    /// Compiles and runs for a tenant. The job has a slot while a program runs, and needs none before and after that.
-    pub(crate) fn run(&self, work: &Work, tenant: &str, way: &Way<'_>, cancel: &Arc<Cancel>) -> Done {
-        let (mut done, ready) = self.compile(work, tenant, way, cancel);
-        if let Some(ready) = ready
-            && let Err(error) = ran(&mut done, &ready, &work.stdin.0, way)
-        {
-            done.fail(self.without_places(&error));
-        }
-        done
-    }
-
     /// Compiles for a tenant: what is ready to run, or else what came of it.
     pub(crate) fn compile(
         &self,
@@ -208,15 +210,25 @@ impl Workshop {
         way: &Way<'_>,
         cancel: &Arc<Cancel>,
     ) -> (Done, Option<Ready>) {
+        self.compile_warm(None, work, tenant, way, cancel)
+    }
+
+    /// The same with what has got ready for it.
+    pub(crate) fn compile_warm(
+        &self,
+        warm: Option<Warm>,
+        work: &Work,
+        tenant: &str,
+        way: &Way<'_>,
+        cancel: &Arc<Cancel>,
+    ) -> (Done, Option<Ready>) {
         let cpus = way.cpus().map(|cpus| ("cpus".to_owned(), OsString::from(cpus)));
-        let language = work.language.as_deref().and_then(|name| self.language(name));
-        let compile = self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile);
-        let options: Vec<StepOption> = compile.to_options().into_iter().chain(cpus.clone()).collect();
+        let options: Vec<StepOption> = self.compile_options(work).into_iter().chain(cpus.clone()).collect();
         let submission = work.program.submission.clone().of_owner(tenant);
         let language = work.language.as_deref();
-        let enter = || way.enter();
-        let compilation = match self.room.compile_until(&submission, language, &options, Some(cancel), &enter)
-        {
+        let (enter, until) = (|| way.enter(), Some(cancel));
+        let compilation = self.room.compile_warm(warm, &submission, language, &options, until, &enter);
+        let compilation = match compilation {
             Ok(compilation) => compilation,
             Err(error) => return (Done::failed(self.without_places(&error.to_string())), None),
         };
@@ -225,11 +237,43 @@ impl Workshop {
         if cancel.is_set() {
             return (Done::failed("called off".to_owned()), None);
         }
-        let limits = self.limits(self.language(&done.language), work.run);
-        let options = limits.to_options().into_iter().chain(cpus).collect();
-        let arguments = work.args.iter().map(OsString::from).collect();
-        (done, Some(Ready { artifact, options, arguments }))
+        let options = self.run_options(&done.language, work).into_iter().chain(cpus).collect();
+        (done, Some(Ready { artifact, options, arguments: arguments(work) }))
     }
+
+    fn compile_options(&self, work: &Work) -> Vec<StepOption> {
+        let language = work.language.as_deref().and_then(|name| self.language(name));
+        self.compile_limits(language.and_then(|one| one.compile.as_ref()), work.compile).to_options()
+    }
+
+    fn run_options(&self, language: &str, work: &Work) -> Vec<StepOption> {
+        self.limits(self.language(language), work.run).to_options()
+    }
+
+    /// What could stand ready for such a program.
+    pub(crate) fn kind(&self, work: &Work) -> Option<Kind> {
+        let submission = &work.program.submission;
+        let [alone] = submission.files() else { return None };
+        if !self.stock.keeps_some() || work.args.iter().map(String::len).sum::<usize>() > LONGEST_ARGUMENTS {
+            return None;
+        }
+        let asked = work.language.as_deref();
+        let (name, _) = self.room.language(submission, asked).ok()?;
+        let language = self.language(name)?;
+        // The name of the file or the class is an argument: only the usual one is known before.
+        let (own, usual) = (language.names(&String::from_utf8_lossy(&alone.content)), language.names(""));
+        let gets_ready = [language.compile.as_ref(), Some(&language.run)];
+        let gets_ready = gets_ready.into_iter().flatten().any(|step| step.warm.is_some());
+        if !gets_ready || (own.source, own.main) != (usual.source, usual.main) {
+            return None;
+        }
+        let (compile, run) = (self.compile_options(work), self.run_options(name, work));
+        Some(Kind { language: asked.unwrap_or(name).to_owned(), compile, run, arguments: arguments(work) })
+    }
+}
+
+fn arguments(work: &Work) -> Vec<OsString> {
+    work.args.iter().map(OsString::from).collect()
 }
 
 /// A program that is ready to run, under the limits of its run.
@@ -245,6 +289,11 @@ impl Ready {
         let prepared = self.artifact.prepare(&self.options, &self.arguments, streams);
         prepared.map_err(|error| error.to_string())
     }
+
+    /// The same run where it has got ready before, with its input.
+    pub(crate) fn take_warm(&self, stdin: &[u8]) -> io::Result<Option<Primed>> {
+        self.artifact.take_warm(&self.options, &self.arguments, stdin)
+    }
 }
 
 fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> {
@@ -258,19 +307,4 @@ fn compiled(done: &mut Done, compilation: Compilation) -> Option<Box<Artifact>> 
         CompileResult::SandboxError => (done.status, done.code) = ("sandbox-error".to_owned(), 125),
     }
     None
-}
-
-/// Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
-fn ran(done: &mut Done, ready: &Ready, stdin: &[u8], way: &Way<'_>) -> Result<(), String> {
-    let fail = |error: io::Error| format!("the streams of a run cannot be made: {error}");
-    let stdin = filled("stdin", stdin).map_err(fail)?;
-    let (stdout, stderr) = (in_memory("stdout").map_err(fail)?, in_memory("stderr").map_err(fail)?);
-    let prepared = ready.prepare([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
-    way.enter();
-    let ended = prepared.start().wait();
-    way.leave();
-    let is_run = done.end(ended.map_err(|error| error.to_string())?);
-    (done.stdout, done.stderr) =
-        (Text(content(&stdout).map_err(fail)?), Text(content(&stderr).map_err(fail)?));
-    if is_run { Ok(()) } else { Err(done.refusal()) }
 }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub(crate) slots: usize,
     /// Whether each slot has CPUs of its own.
     pub(crate) pin: bool,
+    /// How many programs may have their runtimes started before they come.
+    pub(crate) warm: usize,
     /// How many jobs may wait.
     pub(crate) queue: usize,
     /// Bytes of a request.
@@ -118,6 +120,7 @@ impl Settings {
         Settings {
             listen: Address::Unix(PathBuf::new()),
             hosts: Vec::new(),
+            warm: 0,
             slots: 1,
             pin: false,
             queue: 0,

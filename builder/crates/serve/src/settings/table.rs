@@ -43,7 +43,7 @@ macro_rules! limit {
 }
 
 /// All of them.
-pub const SETTINGS: [Setting; 40] = [
+pub const SETTINGS: [Setting; 41] = [
     Setting {
         key: "listen",
         default: "127.0.0.1:2000",
@@ -72,6 +72,13 @@ pub const SETTINGS: [Setting; 40] = [
         default: "no",
         help: "whether each slot has CPUs of its own, so that programs disturb each other less",
         set: |settings, text| yes(text).map(|pin| settings.pin = pin),
+    },
+    Setting {
+        key: "warm",
+        default: "0",
+        help: "how many programs may have their runtimes started before they come, at most 64, for requests with one program and \
+               without `pin`; see below",
+        set: |settings, text| number(text, 0, 64).map(|warm| settings.warm = warm),
     },
     Setting {
         key: "queue",
