@@ -223,7 +223,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     set -euo pipefail
     case "{{ what }}" in
         run | floor | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
-        packs) just _languages all && {{ capsule }} bench packs {{ arguments }} ;;
+        packs | warm) just _languages all && {{ capsule }} bench {{ what }} {{ arguments }} ;;
         pack-memory) just _languages all && bash builder/benches/pack-memory.sh {{ capsule }} {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
@@ -232,7 +232,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, warm, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `left-out`, `sizes` or `memory` by measuring (up to a quarter of an hour).

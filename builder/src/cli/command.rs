@@ -141,7 +141,7 @@ pub(super) enum Command {
         /// What to measure
         #[arg(value_parser = one_of(&MEASUREMENTS, measurement), default_value = "run")]
         what: bench::What,
-        /// Rounds of each measurement [default: 200 for `run`, 500 for `floor`, 50 for `limits`, 5 for `streams`, 20 for `packs`]
+        /// Rounds of each measurement [default: 200 for `run`, 500 for `floor`, 50 for `limits`, 5 for `streams`, 20 for `packs` and `warm`]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
         /// Measure only this pack; may be given more than once
@@ -294,8 +294,14 @@ pub(super) struct ExecArgs {
 }
 
 /// What `capsule bench` measures, by the words in [`measurement`].
-const MEASUREMENTS: [bench::What; 5] =
-    [bench::What::Run, bench::What::Floor, bench::What::Limits, bench::What::Streams, bench::What::Packs];
+const MEASUREMENTS: [bench::What; 6] = [
+    bench::What::Run,
+    bench::What::Floor,
+    bench::What::Limits,
+    bench::What::Streams,
+    bench::What::Packs,
+    bench::What::Warm,
+];
 
 fn measurement(what: bench::What) -> &'static str {
     match what {
@@ -304,5 +310,6 @@ fn measurement(what: bench::What) -> &'static str {
         bench::What::Limits => "limits",
         bench::What::Streams => "streams",
         bench::What::Packs => "packs",
+        bench::What::Warm => "warm",
     }
 }

@@ -11,6 +11,7 @@ mod run_cost;
 mod stage;
 mod statistics;
 mod streams;
+mod warm;
 
 use std::io;
 use std::process::ExitStatus;
@@ -32,6 +33,8 @@ pub enum What {
     Streams,
     /// `capsule exec` for each pack's hello world, next to the same steps without the sandbox.
     Packs,
+    /// A program whose language has got ready before, next to its cold start.
+    Warm,
 }
 
 /// A measurement to make.
@@ -40,7 +43,7 @@ pub struct Bench {
     /// What is measured.
     pub what: What,
     /// How often each program is measured; 200 for `Run`, 500 for `Floor`, 50 for `Limits`, 5 for `Streams` and 20 for
-    /// `Packs` by default.
+    /// `Packs` and `Warm` by default.
     pub rounds: Option<usize>,
     /// The packs to measure; all of them if this is empty.
     pub packs: Vec<String>,
@@ -51,9 +54,9 @@ pub struct Bench {
 /// # Errors
 /// An unknown pack, `packs` with another measurement, and whatever cannot be built, written or started.
 pub fn bench(bench: &Bench) -> Result<String, Error> {
-    if bench.what != What::Packs && !bench.packs.is_empty() {
+    if ![What::Packs, What::Warm].contains(&bench.what) && !bench.packs.is_empty() {
         return Err(Error::Usage {
-            what: "`--pack` applies to `bench packs` only".to_owned(),
+            what: "`--pack` applies to `bench packs` and `bench warm` only".to_owned(),
             hint: "as in `capsule bench packs --pack cpp`",
         });
     }
@@ -62,6 +65,7 @@ pub fn bench(bench: &Bench) -> Result<String, Error> {
         What::Floor => floor::distance(&Stage::new()?, bench.rounds.unwrap_or(500)),
         What::Limits => limits::overshoot(&Stage::new()?, bench.rounds.unwrap_or(50)),
         What::Streams => streams::throughput(&Stage::new()?, bench.rounds.unwrap_or(5)),
+        What::Warm => warm::starts(bench.rounds.unwrap_or(20), &bench.packs),
         What::Packs => packs::pack_costs(bench.rounds.unwrap_or(20), &bench.packs),
     }
 }

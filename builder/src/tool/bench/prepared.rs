@@ -66,7 +66,11 @@ fn ratio(slower: &[u128], faster: &[u128]) -> f64 {
     Sorted::new(thousandths.collect()).median() as f64 / 1000.0
 }
 
-fn prepared_bundle(scratch: &Scratch, image: ImageRequest, interrupt: &Interrupt) -> Result<PathBuf, Error> {
+pub(super) fn prepared_bundle(
+    scratch: &Scratch,
+    image: ImageRequest,
+    interrupt: &Interrupt,
+) -> Result<PathBuf, Error> {
     let output = scratch.path().join("prepared");
     let formats = Formats::Chosen([Format::Dir].into());
     let mut request =
