@@ -1,6 +1,5 @@
 //! The streams of a program whose client is at the other end of a connection.
 
-use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter};
 
 use serde_json::json;
@@ -17,8 +16,8 @@ const PIECE: usize = 16 << 10;
 
 /// What the client has written, and the program has not read.
 pub(super) struct Stdin {
-    waiting: VecDeque<String>,
-    bytes: usize,
+    /// One text of all messages: each of many messages with a byte, or none, would cost more than the byte.
+    waiting: String,
     to: mpsc::Sender<String>,
     /// Until the program starts.
     from: Option<mpsc::Receiver<String>>,
@@ -27,13 +26,13 @@ pub(super) struct Stdin {
 impl Default for Stdin {
     fn default() -> Stdin {
         let (to, from) = mpsc::channel(1);
-        Stdin { waiting: VecDeque::new(), bytes: 0, to, from: Some(from) }
+        Stdin { waiting: String::new(), to, from: Some(from) }
     }
 }
 
 impl Stdin {
     pub(super) fn has_room(&self) -> bool {
-        self.bytes < ROOM
+        self.waiting.len() < ROOM
     }
 
     pub(super) fn waits(&self) -> bool {
@@ -41,8 +40,7 @@ impl Stdin {
     }
 
     pub(super) fn put(&mut self, data: &str) {
-        self.bytes += data.len();
-        self.waiting.push_back(data.to_owned());
+        self.waiting.push_str(data);
     }
 
     /// The program starts: what comes is written to it.
@@ -52,11 +50,10 @@ impl Stdin {
         }
     }
 
-    /// Waits until there is room for what waits, and passes some of it on. To stop waiting loses nothing.
+    /// Waits until there is room for what waits, and passes it on. To stop waiting loses nothing.
     pub(super) async fn pass(&mut self) {
         let room = self.to.reserve().await;
-        let Some(data) = self.waiting.pop_front() else { return };
-        self.bytes -= data.len();
+        let data = std::mem::take(&mut self.waiting);
         // A program that reads no more needs no more.
         if let Ok(room) = room {
             room.send(data);
@@ -128,6 +125,13 @@ mod tests {
                 .collect();
             assert_eq!((found, rest), (texts.iter().map(|text| (*text).to_owned()).collect(), Vec::new()));
         }
+    }
+
+    #[test]
+    fn messages_without_bytes_are_not_kept() {
+        let mut stdin = Stdin::default();
+        (0..1000).for_each(|_| stdin.put(""));
+        assert!(!stdin.waits() && stdin.has_room());
     }
 
     #[test]
