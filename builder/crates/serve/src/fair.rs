@@ -52,6 +52,24 @@ impl<J> Fair<J> {
         job
     }
 
+    /// Takes all jobs out of it that are to be no more, wherever they are.
+    pub(crate) fn take_if(&mut self, mut is_no_more: impl FnMut(&J) -> bool) -> Vec<J> {
+        let mut taken = Vec::new();
+        self.jobs.retain(|_, queues| {
+            queues.retain(|_, queue| {
+                let (gone, kept): (VecDeque<J>, _) =
+                    std::mem::take(queue).into_iter().partition(&mut is_no_more);
+                taken.extend(gone);
+                *queue = kept;
+                !queue.is_empty()
+            });
+            !queues.is_empty()
+        });
+        self.turns.retain(|tenant| self.jobs.contains_key(tenant));
+        self.count -= taken.len();
+        taken
+    }
+
     /// How many jobs wait.
     pub(crate) fn len(&self) -> usize {
         self.count
@@ -105,5 +123,20 @@ mod tests {
         assert_eq!(fair.take(), Some("a1"));
         fair.put("a", 0, "a2");
         assert_eq!(taken(&mut fair), "b1 a2");
+    }
+
+    #[test]
+    fn jobs_that_are_no_more_leave_the_order_of_the_others() {
+        let mut fair = Fair::default();
+        for (tenant, priority, job) in
+            [("a", 0, "a1"), ("a", 0, "a2"), ("b", 0, "b1"), ("c", 0, "c2"), ("c", 1, "c1"), ("a", 0, "a3")]
+        {
+            fair.put(tenant, priority, job);
+        }
+        assert_eq!(fair.take_if(|job| ["a2", "b1", "c1"].contains(job)), ["a2", "b1", "c1"]);
+        assert_eq!((fair.len(), fair.of("a"), fair.of("b")), (3, 2, 0));
+        fair.put("b", 0, "b2");
+        assert_eq!(taken(&mut fair), "a1 c2 b2 a3");
+        assert!(fair.take_if(|_| true).is_empty());
     }
 }

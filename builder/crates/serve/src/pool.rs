@@ -157,11 +157,13 @@ impl Pool {
         Load { slots: self.slots, busy: state.busy().min(self.slots), waiting: state.waits() }
     }
 
-    /// Has jobs that wait look whether they are called off.
+    /// Has jobs that wait look whether they are called off. Those that have not begun are dropped: else they would keep their
+    /// requests, and their places in the queue, until a slot is free.
     pub(crate) fn wake(&self) {
         // One that has looked, and does not sleep yet, has this lock.
-        drop(self.state());
+        let called_off = self.state().waiting.take_if(|job| job.cancel.is_set());
         self.changed.notify_all();
+        drop(called_off);
     }
 
     /// How long the oldest job that runs or waits has been here; for a caller that is to come back later.
@@ -328,6 +330,24 @@ mod tests {
         cancel.set();
         drop(free);
         assert!(is_done.recv().is_err());
+    }
+
+    #[test]
+    fn a_job_that_is_called_off_while_it_waits_gives_its_place_to_another() {
+        let pool = Pool::start(1, 1, &[]).unwrap();
+        let (job, free) = held();
+        pool.put(&tenant("", None), InSlot, Arc::default(), job).unwrap();
+        busy(&pool);
+        let (cancel, (done, is_done)) = (Arc::new(Cancel::default()), mpsc::channel::<()>());
+        let job: Do = Box::new(move |_| done.send(()).unwrap());
+        pool.put(&tenant("", None), InSlot, Arc::clone(&cancel), job).unwrap();
+        cancel.set();
+        pool.wake();
+        assert_eq!(is_done.try_recv(), Err(mpsc::TryRecvError::Disconnected), "it is kept");
+        assert_eq!(pool.load(), Load { slots: 1, busy: 1, waiting: 0 });
+        assert_eq!(pool.put(&tenant("", None), InSlot, Arc::default(), Box::new(|_| ())), Ok(()));
+        drop(free);
+        pool.close(Duration::from_secs(60));
     }
 
     #[test]
