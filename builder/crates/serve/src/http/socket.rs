@@ -109,7 +109,7 @@ impl Socket {
         loop {
             let message = tokio::select! {
                 message = timeout_at(self.heard + SILENCE, self.reader.next()) => message.ok()??,
-                () = self.sender.0.closed() => return None,
+                () = self.sender.closed() => return None,
             };
             self.heard = Instant::now();
             let (code, reason) = match message {
@@ -148,6 +148,11 @@ impl Sender {
     /// Waits until there is room for a message.
     pub(crate) async fn send(&self, text: String) -> Result<(), Gone> {
         self.0.send(Message::Text(text.into())).await.map_err(|_| Gone)
+    }
+
+    /// Waits until no message can be sent any more: the client has gone, or takes nothing.
+    pub(crate) async fn closed(&self) {
+        self.0.closed().await;
     }
 }
 

@@ -86,6 +86,8 @@ async fn hold(app: &Arc<App>, tenant: &Tenant, socket: &mut Socket) -> Option<Cl
                 }
             }
             () = talk.stdin.pass(), if talk.stdin.waits() => {}
+            // While nothing is read, a message that cannot be sent tells it: a ping, at the latest.
+            () = talk.to.closed() => return None,
         }
     };
     while let Ok(event) = events.try_recv() {
