@@ -213,3 +213,26 @@ fn a_client_that_sends_all_before_it_reads_gets_all_answers_and_fills_no_memory(
     found.sort_unstable();
     assert_eq!(found, (0..number).collect::<Vec<_>>());
 }
+
+/// What is short as JSON can be long in memory.
+#[test]
+fn a_request_that_waits_is_kept_as_it_came() {
+    needs_root!();
+    let service = Service::start("slots=1 body=16M default.wall-time=850s limit.wall-time=900s");
+    let mut socket = Socket::open(&service, "/ws");
+    let sleeper = "import time; time.sleep(800)";
+    socket.send(&request("a", sleeper));
+    socket.send(&request("b", sleeper));
+    let mut long = request("long", "");
+    long["cmd"][0]["files"] = Value::Array(vec![Value::Null; 2_000_000]);
+    socket.send(&long);
+    socket.send(&long);
+    let answer = socket.message();
+    assert_eq!(answer["error"], "duplicated request id: long");
+    assert!(peak(&service) < 150 << 20, "{} bytes", peak(&service));
+    for id in ["a", "b"] {
+        socket.send(&json!({"cancelRequestId": id}));
+        assert_eq!(socket.message()["error"], "the request was called off");
+    }
+    assert_eq!(socket.message()["requestId"], "long");
+}

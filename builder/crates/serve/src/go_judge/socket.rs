@@ -17,9 +17,9 @@ use crate::app::App;
 use crate::http::{Sender, Socket, upgraded};
 use crate::settings::Tenant;
 
-/// Requests of a connection for each slot of which the programs run, or the answers wait for a client that reads slowly.
-/// The others wait here.
-const AHEAD: usize = 3;
+/// Requests of a connection, beyond the slots, of which the programs run, or the answers wait for a client that reads slowly.
+/// The others wait here, as the texts that came: a request can be many times as long when it is read.
+const AHEAD: usize = 1;
 /// Requests of a connection that have no answer yet; all together are no longer than one may be.
 const MOST: usize = 1000;
 
@@ -93,7 +93,7 @@ async fn talk(app: Arc<App>, tenant: Tenant, mut socket: Socket) {
 
 impl Requests {
     fn new(app: Arc<App>, tenant: Tenant, to: Sender) -> Requests {
-        let ahead = Arc::new(Semaphore::new(AHEAD * app.settings.slots));
+        let ahead = Arc::new(Semaphore::new(app.settings.slots + AHEAD));
         let (under_way, open) = (JoinSet::new(), BTreeMap::new());
         Requests { app, tenant, to, ahead, under_way, open, bytes: 0 }
     }
@@ -122,16 +122,17 @@ impl Requests {
         if self.open.len() >= MOST || self.bytes + text.len() > longest {
             return Err(format!("at most {MOST} requests, of {longest} bytes together, may wait"));
         }
-        let run: Run = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let (cancel, canceled) = oneshot::channel();
         self.open.insert(id.to_owned(), Open { bytes: text.len(), cancel: Some(cancel) });
         self.bytes += text.len();
         let (app, tenant, id) = (Arc::clone(&self.app), self.tenant.clone(), id.to_owned());
-        let (ahead, to) = (Arc::clone(&self.ahead), self.to.clone());
+        let (ahead, to, text) = (Arc::clone(&self.ahead), self.to.clone(), text.to_owned());
         self.under_way.spawn(async move {
             let mut until_it_is_sent = None;
             let done = async {
                 until_it_is_sent = ahead.acquire_owned().await.ok();
+                let run: Run = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                drop(text);
                 execute(&app, &tenant, run).await.map_err(|refused| refused.what.unwrap_or_default())
             };
             let done = tokio::select! {
