@@ -156,6 +156,15 @@ impl Sender {
     }
 }
 
+#[cfg(test)]
+impl Sender {
+    /// One whose messages a test reads.
+    pub(crate) fn apart() -> (Sender, mpsc::Receiver<Message>) {
+        let (sender, messages) = mpsc::channel(1);
+        (Sender(sender), messages)
+    }
+}
+
 async fn write(mut sink: SplitSink<Stream, Message>, mut messages: mpsc::Receiver<Message>) {
     let mut pings = interval_at(Instant::now() + PING, PING);
     loop {

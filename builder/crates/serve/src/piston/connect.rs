@@ -1,5 +1,6 @@
 //! `/connect`: a program to which its client writes, and from which it reads, while it runs.
 
+use std::io::PipeReader;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use run::Cancel;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -133,6 +134,8 @@ struct Talk<'a> {
     stdin: Stdin,
     /// What the program writes, on its way.
     outputs: JoinSet<()>,
+    /// Whether the run is.
+    is_over: watch::Sender<bool>,
     cancel: Arc<Cancel>,
     /// With which the client has ended it.
     signal: Option<&'static str>,
@@ -141,7 +144,8 @@ struct Talk<'a> {
 impl<'a> Talk<'a> {
     fn new(app: &'a App, to: Sender) -> Talk<'a> {
         let (stdin, outputs, cancel) = (Stdin::default(), JoinSet::new(), Arc::default());
-        Talk { app, to, stage: "run", stdin, outputs, cancel, signal: None }
+        let is_over = watch::Sender::new(false);
+        Talk { app, to, stage: "run", stdin, outputs, is_over, cancel, signal: None }
     }
 
     async fn say(&self, message: Value) -> Option<()> {
@@ -177,11 +181,15 @@ impl<'a> Talk<'a> {
             Event::Runs(ends) => {
                 self.begin("run").await?;
                 self.stdin.begin(ends.stdin);
-                self.outputs.spawn(pass_on(ends.stdout, "stdout", self.to.clone()));
-                self.outputs.spawn(pass_on(ends.stderr, "stderr", self.to.clone()));
+                self.pass_on(ends.stdout, "stdout");
+                self.pass_on(ends.stderr, "stderr");
                 Some(())
             }
         }
+    }
+
+    fn pass_on(&mut self, end: PipeReader, stream: &'static str) {
+        self.outputs.spawn(pass_on(end, stream, self.to.clone(), self.is_over.subscribe()));
     }
 
     /// A message of the client's.
@@ -221,6 +229,7 @@ impl<'a> Talk<'a> {
 
     /// Says how it ended, after all that it has written.
     async fn end(mut self, done: Result<Option<Done>, Busy>) -> Option<Close> {
+        self.is_over.send_replace(true);
         while self.outputs.join_next().await.is_some() {}
         let done = match done {
             Ok(done) => done,

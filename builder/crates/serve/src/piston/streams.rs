@@ -1,11 +1,13 @@
 //! The streams of a program whose client is at the other end of a connection.
 
 use std::io::{PipeReader, PipeWriter};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 use crate::http::Sender;
 
@@ -13,6 +15,9 @@ use crate::http::Sender;
 const ROOM: usize = 1 << 20;
 /// Of its output in one message.
 const PIECE: usize = 16 << 10;
+/// When a run is over, its output is, too, or it is when nothing comes for this time: a process that is none of the run's would
+/// hold the other end.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What the client has written, and the program has not read.
 pub(super) struct Stdin {
@@ -72,10 +77,22 @@ async fn write(end: PipeWriter, mut from: mpsc::Receiver<String>) {
 }
 
 /// Sends what a program writes, until it writes no more, or its client reads no more.
-pub(super) async fn pass_on(end: PipeReader, stream: &'static str, to: Sender) {
+pub(super) async fn pass_on(
+    end: PipeReader,
+    stream: &'static str,
+    to: Sender,
+    mut is_over: watch::Receiver<bool>,
+) {
     let Ok(mut end) = pipe::Receiver::from_owned_fd(end.into()) else { return };
     let (mut piece, mut rest) = (vec![0; PIECE], Vec::new());
-    while let Ok(read @ 1..) = end.read(&mut piece).await {
+    loop {
+        let read = tokio::select! {
+            biased;
+            read = end.read(&mut piece) => read,
+            () = to.closed() => return,
+            () = quiet(&mut is_over) => break,
+        };
+        let Ok(read @ 1..) = read else { break };
         rest.extend_from_slice(&piece[..read]);
         let text = characters(&mut rest);
         if !text.is_empty() && to.send(data(stream, &text)).await.is_err() {
@@ -85,6 +102,13 @@ pub(super) async fn pass_on(end: PipeReader, stream: &'static str, to: Sender) {
     if !rest.is_empty() {
         let _the_client_is_gone = to.send(data(stream, &String::from_utf8_lossy(&rest))).await;
     }
+}
+
+/// Waits for the end of the run, and then for a while.
+async fn quiet(is_over: &mut watch::Receiver<bool>) {
+    // Without a sender it is over, too.
+    drop(is_over.wait_for(|is_over| *is_over).await);
+    sleep(QUIET).await;
 }
 
 /// A message with output.
@@ -132,6 +156,30 @@ mod tests {
         let mut stdin = Stdin::default();
         (0..1000).for_each(|_| stdin.put(""));
         assert!(!stdin.waits() && stdin.has_room());
+    }
+
+    #[test]
+    fn the_output_of_a_run_that_is_over_ends() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let (to, mut messages) = Sender::apart();
+            let (over, is_over) = watch::channel(false);
+            let task = tokio::spawn(pass_on(reader, "stdout", to, is_over));
+            std::io::Write::write_all(&mut writer, b"a\xc3").unwrap();
+            assert_eq!(messages.recv().await.unwrap().to_text().unwrap(), data("stdout", "a"));
+            over.send_replace(true);
+            assert_eq!(messages.recv().await.unwrap().to_text().unwrap(), data("stdout", "\u{fffd}"));
+            tokio::time::timeout(Duration::from_secs(60), task).await.expect("it waits").unwrap();
+            drop(writer);
+
+            let (reader, _writer) = std::io::pipe().unwrap();
+            let (to, messages) = Sender::apart();
+            let (_over, is_over) = watch::channel(false);
+            let task = tokio::spawn(pass_on(reader, "stdout", to, is_over));
+            drop(messages);
+            tokio::time::timeout(Duration::from_secs(60), task).await.expect("it waits").unwrap();
+        });
     }
 
     #[test]
