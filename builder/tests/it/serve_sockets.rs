@@ -236,3 +236,28 @@ fn a_request_that_waits_is_kept_as_it_came() {
     }
     assert_eq!(socket.message()["requestId"], "long");
 }
+
+/// Longer than the buffers of a connection.
+#[test]
+fn an_answer_that_is_on_its_way_comes_before_the_close() {
+    needs_root!();
+    let service = Service::start("slots=2");
+    let mut socket = Socket::open(&service, "/ws");
+    let (number, bytes) = (3, 4_000_000);
+    for id in 0..number {
+        let mut request = request(&id.to_string(), &format!("print('x' * {bytes})"));
+        request["cmd"][0]["files"][1]["max"] = (bytes + 1).into();
+        socket.send(&request);
+    }
+    let all = format!("\ncapsule_queue_wait_seconds_count {number}\n");
+    wait_until("all have run", || service.get("/metrics").text().contains(&all));
+    // The answers are made.
+    thread::sleep(Duration::from_secs(3));
+    socket.say(Message::text("{"));
+    thread::sleep(Duration::from_secs(2));
+    for _ in 0..number {
+        let answer = socket.message();
+        assert_eq!(answer["results"][0]["files"]["stdout"].as_str().unwrap().len(), bytes + 1);
+    }
+    assert_eq!(socket.next(), Heard::Closed(1007));
+}

@@ -15,9 +15,9 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, timeout, timeout_at};
+use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -32,7 +32,7 @@ use super::stream::Gone;
 const PING: Duration = Duration::from_secs(50);
 /// and is not when nothing comes for this time, or a message is not taken.
 const SILENCE: Duration = Duration::from_secs(60);
-/// For a client to say that it has closed, too.
+/// For a client to say that it has closed, too, when all is sent.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
 const PIECE: usize = 16 << 10;
@@ -131,16 +131,33 @@ impl Socket {
         self.say_goodbye(code.into(), reason).await;
     }
 
-    /// The client's last messages are read: to close a connection with unread bytes resets it, and the client might
-    /// never see why (RFC 1122, 4.2.2.13).
+    /// The messages before it are sent, too. The client's last ones are read meanwhile: one that sends all before it reads
+    /// would take nothing otherwise, and to close a connection with unread bytes resets it, so that the client might never
+    /// see why (RFC 1122, 4.2.2.13).
     async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let goodbye = async {
-            let _gone = self.sender.0.send(Message::Close(Some(frame))).await;
-            while let Some(Ok(_)) = self.reader.next().await {}
-            let _it_is_sent = self.writer.join_next().await;
+        let Socket { reader, sender, writer, .. } = self;
+        let (tell, is_sent) = oneshot::channel::<()>();
+        let send = async {
+            let goodbye = async {
+                let _gone = sender.0.send(Message::Close(Some(frame))).await;
+                let _it_is_sent = writer.join_next().await;
+            };
+            let _it_takes_nothing = timeout(SILENCE, goodbye).await;
+            drop(tell);
         };
-        let _it_says_nothing = timeout(FAREWELL, goodbye).await;
+        let answer = async { while let Some(Ok(_)) = reader.next().await {} };
+        let patience = async {
+            let _it_is_sent = is_sent.await;
+            sleep(FAREWELL).await;
+        };
+        let hear = async {
+            tokio::select! {
+                () = answer => {}
+                () = patience => {}
+            }
+        };
+        tokio::join!(send, hear);
     }
 }
 
