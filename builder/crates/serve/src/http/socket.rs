@@ -5,6 +5,7 @@
 //! takes nothing, or is not heard of, is dropped.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -15,7 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
@@ -30,7 +31,8 @@ use super::stream::Gone;
 
 /// A client is asked so often whether it is there, as by go-judge,
 const PING: Duration = Duration::from_secs(50);
-/// and is not when nothing comes for this time, or a message is not taken.
+/// and is not when nothing comes for this time after it was asked, or a message is not taken. While a message is on its way,
+/// it is not asked.
 const SILENCE: Duration = Duration::from_secs(60);
 /// For a client to say that it has closed, too, when all is sent.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -45,8 +47,19 @@ pub(crate) struct Socket {
     sender: Sender,
     /// Ends with this.
     writer: JoinSet<()>,
-    heard: Instant,
+    silence: Silence,
     connection: Connection,
+}
+
+/// How long the client has said nothing although it was asked whether it is there. The writer shares it.
+#[derive(Clone)]
+struct Silence(Arc<watch::Sender<Heard>>);
+
+struct Heard {
+    /// When something came.
+    last: Instant,
+    /// When it was asked and had said nothing since.
+    asked: Option<Instant>,
 }
 
 /// Where messages to the client go.
@@ -91,8 +104,9 @@ impl Socket {
         let (sink, reader) = stream.split();
         let (sender, messages) = mpsc::channel(1);
         let mut writer = JoinSet::new();
-        writer.spawn(write(sink, messages));
-        Socket { reader, sender: Sender(sender), writer, heard: Instant::now(), connection }
+        let silence = Silence::new();
+        writer.spawn(write(sink, messages, silence.clone()));
+        Socket { reader, sender: Sender(sender), writer, silence, connection }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -108,10 +122,13 @@ impl Socket {
     pub(crate) async fn next(&mut self) -> Option<Utf8Bytes> {
         loop {
             let message = tokio::select! {
-                message = timeout_at(self.heard + SILENCE, self.reader.next()) => message.ok()??,
+                // What has come already ends the silence.
+                biased;
+                message = self.reader.next() => message?,
                 () = self.sender.closed() => return None,
+                () = self.silence.lasts() => return None,
             };
-            self.heard = Instant::now();
+            self.silence.end();
             let (code, reason) = match message {
                 Ok(Message::Text(text)) => return Some(text),
                 Ok(Message::Binary(_)) => (CloseCode::Unsupported, "only text is read here"),
@@ -161,6 +178,43 @@ impl Socket {
     }
 }
 
+impl Silence {
+    fn new() -> Silence {
+        Silence(Arc::new(watch::Sender::new(Heard { last: Instant::now(), asked: None })))
+    }
+
+    /// The client has been asked. The answer to a question that was on its way since `began` may be here already.
+    fn begin(&self, began: Instant) {
+        self.0.send_if_modified(|heard| {
+            let begins = heard.asked.is_none() && heard.last < began;
+            if begins {
+                heard.asked = Some(Instant::now());
+            }
+            begins
+        });
+    }
+
+    fn end(&self) {
+        self.0.send_replace(Heard { last: Instant::now(), asked: None });
+    }
+
+    /// Waits until it has lasted too long.
+    async fn lasts(&self) {
+        let mut heard = self.0.subscribe();
+        loop {
+            let asked = heard.borrow_and_update().asked;
+            let changes = heard.changed();
+            let Some(asked) = asked else {
+                let _the_sender_is_here = changes.await;
+                continue;
+            };
+            if timeout_at(asked + SILENCE, changes).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
 impl Sender {
     /// Waits until there is room for a message.
     pub(crate) async fn send(&self, text: String) -> Result<(), Gone> {
@@ -182,18 +236,75 @@ impl Sender {
     }
 }
 
-async fn write(mut sink: SplitSink<Stream, Message>, mut messages: mpsc::Receiver<Message>) {
+async fn write(
+    mut sink: SplitSink<Stream, Message>,
+    mut messages: mpsc::Receiver<Message>,
+    silence: Silence,
+) {
     let mut pings = interval_at(Instant::now() + PING, PING);
     loop {
         let message = tokio::select! {
-            message = messages.recv() => message,
+            // Many messages do not keep it from asking.
+            biased;
             _ = pings.tick() => Some(Message::Ping(Bytes::new())),
+            message = messages.recv() => message,
         };
         let Some(message) = message else { return };
-        let is_last = message.is_close();
+        let (is_last, is_ping, began) = (message.is_close(), message.is_ping(), Instant::now());
         let sent = timeout(SILENCE, sink.send(message)).await;
         if is_last || !matches!(sent, Ok(Ok(()))) {
             return;
         }
+        if is_ping {
+            silence.begin(began);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    /// Whether it ends in a while.
+    async fn is_too_long(silence: &Silence) -> bool {
+        timeout(Duration::from_millis(50), silence.lasts()).await.is_ok()
+    }
+
+    #[test]
+    fn a_silence_begins_with_a_question_and_ends_with_a_word() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let silence = Silence::new();
+            assert!(!is_too_long(&silence).await);
+            let question = Instant::now();
+            sleep(Duration::from_millis(2)).await;
+            silence.end();
+            silence.begin(question);
+            assert_eq!(silence.0.borrow().asked, None, "the answer was there");
+            sleep(Duration::from_millis(2)).await;
+            silence.begin(Instant::now());
+            let first = silence.0.borrow().asked;
+            assert!(first.is_some());
+            sleep(Duration::from_millis(2)).await;
+            silence.begin(Instant::now());
+            assert_eq!(silence.0.borrow().asked, first, "another question began it anew");
+            assert!(!is_too_long(&silence).await);
+            let long_ago = || {
+                let asked = Instant::now().checked_sub(SILENCE);
+                assert!(asked.is_some());
+                silence.0.send_modify(|heard| heard.asked = asked);
+            };
+            long_ago();
+            assert!(is_too_long(&silence).await);
+            silence.end();
+            assert!(!is_too_long(&silence).await);
+            // One that waits sees both.
+            let mut waits = pin!(silence.lasts());
+            assert!(timeout(Duration::from_millis(1), waits.as_mut()).await.is_err());
+            long_ago();
+            assert!(timeout(Duration::from_secs(60), waits).await.is_ok());
+        });
     }
 }
