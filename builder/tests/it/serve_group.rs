@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::scene::{needs_root, wait_until};
+use crate::scene::{Scene, needs_root, wait_until};
 use crate::service::{Service, inits};
 
 fn python(source: &str) -> Value {
@@ -125,4 +125,33 @@ fn a_group_ends_with_its_client() {
     drop(stream);
     wait_until("both end", || inits(service.pid()) == 0);
     wait_until("the slot is free", || service.get("/v1/status").json()["busy"] == 0);
+}
+
+/// The names of a program's files tell its language, and with it what it may write.
+#[test]
+fn what_a_group_may_write_counts_without_a_named_language() {
+    needs_root!();
+    let scene = Scene::new();
+    scene.file(
+        "loud.toml",
+        "packs = [\"hello\"]\nbinaries = [\"sh\"]\n[language]\nsource = \"main.loud\"\n\
+         [run]\nargv = [\"sh\", \"{source}\"]\nlimits = { output = \"16M\" }\n",
+    );
+    scene.succeeds("build --pack ./loud.toml -o B --format dir");
+    let bundle = scene.path("B");
+    let service = Service::of_bundle(&bundle, scene, "127.0.0.1:0", "slots=1 default.output=1M");
+    let named = json!({"language": "loud", "source": ""});
+    let told = json!({"files": {"main.loud": ""}});
+    for loud in [named, told] {
+        let programs = vec![loud; 3];
+        let answer = service.post("/v1/group", &json!({"programs": programs}));
+        let field = &answer.json()["field"];
+        assert_eq!(
+            (answer.status, field),
+            (422, &"programs[2].limits.output_bytes".into()),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(run(&service, json!(programs[..2]), json!([])).len(), 2);
+    }
 }

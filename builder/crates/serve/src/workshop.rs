@@ -127,6 +127,13 @@ impl Workshop {
         said.or(self.default).lowered_to(self.most)
     }
 
+    /// The same where the names of a program's files may tell its language.
+    pub(crate) fn limits_of(&self, submission: &Submission, language: Option<&str>, asked: Limits) -> Limits {
+        // One without a language does not run.
+        let chosen = self.room.language(submission, language).ok();
+        self.limits(chosen.and_then(|(name, _)| self.language(name)), asked)
+    }
+
     fn compile_limits(&self, step: Option<&LanguageStep>, asked: Limits) -> Limits {
         let of_pack = step.map(|step| Limits::of_amounts(&step.limits)).unwrap_or_default();
         asked.or(of_pack).lowered_to(self.compile)

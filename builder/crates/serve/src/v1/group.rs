@@ -17,7 +17,7 @@ use crate::group::{self, Group};
 use crate::http::{Problem, caller, read_body};
 use crate::pool::{Begins, Way};
 use crate::streams::Pipe;
-use crate::work::{Done, Work};
+use crate::work::{Done, Program, Work};
 use crate::workshop::Workshop;
 
 /// Programs of a group: they have one slot together.
@@ -159,8 +159,9 @@ fn check_outputs(workshop: &Workshop, programs: &[Work], pipes: &[Pipe]) -> Resu
     let alone = workshop.most().output_bytes.unwrap_or_default().saturating_mul(2);
     let (most, mut sum) = (OUTPUT.max(alone), 0_u64);
     for (at, program) in programs.iter().enumerate() {
-        let language = program.language.as_deref().and_then(|name| workshop.language(name));
-        let each = workshop.limits(language, program.run).output_bytes.unwrap_or_default();
+        let Work { program: Program { submission, .. }, language, run, .. } = program;
+        let limits = workshop.limits_of(submission, language.as_deref(), *run);
+        let each = limits.output_bytes.unwrap_or_default();
         let piped = pipes.iter().filter(|pipe| pipe.from == at).count() as u64;
         sum = sum.saturating_add(each.saturating_mul(2 - piped));
         if sum > most {
