@@ -84,8 +84,8 @@ pub struct Step {
     pub warm: Option<WarmUp>,
 }
 
-/// How a step gets ready: started like this, it stops itself (SIGSTOP) before it looks at the submission's files, and does
-/// what the step does when it is continued.
+/// How a step gets ready: started like this, it stops itself (SIGSTOP) before it looks at the submission's files. When the
+/// supervisor continues it, it does the step's work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmUp {
     /// Instead of the step's own.

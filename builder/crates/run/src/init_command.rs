@@ -104,7 +104,7 @@ impl InitCommand {
     /// descriptors that options name, in the order of the numbers that they get, from 3 on. `None`: a string has a NUL of its
     /// own, after which it would go on as another one.
     ///
-    /// `word` stands for `run`: what a request is for.
+    /// `word` says what the caller asks for: `run` or `warm`.
     pub(crate) fn to_request(&self, name: &str, word: &str) -> Option<(Vec<u8>, Vec<i32>)> {
         let mut named = Vec::new();
         let mut options = self.options.clone();
