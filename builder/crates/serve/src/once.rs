@@ -3,14 +3,13 @@
 //! Streams are files in memory: nothing has to read and write them meanwhile, and the run's own limit bounds them.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use run::Cancel;
 use run::exec::Primed;
 
 use crate::pool::Way;
-use crate::streams::{content, filled, in_memory};
+use crate::streams::content;
 use crate::text::Text;
 use crate::work::{Done, Work};
 use crate::workshop::{Ready, Workshop};
@@ -50,15 +49,7 @@ fn ran(
         }
         // It was killed while it waited, say. Cold, nothing waits.
     }
-    ended(done, cold(ready, stdin)?, way)
-}
-
-/// A run whose program starts when the run does.
-fn cold(ready: &Ready, stdin: &[u8]) -> Result<Primed, String> {
-    let stdin = filled("stdin", stdin).map_err(unmade)?;
-    let (stdout, stderr) = (in_memory("stdout").map_err(unmade)?, in_memory("stderr").map_err(unmade)?);
-    let prepared = ready.prepare([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
-    Ok(Primed { prepared, stdout, stderr })
+    ended(done, ready.prime(stdin)?, way)
 }
 
 fn ended(done: &mut Done, primed: Primed, way: &Way<'_>) -> Result<(), String> {

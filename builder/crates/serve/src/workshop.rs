@@ -297,6 +297,12 @@ impl Ready {
         prepared.map_err(|error| error.to_string())
     }
 
+    /// The same with streams that are files in memory, and with its input.
+    pub(crate) fn prime(&self, stdin: &[u8]) -> Result<Primed, String> {
+        let primed = self.artifact.prime(&self.options, &self.arguments, stdin);
+        primed.map_err(|error| error.to_string())
+    }
+
     /// The same run where it has got ready before, with its input.
     pub(crate) fn take_warm(&self, stdin: &[u8]) -> io::Result<Option<Primed>> {
         self.artifact.take_warm(&self.options, &self.arguments, stdin)

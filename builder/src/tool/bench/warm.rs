@@ -3,17 +3,14 @@
 //!
 //! The program says itself when it has written the line: its clock is the host's (CLOCK_MONOTONIC). Both take turns.
 
-use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use image::write::interrupt::Interrupt;
 use image::{ImageRequest, build};
 use recipe::packs;
-use run::exec::{Artifact, CompileResult, Kind, Primed, SourceFile, Submission, Warm, Workroom};
-use rustix::fs::{MemfdFlags, memfd_create};
+use run::exec::{CompileResult, Kind, SourceFile, Submission, Warm, Workroom};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::prepared::prepared_bundle;
@@ -116,7 +113,7 @@ impl Side<'_> {
         };
         let ready = match is_warm {
             true => artifact.take_warm(&[], &[], b"").map_err(|error| self.fail(&error.to_string()))?,
-            false => Some(cold(&artifact)?),
+            false => Some(artifact.prime(&[], &[], b"")?),
         };
         let Some(mut ready) = ready else { return Err(self.fail("it was not warm")) };
         let start = now();
@@ -148,17 +145,6 @@ impl Side<'_> {
     fn fail(&self, why: &str) -> Error {
         Error::read(self.name.as_ref(), io::Error::other(why.trim_end().to_owned()))
     }
-}
-
-fn cold(artifact: &Artifact) -> Result<Primed, Error> {
-    let file = || memfd_create("stream", MemfdFlags::CLOEXEC).map(File::from);
-    let files = [file(), file(), file()];
-    let [Ok(stdin), Ok(stdout), Ok(stderr)] = files else {
-        return Err(Error::read("memory".as_ref(), io::Error::last_os_error()));
-    };
-    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    let prepared = artifact.prepare(&[], &[], streams)?;
-    Ok(Primed { prepared, stdout, stderr })
 }
 
 fn now() -> i64 {

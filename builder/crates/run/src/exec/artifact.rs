@@ -21,7 +21,7 @@ use super::sleep::{self, Activity};
 use super::steps::Steps;
 use super::submission_uid::SubmissionUid;
 use super::supervisor::Supervisor;
-use super::warm::WarmRun;
+use super::warm::{self, WarmRun};
 use super::workspace::Workspace;
 use crate::cancel::Cancel;
 use crate::ending_signals::Heeded;
@@ -155,7 +155,7 @@ impl Artifact {
     /// The run that has got ready, if it is one with these options, with its input; the first time only.
     ///
     /// # Errors
-    /// There is no memory for the input.
+    /// The input does not fit into memory.
     pub fn take_warm(
         &self,
         options: &[StepOption],
@@ -211,6 +211,22 @@ impl Artifact {
             }
             Err(error) => Err(Error::Start { path, error }),
         }
+    }
+
+    /// Prepares a run whose streams are files in memory, with its input.
+    ///
+    /// # Errors
+    /// There is no memory for them, or init cannot be started.
+    pub fn prime(
+        &self,
+        options: &[StepOption],
+        arguments: &[OsString],
+        stdin: &[u8],
+    ) -> Result<Primed, Error> {
+        let files = warm::files(stdin);
+        let [stdin, stdout, stderr] = files.map_err(|error| Error::read("memory".as_ref(), error))?;
+        let prepared = self.prepare(options, arguments, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
+        Ok(Primed { prepared, stdout, stderr })
     }
 
     fn running(&self, supervisor: Supervisor, init: PathBuf, seen: Observation) -> Running {

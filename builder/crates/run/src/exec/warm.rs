@@ -99,21 +99,20 @@ pub(super) struct WarmRun {
 
 impl WarmRun {
     pub(super) fn begin(pool: &Pool, init: InitCommand) -> io::Result<Option<WarmRun>> {
-        let streams = [in_memory("stdin")?, in_memory("stdout")?, in_memory("stderr")?];
+        let streams = files(b"")?;
         let step = WarmStep::begin(pool, init, streams.each_ref().map(AsFd::as_fd))?;
         Ok(step.map(|step| WarmRun { step, streams }))
     }
 
     /// Gives it its input; then it can go on. stdout and stderr come with it.
     pub(super) fn with_input(mut self, stdin: &[u8]) -> io::Result<(WarmStep, [File; 2])> {
-        self.streams[0].write_all(stdin)?;
-        self.streams[0].rewind()?;
+        fill(&mut self.streams[0], stdin)?;
         let WarmRun { step, streams: [_, stdout, stderr] } = self;
         Ok((step, [stdout, stderr]))
     }
 }
 
-/// A step that gets ready, or is.
+/// A step that gets ready, or has got ready.
 #[derive(Debug)]
 pub(super) struct WarmStep {
     init: InitCommand,
@@ -170,13 +169,21 @@ impl Drop for WarmStep {
         if let Some((run, starter)) = self.waiting.take() {
             // Without another end of its pipe, its supervisor ends it, and removes its cgroup.
             drop(starter);
-            // Where there is no thread, the run is killed, and its PID 1 removes the cgroup.
+            // If no thread can be started, the run is killed, and its PID 1 removes the cgroup.
             let _killed = Builder::new().spawn(move || run.wait());
         }
     }
 }
 
-/// A file that only its descriptors name.
-fn in_memory(name: &str) -> io::Result<File> {
-    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+/// Streams of a run that are files in memory: only their descriptors name them.
+pub(super) fn files(stdin: &[u8]) -> io::Result<[File; 3]> {
+    let file = |name: &str| memfd_create(name, MemfdFlags::CLOEXEC).map(File::from);
+    let mut files = [file("stdin")?, file("stdout")?, file("stderr")?];
+    fill(&mut files[0], stdin)?;
+    Ok(files)
+}
+
+fn fill(file: &mut File, content: &[u8]) -> io::Result<()> {
+    file.write_all(content)?;
+    file.rewind()
 }
