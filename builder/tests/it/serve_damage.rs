@@ -189,6 +189,30 @@ fn a_damaged_message_ends_its_connection_at_the_most() {
 }
 
 /// Bytes of all files below a directory.
+/// `{}` is two bytes long, and a command of which every field is absent takes half a kilobyte.
+#[test]
+fn what_is_short_as_text_and_long_in_memory_is_refused_as_text() {
+    needs_root!();
+    let service = Service::start("slots=1 body=16M");
+    let many = |value: &str| vec![value; 2_000_000].join(",");
+    for (path, before, value, after) in [
+        ("/run", r#"{"cmd":["#, "{}", "]}"),
+        ("/api/v2/execute", r#"{"files":["#, r#"{"a":1}"#, "]}"),
+        ("/run_code", r#"{"code":"","language":"python","fetch_files":["#, "\"\"", "]}"),
+        ("/submissions", r#"{"a":["#, "[]", "]}"),
+        ("/submissions/batch", r#"{"submissions":["#, "{}", "]}"),
+        ("/v1/run", r#"{"args":["#, "\"\"", "]}"),
+        ("/v1/group", r#"{"programs":["#, "{}", "]}"),
+        ("/v1/submissions", r#"{"args":["#, "\"\"", "]}"),
+        ("/v1/batch", r#"{"args":["#, "\"\"", "]}"),
+    ] {
+        let body = format!("{before}{}{after}", many(value));
+        let answer = service.request("POST", path, &[JSON], body.as_bytes()).text();
+        assert!(answer.contains("at most 65536 values"), "{path}: {answer}");
+    }
+    assert!(service.peak() < 150 << 20, "{} bytes", service.peak());
+}
+
 fn size(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let of = |entry: fs::DirEntry| match entry.metadata() {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::alias;
 use crate::app::{App, Busy};
-use crate::http::{caller, later, read_body};
+use crate::http::{caller, later, parse, read_body};
 use crate::limit::Limits;
 use crate::text::Text;
 use crate::work::{Done, Program, Step, Work};
@@ -76,7 +76,7 @@ async fn run_code(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -
         .map_err(|_| Invalid(StatusCode::UNAUTHORIZED, "a token is needed".into()))?;
     let body = read_body(body, &app.settings).await;
     let body = body.map_err(|error| Invalid(error.status(), error.message().into()))?;
-    let request: RunCode = serde_json::from_slice(&body).map_err(|error| invalid("", error.to_string()))?;
+    let request: RunCode = parse(&body).map_err(|error| invalid("", error.to_string()))?;
     match app.run(&tenant, request.into_work(&app)?).await {
         Ok(done) => Ok(Json(answer(&done)).into_response()),
         Err(Busy { retry_after, .. }) => {

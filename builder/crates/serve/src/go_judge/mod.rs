@@ -24,7 +24,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::app::{App, Busy};
-use crate::http::{BodyError, caller, later, read_body};
+use crate::http::{BodyError, caller, later, parse, read_body};
 use crate::pool::Begins;
 use crate::settings::Tenant;
 
@@ -93,7 +93,7 @@ fn tenant(app: &App, headers: &HeaderMap) -> Result<Tenant, Refused> {
 async fn run(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Json<Value>, Refused> {
     let tenant = tenant(&app, &headers)?;
     let body = read_body(body, &app.settings).await?;
-    let run: Run = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+    let run: Run = parse(&body).map_err(|error| bad(error.to_string()))?;
     execute(&app, &tenant, run).await.map(|results| Json(Value::Array(results)))
 }
 

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::request::Run;
 use super::{Refused, execute, tenant};
 use crate::app::App;
-use crate::http::{Sender, Socket, upgraded};
+use crate::http::{Sender, Socket, parse, upgraded};
 use crate::settings::Tenant;
 
 /// Requests of a connection, beyond the slots, of which the programs run, or the answers wait for a client that reads slowly.
@@ -131,7 +131,7 @@ impl Requests {
             let mut until_it_is_sent = None;
             let done = async {
                 until_it_is_sent = ahead.acquire_owned().await.ok();
-                let run: Run = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                let run: Run = parse(text.as_bytes()).map_err(|error| error.to_string())?;
                 drop(text);
                 execute(&app, &tenant, run).await.map_err(|refused| refused.what.unwrap_or_default())
             };

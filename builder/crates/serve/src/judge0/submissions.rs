@@ -18,7 +18,7 @@ use super::form::{self, Extra};
 use super::languages;
 use crate::app::App;
 use crate::desk::{self, Handed, Refusal};
-use crate::http::{caller, read_body};
+use crate::http::{caller, parse, read_body};
 use crate::pool::Refused;
 use crate::settings::Tenant;
 use crate::store::Row;
@@ -88,7 +88,7 @@ fn tenant(headers: &HeaderMap, app: &App) -> Result<Tenant, Refuse> {
 async fn json(body: Body, app: &App) -> Result<Value, Refuse> {
     let body = read_body(body, &app.settings).await;
     let body = body.map_err(|error| Refuse::Error(error.status(), error.message()))?;
-    serde_json::from_slice(&body).map_err(|error| Refuse::Error(StatusCode::BAD_REQUEST, error.to_string()))
+    parse(&body).map_err(|error| Refuse::Error(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
 /// `POST /submissions`

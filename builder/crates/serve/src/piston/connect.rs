@@ -20,7 +20,7 @@ use super::{Message, tenant};
 use crate::alias;
 use crate::app::{App, Busy};
 use crate::dialogue::{self, Compiled, Event};
-use crate::http::{Sender, Socket, upgraded};
+use crate::http::{Sender, Socket, parse, upgraded};
 use crate::pool::{Begins, Way};
 use crate::settings::Tenant;
 use crate::signal;
@@ -105,7 +105,7 @@ async fn first(app: &App, socket: &mut Socket) -> Option<Result<Execute, Close>>
         () = ends.come() => return Some(Err(GOING_AWAY)),
     };
     let Ok(text) = text else { return Some(Err(NOT_IN_TIME)) };
-    let message: Value = match serde_json::from_str(&text?) {
+    let message: Value = match parse(text?.as_bytes()) {
         Ok(message) => message,
         Err(error) => return complaint(&to, &error.to_string()).await.map(Err),
     };
@@ -194,7 +194,7 @@ impl<'a> Talk<'a> {
 
     /// A message of the client's.
     async fn hear(&mut self, text: &str) -> Option<Result<(), Close>> {
-        let message: Value = match serde_json::from_str(text) {
+        let message: Value = match parse(text.as_bytes()) {
             Ok(message) => message,
             Err(error) => return complaint(&self.to, &error.to_string()).await.map(Err),
         };

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::alias;
 use crate::app::{App, Busy};
-use crate::http::{BodyError, caller, later, read_body};
+use crate::http::{BodyError, caller, later, parse, read_body};
 use crate::settings::Tenant;
 use answer::answer;
 use request::Execute;
@@ -89,7 +89,7 @@ async fn execute(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
     let tenant = tenant(&app, &headers)?;
     let body = read_body(body, &app.settings).await?;
     // Whatever its Content-Type: a client that runs in browsers too says that it is text.
-    let body: Value = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;
+    let body: Value = parse(&body).map_err(|error| wrong(error.to_string()))?;
     let Execute { language, version, work } = Execute::read(&body, &app)?;
     match app.run(&tenant, work).await {
         Ok(done) => match done.failure() {

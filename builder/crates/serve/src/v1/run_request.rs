@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use crate::http::Problem;
+use crate::http::{Problem, parse};
 use crate::limit::Limits;
 use crate::text::{Text, Written};
 use crate::work::{Program, Work, bad_arguments};
@@ -108,5 +108,5 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "the request has no body"));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::of_json(&error))
+    parse(body).map_err(|error| Problem::of_json(&error))
 }
