@@ -1,6 +1,5 @@
 //! WebSockets: go-judge's `/ws`, and what holds for each of them.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
@@ -138,20 +137,63 @@ fn a_websocket_needs_a_token_and_a_page_of_the_same_site() {
 }
 
 #[test]
-fn a_websocket_counts_among_the_connections() {
+fn a_websocket_counts_among_the_connections_and_makes_room_when_it_is_idle() {
     needs_root!();
-    let service = Service::start("slots=1 connections=2");
-    let first = Socket::open(&service, "/ws");
-    let _second = Socket::open(&service, "/ws");
+    let service = Service::start("slots=2 connections=2 default.wall-time=850s limit.wall-time=900s");
+    let mut sockets = [(); 2].map(|()| Socket::open(&service, "/ws"));
+    for socket in &mut sockets {
+        socket.send(&request("a", "import time; time.sleep(800)"));
+    }
+    wait_until("both run", || inits(service.pid()) == 2);
     let mut third = service.connect();
     third.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     third.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
     let mut answer = [0; 12];
     assert!(third.read(&mut answer).is_err(), "a third connection was answered");
-    drop(first);
+    let [first, busy] = &mut sockets;
+    first.send(&json!({"cancelRequestId": "a"}));
+    assert_eq!(first.message()["error"], "the request was called off");
+    assert_eq!(first.next(), Heard::Closed(1013));
     third.set_read_timeout(Some(crate::scene::HANG)).unwrap();
     third.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+    busy.send(&json!({"cancelRequestId": "a"}));
+    assert_eq!(busy.message()["error"], "the request was called off");
+}
+
+/// A request of the connection waits for its turn, as one of `/v1/batch` does: its client has nothing to come back with.
+#[test]
+fn a_request_waits_while_others_work_fills_the_queue() {
+    needs_root!();
+    let service = Service::start("slots=1 queue=1 default.wall-time=850s limit.wall-time=900s");
+    let mut others = Socket::open(&service, "/ws");
+    others.send(&request("a", "import time; time.sleep(800)"));
+    wait_until("it runs", || inits(service.pid()) == 1);
+    others.send(&request("b", "print('b')"));
+    wait_until("the queue is full", || service.get("/v1/status").json()["waiting"] == 1);
+    let mut socket = Socket::open(&service, "/ws");
+    socket.send(&request("c", "print('c')"));
+    // By another way it is refused.
+    let refused = service.post("/run", &request("", "print('d')"));
+    assert_eq!(refused.json(), json!("worker queue is full"));
+    others.send(&json!({"cancelRequestId": "a"}));
+    let answer = socket.message();
+    assert_eq!(answer["results"][0]["files"]["stdout"], "c\n", "{answer}");
+}
+
+/// The connection would be reset, and its client would not see why, if the rest of its message were not read.
+#[test]
+fn a_message_that_is_much_too_long_is_answered_with_the_reason() {
+    needs_root!();
+    let service = Service::start("slots=1 body=4K");
+    for path in PATHS {
+        let mut socket = Socket::open(&service, path);
+        socket.say(Message::text("x".repeat(30_000_000)));
+        assert_eq!(socket.next(), Heard::Closed(1009), "{path}");
+        let mut socket = Socket::open(&service, path);
+        socket.say_bytes(&[0xff; 3000]);
+        assert_eq!(socket.next(), Heard::Closed(1007), "{path}");
+    }
 }
 
 #[test]
@@ -172,13 +214,6 @@ fn a_shutdown_answers_what_runs_and_closes_the_sockets() {
     assert_eq!(answer["results"][0]["files"]["stdout"], "1\n", "{answer}");
     assert_eq!(busy.next(), Heard::Closed(1001));
     assert_eq!(service.wait(), Some(0));
-}
-
-/// Bytes of memory that the service has had at the most (proc_pid_status(5)).
-fn peak(service: &Service) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", service.pid().as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 /// Whether nothing runs, and nothing begins in a while.
@@ -202,7 +237,7 @@ fn a_client_that_sends_all_before_it_reads_gets_all_answers_and_fills_no_memory(
         socket.send(&request);
     }
     wait_until("it waits for its client", || rests(&service));
-    assert!(peak(&service) < 200 << 20, "{} bytes", peak(&service));
+    assert!(service.peak() < 200 << 20, "{} bytes", service.peak());
     let mut found: Vec<usize> = (0..number)
         .map(|_| {
             let answer = socket.message();
@@ -229,7 +264,7 @@ fn a_request_that_waits_is_kept_as_it_came() {
     socket.send(&long);
     let answer = socket.message();
     assert_eq!(answer["error"], "duplicated request id: long");
-    assert!(peak(&service) < 150 << 20, "{} bytes", peak(&service));
+    assert!(service.peak() < 150 << 20, "{} bytes", service.peak());
     for id in ["a", "b"] {
         socket.send(&json!({"cancelRequestId": id}));
         assert_eq!(socket.message()["error"], "the request was called off");
@@ -251,10 +286,10 @@ fn an_answer_that_is_on_its_way_comes_before_the_close() {
     }
     let all = format!("\ncapsule_queue_wait_seconds_count {number}\n");
     wait_until("all have run", || service.get("/metrics").text().contains(&all));
-    // The answers are made.
-    thread::sleep(Duration::from_secs(3));
+    wait_until("the answers are made", || rests(&service));
     socket.say(Message::text("{"));
-    thread::sleep(Duration::from_secs(2));
+    // The service has read it.
+    thread::sleep(Duration::from_secs(1));
     for _ in 0..number {
         let answer = socket.message();
         assert_eq!(answer["results"][0]["files"]["stdout"].as_str().unwrap().len(), bytes + 1);

@@ -40,12 +40,26 @@ pub(crate) struct App {
     requests: AtomicU64,
 }
 
+/// Before another try, when the slots and the queue are full of others' work.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Why work is not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Busy {
     pub(crate) refused: Refused,
     /// When it may be worth to come back.
     pub(crate) retry_after: Duration,
+}
+
+impl Busy {
+    /// Waits until it is worth another try; gives itself back if there is no use in one, as when the service ends.
+    pub(crate) async fn pass(self) -> Result<(), Busy> {
+        if self.refused == Refused::Closing {
+            return Err(self);
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
 }
 
 /// Calls a job off when the request that waits for it is gone.

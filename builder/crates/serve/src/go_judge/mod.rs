@@ -21,11 +21,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use run::Cancel;
 use serde_json::{Value, json};
 
 use crate::app::{App, Busy};
 use crate::http::{BodyError, caller, later, parse, read_body};
-use crate::pool::Begins;
+use crate::pool::{Begins, Way};
 use crate::settings::Tenant;
 
 use request::{Plan, Run};
@@ -94,25 +95,33 @@ async fn run(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Res
     let tenant = tenant(&app, &headers)?;
     let body = read_body(body, &app.settings).await?;
     let run: Run = parse(&body).map_err(|error| bad(error.to_string()))?;
-    execute(&app, &tenant, run).await.map(|results| Json(Value::Array(results)))
+    let plan = plan(&app, &tenant, run)?;
+    execute(&app, &tenant, &plan).await?.map(|results| Json(Value::Array(results)))
+}
+
+fn plan(app: &App, tenant: &Tenant, run: Run) -> Result<Arc<Plan>, Refused> {
+    Plan::new(run, |id| app.kept.get(&tenant.name, id)).map(Arc::new)
 }
 
 /// Runs the commands of a request in a slot, and gives each one's result.
-async fn execute(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
-    let plan = Plan::new(run, |id| app.kept.get(&tenant.name, id))?;
-    let (own, name) = (Arc::clone(app), tenant.name.clone());
-    let done = app
-        .in_slot(tenant, Begins::InSlot, move |way, cancel| {
-            group::run(&own, &name, &plan, way.cpus(), cancel)
-        })
-        .await;
-    let failed = |what: &str| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, what);
-    match done {
-        Ok(Some(results)) => Ok(results),
-        Ok(None) => Err(failed("the service ended before the commands did")),
-        Err(Busy { retry_after, .. }) => {
-            Err(Refused { retry_after: Some(retry_after), ..failed("worker queue is full") })
-        }
+async fn execute(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    plan: &Arc<Plan>,
+) -> Result<Result<Vec<Value>, Refused>, Busy> {
+    let (own, name, plan) = (Arc::clone(app), tenant.name.clone(), Arc::clone(plan));
+    let job = move |way: &Way<'_>, cancel: &Arc<Cancel>| group::run(&own, &name, &plan, way.cpus(), cancel);
+    let done = app.in_slot(tenant, Begins::InSlot, job).await?;
+    Ok(done.ok_or_else(|| failed("the service ended before the commands did")))
+}
+
+fn failed(what: &str) -> Refused {
+    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, what)
+}
+
+impl From<Busy> for Refused {
+    fn from(busy: Busy) -> Refused {
+        Refused { retry_after: Some(busy.retry_after), ..failed("worker queue is full") }
     }
 }
 

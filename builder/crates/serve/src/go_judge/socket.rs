@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::request::Run;
-use super::{Refused, execute, tenant};
+use super::{Refused, execute, plan, tenant};
 use crate::app::App;
 use crate::http::{Sender, Socket, parse, upgraded};
 use crate::settings::Tenant;
@@ -70,12 +70,12 @@ pub(super) async fn connect(State(app): State<Arc<App>>, request: Request) -> Re
 }
 
 async fn talk(app: Arc<App>, tenant: Tenant, mut socket: Socket) {
-    let (mut ends, mut is_over) = (socket.ends(), false);
+    let (mut ends, mut is_over, crowd) = (socket.ends(), false, socket.crowd());
     let mut requests = Requests::new(app, tenant, socket.sender());
     while !is_over || !requests.open.is_empty() {
         tokio::select! {
             text = socket.next() => {
-                let Some(text) = text else { return };
+                let Some(text) = text else { return socket.end().await };
                 if requests.take(&text).await.is_err() {
                     return socket.close(1007, "the message is no request").await;
                 }
@@ -86,6 +86,9 @@ async fn talk(app: Arc<App>, tenant: Tenant, mut socket: Socket) {
                 }
             }
             () = ends.come(), if !is_over => is_over = true,
+            () = crowd.press(), if requests.open.is_empty() => {
+                return socket.close(1013, "others wait for the connection").await;
+            }
         }
     }
     socket.close(1001, "the service ends").await;
@@ -133,7 +136,7 @@ impl Requests {
                 until_it_is_sent = ahead.acquire_owned().await.ok();
                 let run: Run = parse(text.as_bytes()).map_err(|error| error.to_string())?;
                 drop(text);
-                execute(&app, &tenant, run).await.map_err(|refused| refused.what.unwrap_or_default())
+                in_turn(&app, &tenant, run).await.map_err(|refused| refused.what.unwrap_or_default())
             };
             let done = tokio::select! {
                 done = done => done,
@@ -149,6 +152,17 @@ impl Requests {
     fn forget(&mut self, id: &str) {
         if let Some(open) = self.open.remove(id) {
             self.bytes -= open.bytes;
+        }
+    }
+}
+
+/// Runs it when others' work leaves room. The requests behind it wait here and fill no queue.
+async fn in_turn(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
+    let plan = plan(app, tenant, run)?;
+    loop {
+        match execute(app, tenant, &plan).await {
+            Ok(done) => return done,
+            Err(busy) => busy.pass().await?,
         }
     }
 }

@@ -32,15 +32,24 @@ const SOON: Duration = Duration::from_secs(1);
 pub(crate) struct Connection {
     _permit: Arc<OwnedSemaphorePermit>,
     ends: Ends,
+    crowd: Crowd,
 }
 
 /// The end of the service.
 #[derive(Clone)]
 pub(crate) struct Ends(watch::Receiver<bool>);
 
+/// Clients that wait for a connection while there are as many as there may be.
+#[derive(Clone)]
+pub(crate) struct Crowd(Arc<Notify>);
+
 impl Connection {
     pub(crate) fn ends(&self) -> Ends {
         self.ends.clone()
+    }
+
+    pub(crate) fn crowd(&self) -> Crowd {
+        self.crowd.clone()
     }
 }
 
@@ -49,6 +58,15 @@ impl Ends {
     pub(crate) async fn come(&mut self) {
         // Without a sender the service is gone.
         let _is_over = self.0.wait_for(|is_over| *is_over).await;
+    }
+}
+
+impl Crowd {
+    /// Waits until a connection on which nothing is asked should be closed: others wait for it, and its client, which may
+    /// have connected just now, has had some time to ask.
+    pub(crate) async fn press(&self) {
+        self.0.notified().await;
+        sleep(SOON).await;
     }
 }
 
@@ -61,9 +79,9 @@ pub(crate) async fn serve(
 ) {
     let most = u32::try_from(settings.connections).unwrap_or(u32::MAX);
     let permits = Arc::new(Semaphore::new(most as usize));
-    let crowd = Arc::new(Notify::new());
+    let crowd = Crowd(Arc::new(Notify::new()));
     loop {
-        let Some(permit) = permit(&permits, &crowd).await else { return };
+        let Some(permit) = permit(&permits, &crowd.0).await else { return };
         let stream = tokio::select! {
             stream = listener.accept() => stream,
             _ = ends.changed() => break,
@@ -72,12 +90,13 @@ pub(crate) async fn serve(
             sleep(PAUSE).await;
             continue;
         };
-        let (router, crowd, time) = (router.clone(), Arc::clone(&crowd), settings.request_time);
-        let connection = Connection { _permit: Arc::new(permit), ends: Ends(ends.clone()) };
+        let (router, time) = (router.clone(), settings.request_time);
+        let (ends, crowd) = (Ends(ends.clone()), crowd.clone());
+        let connection = Connection { _permit: Arc::new(permit), ends, crowd };
         tokio::spawn(async move {
             match stream {
-                Stream::Tcp(stream) => answer(stream, router, time, connection, &crowd).await,
-                Stream::Unix(stream) => answer(stream, router, time, connection, &crowd).await,
+                Stream::Tcp(stream) => answer(stream, router, time, connection).await,
+                Stream::Unix(stream) => answer(stream, router, time, connection).await,
             }
         });
     }
@@ -104,12 +123,11 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     router: Router,
     time: Duration,
     connection: Connection,
-    crowd: &Notify,
 ) -> impl Future<Output = ()> + Send {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(time);
     builder.max_headers(MOST_HEADERS).max_buf_size(LONGEST_HEAD);
-    let mut ends = connection.ends();
+    let (mut ends, crowd) = (connection.ends(), connection.crowd());
     let router = TowerToHyperService::new(router);
     // A WebSocket keeps it after the request.
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -122,8 +140,7 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         tokio::select! {
             _ = connection.as_mut() => return,
             () = ends.come() => {}
-            // Its client may have connected just now.
-            () = async { crowd.notified().await; sleep(SOON).await } => {}
+            () = crowd.press() => {}
         }
         // Closed now, or after the answer that is under way.
         connection.as_mut().graceful_shutdown();

@@ -16,6 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
@@ -25,7 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::connection::{Connection, Ends};
+use super::connection::{Connection, Crowd, Ends};
 use super::problem::Problem;
 use super::stream::Gone;
 
@@ -40,14 +41,17 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const PIECE: usize = 16 << 10;
 
 type Stream = WebSocketStream<TokioIo<Upgraded>>;
+type Sink = SplitSink<Stream, Message>;
 
 /// A WebSocket. At its end the connection is closed.
 pub(crate) struct Socket {
     reader: SplitStream<Stream>,
     sender: Sender,
     /// Ends with this.
-    writer: JoinSet<()>,
+    writer: JoinSet<Sink>,
     silence: Silence,
+    /// Why no more messages come, if it is the client's fault.
+    fault: Option<(CloseCode, &'static str)>,
     connection: Connection,
 }
 
@@ -106,7 +110,7 @@ impl Socket {
         let mut writer = JoinSet::new();
         let silence = Silence::new();
         writer.spawn(write(sink, messages, silence.clone()));
-        Socket { reader, sender: Sender(sender), writer, silence, connection }
+        Socket { reader, sender: Sender(sender), writer, silence, fault: None, connection }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -115,6 +119,10 @@ impl Socket {
 
     pub(crate) fn ends(&self) -> Ends {
         self.connection.ends()
+    }
+
+    pub(crate) fn crowd(&self) -> Crowd {
+        self.connection.crowd()
     }
 
     /// The client's next message; `None` when it has gone, or has sent bytes or too long a text. To stop waiting loses
@@ -129,39 +137,47 @@ impl Socket {
                 () = self.silence.lasts() => return None,
             };
             self.silence.end();
-            let (code, reason) = match message {
+            self.fault = match message {
                 Ok(Message::Text(text)) => return Some(text),
-                Ok(Message::Binary(_)) => (CloseCode::Unsupported, "only text is read here"),
+                Ok(Message::Binary(_)) => Some((CloseCode::Unsupported, "only text is read here")),
                 // The library answers a ping and a close with the next look.
                 Ok(_) => continue,
-                Err(Error::Capacity(_)) => (CloseCode::Size, "the message is too long"),
-                Err(Error::Utf8(_)) => (CloseCode::Invalid, "the message is not UTF-8"),
-                Err(_) => return None,
+                Err(Error::Capacity(_)) => Some((CloseCode::Size, "the message is too long")),
+                Err(Error::Utf8(_)) => Some((CloseCode::Invalid, "the message is not UTF-8")),
+                Err(_) => None,
             };
-            self.say_goodbye(code, reason).await;
             return None;
         }
     }
 
+    /// Ends it when no more messages come; tells the client why, if it is the client's fault.
+    pub(crate) async fn end(self) {
+        if let Some((code, reason)) = self.fault {
+            self.say_goodbye(code, reason).await;
+        }
+    }
+
     /// Closes it, with a code and its reason.
-    pub(crate) async fn close(mut self, code: u16, reason: &'static str) {
+    pub(crate) async fn close(self, code: u16, reason: &'static str) {
         self.say_goodbye(code.into(), reason).await;
     }
 
     /// The messages before it are sent, too. The client's last ones are read meanwhile: one that sends all before it reads
     /// would take nothing otherwise, and to close a connection with unread bytes resets it, so that the client might never
     /// see why (RFC 1122, 4.2.2.13).
-    async fn say_goodbye(&mut self, code: CloseCode, reason: &'static str) {
+    async fn say_goodbye(self, code: CloseCode, reason: &'static str) {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let Socket { reader, sender, writer, .. } = self;
+        // It counts as open for as long as this lasts.
+        let Socket { mut reader, sender, mut writer, fault, connection, .. } = self;
         let (tell, is_sent) = oneshot::channel::<()>();
         let send = async {
             let goodbye = async {
                 let _gone = sender.0.send(Message::Close(Some(frame))).await;
-                let _it_is_sent = writer.join_next().await;
+                writer.join_next().await?.ok()
             };
-            let _it_takes_nothing = timeout(SILENCE, goodbye).await;
+            let sink = timeout(SILENCE, goodbye).await.ok().flatten();
             drop(tell);
+            sink
         };
         let answer = async { while let Some(Ok(_)) = reader.next().await {} };
         let patience = async {
@@ -174,7 +190,18 @@ impl Socket {
                 () = patience => {}
             }
         };
-        tokio::join!(send, hear);
+        let (sink, ()) = tokio::join!(send, hear);
+        // The library reads nothing after a message that is none.
+        if fault.is_some()
+            && let Some(sink) = sink
+            && let Ok(mut stream) = reader.reunite(sink)
+        {
+            let mut ends = connection.ends();
+            tokio::select! {
+                () = drain(stream.get_mut()) => {}
+                () = ends.come() => {}
+            }
+        }
     }
 }
 
@@ -236,11 +263,15 @@ impl Sender {
     }
 }
 
-async fn write(
-    mut sink: SplitSink<Stream, Message>,
-    mut messages: mpsc::Receiver<Message>,
-    silence: Silence,
-) {
+/// Reads the rest of a message that was too long, for as long as it comes.
+async fn drain(stream: &mut TokioIo<Upgraded>) {
+    let mut piece = vec![0; PIECE];
+    let rest = async { while let Ok(Ok(1..)) = timeout(FAREWELL, stream.read(&mut piece)).await {} };
+    let _it_comes_for_ever = timeout(SILENCE, rest).await;
+}
+
+/// Writes what is sent, and gives the stream back at the end.
+async fn write(mut sink: Sink, mut messages: mpsc::Receiver<Message>, silence: Silence) -> Sink {
     let mut pings = interval_at(Instant::now() + PING, PING);
     loop {
         let message = tokio::select! {
@@ -249,11 +280,11 @@ async fn write(
             _ = pings.tick() => Some(Message::Ping(Bytes::new())),
             message = messages.recv() => message,
         };
-        let Some(message) = message else { return };
+        let Some(message) = message else { return sink };
         let (is_last, is_ping, began) = (message.is_close(), message.is_ping(), Instant::now());
         let sent = timeout(SILENCE, sink.send(message)).await;
         if is_last || !matches!(sent, Ok(Ok(()))) {
-            return;
+            return sink;
         }
         if is_ping {
             silence.begin(began);

@@ -48,13 +48,14 @@ pub(super) async fn connect(State(app): State<Arc<App>>, request: Request) -> Re
     let tenant = tenant(&app, request.headers())?;
     let longest = app.settings.body;
     Ok(upgraded(request, longest, move |mut socket| async move {
-        if let Some((code, reason)) = hold(&app, &tenant, &mut socket).await {
-            socket.close(code, reason).await;
+        match hold(&app, &tenant, &mut socket).await {
+            Some((code, reason)) => socket.close(code, reason).await,
+            None => socket.end().await,
         }
     }))
 }
 
-/// The whole of it; `None` if the client has gone. To return ends the program.
+/// The whole of it; `None` if no more messages of the client's come. To return ends the program.
 async fn hold(app: &Arc<App>, tenant: &Tenant, socket: &mut Socket) -> Option<Close> {
     let execute = match first(app, socket).await? {
         Ok(execute) => execute,

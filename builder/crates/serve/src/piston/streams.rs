@@ -131,6 +131,10 @@ fn characters(bytes: &mut Vec<u8>) -> String {
 mod tests {
     use super::*;
 
+    async fn soon<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(60), future).await.expect("it waits")
+    }
+
     #[test]
     fn a_character_is_not_torn() {
         for (pieces, texts) in [
@@ -167,10 +171,10 @@ mod tests {
             let (over, is_over) = watch::channel(false);
             let task = tokio::spawn(pass_on(reader, "stdout", to, is_over));
             std::io::Write::write_all(&mut writer, b"a\xc3").unwrap();
-            assert_eq!(messages.recv().await.unwrap().to_text().unwrap(), data("stdout", "a"));
+            assert_eq!(soon(messages.recv()).await.unwrap().to_text().unwrap(), data("stdout", "a"));
             over.send_replace(true);
-            assert_eq!(messages.recv().await.unwrap().to_text().unwrap(), data("stdout", "\u{fffd}"));
-            tokio::time::timeout(Duration::from_secs(60), task).await.expect("it waits").unwrap();
+            assert_eq!(soon(messages.recv()).await.unwrap().to_text().unwrap(), data("stdout", "\u{fffd}"));
+            soon(task).await.unwrap();
             drop(writer);
 
             let (reader, _writer) = std::io::pipe().unwrap();
@@ -178,7 +182,7 @@ mod tests {
             let (_over, is_over) = watch::channel(false);
             let task = tokio::spawn(pass_on(reader, "stdout", to, is_over));
             drop(messages);
-            tokio::time::timeout(Duration::from_secs(60), task).await.expect("it waits").unwrap();
+            soon(task).await.unwrap();
         });
     }
 
@@ -189,17 +193,17 @@ mod tests {
             let mut stdin = Stdin::default();
             stdin.put("a");
             assert!(stdin.waits() && stdin.has_room());
-            stdin.pass().await;
+            soon(stdin.pass()).await;
             stdin.put(&"b".repeat(ROOM));
             assert!(!stdin.has_room());
             let (reader, writer) = std::io::pipe().unwrap();
             stdin.begin(writer);
             let mut reader = pipe::Receiver::from_owned_fd(reader.into()).unwrap();
-            stdin.pass().await;
+            soon(stdin.pass()).await;
             assert!(stdin.has_room() && !stdin.waits());
             drop(stdin);
             let mut all = String::new();
-            reader.read_to_string(&mut all).await.unwrap();
+            soon(reader.read_to_string(&mut all)).await.unwrap();
             assert_eq!(all, format!("a{}", "b".repeat(ROOM)));
         });
     }

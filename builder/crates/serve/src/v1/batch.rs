@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -16,9 +15,8 @@ use tokio::task::JoinSet;
 
 use super::run::RunAnswer;
 use super::run_request::{RunRequest, read};
-use crate::app::{App, Busy};
+use crate::app::App;
 use crate::http::{Pieces, Problem, caller, next_piece, streamed};
-use crate::pool::Refused;
 use crate::settings::Tenant;
 
 /// Lines that are under way for each slot: one in it, one that is ready for it, and one that comes while an answer goes: the
@@ -28,8 +26,6 @@ const AHEAD: usize = 3;
 const ANSWERS: usize = 4096;
 /// and their bytes.
 const ANSWER_BYTES: usize = 64 << 20;
-/// When the slots and the queue are full of others' work, a line tries again after this time.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Compile and run one program for each line of the request, which is NDJSON. The lines of the answer come in the order in
 /// which the programs end; each has the number of its line as `index`, from 0, and `answer` or `problem`. The service reads
@@ -112,10 +108,8 @@ async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Byte
         let work = read::<RunRequest>(line)?.into_run(&app.workshop)?;
         loop {
             match app.run(tenant, work.clone()).await {
-                Err(Busy { refused: Refused::Full | Refused::TenantFull, .. }) => {
-                    tokio::time::sleep(PAUSE).await
-                }
-                done => return Ok::<_, Problem>(RunAnswer::from(done?)),
+                Ok(done) => return Ok::<_, Problem>(RunAnswer::from(done)),
+                Err(busy) => busy.pass().await?,
             }
         }
     };
