@@ -119,6 +119,8 @@ fn no_more_get_ready_than_the_operator_says() {
             waiting(&service).len() == 2
         });
     }
+    sleep(Duration::from_secs(1));
+    assert_eq!(waiting(&service).len(), 2);
 }
 
 #[test]
