@@ -24,6 +24,8 @@ tree_aarch64 := env("XDG_CACHE_HOME", home_directory() / ".cache") / "capsule/tr
 # What `just build rootfs` takes files from, and what the tests run.
 image_packages := "bash coreutils findutils grep sed diffutils procps iproute2 vim ncurses-bin hostname libc-bin"
 test_packages := "qemu-system-x86 shellcheck tmux patchelf gcc g++ libc6-dev libc6-i386 musl musl-tools debootstrap cpio zstd skopeo umoci crun lua5.4 tcl perl busybox-static"
+# Other sandboxes, for benchmarks.
+peers := "bubblewrap util-linux crun runc firejail"
 # What the packs of recipes/languages.toml need in addition.
 language_packages := "python3 default-jdk-headless"
 
@@ -217,12 +219,14 @@ soak-pool runs="100000": (_packages image_packages)
 syscalls: (_packages image_packages "strace") (build "rootfs") _harness
     {{ target }}/debug/syscalls --bundle out/rootfs
 
-# Measure against the peers: `just bench run`, `just bench limits`.
+# Measure against the peers: `just bench run`, `just bench limits`; `just bench report` writes docs/benchmarks.
 bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ what }}" in
-        run | floor | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        run | curve | guards | limits | streams) {{ capsule }} bench {{ what }} {{ arguments }} ;;
+        floor) just _packages "{{ peers }}" && {{ capsule }} bench floor {{ arguments }} ;;
+        report) just _packages "{{ peers }}" && {{ capsule }} bench report --output docs/benchmarks {{ arguments }} ;;
         packs | warm) just _languages all && {{ capsule }} bench {{ what }} {{ arguments }} ;;
         pack-memory) just _languages all && bash builder/benches/pack-memory.sh {{ capsule }} {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
@@ -232,7 +236,7 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, limits, streams, packs, warm, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, curve, guards, report, limits, streams, packs, warm, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `left-out`, `sizes` or `memory` by measuring (up to a quarter of an hour).

@@ -141,9 +141,12 @@ pub(super) enum Command {
         /// What to measure
         #[arg(value_parser = one_of(&MEASUREMENTS, measurement), default_value = "run")]
         what: bench::What,
-        /// Rounds of each measurement [default: 200 for `run`, 500 for `floor`, 50 for `limits`, 5 for `streams`, 20 for `packs` and `warm`]
+        /// Rounds of each measurement [default: 200 for `run` and `guards`, 500 for `floor`, 10000 for `curve`, 50 for `limits`, 5 for `streams`, 20 for `packs` and `warm`]
         #[arg(long, value_name = "N")]
         rounds: Option<usize>,
+        /// Where `report` writes a page with plots
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
         /// Measure only this pack; may be given more than once
         #[arg(long = "pack", value_name = "NAME")]
         packs: Vec<String>,
@@ -294,9 +297,12 @@ pub(super) struct ExecArgs {
 }
 
 /// What `capsule bench` measures, by the words in [`measurement`].
-const MEASUREMENTS: [bench::What; 6] = [
+const MEASUREMENTS: [bench::What; 9] = [
     bench::What::Run,
     bench::What::Floor,
+    bench::What::Curve,
+    bench::What::Guards,
+    bench::What::Report,
     bench::What::Limits,
     bench::What::Streams,
     bench::What::Packs,
@@ -307,6 +313,9 @@ fn measurement(what: bench::What) -> &'static str {
     match what {
         bench::What::Run => "run",
         bench::What::Floor => "floor",
+        bench::What::Curve => "curve",
+        bench::What::Guards => "guards",
+        bench::What::Report => "report",
         bench::What::Limits => "limits",
         bench::What::Streams => "streams",
         bench::What::Packs => "packs",

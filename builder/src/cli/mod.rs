@@ -118,7 +118,9 @@ impl Command {
             }
             Command::Isolate { args } => Request::Isolate(args),
             Command::Prove { args } => Request::Prove(args),
-            Command::Bench { what, rounds, packs } => Request::Bench(bench::Bench { what, rounds, packs }),
+            Command::Bench { what, rounds, output, packs } => {
+                Request::Bench(bench::Bench { what, rounds, output, packs })
+            }
             Command::Doctor { json, timing } => {
                 let form = if json { doctor::Form::Json } else { doctor::Form::Text };
                 if timing { Request::DoctorTiming(form) } else { Request::Doctor(form) }

@@ -3,10 +3,16 @@
 //! Speed is a ratio in one interleaved run, never an absolute time: the programs take turns, so that whatever else
 //! the machine does happens to all of them.
 
+mod contender;
+mod curve;
 mod floor;
+mod guards;
 mod limits;
 mod packs;
+mod peers;
+mod plot;
 mod prepared;
+mod report;
 mod run_cost;
 mod stage;
 mod statistics;
@@ -14,19 +20,30 @@ mod streams;
 mod warm;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::error::Error;
 use stage::Stage;
 
+const FLOOR_ROUNDS: usize = 500;
+const CURVE_ROUNDS: usize = 10_000;
+const GUARD_ROUNDS: usize = 200;
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// A run of a program that only exits, compared with bubblewrap and the bare program.
     Run,
-    /// The same next to the bare system calls of a sandbox, one after the other and with several in flight.
+    /// The same next to the bare system calls of a sandbox and next to others, one after the other and with several in flight.
     Floor,
+    /// Many runs of one pool: whether they grow slower, and how far they lie apart.
+    Curve,
+    /// What each guard costs.
+    Guards,
+    /// `Floor`, `Curve` and `Guards` as a page with plots.
+    Report,
     /// By how much a CPU limit and a wall limit are overshot.
     Limits,
     /// A program that copies what it reads, next to the same with plain pipes.
@@ -42,9 +59,11 @@ pub enum What {
 pub struct Bench {
     /// What is measured.
     pub what: What,
-    /// How often each program is measured; 200 for `Run`, 500 for `Floor`, 50 for `Limits`, 5 for `Streams` and 20 for
-    /// `Packs` and `Warm` by default.
+    /// How often each program is measured; 200 for `Run` and `Guards`, 500 for `Floor`, 10,000 for `Curve`, 50 for `Limits`,
+    /// 5 for `Streams` and 20 for `Packs` and `Warm` by default. For `Report` it is that of `Floor`.
     pub rounds: Option<usize>,
+    /// Where `Report` writes its page.
+    pub output: Option<PathBuf>,
     /// The packs to measure; all of them if this is empty.
     pub packs: Vec<String>,
 }
@@ -60,19 +79,33 @@ pub fn bench(bench: &Bench) -> Result<String, Error> {
             hint: "as in `capsule bench packs --pack cpp`",
         });
     }
-    match bench.what {
-        What::Run => run_cost::run_cost(&Stage::new()?, bench.rounds.unwrap_or(200)),
-        What::Floor => floor::distance(&Stage::new()?, bench.rounds.unwrap_or(500)),
-        What::Limits => limits::overshoot(&Stage::new()?, bench.rounds.unwrap_or(50)),
-        What::Streams => streams::throughput(&Stage::new()?, bench.rounds.unwrap_or(5)),
-        What::Warm => warm::starts(bench.rounds.unwrap_or(20), &bench.packs),
-        What::Packs => packs::pack_costs(bench.rounds.unwrap_or(20), &bench.packs),
+    let rounds = |usual| bench.rounds.unwrap_or(usual);
+    match (bench.what, bench.output.as_deref()) {
+        (What::Report, Some(output)) => {
+            report::write(&Stage::new()?, [rounds(FLOOR_ROUNDS), CURVE_ROUNDS, GUARD_ROUNDS], output)
+        }
+        (What::Report, None) | (_, Some(_)) => Err(Error::Usage {
+            what: "`bench report` writes to `--output DIR`, and no other measurement does".to_owned(),
+            hint: "as in `capsule bench report --output docs/benchmarks`",
+        }),
+        (What::Run, _) => run_cost::run_cost(&Stage::new()?, rounds(200)),
+        (What::Floor, _) => Ok(floor::distance(&Stage::new()?, rounds(FLOOR_ROUNDS))?.text()),
+        (What::Curve, _) => Ok(curve::curve(&Stage::new()?, rounds(CURVE_ROUNDS))?.text()),
+        (What::Guards, _) => Ok(guards::costs(&Stage::new()?, rounds(GUARD_ROUNDS))?.text()),
+        (What::Limits, _) => limits::overshoot(&Stage::new()?, rounds(50)),
+        (What::Streams, _) => streams::throughput(&Stage::new()?, rounds(5)),
+        (What::Warm, _) => warm::starts(rounds(20), &bench.packs),
+        (What::Packs, _) => packs::pack_costs(rounds(20), &bench.packs),
     }
 }
 
 /// A measured program that fails has no time.
 fn require_success(status: ExitStatus) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+}
+
+fn micros(time: Duration) -> u128 {
+    time.as_micros()
 }
 
 fn millis(time: Duration) -> f64 {
