@@ -41,7 +41,8 @@ mkdir "$files"
 "$here/stage.sh" "$release" "$tree"
 docs=$tree/share/doc/capsule
 install -D -m 644 -t "$docs" README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT
-install -D -m 644 -t "$docs/docs" docs/*
+# A directory, plots in it; with the modes of the umask.
+cp -R --no-preserve=mode docs "$docs/"
 mkdir -p "$tree/share/capsule"
 cp -R templates/deploy "$tree/share/capsule/"
 
