@@ -188,10 +188,9 @@ fn a_damaged_message_ends_its_connection_at_the_most() {
     wait_until("nothing runs on", || inits(service.pid()) == 0);
 }
 
-/// Bytes of all files below a directory.
 /// `{}` is two bytes long, and a command of which every field is absent takes half a kilobyte.
 #[test]
-fn what_is_short_as_text_and_long_in_memory_is_refused_as_text() {
+fn a_request_with_millions_of_values_is_refused_before_it_is_read() {
     needs_root!();
     let service = Service::start("slots=1 body=16M");
     let many = |value: &str| vec![value; 2_000_000].join(",");
@@ -213,6 +212,7 @@ fn what_is_short_as_text_and_long_in_memory_is_refused_as_text() {
     assert!(service.peak() < 150 << 20, "{} bytes", service.peak());
 }
 
+/// Bytes of all files below a directory.
 fn size(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let of = |entry: fs::DirEntry| match entry.metadata() {

@@ -40,7 +40,7 @@ pub(crate) struct App {
     requests: AtomicU64,
 }
 
-/// Before another try, when the slots and the queue are full of others' work.
+/// Before another try, when the slots and the queue are full.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why work is not done.
@@ -52,8 +52,8 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
-    /// Waits until it is worth another try; gives itself back if there is no use in one, as when the service ends.
-    pub(crate) async fn pass(self) -> Result<(), Busy> {
+    /// Waits before another try. It is an error if none can succeed, because the service ends.
+    pub(crate) async fn wait_before_retry(self) -> Result<(), Busy> {
         if self.refused == Refused::Closing {
             return Err(self);
         }
@@ -178,7 +178,6 @@ impl App {
         cancel: Arc<Cancel>,
         job: impl FnOnce(&Way<'_>, &Arc<Cancel>) -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
-        let mut call_off = CallOff { app: self, cancel: Arc::clone(&cancel), is_over: false };
         let (answer, answered) = oneshot::channel();
         let (app, seen, since) = (Arc::clone(self), Arc::clone(&cancel), Instant::now());
         let timed = move |way: &Way<'_>| {
@@ -189,8 +188,9 @@ impl App {
             }
             let _nobody_waits_any_more = answer.send(done);
         };
-        let put = self.pool.put(tenant, begins, cancel, Box::new(timed));
+        let put = self.pool.put(tenant, begins, Arc::clone(&cancel), Box::new(timed));
         put.map_err(|refused| Busy { refused, retry_after: self.pool.retry_after() })?;
+        let mut call_off = CallOff { app: self, cancel, is_over: false };
         // Nothing is sent by a job that panics, and none that the end of the service calls off.
         let done = answered.await.ok();
         call_off.is_over = true;

@@ -144,11 +144,12 @@ impl Pool {
             return Err(Refused::Closing);
         }
         let ahead = state.ahead.iter().filter(|other| **other == tenant.name).count();
-        if tenant.queue.is_some_and(|most| state.waiting.of(&tenant.name) + ahead >= most) {
+        // With a free slot it does not wait, however small the queue is.
+        let free = state.free.len();
+        if tenant.queue.is_some_and(|most| state.waiting.of(&tenant.name) + ahead >= most + free) {
             return Err(Refused::TenantFull);
         }
-        // With a free slot it does not wait, however small the queue is.
-        if state.waits() >= self.most + state.free.len() { Err(Refused::Full) } else { Ok(()) }
+        if state.waits() >= self.most + free { Err(Refused::Full) } else { Ok(()) }
     }
 
     /// What the slots do now.

@@ -70,10 +70,12 @@ pub(super) async fn connect(State(app): State<Arc<App>>, request: Request) -> Re
 }
 
 async fn talk(app: Arc<App>, tenant: Tenant, mut socket: Socket) {
-    let (mut ends, mut is_over, crowd) = (socket.ends(), false, socket.crowd());
+    let (mut ends, mut is_over, idle) = (socket.ends(), false, socket.idle());
     let mut requests = Requests::new(app, tenant, socket.sender());
     while !is_over || !requests.open.is_empty() {
         tokio::select! {
+            // A request that has come is taken.
+            biased;
             text = socket.next() => {
                 let Some(text) = text else { return socket.end().await };
                 if requests.take(&text).await.is_err() {
@@ -86,7 +88,7 @@ async fn talk(app: Arc<App>, tenant: Tenant, mut socket: Socket) {
                 }
             }
             () = ends.come(), if !is_over => is_over = true,
-            () = crowd.press(), if requests.open.is_empty() => {
+            () = idle.wait_for_pressure(), if requests.open.is_empty() => {
                 return socket.close(1013, "others wait for the connection").await;
             }
         }
@@ -103,6 +105,7 @@ impl Requests {
 
     /// Does what a message asks for.
     async fn take(&mut self, text: &str) -> Result<(), Unreadable> {
+        // Two strings are kept of it, however many values it has.
         let Head { request_id, cancel_request_id } = serde_json::from_str(text).map_err(|_| Unreadable)?;
         if !cancel_request_id.is_empty() {
             if let Some(open) = self.open.get_mut(&cancel_request_id) {
@@ -136,7 +139,9 @@ impl Requests {
                 until_it_is_sent = ahead.acquire_owned().await.ok();
                 let run: Run = parse(text.as_bytes()).map_err(|error| error.to_string())?;
                 drop(text);
-                in_turn(&app, &tenant, run).await.map_err(|refused| refused.what.unwrap_or_default())
+                run_when_there_is_room(&app, &tenant, run)
+                    .await
+                    .map_err(|refused| refused.what.unwrap_or_default())
             };
             let done = tokio::select! {
                 done = done => done,
@@ -156,13 +161,13 @@ impl Requests {
     }
 }
 
-/// Runs it when others' work leaves room. The requests behind it wait here and fill no queue.
-async fn in_turn(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
+/// Runs it when the queue has room. The requests behind it wait here, and fill no queue.
+async fn run_when_there_is_room(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
     let plan = plan(app, tenant, run)?;
     loop {
         match execute(app, tenant, &plan).await {
             Ok(done) => return done,
-            Err(busy) => busy.pass().await?,
+            Err(busy) => busy.wait_before_retry().await?,
         }
     }
 }

@@ -12,8 +12,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::sleep;
 
 use super::listener::{Listener, Stream};
 use crate::settings::Settings;
@@ -39,9 +39,9 @@ pub(crate) struct Connection {
 #[derive(Clone)]
 pub(crate) struct Ends(watch::Receiver<bool>);
 
-/// Clients that wait for a connection while there are as many as there may be.
+/// Whether a client waits for a connection because there are as many as there may be.
 #[derive(Clone)]
-pub(crate) struct Crowd(Arc<Notify>);
+pub(crate) struct Crowd(Arc<watch::Sender<bool>>);
 
 impl Connection {
     pub(crate) fn ends(&self) -> Ends {
@@ -62,11 +62,18 @@ impl Ends {
 }
 
 impl Crowd {
-    /// Waits until a connection on which nothing is asked should be closed: others wait for it, and its client, which may
-    /// have connected just now, has had some time to ask.
-    pub(crate) async fn press(&self) {
-        self.0.notified().await;
-        sleep(SOON).await;
+    /// Waits until an idle connection should be closed: a client has waited for one for some time. The idle connection's own
+    /// client may have connected just now.
+    pub(crate) async fn wait_for_pressure(&self) {
+        let mut waits = self.0.subscribe();
+        loop {
+            // The sender is here.
+            drop(waits.wait_for(|waits| *waits).await);
+            sleep(SOON).await;
+            if *waits.borrow() {
+                return;
+            }
+        }
     }
 }
 
@@ -79,9 +86,8 @@ pub(crate) async fn serve(
 ) {
     let most = u32::try_from(settings.connections).unwrap_or(u32::MAX);
     let permits = Arc::new(Semaphore::new(most as usize));
-    let crowd = Crowd(Arc::new(Notify::new()));
+    let crowd = Crowd(Arc::new(watch::Sender::new(false)));
     loop {
-        let Some(permit) = permit(&permits, &crowd.0).await else { return };
         let stream = tokio::select! {
             stream = listener.accept() => stream,
             _ = ends.changed() => break,
@@ -90,6 +96,11 @@ pub(crate) async fn serve(
             sleep(PAUSE).await;
             continue;
         };
+        let permit = tokio::select! {
+            permit = permit(&permits, &crowd) => permit,
+            _ = ends.changed() => break,
+        };
+        let Some(permit) = permit else { return };
         let (router, time) = (router.clone(), settings.request_time);
         let (ends, crowd) = (Ends(ends.clone()), crowd.clone());
         let connection = Connection { _permit: Arc::new(permit), ends, crowd };
@@ -104,18 +115,16 @@ pub(crate) async fn serve(
     let _all_are_closed = permits.acquire_many(most).await;
 }
 
-/// Waits until there may be another connection. When there are as many as there may be, those on which nobody asks anything
-/// are closed: a worker that cannot connect loses its lease.
-async fn permit(permits: &Arc<Semaphore>, crowd: &Notify) -> Option<OwnedSemaphorePermit> {
+/// Waits until there may be another connection. Meanwhile those on which no request is made are closed: a worker that cannot
+/// connect loses its lease.
+async fn permit(permits: &Arc<Semaphore>, crowd: &Crowd) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
         return Some(permit);
     }
-    loop {
-        crowd.notify_waiters();
-        if let Ok(permit) = timeout(SOON, Arc::clone(permits).acquire_owned()).await {
-            return permit.ok();
-        }
-    }
+    crowd.0.send_replace(true);
+    let permit = Arc::clone(permits).acquire_owned().await;
+    crowd.0.send_replace(false);
+    permit.ok()
 }
 
 fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -140,7 +149,7 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         tokio::select! {
             _ = connection.as_mut() => return,
             () = ends.come() => {}
-            () = crowd.press() => {}
+            () = crowd.wait_for_pressure() => {}
         }
         // Closed now, or after the answer that is under way.
         connection.as_mut().graceful_shutdown();
@@ -154,6 +163,7 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::time::timeout;
 
     use crate::settings::Sources;
 

@@ -1,4 +1,4 @@
-//! JSON of a client's, read without taking much more memory than its text.
+//! Reads a client's JSON without taking much more memory than its text.
 
 use serde::de::{DeserializeOwned, Error};
 
@@ -6,10 +6,10 @@ use serde::de::{DeserializeOwned, Error};
 /// when it is read: a body of the usual limit would take gigabytes.
 const MOST: usize = 1 << 16;
 
-/// Reads what is JSON.
+/// Reads JSON.
 ///
 /// # Errors
-/// It is not, it has other fields, or it has too many values.
+/// The text is not JSON, has other fields, or has too many values.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
     if marks(text) > MOST {
         return Err(Error::custom(format!("a request has at most {MOST} values")));

@@ -5,7 +5,7 @@
 //! takes nothing, or is not heard of, is dropped.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -25,6 +25,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_util::io::InspectReader;
 
 use super::connection::{Connection, Crowd, Ends};
 use super::problem::Problem;
@@ -35,12 +36,15 @@ const PING: Duration = Duration::from_secs(50);
 /// and is not when nothing comes for this time after it was asked, or a message is not taken. While a message is on its way,
 /// it is not asked.
 const SILENCE: Duration = Duration::from_secs(60);
-/// For a client to say that it has closed, too, when all is sent.
+/// For a client to say that it has closed, too, when all is sent; and for the next byte of a message.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
 const PIECE: usize = 16 << 10;
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+/// A connection that notes when bytes came from the client.
+type Noted = InspectReader<TokioIo<Upgraded>, Note>;
+type Note = Box<dyn FnMut(&[u8]) + Send>;
+type Stream = WebSocketStream<Noted>;
 type Sink = SplitSink<Stream, Message>;
 
 /// A WebSocket. At its end the connection is closed.
@@ -52,7 +56,15 @@ pub(crate) struct Socket {
     silence: Silence,
     /// Why no more messages come, if it is the client's fault.
     fault: Option<(CloseCode, &'static str)>,
+    /// When the last byte came.
+    last: Arc<Mutex<Instant>>,
     connection: Connection,
+}
+
+/// A WebSocket on which no request is open, beside others that wait for a connection.
+pub(crate) struct Idle {
+    crowd: Crowd,
+    last: Arc<Mutex<Instant>>,
 }
 
 /// How long the client has said nothing although it was asked whether it is there. The writer shares it.
@@ -104,13 +116,18 @@ impl Socket {
             .read_buffer_size(PIECE)
             .max_message_size(Some(longest))
             .max_frame_size(Some(longest));
-        let stream = Stream::from_raw_socket(TokioIo::new(stream), Role::Server, Some(config)).await;
+        let last = Arc::new(Mutex::new(Instant::now()));
+        let noted = Arc::clone(&last);
+        let note: Note =
+            Box::new(move |_| *noted.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now());
+        let stream = InspectReader::new(TokioIo::new(stream), note);
+        let stream = Stream::from_raw_socket(stream, Role::Server, Some(config)).await;
         let (sink, reader) = stream.split();
         let (sender, messages) = mpsc::channel(1);
         let mut writer = JoinSet::new();
         let silence = Silence::new();
         writer.spawn(write(sink, messages, silence.clone()));
-        Socket { reader, sender: Sender(sender), writer, silence, fault: None, connection }
+        Socket { reader, sender: Sender(sender), writer, silence, fault: None, last, connection }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -121,8 +138,8 @@ impl Socket {
         self.connection.ends()
     }
 
-    pub(crate) fn crowd(&self) -> Crowd {
-        self.connection.crowd()
+    pub(crate) fn idle(&self) -> Idle {
+        Idle { crowd: self.connection.crowd(), last: Arc::clone(&self.last) }
     }
 
     /// The client's next message; `None` when it has gone, or has sent bytes or too long a text. To stop waiting loses
@@ -179,27 +196,49 @@ impl Socket {
             drop(tell);
             sink
         };
-        let answer = async { while let Some(Ok(_)) = reader.next().await {} };
+        // Whether a message was no message.
+        let answer = async {
+            loop {
+                match reader.next().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => return true,
+                    None => return false,
+                }
+            }
+        };
         let patience = async {
             let _it_is_sent = is_sent.await;
             sleep(FAREWELL).await;
         };
         let hear = async {
             tokio::select! {
-                () = answer => {}
-                () = patience => {}
+                is_broken = answer => is_broken,
+                () = patience => false,
             }
         };
-        let (sink, ()) = tokio::join!(send, hear);
-        // The library reads nothing after a message that is none.
-        if fault.is_some()
+        let (sink, is_broken) = tokio::join!(send, hear);
+        // The library reads nothing after such a message.
+        if (is_broken || fault.is_some())
             && let Some(sink) = sink
             && let Ok(mut stream) = reader.reunite(sink)
         {
-            let mut ends = connection.ends();
+            let (mut ends, crowd) = (connection.ends(), connection.crowd());
             tokio::select! {
                 () = drain(stream.get_mut()) => {}
                 () = ends.come() => {}
+                () = crowd.wait_for_pressure() => {}
+            }
+        }
+    }
+}
+
+impl Idle {
+    /// Waits until it should be closed. One whose request is on its way is not idle.
+    pub(crate) async fn wait_for_pressure(&self) {
+        loop {
+            self.crowd.wait_for_pressure().await;
+            if self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= FAREWELL {
+                return;
             }
         }
     }
@@ -264,10 +303,10 @@ impl Sender {
 }
 
 /// Reads the rest of a message that was too long, for as long as it comes.
-async fn drain(stream: &mut TokioIo<Upgraded>) {
+async fn drain(stream: &mut Noted) {
     let mut piece = vec![0; PIECE];
     let rest = async { while let Ok(Ok(1..)) = timeout(FAREWELL, stream.read(&mut piece)).await {} };
-    let _it_comes_for_ever = timeout(SILENCE, rest).await;
+    let _there_is_more = timeout(SILENCE, rest).await;
 }
 
 /// Writes what is sent, and gives the stream back at the end.

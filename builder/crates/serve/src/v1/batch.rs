@@ -109,7 +109,7 @@ async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Byte
         loop {
             match app.run(tenant, work.clone()).await {
                 Ok(done) => return Ok::<_, Problem>(RunAnswer::from(done)),
-                Err(busy) => busy.pass().await?,
+                Err(busy) => busy.wait_before_retry().await?,
             }
         }
     };
