@@ -160,7 +160,7 @@ fn a_submission_that_delays_its_supervisor_has_reached_its_own_limit() {
     let each = |what: &str| format!("for i in {{1..60}}; do ({what}) & done 2> /dev/null; wait");
     let burn = "while :; do :; done";
     for (options, script, expected) in [
-        ("--cpu-time 300ms --wall-time 60s", each(burn), "cpu-time-limit"),
+        ("--cpu-time 300ms --wall-time 3000s", each(burn), "cpu-time-limit"),
         ("--wall-time 500ms", each(burn), "wall-time-limit"),
         (
             "--idle-time 300ms --cpu-time 60s",
@@ -169,7 +169,7 @@ fn a_submission_that_delays_its_supervisor_has_reached_its_own_limit() {
         ),
         ("--memory 24M --cpu-time 60s", each("x=y; while :; do x+=$x; done"), "memory-limit"),
         ("--output 64K --cpu-time 60s", each("while :; do echo READ 0; done"), "output-limit"),
-        ("--pids 20 --cpu-time 300ms --wall-time 60s", each(burn), "cpu-time-limit"),
+        ("--pids 20 --cpu-time 300ms --wall-time 3000s", each(burn), "cpu-time-limit"),
     ] {
         let options: Vec<&str> = options.split(' ').collect();
         let mut run = on_one_cpu(&scene, &first_cpu(), &options);

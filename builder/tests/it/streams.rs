@@ -19,7 +19,8 @@ use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::scene::{Scene, needs_root};
+use crate::pool::cgroups;
+use crate::scene::{Scene, needs_root, wait_until};
 
 /// A run that takes as long never ends.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -456,9 +457,14 @@ fn a_host_that_refuses_to_kill_by_pidfd_keeps_no_run_from_its_end() {
 #[test]
 fn a_host_that_refuses_to_kill_is_named() {
     // kill(2) too.
-    let run = refused("424,62", Run::new("--wall-time 300ms", "sleep 60"));
-    let (code, report) = run.start().ended();
+    let run = refused("424,62", Run::new("--wall-time 300ms", "sleep 60")).start();
+    let supervisor = Pid::from_child(&run.child);
+    let (code, report) = run.ended();
     assert_eq!((code, status(&report)), (125, "sandbox-error"), "{report}");
+    // The program ends with its supervisor, which is not there any more to remove their cgroups.
+    wait_until("the cgroups are empty, and can be removed", || {
+        cgroups(&[supervisor]).iter().all(|cgroup| fs::remove_dir(cgroup).is_ok())
+    });
     assert_eq!(report["error"]["call"], "pidfd_send_signal", "{report}");
 }
 
