@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use init::contract::NOTES;
@@ -141,8 +142,8 @@ pub(super) enum Command {
         /// What to measure
         #[arg(value_parser = one_of(&MEASUREMENTS, measurement), default_value = "run")]
         what: bench::What,
-        /// Rounds of each measurement [default: 200 for `run` and `guards`, 500 for `floor`, 10000 for `curve`, 50 for `limits`, 5 for `streams`, 20 for `packs` and `warm`]
-        #[arg(long, value_name = "N")]
+        /// Rounds of each measurement; in `report` of `floor` [default: 200 for `run` and `guards`, 500 for `floor`, 10000 for `curve`, 50 for `limits`, 5 for `streams`, 20 for `packs` and `warm`]
+        #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         rounds: Option<usize>,
         /// Where `report` writes a page with plots
         #[arg(long, value_name = "DIR")]

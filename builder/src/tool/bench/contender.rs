@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,33 +21,37 @@ pub(super) struct Contender<'a> {
     pub(super) name: String,
     run: Run<'a>,
     /// How long it may get ready before each run that is alone.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// Of each run that was alone.
     pub(super) times: Vec<Duration>,
     /// With more runs in flight: for each number of them, the time of each slice.
     pub(super) slices: Vec<Vec<Duration>>,
+    /// Why it takes no more turns.
+    failure: Option<String>,
 }
 
 /// Numbers of runs, of which no two have the same.
 #[derive(Default)]
 pub(super) struct Numbers(AtomicUsize);
 
+/// All that take turns. The first is what the others are compared with.
+pub(super) struct Field<'a> {
+    pub(super) contenders: Vec<Contender<'a>>,
+    numbers: Numbers,
+}
+
 impl<'a> Contender<'a> {
     pub(super) fn new(name: impl Into<String>, run: Run<'a>) -> Contender<'a> {
-        Contender { name: name.into(), run, pause: Duration::ZERO, times: Vec::new(), slices: Vec::new() }
+        let (times, slices) = (Vec::new(), Vec::new());
+        Contender { name: name.into(), run, pause: Duration::ZERO, times, slices, failure: None }
     }
 
     pub(super) fn with_pause(self, pause: Duration) -> Contender<'a> {
         Contender { pause, ..self }
     }
 
-    /// Whether it works here; else why it does not.
-    pub(super) fn tried(&self, numbers: &Numbers) -> Result<(), String> {
-        self.once(numbers).map_err(|error| error.to_string())
-    }
-
     /// One run that is alone.
-    pub(super) fn turn(&mut self, numbers: &Numbers) -> Result<(), Error> {
+    pub(super) fn turn(&mut self, numbers: &Numbers) -> io::Result<()> {
         thread::sleep(self.pause);
         let start = Instant::now();
         self.once(numbers)?;
@@ -54,48 +59,97 @@ impl<'a> Contender<'a> {
         Ok(())
     }
 
-    fn once(&self, numbers: &Numbers) -> Result<(), Error> {
-        let done = (self.run)(numbers.0.fetch_add(1, Ordering::Relaxed));
-        done.map_err(|error| Error::start(self.name.as_ref(), error))
+    fn once(&self, numbers: &Numbers) -> io::Result<()> {
+        (self.run)(numbers.0.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The time of so many runs, of which so many are under way at a time.
-    pub(super) fn in_flight(
-        &self,
-        at_a_time: usize,
-        runs: usize,
-        numbers: &Numbers,
-    ) -> Result<Duration, Error> {
+    fn in_flight(&self, at_a_time: usize, runs: usize, numbers: &Numbers) -> io::Result<Duration> {
         let left = AtomicUsize::new(runs);
         let take = |left: usize| left.checked_sub(1);
+        let all_are_here = Barrier::new(at_a_time + 1);
         let work = || {
+            all_are_here.wait();
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                 self.once(numbers)?;
             }
-            Ok::<(), Error>(())
+            Ok::<(), io::Error>(())
         };
-        let start = Instant::now();
         thread::scope(|scope| {
             let threads: Vec<_> = (0..at_a_time).map(|_| scope.spawn(work)).collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })?;
-        Ok(start.elapsed())
+            all_are_here.wait();
+            let start = Instant::now();
+            threads.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })?;
+            Ok(start.elapsed())
+        })
     }
 }
 
-/// Takes those away that do not work here, and says why.
-pub(super) fn missing(contenders: &mut Vec<Contender<'_>>, numbers: &Numbers) -> Vec<String> {
-    let mut missing = Vec::new();
-    contenders.retain(|contender| {
-        let tried = contender.tried(numbers);
-        missing.extend(
-            tried.as_ref().err().map(|error| format!("{} does not work here: {error}", contender.name)),
-        );
-        tried.is_ok()
-    });
-    missing
+impl<'a> Field<'a> {
+    /// Each has had one run that does not count. One that fails takes no turns.
+    ///
+    /// # Errors
+    /// The first one fails: there is nothing to compare with.
+    pub(super) fn new(contenders: Vec<Contender<'a>>) -> Result<Field<'a>, Error> {
+        let mut field = Field { contenders, numbers: Numbers::default() };
+        field.each(0, |contender, numbers| contender.once(numbers))?;
+        Ok(field)
+    }
+
+    /// One run of each that is alone. Another one begins in each round, so that nobody always comes after the same one, whose
+    /// last work may be under way still.
+    pub(super) fn round(&mut self, number: usize) -> Result<(), Error> {
+        self.each(number, Contender::turn)
+    }
+
+    /// One slice of each with so many runs in flight; none of those that need a pause.
+    pub(super) fn slice(&mut self, number: usize, at_a_time: usize, runs: usize) -> Result<(), Error> {
+        self.each(number, |contender, numbers| {
+            if contender.pause.is_zero() {
+                let time = contender.in_flight(at_a_time, runs, numbers)?;
+                contender.slices.last_mut().expect("a level has begun").push(time);
+            }
+            Ok(())
+        })
+    }
+
+    /// Begins with another number of runs in flight.
+    pub(super) fn begin_level(&mut self) {
+        self.contenders.iter_mut().for_each(|contender| contender.slices.push(Vec::new()));
+    }
+
+    fn each(
+        &mut self,
+        first: usize,
+        mut one: impl FnMut(&mut Contender<'a>, &Numbers) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let count = self.contenders.len();
+        for at in (0..count).map(|at| (at + first) % count) {
+            let contender = &mut self.contenders[at];
+            if contender.failure.is_some() {
+                continue;
+            }
+            if let Err(error) = one(contender, &self.numbers) {
+                contender.failure = Some(format!("{} fails here: {error}", contender.name));
+                if at == 0 {
+                    return Err(Error::start(contender.name.as_ref(), error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Those that have not failed.
+    pub(super) fn measured(&self) -> impl Iterator<Item = &Contender<'a>> {
+        self.contenders.iter().filter(|contender| contender.failure.is_none())
+    }
+
+    /// Why each of the others has failed.
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.contenders.iter().filter_map(|contender| contender.failure.clone()).collect()
+    }
 }
 
 /// Starts a program without a copy of this process, as the bare calls are.
@@ -126,9 +180,49 @@ mod tests {
     #[test]
     fn a_ratio_is_of_each_turn() {
         let times = |all: &[u64]| all.iter().copied().map(Duration::from_micros).collect::<Vec<_>>();
-        // Of the medians it would be 1.
+        // The ratio of the medians is 40 to 30.
         assert!((ratio(&times(&[10, 40, 90]), &times(&[20, 40, 30])) - 1.0).abs() < 1e-9);
-        assert!((ratio(&times(&[10, 20, 90]), &times(&[20, 40, 30])) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_that_fails_takes_no_more_turns_unless_it_is_the_first() {
+        let fails = |from: usize| -> Run<'static> {
+            let left = AtomicUsize::new(from);
+            let take = |left: usize| left.checked_sub(1);
+            Box::new(move |_| {
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+                    .map_err(|_| io::ErrorKind::Other)?;
+                Ok(())
+            })
+        };
+        let field = |first, second| {
+            let both = vec![Contender::new("first", fails(first)), Contender::new("second", fails(second))];
+            Field::new(both)
+        };
+        let mut late = field(9, 2).unwrap();
+        (0..4).for_each(|number| late.round(number).unwrap());
+        assert_eq!(
+            late.measured().map(|one| (one.name.as_str(), one.times.len())).collect::<Vec<_>>(),
+            [("first", 4)]
+        );
+        assert!(late.failures()[0].starts_with("second fails here"));
+        assert!(field(0, 9).is_err());
+    }
+
+    #[test]
+    fn another_one_begins_in_each_round() {
+        let seen = std::sync::Mutex::new(String::new());
+        let named = |name: &'static str| {
+            let run = |_| {
+                seen.lock().unwrap().push_str(name);
+                Ok(())
+            };
+            Contender::new(name, Box::new(run) as Run<'_>)
+        };
+        let mut field = Field::new(vec![named("a"), named("b"), named("c")]).unwrap();
+        (0..3).for_each(|number| field.round(number).unwrap());
+        drop(field);
+        assert_eq!(seen.into_inner().unwrap(), "abcabcbcacab");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `capsule bench curve`: whether a service's runs grow slower the longer it runs, and how far single ones lie from the middle.
 //!
-//! A bare process takes turns with them: how far its runs lie apart is the machine's doing.
+//! Each tenth is followed by as many runs of a bare process: how far those lie apart is the machine's doing. They do not take turns
+//! one by one: the pool still works on a run when it has answered, and the bare process would wait for that.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,14 +17,14 @@ use crate::error::Error;
 /// The parts of it of which each has a point.
 const PARTS: usize = 10;
 
-/// What came of it: the runs of the pool, and the bare process.
+/// The runs of the pool, and those of the bare process.
 pub(super) struct Curve {
     pub(super) rounds: usize,
-    pub(super) lines: [Line; 2],
+    pub(super) all: [OverTime; 2],
 }
 
 /// One contender's points.
-pub(super) struct Line {
+pub(super) struct OverTime {
     pub(super) name: String,
     /// The median and the 99th percentile of each part, in order,
     pub(super) parts: Vec<[Duration; 2]>,
@@ -40,20 +41,36 @@ pub(super) fn curve(stage: &Stage, rounds: usize) -> Result<Curve, Error> {
         Contender::new("vfork, exec and wait alone", program(vec![stage.root().join("exit").into()])),
     ];
     let numbers = Numbers::default();
-    for _ in 0..rounds {
-        contenders.iter_mut().try_for_each(|contender| contender.turn(&numbers))?;
+    let per_part = rounds.div_ceil(PARTS);
+    for _ in 0..PARTS {
+        for contender in &mut contenders {
+            let done = (0..per_part).try_for_each(|_| contender.turn(&numbers));
+            done.map_err(|error| Error::start(contender.name.as_ref(), error))?;
+        }
     }
-    Ok(Curve { rounds, lines: contenders.each_ref().map(Line::new) })
+    let all = contenders.each_ref().map(|contender| OverTime::new(contender, per_part));
+    Ok(Curve { rounds: per_part * PARTS, all })
 }
 
-impl Line {
-    fn new(contender: &Contender<'_>) -> Line {
-        let per_part = contender.times.len().div_ceil(PARTS).max(1);
-        Line {
+impl OverTime {
+    fn new(contender: &Contender<'_>, per_part: usize) -> OverTime {
+        OverTime {
             name: contender.name.clone(),
             parts: contender.times.chunks(per_part).map(middle_and_edge).collect(),
             whole: middle_and_edge(&contender.times),
         }
+    }
+
+    /// How much longer the median run is in the last part than in the first.
+    pub(super) fn growth(&self) -> f64 {
+        let ends = self.parts.first().zip(self.parts.last());
+        ends.map_or(1.0, |(first, last)| last[0].as_secs_f64() / first[0].as_secs_f64())
+    }
+
+    /// How many times the median the 99th percentile is.
+    pub(super) fn spread(&self) -> f64 {
+        let [median, p99] = self.whole;
+        p99.as_secs_f64() / median.as_secs_f64()
     }
 }
 
@@ -66,19 +83,21 @@ impl Curve {
     /// For a terminal.
     pub(super) fn text(&self) -> String {
         let mut text = format!(
-            "{} runs one after the other, in turn with a bare process; median and p99 of each tenth, microseconds\n",
+            "{} runs one after the other, each tenth followed by as many of a bare process; median and p99 of each tenth, microseconds\n",
             self.rounds
         );
-        for Line { name, parts, whole: [median, p99] } in &self.lines {
-            let points: Vec<String> =
-                parts.iter().map(|[median, p99]| format!("{}/{}", micros(*median), micros(*p99))).collect();
-            let growth =
-                |first: &[Duration; 2], last: &[Duration; 2]| last[0].as_secs_f64() / first[0].as_secs_f64();
-            let growth = parts.first().zip(parts.last()).map_or(1.0, |(first, last)| growth(first, last));
+        for one in &self.all {
+            let points: Vec<String> = one
+                .parts
+                .iter()
+                .map(|[median, p99]| format!("{}/{}", micros(*median), micros(*p99)))
+                .collect();
             let _infallible = writeln!(
                 text,
-                "{name:28} p99 is {:.2} times the median, the last tenth's median {growth:.2} times the first's\n  {}",
-                p99.as_secs_f64() / median.as_secs_f64(),
+                "{:28} p99 is {:.2} times the median, the last tenth's median {:.2} times the first's\n  {}",
+                one.name,
+                one.spread(),
+                one.growth(),
                 points.join(" ")
             );
         }
@@ -94,9 +113,13 @@ mod tests {
     fn each_tenth_has_a_point() {
         let mut contender = Contender::new("grows", Box::new(|_| Ok(())));
         contender.times = (1..=100).map(Duration::from_millis).collect();
-        let Line { parts, whole, .. } = Line::new(&contender);
-        assert_eq!(parts.len(), PARTS);
-        assert_eq!((parts[0][0], parts[9][0]), (Duration::from_millis(5), Duration::from_millis(95)));
-        assert_eq!(whole, [Duration::from_millis(50), Duration::from_millis(99)]);
+        let line = OverTime::new(&contender, 10);
+        assert_eq!(line.parts.len(), PARTS);
+        assert_eq!(
+            (line.parts[0][0], line.parts[9][0]),
+            (Duration::from_millis(5), Duration::from_millis(95))
+        );
+        assert_eq!(line.whole, [Duration::from_millis(50), Duration::from_millis(99)]);
+        assert!((line.growth() - 19.0).abs() < 1e-9 && (line.spread() - 1.98).abs() < 1e-9);
     }
 }

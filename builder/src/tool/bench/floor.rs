@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use run::{InitCommand, Pool};
 
 use self::bare::Bare;
-use super::contender::{Contender, Numbers, Run, missing, pooled, program, ratio};
+use super::contender::{Contender, Field, Run, pooled, program, ratio};
 use super::millis;
 use super::peers::{bubblewrap, hide_hybrid, others};
 use super::stage::Stage;
@@ -24,24 +24,26 @@ use crate::error::Error;
 pub(super) const IN_FLIGHT: [usize; 5] = [1, 2, 4, 8, 16];
 /// Slices of the second part: each contender has a turn in each.
 const SLICES: usize = 10;
+/// Runs of a slice for each that is under way.
+const WAVES: usize = 16;
 /// Longer than a sandbox takes to stand.
 const READY: Duration = Duration::from_millis(5);
 
-/// What came of it. The first row is what the others are compared with.
+/// The first one's figures are what the others are compared with.
 pub(super) struct Floor {
     pub(super) rounds: usize,
-    pub(super) rows: Vec<Row>,
+    pub(super) all: Vec<Figures>,
     pub(super) missing: Vec<String>,
 }
 
-/// One contender's figures.
-pub(super) struct Row {
+/// One contender's.
+pub(super) struct Figures {
     pub(super) name: String,
     pub(super) median: Duration,
     pub(super) p99: Duration,
     /// To the first one's time.
     pub(super) ratio: f64,
-    /// With each number in flight: runs in a second, and the ratio to the first one's.
+    /// With each number in flight: runs in a second, and the ratio to the first one's. Empty for one that needs a pause.
     pub(super) in_flight: Vec<(f64, f64)>,
 }
 
@@ -50,29 +52,26 @@ pub(super) fn distance(stage: &Stage, rounds: usize) -> Result<Floor, Error> {
     let bare = Bare::new(stage.root(), "/exit").map_err(fail)?;
     // The namespace that is used again. It is empty, and nothing here needs another one.
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| fail(errno.into()))?;
-    hide_hybrid().map_err(|errno| fail(errno.into()))?;
+    hide_hybrid().map_err(|errno| Error::start("crun without cgroups".as_ref(), errno.into()))?;
     let most = IN_FLIGHT.into_iter().max().unwrap_or_default();
     let pool = Pool::start(most).map_err(|error| Error::start("init-serve".as_ref(), error))?;
-    let numbers = Numbers::default();
     let mut contenders = contenders(stage, &bare, &pool);
     contenders.extend(others(stage)?);
-    let missing = missing(&mut contenders, &numbers);
-    for _ in 0..rounds {
-        contenders.iter_mut().try_for_each(|contender| contender.turn(&numbers))?;
-    }
-    let per_slice = rounds.div_ceil(SLICES);
+    let mut field = Field::new(contenders)?;
+    (0..rounds).try_for_each(|number| field.round(number))?;
     for at_a_time in IN_FLIGHT {
-        contenders.iter_mut().for_each(|contender| contender.slices.push(Vec::new()));
-        for _ in 0..SLICES {
-            for contender in &mut contenders {
-                let time = contender.in_flight(at_a_time, per_slice, &numbers)?;
-                contender.slices.last_mut().expect("just pushed").push(time);
-            }
-        }
+        field.begin_level();
+        let runs = per_slice(rounds, at_a_time);
+        (0..SLICES).try_for_each(|number| field.slice(number, at_a_time, runs))?;
     }
-    let base = &contenders[0];
-    let rows = contenders.iter().map(|contender| Row::new(contender, base, per_slice)).collect();
-    Ok(Floor { rounds, rows, missing })
+    let base = &field.contenders[0];
+    let all = field.measured().map(|contender| Figures::new(contender, base, rounds)).collect();
+    Ok(Floor { rounds, all, missing: field.failures() })
+}
+
+/// Runs of a slice: many more than are under way when it ends, of which not all CPUs have one.
+fn per_slice(rounds: usize, at_a_time: usize) -> usize {
+    rounds.div_ceil(SLICES).max(WAVES * at_a_time)
 }
 
 /// The first is what the others are compared with.
@@ -93,21 +92,20 @@ fn contenders<'a>(stage: &'a Stage, bare: &'a Bare, pool: &'a Pool) -> Vec<Conte
     ]
 }
 
-impl Row {
-    fn new(contender: &Contender<'_>, base: &Contender<'_>, per_slice: usize) -> Row {
+impl Figures {
+    fn new(contender: &Contender<'_>, base: &Contender<'_>, rounds: usize) -> Figures {
         let sorted = Sorted::new(contender.times.clone());
-        let levels = contender.slices.iter().zip(&base.slices);
-        Row {
+        let levels = IN_FLIGHT.into_iter().zip(contender.slices.iter().zip(&base.slices));
+        let level = |(at_a_time, (own, base)): (usize, (&Vec<Duration>, &Vec<Duration>))| {
+            let runs = per_slice(rounds, at_a_time) as f64;
+            (runs / Sorted::new(own.clone()).median().as_secs_f64(), 1.0 / ratio(own, base))
+        };
+        Figures {
             name: contender.name.clone(),
             median: sorted.median(),
             p99: sorted.percentile(99),
             ratio: ratio(&contender.times, &base.times),
-            in_flight: levels
-                .map(|(own, base)| {
-                    let throughput = per_slice as f64 / Sorted::new(own.clone()).median().as_secs_f64();
-                    (throughput, 1.0 / ratio(own, base))
-                })
-                .collect(),
+            in_flight: if contender.pause.is_zero() { levels.map(level).collect() } else { Vec::new() },
         }
     }
 }
@@ -122,7 +120,7 @@ impl Floor {
             self.rounds,
             IN_FLIGHT.map(|number| number.to_string()).join(", "),
         );
-        for Row { name, median, p99, ratio, in_flight } in &self.rows {
+        for Figures { name, median, p99, ratio, in_flight } in &self.all {
             let [median, p99] = [*median, *p99].map(millis);
             let flights: Vec<String> = in_flight
                 .iter()

@@ -1,5 +1,5 @@
 //! Other sandboxes, each with its own options for the same program: no network, and processes, mounts and a hostname of its own.
-//! None of them counts memory, holds a limit of time, or writes a report.
+//! None of them holds a limit of time or writes a report; runc alone has cgroups.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,20 +8,22 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use serde_json::json;
 
 use super::contender::{Contender, program};
 use super::stage::Stage;
 use crate::error::Error;
 
+const CGROUPS: &str = "/sys/fs/cgroup";
 /// A version 2 next to version 1.
 const HYBRID: &str = "/sys/fs/cgroup/unified";
 
 pub(super) fn bubblewrap<'a>(root: &Path) -> Contender<'a> {
-    let command = words("bwrap --unshare-all --ro-bind").chain([root.into()]);
+    let command = args("bwrap --unshare-all --ro-bind").chain([root.into()]);
     Contender::new(
         "bwrap --unshare-all",
-        program(found(command.chain(words("/ --proc /proc --dev /dev /exit")).collect())),
+        program(found(command.chain(args("/ --proc /proc --dev /dev /exit")).collect())),
     )
 }
 
@@ -30,9 +32,9 @@ pub(super) fn others<'a>(stage: &Stage) -> Result<Vec<Contender<'a>>, Error> {
     let root = stage.root();
     let bundle = oci_bundle(stage)?;
     let unshared =
-        words("unshare --fork --pid --mount --ipc --uts --net --cgroup --root").chain([root.into()]);
-    let unshared = unshared.chain(words("--mount-proc /exit")).collect();
-    let jailed = words(
+        args("unshare --fork --pid --mount --ipc --uts --net --cgroup --root").chain([root.into()]);
+    let unshared = unshared.chain(args("--mount-proc /exit")).collect();
+    let jailed = args(
         "firejail --quiet --noprofile --net=none --caps.drop=all --seccomp --private-dev --keep-var-tmp --",
     );
     let jailed = jailed.chain([root.join("exit").into()]).collect();
@@ -47,7 +49,10 @@ pub(super) fn others<'a>(stage: &Stage) -> Result<Vec<Contender<'a>>, Error> {
 /// Hides a version 2 of cgroups that is mounted next to version 1: crun refuses to run with both, and cannot use cgroups
 /// without the one that the kernel has told it of. This process and its children alone see that.
 pub(super) fn hide_hybrid() -> nix::Result<()> {
-    if !Path::new(HYBRID).is_dir() {
+    let is_version_2 =
+        |place: &str| statfs(place).is_ok_and(|facts| facts.filesystem_type() == CGROUP2_SUPER_MAGIC);
+    // On a host of version 2 it is a cgroup with this name.
+    if !is_version_2(HYBRID) || is_version_2(CGROUPS) {
         return Ok(());
     }
     unshare(CloneFlags::CLONE_NEWNS)?;
@@ -57,13 +62,13 @@ pub(super) fn hide_hybrid() -> nix::Result<()> {
 
 /// A container for each run, as each needs a name of its own.
 fn oci_runtime<'a>(name: &str, runtime: &'static str, bundle: &Path) -> Contender<'a> {
-    let bundle = bundle.as_os_str().to_owned();
+    let command = args(runtime).chain(args("run --bundle")).chain([bundle.as_os_str().to_owned()]);
+    let command = found(command.collect());
     Contender::new(
         name,
         Box::new(move |number| {
-            let name = format!("bench-{}-{number}", std::process::id());
-            let command = words(runtime).chain(words("run --bundle")).chain([bundle.clone(), name.into()]);
-            program(found(command.collect()))(number)
+            let container = format!("bench-{}-{number}", std::process::id());
+            program(command.iter().cloned().chain([container.into()]).collect())(number)
         }),
     )
 }
@@ -94,7 +99,7 @@ fn oci_bundle(stage: &Stage) -> Result<PathBuf, Error> {
     Ok(bundle)
 }
 
-fn words(text: &str) -> impl Iterator<Item = OsString> {
+fn args(text: &str) -> impl Iterator<Item = OsString> {
     text.split(' ').map(OsString::from).collect::<Vec<_>>().into_iter()
 }
 

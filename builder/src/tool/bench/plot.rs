@@ -12,7 +12,7 @@ use plotters::style::{Color, ShapeStyle};
 /// Pixels.
 const WIDTH: u32 = 900;
 const FONT: &str = "sans-serif";
-/// Told apart by those who see no red or no green (Paul Tol, "Colour Schemes", muted).
+/// Safe for colour-blind readers (Paul Tol, "Colour Schemes", muted).
 const COLORS: [RGBColor; 10] = [
     RGBColor(51, 34, 136),
     RGBColor(204, 102, 119),
@@ -39,7 +39,7 @@ pub(super) struct Bar<'a> {
 }
 
 /// One line.
-pub(super) struct Curve<'a> {
+pub(super) struct Line<'a> {
     pub(super) name: String,
     pub(super) points: &'a [(f64, f64)],
 }
@@ -50,6 +50,9 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Bars from the top down. Those that reach beyond `end` are cut there.
 pub(super) fn bars(title: &str, unit: &str, bars: &[Bar<'_>], end: f64) -> Result<String, Failure> {
     drawn(90 + 30 * bars.len() as u32, |area| {
+        if bars.is_empty() {
+            return area.titled(title, (FONT, 17)).map(drop);
+        }
         let count = bars.len() as i32;
         let start = bars.iter().map(|bar| bar.reach[0]).fold(0.0, f64::min);
         let mut chart = ChartBuilder::on(area)
@@ -96,11 +99,11 @@ pub(super) fn lines(
     title: &str,
     [across, up]: [&str; 2],
     tick: &dyn Fn(&f64) -> String,
-    curves: &[Curve<'_>],
+    all: &[Line<'_>],
 ) -> Result<String, Failure> {
-    let all = || curves.iter().flat_map(|curve| curve.points);
-    let last = all().map(|(x, _)| *x).fold(0.0, f64::max);
-    let highest = all().map(|(_, y)| *y).fold(0.0, f64::max) * 1.05;
+    let points = || all.iter().flat_map(|line| line.points);
+    let last = points().map(|(x, _)| *x).fold(0.0, f64::max);
+    let highest = points().map(|(_, y)| *y).fold(0.0, f64::max) * 1.05;
     drawn(440, |area| {
         let mut chart = ChartBuilder::on(area)
             .caption(title, (FONT, 17))
@@ -119,13 +122,13 @@ pub(super) fn lines(
             .x_label_formatter(tick)
             .y_label_formatter(&|value| format!("{value:.0}"))
             .draw()?;
-        for (number, curve) in curves.iter().enumerate() {
+        for (number, line) in all.iter().enumerate() {
             let color = COLORS[number % COLORS.len()];
             let style = ShapeStyle { color: color.to_rgba(), filled: true, stroke_width: 2 };
-            chart.draw_series(LineSeries::new(curve.points.iter().copied(), style).point_size(3))?;
+            chart.draw_series(LineSeries::new(line.points.iter().copied(), style).point_size(3))?;
             let (left, top) = ((WIDTH - LEGEND) as i32, 50 + 22 * number as i32);
             area.draw(&PathElement::new([(left + 10, top), (left + 30, top)], style))?;
-            area.draw(&Text::new(curve.name.clone(), (left + 38, top - 6), (FONT, 13)))?;
+            area.draw(&Text::new(line.name.clone(), (left + 38, top - 6), (FONT, 13)))?;
         }
         Ok(())
     })
@@ -157,15 +160,20 @@ mod tests {
         place("1.50");
         // Cut in the plot, and told.
         place("99.00");
-        place("first");
-        place("last");
+        let height = |text: &str| -> i32 {
+            let element = &svg[..place(text)];
+            let from = &element[element.rfind(" y=\"").unwrap() + 4..];
+            from[..from.find('"').unwrap()].parse().unwrap()
+        };
+        assert!(height("first\n") < height("last\n"), "{svg}");
+        assert!(bars("Nothing", "ms", &[], 10.0).unwrap().contains("Nothing"));
     }
 
     #[test]
     fn lines_have_a_legend_and_ticks() {
         let points = [(0.0, 1.0), (1.0, 2.0)];
-        let curve = Curve { name: "grows".to_owned(), points: &points };
-        let svg = lines("What", ["in flight", "runs"], &|x| format!("at {x:.0}"), &[curve]).unwrap();
+        let line = Line { name: "grows".to_owned(), points: &points };
+        let svg = lines("What", ["in flight", "runs"], &|x| format!("at {x:.0}"), &[line]).unwrap();
         assert!(svg.contains("grows") && svg.contains("at 1") && svg.contains("in flight"), "{svg}");
     }
 }

@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use run::timing::Machine;
 use time::OffsetDateTime;
 
 use super::curve::{Curve, curve};
-use super::floor::{Floor, IN_FLIGHT, Row, distance};
+use super::floor::{Figures, Floor, IN_FLIGHT, distance};
 use super::guards::{Guards, costs};
 use super::plot::{self, Bar};
 use super::stage::Stage;
@@ -22,6 +21,7 @@ const CUT: f64 = 4.0;
 
 /// Measures with these rounds of each measurement, and writes the page; gives what was measured as text, too.
 pub(super) fn write(stage: &Stage, rounds: [usize; 3], output: &Path) -> Result<String, Error> {
+    fs::create_dir_all(output).map_err(|error| Error::write(output, error))?;
     let [of_floor, of_curve, of_guards] = rounds;
     // The floor is last: it leaves this process without a network.
     let (curve, guards) = (curve(stage, of_curve)?, costs(stage, of_guards)?);
@@ -33,7 +33,6 @@ pub(super) fn write(stage: &Stage, rounds: [usize; 3], output: &Path) -> Result<
         ("guards.svg", saved(&guards)),
     ];
     let page = ("README.md", Ok(page(&floor, &curve, &guards)));
-    fs::create_dir_all(output).map_err(|error| Error::write(output, error))?;
     for (name, text) in plots.into_iter().chain([page]) {
         let file = output.join(name);
         let text = text.map_err(|error| Error::write(&file, io::Error::other(error)))?;
@@ -48,12 +47,12 @@ type Plotted = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 type Named = (String, Vec<(f64, f64)>);
 
 fn latency(floor: &Floor) -> Plotted {
-    let own = floor.rows.iter().filter(|row| row.name.starts_with("init")).map(|row| millis(row.median));
+    let own = floor.all.iter().filter(|row| row.name.starts_with("init")).map(|row| millis(row.median));
     let end = own.fold(0.0, f64::max) * CUT;
     let bars: Vec<Bar<'_>> = floor
-        .rows
+        .all
         .iter()
-        .map(|Row { name, median, p99, .. }| Bar {
+        .map(|Figures { name, median, p99, .. }| Bar {
             name,
             length: millis(*median),
             reach: [*median, *p99].map(millis),
@@ -63,23 +62,24 @@ fn latency(floor: &Floor) -> Plotted {
 }
 
 fn in_flight(floor: &Floor) -> Plotted {
-    let named = |row: &Row| {
+    let named = |row: &Figures| {
         let doublings = IN_FLIGHT.iter().map(|number| (*number as f64).log2());
         let points = doublings.zip(&row.in_flight).map(|(x, (throughput, _))| (x, *throughput));
         (row.name.clone(), points.collect())
     };
-    // It is far above all others, which would lie on one line.
-    let rows = floor.rows.iter().filter(|row| !row.name.starts_with("vfork"));
+    // The bare process is far above all others, which would lie on one line.
+    let shown = |row: &&Figures| !row.name.starts_with("vfork") && !row.in_flight.is_empty();
+    let rows = floor.all.iter().filter(shown);
     let all: Vec<Named> = rows.map(named).collect();
     let tick = |doublings: &f64| {
         if doublings.fract() == 0.0 { format!("{:.0}", doublings.exp2()) } else { String::new() }
     };
-    Ok(plot::lines("Several runs in flight", ["runs in flight", "runs in a second"], &tick, &curves(&all))?)
+    Ok(plot::lines("Several runs in flight", ["runs in flight", "runs in a second"], &tick, &lines(&all))?)
 }
 
 fn over_time(curve: &Curve) -> Plotted {
     let mut all: Vec<Named> = Vec::new();
-    for line in &curve.lines {
+    for line in &curve.all {
         let per_part = curve.rounds as f64 / line.parts.len().max(1) as f64;
         for (which, word) in ["median", "p99"].into_iter().enumerate() {
             let points = line.parts.iter().enumerate();
@@ -88,12 +88,12 @@ fn over_time(curve: &Curve) -> Plotted {
         }
     }
     let tick = |runs: &f64| format!("{runs:.0}");
-    Ok(plot::lines("One pool over time", ["runs so far", "microseconds"], &tick, &curves(&all))?)
+    Ok(plot::lines("One pool over time", ["runs so far", "microseconds"], &tick, &lines(&all))?)
 }
 
 fn saved(guards: &Guards) -> Plotted {
     let percent = |thousandths: i64| thousandths as f64 / 10.0;
-    let rows = guards.rows.iter();
+    let rows = guards.costs.iter();
     let bars: Vec<Bar<'_>> = rows
         .map(|row| Bar { name: &row.name, length: percent(row.saves), reach: row.interval.map(percent) })
         .collect();
@@ -102,8 +102,8 @@ fn saved(guards: &Guards) -> Plotted {
     Ok(plot::bars(title, "percent of a run with all guards", &bars, end)?)
 }
 
-fn curves(all: &[Named]) -> Vec<plot::Curve<'_>> {
-    all.iter().map(|(name, points)| plot::Curve { name: name.clone(), points }).collect()
+fn lines(all: &[Named]) -> Vec<plot::Line<'_>> {
+    all.iter().map(|(name, points)| plot::Line { name: name.clone(), points }).collect()
 }
 
 fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
@@ -116,21 +116,22 @@ fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
          of that machine; a ratio is of turns next to each other, and the median of all turns.\n\n\
          ## One run at a time, and several in flight\n\n\
          {} runs each of a program that only exits. The bare calls make the same namespaces, mounts, cgroups and filter, \
-         in one process, and hold no limit: no runner with this isolation can do without them. The other sandboxes have \
-         fewer guards.\n\n\
+         in one process, and watch no limit of time: no runner with this isolation can do without them. The other sandboxes have \
+         fewer guards. `init-serve, ready` has had 5 ms to prepare a sandbox before each request; with requests in flight it \
+         has none.\n\n\
          ![medians](latency.svg)\n\n![throughput](in-flight.svg)\n\n",
         kernel.release().to_string_lossy(),
         floor.rounds,
     );
     page += "| | median, ms | p99, ms | ratio |\n|---|--:|--:|--:|\n";
-    for Row { name, median, p99, ratio, .. } in &floor.rows {
+    for Figures { name, median, p99, ratio, .. } in &floor.all {
         let [median, p99] = [*median, *p99].map(millis);
         let _infallible = writeln!(page, "| {name} | {median:.2} | {p99:.2} | {ratio:.2} |");
     }
     page += "\nRuns in a second, and the ratio, with so many in flight:\n\n|";
     IN_FLIGHT.iter().for_each(|number| page += &format!(" | {number}"));
     let _infallible = writeln!(page, " |\n|---{}|", "|--:".repeat(IN_FLIGHT.len()));
-    for Row { name, in_flight, .. } in &floor.rows {
+    for Figures { name, in_flight, .. } in floor.all.iter().filter(|row| !row.in_flight.is_empty()) {
         let cells: String =
             in_flight.iter().map(|(throughput, ratio)| format!(" {throughput:.0} ({ratio:.2}) |")).collect();
         let _infallible = writeln!(page, "| {name} |{cells}");
@@ -138,29 +139,20 @@ fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
     listed(&mut page, &floor.missing);
     let _infallible = write!(
         page,
-        "\n## One pool over time\n\n{} runs one after the other, in turn with a bare process, which shows what is the \
-         machine's doing.\n\n![median and p99 of each tenth](curve.svg)\n\n\
+        "\n## One pool over time\n\n{} runs one after the other. Each tenth is followed by as many of a bare process, which \
+         shows what is the machine's doing.\n\n![median and p99 of each tenth](curve.svg)\n\n\
          | | median, µs | p99, µs | p99 to median | last tenth to first |\n|---|--:|--:|--:|--:|\n",
         curve.rounds
     );
-    for line in &curve.lines {
-        let [median, p99] = line.whole;
-        let times = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
-        let growth =
-            line.parts.first().zip(line.parts.last()).map_or(1.0, |(first, last)| times(last[0], first[0]));
-        let _infallible = writeln!(
-            page,
-            "| {} | {} | {} | {:.2} | {growth:.2} |",
-            line.name,
-            micros(median),
-            micros(p99),
-            times(p99, median)
-        );
+    for line in &curve.all {
+        let [median, p99] = line.whole.map(micros);
+        let (name, spread, growth) = (&line.name, line.spread(), line.growth());
+        let _infallible = writeln!(page, "| {name} | {median} | {p99} | {spread:.2} | {growth:.2} |");
     }
     let _infallible = write!(
         page,
-        "\n## What each guard costs\n\n{} runs each with all guards and without one, in turn. An interval with 0 in it says \
-         that nothing was measured.\n\n![each guard](guards.svg)\n",
+        "\n## What each guard costs\n\n{} runs each with all guards and without one, in turn. An interval with 0 in it means \
+         that no cost could be shown.\n\n![each guard](guards.svg)\n",
         guards.rounds
     );
     listed(&mut page, &guards.missing);
