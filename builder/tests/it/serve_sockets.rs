@@ -141,6 +141,8 @@ fn a_websocket_counts_among_the_connections_and_makes_room_when_it_is_idle() {
     needs_root!();
     let service = Service::start("slots=2 connections=2 default.wall-time=850s limit.wall-time=900s");
     let mut sockets = [(); 2].map(|()| Socket::open(&service, "/ws"));
+    // No other client waits: idle ones stay for longer than a second.
+    thread::sleep(Duration::from_millis(2500));
     for socket in &mut sockets {
         socket.send(&request("a", "import time; time.sleep(800)"));
     }

@@ -320,6 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_without_a_queue_has_a_free_slot() {
+        let pool = Pool::start(1, 9, &[]).unwrap();
+        let (job, free) = held();
+        assert_eq!(pool.put(&tenant("a", Some(0)), InSlot, Arc::default(), job), Ok(()));
+        busy(&pool);
+        let another: Do = Box::new(|_| ());
+        assert_eq!(
+            pool.put(&tenant("a", Some(0)), InSlot, Arc::default(), another),
+            Err(Refused::TenantFull)
+        );
+        drop(free);
+    }
+
+    #[test]
     fn a_job_that_is_called_off_while_it_waits_is_never_done() {
         let pool = Pool::start(1, 9, &[]).unwrap();
         let (job, free) = held();
