@@ -104,10 +104,6 @@ fn require_success(status: ExitStatus) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
 }
 
-fn micros(time: Duration) -> u128 {
-    time.as_micros()
-}
-
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -226,6 +226,13 @@ fn rests(service: &Service) -> bool {
     })
 }
 
+/// A request whose answer has so many bytes, and a line break.
+fn long(id: usize, bytes: usize) -> Value {
+    let mut request = request(&id.to_string(), &format!("print('x' * {bytes})"));
+    request["cmd"][0]["files"][1]["max"] = (bytes + 1).into();
+    request
+}
+
 /// Answers that wait for it are few: the next programs wait, too.
 #[test]
 fn a_client_that_sends_all_before_it_reads_gets_all_answers_and_fills_no_memory() {
@@ -233,11 +240,7 @@ fn a_client_that_sends_all_before_it_reads_gets_all_answers_and_fills_no_memory(
     let service = Service::start("slots=2");
     let mut socket = Socket::open(&service, "/ws");
     let (number, bytes) = (60, 4_000_000);
-    for id in 0..number {
-        let mut request = request(&id.to_string(), &format!("print('x' * {bytes})"));
-        request["cmd"][0]["files"][1]["max"] = (bytes + 1).into();
-        socket.send(&request);
-    }
+    (0..number).for_each(|id| socket.send(&long(id, bytes)));
     wait_until("it waits for its client", || rests(&service));
     assert!(service.peak() < 200 << 20, "{} bytes", service.peak());
     let mut found: Vec<usize> = (0..number)
@@ -281,11 +284,7 @@ fn an_answer_that_is_on_its_way_comes_before_the_close() {
     let service = Service::start("slots=2");
     let mut socket = Socket::open(&service, "/ws");
     let (number, bytes) = (3, 4_000_000);
-    for id in 0..number {
-        let mut request = request(&id.to_string(), &format!("print('x' * {bytes})"));
-        request["cmd"][0]["files"][1]["max"] = (bytes + 1).into();
-        socket.send(&request);
-    }
+    (0..number).for_each(|id| socket.send(&long(id, bytes)));
     let all = format!("\ncapsule_queue_wait_seconds_count {number}\n");
     wait_until("all have run", || service.get("/metrics").text().contains(&all));
     wait_until("the answers are made", || rests(&service));

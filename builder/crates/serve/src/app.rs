@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use judge::judging::Session;
 use run::Cancel;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::board::Board;
 use crate::kept::Kept;
@@ -51,14 +52,15 @@ pub(crate) struct Busy {
     pub(crate) retry_after: Duration,
 }
 
-impl Busy {
-    /// Waits before another try. It is an error if none can succeed, because the service ends.
-    pub(crate) async fn wait_before_retry(self) -> Result<(), Busy> {
-        if self.refused == Refused::Closing {
-            return Err(self);
+/// Tries again while the slots and the queue are full. It is an error that the service ends.
+pub(crate) async fn when_there_is_room<T, F: Future<Output = Result<T, Busy>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, Busy> {
+    loop {
+        match attempt().await {
+            Err(Busy { refused: Refused::Full | Refused::TenantFull, .. }) => sleep(PAUSE).await,
+            done => return done,
         }
-        tokio::time::sleep(PAUSE).await;
-        Ok(())
     }
 }
 

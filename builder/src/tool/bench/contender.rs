@@ -34,9 +34,9 @@ pub(super) struct Contender<'a> {
 #[derive(Default)]
 pub(super) struct Numbers(AtomicUsize);
 
-/// All that take turns. The first is what the others are compared with.
+/// All contenders. The first is the baseline.
 pub(super) struct Field<'a> {
-    pub(super) contenders: Vec<Contender<'a>>,
+    contenders: Vec<Contender<'a>>,
     numbers: Numbers,
 }
 
@@ -88,36 +88,34 @@ impl<'a> Contender<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Each has had one run that does not count. One that fails takes no turns.
+    /// Runs each contender once without counting that run. One that fails takes no turns.
     ///
     /// # Errors
-    /// The first one fails: there is nothing to compare with.
+    /// The baseline fails: there is nothing to compare with.
     pub(super) fn new(contenders: Vec<Contender<'a>>) -> Result<Field<'a>, Error> {
         let mut field = Field { contenders, numbers: Numbers::default() };
         field.each(0, |contender, numbers| contender.once(numbers))?;
         Ok(field)
     }
 
-    /// One run of each that is alone. Another one begins in each round, so that nobody always comes after the same one, whose
-    /// last work may be under way still.
+    /// Runs each contender once, alone. Each round starts with the next contender: the pool still works when it has answered,
+    /// and the same contender would always pay for that.
     pub(super) fn round(&mut self, number: usize) -> Result<(), Error> {
         self.each(number, Contender::turn)
     }
 
-    /// One slice of each with so many runs in flight; none of those that need a pause.
-    pub(super) fn slice(&mut self, number: usize, at_a_time: usize, runs: usize) -> Result<(), Error> {
-        self.each(number, |contender, numbers| {
-            if contender.pause.is_zero() {
-                let time = contender.in_flight(at_a_time, runs, numbers)?;
-                contender.slices.last_mut().expect("a level has begun").push(time);
-            }
-            Ok(())
-        })
-    }
-
-    /// Begins with another number of runs in flight.
-    pub(super) fn begin_level(&mut self) {
+    /// Runs so many slices of each contender with so many runs in flight. A contender that needs a pause has none.
+    pub(super) fn level(&mut self, at_a_time: usize, runs: usize, slices: usize) -> Result<(), Error> {
         self.contenders.iter_mut().for_each(|contender| contender.slices.push(Vec::new()));
+        (0..slices).try_for_each(|number| {
+            self.each(number, |contender, numbers| {
+                if contender.pause.is_zero() {
+                    let time = contender.in_flight(at_a_time, runs, numbers)?;
+                    contender.slices.last_mut().expect("just pushed").push(time);
+                }
+                Ok(())
+            })
+        })
     }
 
     fn each(
@@ -139,6 +137,11 @@ impl<'a> Field<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The first, with which the others are compared.
+    pub(super) fn baseline(&self) -> &Contender<'a> {
+        &self.contenders[0]
     }
 
     /// Those that have not failed.

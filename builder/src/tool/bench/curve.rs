@@ -9,7 +9,6 @@ use std::time::Duration;
 use run::{InitCommand, Pool};
 
 use super::contender::{Contender, Numbers, pooled, program};
-use super::micros;
 use super::stage::Stage;
 use super::statistics::Sorted;
 use crate::error::Error;
@@ -90,7 +89,7 @@ impl Curve {
             let points: Vec<String> = one
                 .parts
                 .iter()
-                .map(|[median, p99]| format!("{}/{}", micros(*median), micros(*p99)))
+                .map(|[median, p99]| format!("{}/{}", median.as_micros(), p99.as_micros()))
                 .collect();
             let _infallible = writeln!(
                 text,

@@ -29,7 +29,7 @@ const WAVES: usize = 16;
 /// Longer than a sandbox takes to stand.
 const READY: Duration = Duration::from_millis(5);
 
-/// The first one's figures are what the others are compared with.
+/// The figures of all contenders; the first is the baseline.
 pub(super) struct Floor {
     pub(super) rounds: usize,
     pub(super) all: Vec<Figures>,
@@ -41,9 +41,9 @@ pub(super) struct Figures {
     pub(super) name: String,
     pub(super) median: Duration,
     pub(super) p99: Duration,
-    /// To the first one's time.
+    /// To the baseline's time.
     pub(super) ratio: f64,
-    /// With each number in flight: runs in a second, and the ratio to the first one's. Empty for one that needs a pause.
+    /// With each number in flight: runs in a second, and the ratio to the baseline's. Empty for one that needs a pause.
     pub(super) in_flight: Vec<(f64, f64)>,
 }
 
@@ -60,11 +60,9 @@ pub(super) fn distance(stage: &Stage, rounds: usize) -> Result<Floor, Error> {
     let mut field = Field::new(contenders)?;
     (0..rounds).try_for_each(|number| field.round(number))?;
     for at_a_time in IN_FLIGHT {
-        field.begin_level();
-        let runs = per_slice(rounds, at_a_time);
-        (0..SLICES).try_for_each(|number| field.slice(number, at_a_time, runs))?;
+        field.level(at_a_time, per_slice(rounds, at_a_time), SLICES)?;
     }
-    let base = &field.contenders[0];
+    let base = field.baseline();
     let all = field.measured().map(|contender| Figures::new(contender, base, rounds)).collect();
     Ok(Floor { rounds, all, missing: field.failures() })
 }
@@ -74,13 +72,14 @@ fn per_slice(rounds: usize, at_a_time: usize) -> usize {
     rounds.div_ceil(SLICES).max(WAVES * at_a_time)
 }
 
-/// The first is what the others are compared with.
+/// The baseline first.
 fn contenders<'a>(stage: &'a Stage, bare: &'a Bare, pool: &'a Pool) -> Vec<Contender<'a>> {
     let bare_run = |has_own_network: bool| -> Run<'a> {
         Box::new(move |number| bare.run(&format!("floor-{}-{number}", std::process::id()), has_own_network))
     };
     let mut init = InitCommand::new(&stage.init(), stage.root());
     init.command(["/exit"]);
+    let (bubblewrap, command) = bubblewrap(stage.root());
     vec![
         Contender::new("bare calls, network used again", bare_run(false)),
         Contender::new("bare calls, network made anew", bare_run(true)),
@@ -88,7 +87,7 @@ fn contenders<'a>(stage: &'a Stage, bare: &'a Bare, pool: &'a Pool) -> Vec<Conte
         Contender::new("init-serve", pooled(pool, init.clone())),
         Contender::new("init-serve, ready", pooled(pool, init)).with_pause(READY),
         Contender::new("vfork, exec and wait alone", program(vec![stage.root().join("exit").into()])),
-        bubblewrap(stage.root()),
+        Contender::new(bubblewrap, program(command)),
     ]
 }
 

@@ -42,7 +42,7 @@ pub(super) fn costs(stage: &Stage, rounds: usize) -> Result<Guards, Error> {
     };
     let mut field = Field::new([None].into_iter().chain(names.lines().map(Some)).map(run).collect())?;
     (0..rounds).try_for_each(|number| field.round(number))?;
-    let all = &field.contenders[0];
+    let all = field.baseline();
     let mut costs: Vec<Cost> = field.measured().skip(1).map(|contender| Cost::new(contender, all)).collect();
     costs.sort_by_key(|cost| -cost.saves);
     Ok(Guards { rounds, costs, missing: field.failures() })

@@ -19,12 +19,10 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 /// A version 2 next to version 1.
 const HYBRID: &str = "/sys/fs/cgroup/unified";
 
-pub(super) fn bubblewrap<'a>(root: &Path) -> Contender<'a> {
+/// bubblewrap's name in results, and its command.
+pub(super) fn bubblewrap(root: &Path) -> (&'static str, Vec<OsString>) {
     let command = args("bwrap --unshare-all --ro-bind").chain([root.into()]);
-    Contender::new(
-        "bwrap --unshare-all",
-        program(found(command.chain(args("/ --proc /proc --dev /dev /exit")).collect())),
-    )
+    ("bwrap --unshare-all", found(command.chain(args("/ --proc /proc --dev /dev /exit")).collect()))
 }
 
 /// All others.

@@ -39,9 +39,9 @@ pub(super) struct Bar<'a> {
 }
 
 /// One line.
-pub(super) struct Line<'a> {
+pub(super) struct Line {
     pub(super) name: String,
-    pub(super) points: &'a [(f64, f64)],
+    pub(super) points: Vec<(f64, f64)>,
 }
 
 type Failure = DrawingAreaErrorKind<std::io::Error>;
@@ -99,9 +99,9 @@ pub(super) fn lines(
     title: &str,
     [across, up]: [&str; 2],
     tick: &dyn Fn(&f64) -> String,
-    all: &[Line<'_>],
+    all: &[Line],
 ) -> Result<String, Failure> {
-    let points = || all.iter().flat_map(|line| line.points);
+    let points = || all.iter().flat_map(|line| &line.points);
     let last = points().map(|(x, _)| *x).fold(0.0, f64::max);
     let highest = points().map(|(_, y)| *y).fold(0.0, f64::max) * 1.05;
     drawn(440, |area| {
@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn lines_have_a_legend_and_ticks() {
-        let points = [(0.0, 1.0), (1.0, 2.0)];
-        let line = Line { name: "grows".to_owned(), points: &points };
+        let line = Line { name: "grows".to_owned(), points: vec![(0.0, 1.0), (1.0, 2.0)] };
         let svg = lines("What", ["in flight", "runs"], &|x| format!("at {x:.0}"), &[line]).unwrap();
         assert!(svg.contains("grows") && svg.contains("at 1") && svg.contains("in flight"), "{svg}");
     }

@@ -11,9 +11,9 @@ use time::OffsetDateTime;
 use super::curve::{Curve, curve};
 use super::floor::{Figures, Floor, IN_FLIGHT, distance};
 use super::guards::{Guards, costs};
-use super::plot::{self, Bar};
+use super::millis;
+use super::plot::{self, Bar, Line};
 use super::stage::Stage;
-use super::{micros, millis};
 use crate::error::Error;
 
 /// A bar of a slow peer is cut here, at so many times the slowest of capsule's own.
@@ -43,9 +43,6 @@ pub(super) fn write(stage: &Stage, rounds: [usize; 3], output: &Path) -> Result<
 
 type Plotted = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A line of a plot, with its name.
-type Named = (String, Vec<(f64, f64)>);
-
 fn latency(floor: &Floor) -> Plotted {
     let own = floor.all.iter().filter(|row| row.name.starts_with("init")).map(|row| millis(row.median));
     let end = own.fold(0.0, f64::max) * CUT;
@@ -62,33 +59,34 @@ fn latency(floor: &Floor) -> Plotted {
 }
 
 fn in_flight(floor: &Floor) -> Plotted {
-    let named = |row: &Figures| {
+    let line = |row: &Figures| {
         let doublings = IN_FLIGHT.iter().map(|number| (*number as f64).log2());
         let points = doublings.zip(&row.in_flight).map(|(x, (throughput, _))| (x, *throughput));
-        (row.name.clone(), points.collect())
+        Line { name: row.name.clone(), points: points.collect() }
     };
     // The bare process is far above all others, which would lie on one line.
     let shown = |row: &&Figures| !row.name.starts_with("vfork") && !row.in_flight.is_empty();
     let rows = floor.all.iter().filter(shown);
-    let all: Vec<Named> = rows.map(named).collect();
+    let all: Vec<Line> = rows.map(line).collect();
     let tick = |doublings: &f64| {
         if doublings.fract() == 0.0 { format!("{:.0}", doublings.exp2()) } else { String::new() }
     };
-    Ok(plot::lines("Several runs in flight", ["runs in flight", "runs in a second"], &tick, &lines(&all))?)
+    Ok(plot::lines("Several runs in flight", ["runs in flight", "runs in a second"], &tick, &all)?)
 }
 
 fn over_time(curve: &Curve) -> Plotted {
-    let mut all: Vec<Named> = Vec::new();
+    let mut all = Vec::new();
     for line in &curve.all {
         let per_part = curve.rounds as f64 / line.parts.len().max(1) as f64;
         for (which, word) in ["median", "p99"].into_iter().enumerate() {
             let points = line.parts.iter().enumerate();
-            let points = points.map(|(at, part)| ((at as f64 + 1.0) * per_part, micros(part[which]) as f64));
-            all.push((format!("{}, {word}", line.name), points.collect()));
+            let points =
+                points.map(|(at, part)| ((at as f64 + 1.0) * per_part, part[which].as_micros() as f64));
+            all.push(Line { name: format!("{}, {word}", line.name), points: points.collect() });
         }
     }
     let tick = |runs: &f64| format!("{runs:.0}");
-    Ok(plot::lines("One pool over time", ["runs so far", "microseconds"], &tick, &lines(&all))?)
+    Ok(plot::lines("One pool over time", ["runs so far", "microseconds"], &tick, &all)?)
 }
 
 fn saved(guards: &Guards) -> Plotted {
@@ -100,10 +98,6 @@ fn saved(guards: &Guards) -> Plotted {
     let end = bars.iter().map(|bar| bar.reach[1]).fold(1.0, f64::max) * 1.15;
     let title = "How much shorter a run is without one guard, and the interval of the median (95 %)";
     Ok(plot::bars(title, "percent of a run with all guards", &bars, end)?)
-}
-
-fn lines(all: &[Named]) -> Vec<plot::Line<'_>> {
-    all.iter().map(|(name, points)| plot::Line { name: name.clone(), points }).collect()
 }
 
 fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
@@ -145,7 +139,7 @@ fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
         curve.rounds
     );
     for line in &curve.all {
-        let [median, p99] = line.whole.map(micros);
+        let [median, p99] = line.whole.map(|time| time.as_micros());
         let (name, spread, growth) = (&line.name, line.spread(), line.growth());
         let _infallible = writeln!(page, "| {name} | {median} | {p99} | {spread:.2} | {growth:.2} |");
     }
@@ -159,7 +153,7 @@ fn page(floor: &Floor, curve: &Curve, guards: &Guards) -> String {
     page
 }
 
-/// What did not work on this machine.
+/// Lists the contenders that failed on this machine.
 fn listed(page: &mut String, missing: &[String]) {
     if !missing.is_empty() {
         page.push('\n');

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::peers::bubblewrap;
 use super::stage::Stage;
 use super::statistics::Sorted;
 use super::{millis, require_success};
@@ -46,15 +47,12 @@ impl Contender {
 /// The sandboxes to compare, each with its own options for the same isolation. init is the first.
 fn contenders(stage: &Stage) -> Vec<Contender> {
     let contender = |name, command| Contender { name, command, is_prepared: false, times: Vec::new() };
-    let mut bwrap = Command::new("bwrap");
-    bwrap
-        .arg("--unshare-all")
-        .arg("--ro-bind")
-        .arg(stage.root())
-        .args(["/", "--proc", "/proc", "--dev", "/dev", "/exit"]);
+    let (bubblewrap, args) = bubblewrap(stage.root());
+    let mut bwrap = Command::new(&args[0]);
+    bwrap.args(&args[1..]);
     vec![
         contender("init run", stage.run(&[], "/exit")),
-        contender("bwrap --unshare-all", bwrap),
+        contender(bubblewrap, bwrap),
         contender("the program alone", Command::new(stage.root().join("exit"))),
         Contender {
             is_prepared: true,

@@ -216,7 +216,7 @@ impl Artifact {
     /// Prepares a run whose streams are files in memory, with its input.
     ///
     /// # Errors
-    /// There is no memory for them, or init cannot be started.
+    /// The streams do not fit into memory, or init cannot be started.
     pub fn prime(
         &self,
         options: &[StepOption],

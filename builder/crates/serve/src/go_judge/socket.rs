@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::request::Run;
 use super::{Refused, execute, plan, tenant};
-use crate::app::App;
+use crate::app::{App, when_there_is_room};
 use crate::http::{Sender, Socket, parse, upgraded};
 use crate::settings::Tenant;
 
@@ -164,12 +164,7 @@ impl Requests {
 /// Runs it when the queue has room. The requests behind it wait here, and fill no queue.
 async fn run_when_there_is_room(app: &Arc<App>, tenant: &Tenant, run: Run) -> Result<Vec<Value>, Refused> {
     let plan = plan(app, tenant, run)?;
-    loop {
-        match execute(app, tenant, &plan).await {
-            Ok(done) => return done,
-            Err(busy) => busy.wait_before_retry().await?,
-        }
-    }
+    when_there_is_room(|| execute(app, tenant, &plan)).await?
 }
 
 fn rendered(request_id: &str, done: Result<Vec<Value>, String>) -> String {

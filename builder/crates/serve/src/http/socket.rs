@@ -196,7 +196,7 @@ impl Socket {
             drop(tell);
             sink
         };
-        // Whether a message was no message.
+        // Whether the client has broken the protocol.
         let answer = async {
             loop {
                 match reader.next().await {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::run::RunAnswer;
 use super::run_request::{RunRequest, read};
-use crate::app::App;
+use crate::app::{App, when_there_is_room};
 use crate::http::{Pieces, Problem, caller, next_piece, streamed};
 use crate::settings::Tenant;
 
@@ -106,12 +106,8 @@ enum LineEnd {
 async fn one(app: &Arc<App>, tenant: &Tenant, line: &[u8], index: usize) -> Bytes {
     let done = async {
         let work = read::<RunRequest>(line)?.into_run(&app.workshop)?;
-        loop {
-            match app.run(tenant, work.clone()).await {
-                Ok(done) => return Ok::<_, Problem>(RunAnswer::from(done)),
-                Err(busy) => busy.wait_before_retry().await?,
-            }
-        }
+        let done = when_there_is_room(|| app.run(tenant, work.clone())).await?;
+        Ok::<_, Problem>(RunAnswer::from(done))
     };
     let end = match done.await {
         Ok(answer) => LineEnd::Answer(Box::new(answer)),
