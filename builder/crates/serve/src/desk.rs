@@ -267,7 +267,7 @@ pub(crate) fn begin(app: &Arc<App>, id: &str, worker: &str) -> Result<Answer, St
         Begin::Later(time) => return Ok(Answer::Later { after_ms: time.as_millis() as u64 }),
         Begin::Yours => {}
     }
-    let Some((tenant, priority)) = queue.ledger().owner(id) else { return Ok(Answer::Gone) };
+    let Some((tenant, _)) = queue.ledger().owner(id) else { return Ok(Answer::Gone) };
     let store = &app.board.store;
     let begun = store.begin(id, worker).and_then(|attempt| Ok((attempt, store.work(id)?)));
     match begun {
@@ -282,7 +282,7 @@ pub(crate) fn begin(app: &Arc<App>, id: &str, worker: &str) -> Result<Answer, St
         }
         Err(error) => {
             complain(id, &error);
-            queue.put(&tenant, priority, id, None);
+            queue.ledger().unbegun(id, worker, Instant::now());
             Err(format!("the store failed: {error}"))
         }
     }

@@ -179,6 +179,16 @@ impl Ledger {
         Begin::Yours
     }
 
+    /// The store could not begin an attempt, as on a full disk. The worker has its message still, and brings it again: another
+    /// one would be one more each time.
+    pub(crate) fn unbegun(&mut self, id: &str, worker: &str, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(id)
+            && matches!(&entry.stage, Stage::Leased(lease) if lease.worker == worker && lease.attempt.is_none())
+        {
+            entry.stage = Stage::Sent { since: now };
+        }
+    }
+
     /// The store has the attempt that a worker began.
     pub(crate) fn begun(&mut self, id: &str, worker: &str, attempt: u32) {
         if let Some(Stage::Leased(lease)) = self.entries.get_mut(id).map(|entry| &mut entry.stage)
@@ -365,6 +375,27 @@ mod tests {
         assert!(sent(&mut ledger, now + LEASE).is_empty());
         ledger.resend(now + SILENCE * LEASE);
         assert_eq!(sent(&mut ledger, now + SILENCE * LEASE), ["1"]);
+    }
+
+    #[test]
+    fn what_the_store_cannot_begin_is_under_way_and_not_sent_once_more() {
+        let (mut ledger, now) = ledger(&["1"]);
+        assert_eq!(sent(&mut ledger, now), ["1"]);
+        for _ in 0..3 {
+            assert_eq!(ledger.begin("1", "a", now), Begin::Yours);
+            // Another worker has nothing to give back.
+            ledger.unbegun("1", "b", now);
+            assert!(matches!(ledger.begin("1", "b", now), Begin::Later(_)));
+            ledger.unbegun("1", "a", now);
+            assert!(sent(&mut ledger, now).is_empty());
+        }
+        // The worker is gone, and its message with it.
+        ledger.resend(now + SILENCE * LEASE);
+        assert_eq!(sent(&mut ledger, now + SILENCE * LEASE), ["1"]);
+        ledger.begin("1", "a", now);
+        ledger.begun("1", "a", 1);
+        ledger.unbegun("1", "a", now);
+        assert!(ledger.holds("1", "a", 1));
     }
 
     #[test]
