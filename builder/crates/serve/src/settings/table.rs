@@ -137,7 +137,7 @@ pub const SETTINGS: [Setting; 41] = [
     Setting {
         key: "keep-time",
         default: "604800s",
-        help: "how long a finished submission is kept",
+        help: "how long a finished submission is kept while the service runs; a step of the machine's clock does not count",
         set: |settings, text| duration(text).map(|time| settings.keep_time = time),
     },
     Setting {

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -32,12 +32,13 @@ const CLEAR: &str = "work = CASE front WHEN 'judge0' THEN work ELSE '' END";
 /// A tenant's finished submissions: their places from the newest on, and what they take up to there. In the order of
 /// `submissions_by_end`, so that nothing is sorted.
 const NEWEST: &str = "SELECT rowid, row_number() OVER newest AS place, sum(bytes) OVER newest AS bytes
-    FROM submissions WHERE tenant = ?1 AND finished_ms IS NOT NULL
-    WINDOW newest AS (ORDER BY finished_ms DESC, bytes DESC, rowid DESC)";
+    FROM submissions WHERE tenant = ?1 AND ended_ms IS NOT NULL
+    WINDOW newest AS (ORDER BY ended_ms DESC, bytes DESC, rowid DESC)";
 
 /// Submissions.
 pub(crate) struct Store {
     connection: Mutex<Connection>,
+    clock: Clock,
     keep: Keep,
     /// Each tenant's results since its old ones were removed; a large one counts more.
     finished: Mutex<BTreeMap<String, u64>>,
@@ -96,8 +97,9 @@ impl Store {
         };
         let connection = connection.map_err(|error| fail(error.to_string()))?;
         schema::prepare(&connection).map_err(fail)?;
+        let clock = Clock::start(&connection).map_err(|error| fail(error.to_string()))?;
         let (connection, finished) = (Mutex::new(connection), Mutex::default());
-        Ok(Store { connection, keep, finished, _lock: lock })
+        Ok(Store { connection, clock, keep, finished, _lock: lock })
     }
 
     /// Keeps a submission; when this returns, it is on the disk.
@@ -157,10 +159,10 @@ impl Store {
         let transaction = connection.transaction()?;
         let changed = transaction.execute(
             &format!(
-                "UPDATE submissions SET state = ?3, result = ?4, finished_ms = ?5, {CLEAR}
+                "UPDATE submissions SET state = ?3, result = ?4, finished_ms = ?5, ended_ms = ?6, {CLEAR}
                  WHERE id = ?1 AND attempt = ?2 AND state IN ('queued', 'running')"
             ),
-            params![id, attempt, state.word(), result, now_ms()],
+            params![id, attempt, state.word(), result, now_ms(), self.clock.now_ms()],
         )?;
         if changed == 1 {
             add_event(&transaction, id, state.word(), "{}")?;
@@ -206,10 +208,10 @@ impl Store {
         let transaction = connection.transaction()?;
         let changed = transaction.execute(
             &format!(
-                "UPDATE submissions SET state = 'cancelled', finished_ms = ?3, {CLEAR}
+                "UPDATE submissions SET state = 'cancelled', finished_ms = ?3, ended_ms = ?4, {CLEAR}
                  WHERE id = ?1 AND tenant = ?2 AND state IN ('queued', 'running')"
             ),
-            params![id, tenant, now_ms()],
+            params![id, tenant, now_ms(), self.clock.now_ms()],
         )?;
         if changed == 1 {
             add_event(&transaction, id, State::Cancelled.word(), "{}")?;
@@ -267,9 +269,9 @@ impl Store {
         *count = 0;
         drop(finished);
         let connection = self.connection();
-        let oldest = now_ms().saturating_sub(self.keep.time.as_millis() as i64);
+        let oldest = self.clock.now_ms().saturating_sub(self.keep.time.as_millis() as i64);
         let _tried_again_later = connection
-            .execute("DELETE FROM submissions WHERE finished_ms IS NOT NULL AND finished_ms < ?1", [oldest]);
+            .execute("DELETE FROM submissions WHERE ended_ms IS NOT NULL AND ended_ms < ?1", [oldest]);
         let sql = format!(
             "DELETE FROM submissions WHERE rowid IN (
                  SELECT rowid FROM ({NEWEST}) WHERE place > 1 AND (place > ?2 OR bytes > ?3))"
@@ -281,6 +283,25 @@ impl Store {
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How old results are, and which are the newest. The machine's clock can be stepped, by days and in both directions: then what
+/// is fresh would seem old. This one goes on where the last result was written, and runs while the service does.
+struct Clock {
+    start_ms: i64,
+    start: Instant,
+}
+
+impl Clock {
+    fn start(connection: &Connection) -> rusqlite::Result<Clock> {
+        let last = "SELECT max(ended_ms) FROM submissions WHERE ended_ms IS NOT NULL";
+        let last: Option<i64> = connection.query_row(last, [], |row| row.get(0))?;
+        Ok(Clock { start_ms: last.unwrap_or_default(), start: Instant::now() })
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.start_ms.saturating_add(self.start.elapsed().as_millis() as i64)
     }
 }
 

@@ -216,6 +216,41 @@ fn the_newest_result_stays_whatever_the_bounds() {
 }
 
 #[test]
+fn a_step_of_the_clock_makes_no_fresh_result_old() {
+    const DAY_MS: i64 = 86_400_000;
+    let done = |store: &Store, id: &str| {
+        store.put(&new(id, None, "a")).unwrap();
+        store.begin(id, "").unwrap();
+        assert!(store.finish(id, 1, State::Done, "1").unwrap());
+    };
+    let stays = |store: &Store, id: &str| store.get("t", id).unwrap().is_some();
+    // The first hundred is written, the clock is stepped, and the second hundred has the old ones removed.
+    for (step, number, first_stays) in [(DAY_MS, 1000, true), (-DAY_MS, 1000, true), (-DAY_MS, 10, false)] {
+        let store = Store::open(None, Keep { number, ..MUCH }).unwrap();
+        (0..100).for_each(|id| done(&store, &id.to_string()));
+        // As if they had been written by a clock that was stepped afterwards.
+        let stepped = "UPDATE submissions SET finished_ms = finished_ms - ?1";
+        store.connection().execute(stepped, [step]).unwrap();
+        (100..1001).for_each(|id| done(&store, &id.to_string()));
+        assert!(stays(&store, "1000"), "{step}");
+        assert_eq!((stays(&store, "99"), stays(&store, "990")), (first_stays, true), "{step} {number}");
+    }
+}
+
+#[test]
+fn the_age_of_results_goes_on_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Store::open(Some(directory.path()), MUCH).unwrap();
+    let store = open();
+    store.put(&new("1", None, "a")).unwrap();
+    assert!(store.cancel("t", "1").unwrap());
+    let seconds = "UPDATE submissions SET ended_ms = ended_ms + 5000000";
+    store.connection().execute(seconds, []).unwrap();
+    drop(store);
+    assert!(open().clock.now_ms() >= 5_000_000);
+}
+
+#[test]
 fn nothing_is_sorted_to_find_old_results() {
     let store = store();
     let connection = store.connection();
