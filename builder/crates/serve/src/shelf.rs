@@ -74,8 +74,8 @@ impl Shelf {
             let what = format!("this tenant's problems may have {} bytes together; remove one", self.most);
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, what));
         }
-        let mut file = NamedTempFile::new_in(&directory)?;
-        file.write_all(archive)?;
+        let mut file = NamedTempFile::new_in(&directory).map_err(without_place)?;
+        file.write_all(archive).map_err(without_place)?;
         file.as_file().sync_all()?;
         let is_new = match file.persist_noclobber(directory.join(id.as_str().to_owned() + ARCHIVE)) {
             Ok(_) => true,
@@ -173,6 +173,11 @@ impl Ready {
 fn bytes_in(place: &Path) -> u64 {
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).map(|facts| facts.len()).sum()
+}
+
+/// The error of a temporary file names the file, whose place on this host is of no interest to clients.
+fn without_place(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 fn make(place: &Path) -> io::Result<()> {

@@ -76,7 +76,7 @@ impl From<Refusal> for Refuse {
             ),
             Refusal::Busy(_) => Refuse::Error(StatusCode::SERVICE_UNAVAILABLE, "queue is full".to_owned()),
             Refusal::Conflict => Refuse::Status(StatusCode::CONFLICT),
-            Refusal::Store(what) => Refuse::Error(StatusCode::INTERNAL_SERVER_ERROR, what),
+            Refusal::Store(what) => Refuse::Error(StatusCode::INSUFFICIENT_STORAGE, what),
         }
     }
 }

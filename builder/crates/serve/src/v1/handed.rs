@@ -98,13 +98,18 @@ impl From<Refusal> for Problem {
             Refusal::Conflict => {
                 Problem::new(StatusCode::CONFLICT, "this `Idempotency-Key` was used for another submission")
             }
-            Refusal::Store(what) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, what),
+            Refusal::Store(what) => of_writing(what),
         }
     }
 }
 
 pub(super) fn of_store(what: String) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, what)
+}
+
+/// What is to be written down, and cannot be, as on a full disk.
+fn of_writing(what: String) -> Problem {
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, what)
 }
 
 pub(super) fn absent() -> Problem {
@@ -182,6 +187,7 @@ pub(super) async fn look(
         (status = 204, description = "It was called off."),
         (status = 404, body = Problem, description = "This tenant has no such submission.", content_type = "application/problem+json"),
         (status = 409, body = Problem, description = "It is finished.", content_type = "application/problem+json"),
+        (status = 507, body = Problem, description = "That cannot be kept.", content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn call_off(
@@ -190,7 +196,7 @@ pub(super) async fn call_off(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let tenant = caller(&headers, &app.settings)?;
-    if desk::call_off(&app, &tenant, &id).await.map_err(of_store)? {
+    if desk::call_off(&app, &tenant, &id).await.map_err(of_writing)? {
         return Ok(StatusCode::NO_CONTENT);
     }
     let row = desk::wait(&app, &tenant, &id, Duration::ZERO).await.map_err(of_store)?;
