@@ -172,3 +172,14 @@ fn judge0_takes_submissions_and_gives_results() {
     assert_eq!(service.get("/statuses").json().as_array().unwrap().len(), 14);
     assert_eq!(service.get("/languages/71").json()["source_file"], "main.py");
 }
+
+#[test]
+fn a_judge0_batch_that_fills_the_queue_gives_the_tokens_of_what_is_kept() {
+    needs_root!();
+    let service = Service::start("slots=1 queue=1");
+    let long = json!({"language_id": 71, "source_code": "import time; time.sleep(800)"});
+    let batch = posted(&service, "/submissions/batch", 201, json!({"submissions": vec![long.clone(); 4]}));
+    assert!(batch[0]["token"].is_string() && batch[1]["token"].is_string(), "{batch}");
+    assert_eq!(batch[3], json!({"error": "queue is full"}));
+    posted(&service, "/submissions/batch", 503, json!({"submissions": [long]}));
+}

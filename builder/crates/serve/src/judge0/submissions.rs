@@ -135,6 +135,8 @@ pub(super) async fn create_batch(
                 answers.push(json!({ "token": token }));
             }
             Err(Refuse::Form(wrong)) => answers.push(json!(wrong)),
+            // Those before it are kept: their tokens must not be lost.
+            Err(Refuse::Error(_, error)) if is_any => answers.push(json!({ "error": error })),
             Err(refusal) => return Err(refusal),
         }
     }
