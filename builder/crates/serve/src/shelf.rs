@@ -39,6 +39,8 @@ pub(crate) struct Shelf {
     /// Where nothing is kept: the directory goes with the service.
     _scratch: Option<TempDir>,
     ready: Mutex<Ready>,
+    /// The archives that this process was given, in that order. Their times would tell another one after a step of the clock.
+    arrivals: Mutex<Vec<PathBuf>>,
     /// Of two archives that come at once, the second one sees the first one's bytes.
     puts: Mutex<()>,
 }
@@ -61,7 +63,8 @@ impl Shelf {
             }
         };
         make(&place).map_err(|error| FileError::write(&place, error))?;
-        Ok(Shelf { place, most, _scratch: scratch, ready: Mutex::default(), puts: Mutex::default() })
+        let (ready, arrivals, puts) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Shelf { place, most, _scratch: scratch, ready, arrivals, puts })
     }
 
     /// Keeps an archive, and gives its id and whether it is new. The same bytes again are the same problem.
@@ -77,11 +80,15 @@ impl Shelf {
         let mut file = NamedTempFile::new_in(&directory).map_err(without_place)?;
         file.write_all(archive).map_err(without_place)?;
         file.as_file().sync_all()?;
-        let is_new = match file.persist_noclobber(directory.join(id.as_str().to_owned() + ARCHIVE)) {
+        let path = directory.join(id.as_str().to_owned() + ARCHIVE);
+        let is_new = match file.persist_noclobber(&path) {
             Ok(_) => true,
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(error.error),
         };
+        if is_new {
+            self.arrivals().push(path);
+        }
         Ok((id.as_str().to_owned(), is_new))
     }
 
@@ -105,18 +112,19 @@ impl Shelf {
     pub(crate) fn remove(&self, tenant: &str, id: &str) -> io::Result<bool> {
         let Some(path) = self.find(tenant, id) else { return Ok(false) };
         self.ready().forget(&path);
+        self.arrivals().retain(|other| *other != path);
         fs::remove_file(path).map(|()| true)
     }
 
     /// Keeps so many of a tenant's archives, this one among them, and removes those that came first. For a shelf whose
     /// archives can be had again.
     pub(crate) fn trim(&self, tenant: &str, most: usize, new: &str) {
-        let came = |id: &String| {
-            let path = self.find(tenant, id)?;
-            fs::metadata(path).and_then(|facts| facts.modified()).ok()
-        };
         let mut ids: Vec<String> = self.list(tenant).into_iter().filter(|id| id != new).collect();
-        ids.sort_by_key(came);
+        let arrivals = self.arrivals().clone();
+        ids.sort_by_key(|id| {
+            let path = self.find(tenant, id)?;
+            arrivals.iter().position(|arrival| *arrival == path)
+        });
         let surplus = (ids.len() + 1).saturating_sub(most);
         for id in &ids[..surplus.min(ids.len())] {
             // Another one may remove it, too.
@@ -143,6 +151,10 @@ impl Shelf {
     /// A tenant's name may be anything, and a directory's not.
     fn of(&self, tenant: &str) -> PathBuf {
         self.place.join(&Sha::of(tenant.as_bytes()).as_str()[..16])
+    }
+
+    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ready(&self) -> std::sync::MutexGuard<'_, Ready> {
@@ -216,16 +228,17 @@ mod tests {
         let shelf = Shelf::open(None, u64::MAX).unwrap();
         let ids: Vec<String> = (0..4u8).map(|byte| shelf.put("a", &[byte]).unwrap().0).collect();
         let day = std::time::Duration::from_secs(86400);
+        // As on a machine whose clock goes back by a day after each of them.
         for (age, id) in ids.iter().enumerate() {
             let file = fs::File::options().write(true).open(shelf.find("a", id).unwrap()).unwrap();
             file.set_modified(std::time::SystemTime::now() - day * age as u32).unwrap();
         }
         shelf.trim("a", 2, &ids[3]);
-        let mut left = [ids[0].clone(), ids[3].clone()];
+        let mut left = [ids[2].clone(), ids[3].clone()];
         left.sort();
         assert_eq!(shelf.list("a"), left);
-        shelf.trim("a", 0, &ids[3]);
-        assert_eq!(shelf.list("a"), [ids[3].clone()]);
+        shelf.trim("a", 0, &ids[2]);
+        assert_eq!(shelf.list("a"), [ids[2].clone()]);
     }
 
     #[test]
