@@ -113,7 +113,7 @@ _test-dist _dist: (_packages "git python3-venv zstd busybox-static")
     builder/tests/dist/dist.sh "{{ target }}/dist"
 
 _test-nats _nats *arguments: (_packages image_packages "nats-server python3 gcc") (_languages "quick")
-    cargo test -q -p builder --test it workers:: -- --ignored --nocapture {{ arguments }}
+    cargo test -q -p builder --test it workers:: -- serve_full:: --ignored --nocapture {{ arguments }}
 
 _test-fetch _fetch *arguments: (_packages image_packages "python3 python3-pip rustc-web gcc libc6-dev") (_languages "quick")
     command -v npm > /dev/null || just _packages nodejs npm

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,19 +11,31 @@ use serde_json::Value;
 
 use crate::scene::{Scene, wait_until};
 use crate::service::{Service, bundle};
+use crate::small_disk::SmallDisk;
 
 const TOKEN: &str = "0123456789abcdef";
 
 /// A service, its queue, and its workers.
 pub(crate) struct Fleet {
+    bundle: PathBuf,
+    small: Small,
     nats: Option<Child>,
     nats_port: u16,
+    /// Where nats-server tells of itself, by HTTP.
+    nats_http_port: u16,
     service: Option<Service>,
     service_port: u16,
     settings: String,
     pub(crate) workers: Vec<Worker>,
     /// Where nats-server keeps its stream.
     place: Scene,
+}
+
+/// What has its files on a small file system.
+pub(crate) enum Small {
+    Nothing,
+    Queue(SmallDisk),
+    Service(SmallDisk),
 }
 
 /// A worker that is killed at the end.
@@ -34,9 +46,17 @@ pub(crate) struct Worker {
 impl Fleet {
     /// With so many workers that have one slot each; the settings are for all of them.
     pub(crate) fn start(workers: usize, settings: &str) -> Fleet {
+        Fleet::with(bundle(), Small::Nothing, workers, settings)
+    }
+
+    /// The same with a bundle of the test's own, and a disk.
+    pub(crate) fn with(bundle: &Path, small: Small, workers: usize, settings: &str) -> Fleet {
         let mut fleet = Fleet {
+            bundle: bundle.to_owned(),
+            small,
             nats: None,
             nats_port: free_port(),
+            nats_http_port: free_port(),
             service: None,
             service_port: free_port(),
             settings: settings.to_owned(),
@@ -84,13 +104,18 @@ impl Fleet {
     }
 
     fn new_service(&self, scene: Scene) -> Service {
-        self.service_of(bundle(), scene)
+        self.service_of(&self.bundle, scene)
     }
 
     fn service_of(&self, bundle: &Path, scene: Scene) -> Service {
-        let data = scene.path("data");
+        let (disk, data) = match &self.small {
+            Small::Service(disk) => (Some(disk), disk.place().join("data")),
+            _ => (None, scene.path("data")),
+        };
         let settings = format!("data={} slots=1 {}", data.display(), self.common());
-        Service::of_bundle(bundle, scene, &format!("127.0.0.1:{}", self.service_port), &settings)
+        let listen = format!("127.0.0.1:{}", self.service_port);
+        let command = Service::command(bundle, &scene, &listen, &settings);
+        Service::launch(disk.map(|disk| disk.has(&command)).unwrap_or(command), scene)
     }
 
     fn common(&self) -> String {
@@ -114,7 +139,7 @@ impl Fleet {
     /// The command line of a worker.
     pub(crate) fn worker_command(&self) -> Command {
         let mut command = self.place.command();
-        command.arg("worker").arg(bundle()).args(["--slots", "1"]);
+        command.arg("worker").arg(&self.bundle).args(["--slots", "1"]);
         command.args(["--service", &format!("http://127.0.0.1:{}", self.service_port)]);
         self.common().split_whitespace().for_each(|setting| {
             command.args(["--set", setting]);
@@ -132,12 +157,18 @@ impl Fleet {
     }
 
     pub(crate) fn start_nats(&mut self) {
-        let js = self.place.path("js");
-        let port = self.nats_port;
-        let config = format!("listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\n", js.display());
+        let (disk, js) = match &self.small {
+            Small::Queue(disk) => (Some(disk), disk.place().join("js")),
+            _ => (None, self.place.path("js")),
+        };
+        let (port, http) = (self.nats_port, self.nats_http_port);
+        let addresses = format!("listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{http}\n");
+        let config = format!("{addresses}jetstream {{ store_dir: \"{}\" }}\n", js.display());
         let path = self.place.file("nats.conf", config);
         let mut command = Command::new("nats-server");
-        command.arg("-c").arg(path).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("-c").arg(path);
+        let mut command = disk.map(|disk| disk.has(&command)).unwrap_or(command);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         self.nats = Some(command.spawn().expect("nats-server, which `just test nats` installs"));
         wait_until("nats-server listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
@@ -153,6 +184,21 @@ impl Fleet {
         self.kill_nats();
         fs::remove_dir_all(self.place.path("js")).unwrap();
         self.start_nats();
+    }
+
+    /// How many messages nats-server was ever sent for the workers.
+    pub(crate) fn messages(&self) -> u64 {
+        let asked = Service::ask(self.nats_http_port, "GET", "/jsz?streams=1", &[], b"");
+        let told = asked.expect("an answer").json();
+        told["account_details"][0]["stream_detail"][0]["state"]["last_seq"].as_u64().expect("a stream")
+    }
+
+    /// The disk that is small.
+    pub(crate) fn disk(&self) -> &SmallDisk {
+        match &self.small {
+            Small::Queue(disk) | Small::Service(disk) => disk,
+            Small::Nothing => panic!("no disk is small"),
+        }
     }
 
     /// The data of the events of a kind that a submission has had.

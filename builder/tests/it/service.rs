@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -46,12 +46,22 @@ impl Service {
 
     /// With a bundle of the test's own.
     pub(crate) fn of_bundle(bundle: &Path, scene: Scene, listen: &str, settings: &str) -> Service {
+        Service::launch(Service::command(bundle, &scene, listen, settings), scene)
+    }
+
+    /// The command line of one.
+    pub(crate) fn command(bundle: &Path, scene: &Scene, listen: &str, settings: &str) -> Command {
         let mut command = scene.command();
         command.arg("serve").arg(bundle).args(["--listen", listen]);
         for setting in settings.split_whitespace() {
             let pair = if setting.ends_with(".toml") { ["--config", setting] } else { ["--set", setting] };
             command.args(pair);
         }
+        command
+    }
+
+    /// With a command line that may lead to it by another program.
+    pub(crate) fn launch(mut command: Command, scene: Scene) -> Service {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
