@@ -42,7 +42,7 @@ fn runs(fleet: &Fleet, worker: usize) -> bool {
 }
 
 /// Which worker runs something, when one does.
-fn busy_one(fleet: &Fleet) -> usize {
+pub(crate) fn busy_one(fleet: &Fleet) -> usize {
     wait_until("a worker runs it", || (0..fleet.workers.len()).any(|one| runs(fleet, one)));
     (0..fleet.workers.len()).find(|one| runs(fleet, *one)).unwrap()
 }
@@ -110,6 +110,30 @@ fn what_a_killed_worker_had_is_done_by_another() {
     let (begun, lost) = (fleet.events(&id, "running"), fleet.events(&id, "queued"));
     assert_ne!(begun[0]["worker"], begun[1]["worker"]);
     assert_eq!(lost[1]["worker"], begun[0]["worker"], "{lost:?}");
+}
+
+#[test]
+#[ignore = "just test nats"]
+fn the_work_of_a_worker_that_is_gone_is_done_by_another_within_one_lease() {
+    needs_root!();
+    let lease = Duration::from_secs(8);
+    for workers in [2, 3] {
+        let mut fleet = Fleet::start(workers, "lease=8s");
+        let id = hand_in(&fleet, &python("import time; time.sleep(1); print(3)"));
+        let busy = busy_one(&fleet);
+        let before = Instant::now();
+        fleet.workers[busy].kill();
+        let found = result(&fleet, &id);
+        let after = before.elapsed();
+        let seen = (&found["state"], &found["result"]["stdout"], &found["attempt"]);
+        assert_eq!(seen, (&"done".into(), &"3\n".into(), &2.into()), "{found}");
+        // Its lease, half a second until that is noticed, and the second attempt.
+        assert!(after < lease * 3 / 2, "{workers} workers: {after:?} after its worker was killed");
+        eprintln!(
+            "{workers} workers: done {:.2} leases after a worker was killed",
+            after.div_duration_f64(lease)
+        );
+    }
 }
 
 #[test]
