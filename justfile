@@ -178,8 +178,8 @@ _vm-test-built bundle="rootfs" arguments="":
 
 # Under emulation each part takes a quarter of an hour: `just vm-operate install`. `just vm-operate calibrate` compares two
 # machines of different speed, and needs a host that does nothing else.
-# In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate, podman, an initramfs.
-vm-operate *parts="install isolate podman initramfs": (_packages image_packages test_packages "podman runc uidmap openssh-client xz-utils") _capsule _harness
+# In a VM with cgroup version 2 and a userland of busybox: installations, upgrades beside a thousand runs, isolate, podman, an initramfs, a service whose clock is stepped.
+vm-operate *parts="install isolate podman initramfs serve": (_packages image_packages test_packages "podman runc uidmap openssh-client xz-utils nats-server") _capsule _harness
     for part in {{ parts }}; do builder/tests/machine/machine.sh "{{ capsule }}" "{{ target }}/debug/capsule" "{{ target }}/machine" "$part"; done
 
 # What an operator does with a bundle before it goes on a judge host: `just prove`, `just prove out/NAME --all`.

@@ -64,6 +64,7 @@ mod scene;
 mod script;
 mod serve;
 mod serve_attackers;
+mod serve_clock;
 mod serve_damage;
 mod serve_dialogue;
 mod serve_fronts;

@@ -2,8 +2,8 @@
 # Tests in a virtual machine with cgroup version 2 and a userland of busybox: machine.sh CAPSULE TESTED DIRECTORY PART
 #
 # PART is install (upgrades beside a thousand runs), isolate, podman (rootful and rootless), initramfs (a run before the
-# machine has another root, and after), or calibrate (two machines of different speed, and whether their calibrations explain
-# by how much programs differ). The first two are tests of
+# machine has another root, and after), serve (a clock that is stepped), or calibrate (two machines of different speed, and whether their calibrations explain
+# by how much programs differ). The first two and serve are tests of
 # builder/tests/it, and isolate::limits are some of them. CAPSULE is the program that is shipped; in the machine it is at
 # TESTED, where the test program looks for it, and next to which is `machine` of vm-tests. DIRECTORY is for what this makes.
 set -euo pipefail
@@ -15,17 +15,19 @@ machine() { "$(dirname "$tested")/machine" "$@"; }
 
 # What the machine has of Debian's, in its recipe: bundles are made of it there, or it is what is tried.
 programs=(bash dash cat chmod cp env id ln ls mkdir mkfifo rm script setpriv sleep ssh-keygen stat timeout touch true unshare)
-tests=$part modules=()
+tests=$part modules=() threads=2
 [[ $tests == *::* ]] || tests=$tests::
 case ${part%%::*} in
     # install.sh has to find programs of busybox only.
     install) path=/busybox/bin:/usr/bin ;;
     # Rules about directories that the image lacks take an overlay.
     isolate) path=/usr/bin:/busybox/bin modules=(overlay) ;;
+    # The clock is that of all tests.
+    serve) path=/usr/bin:/usr/sbin:/busybox/bin tests=serve_clock:: threads=1 programs=(/usr/sbin/nats-server) ;;
     podman) programs=(bash podman conmon crun /usr/sbin/runc newuidmap newgidmap setpriv) ;;
     calibrate | initramfs) programs=() ;;
     *)
-        echo "error: \`$part\` is not a part: install, isolate, podman, initramfs, calibrate" >&2
+        echo "error: \`$part\` is not a part: install, isolate, podman, initramfs, serve, calibrate" >&2
         exit 2
         ;;
 esac
@@ -43,6 +45,10 @@ fi
 programs+=("$capsule:/usr/bin/capsule")
 "$capsule" build "${programs[@]}" --allow 'setuid=/**' -o "$directory/bundle" --format dir > /dev/null
 root=$directory/bundle/rootfs
+if [ "$part" = serve ]; then
+    "$capsule" build --pack bash -o "$directory/judge" --format dir > /dev/null
+    cp -R "$directory/judge" "$root/judge"
+fi
 if [ "$part" = podman ]; then
     "$capsule" build bash ls cat -o "$directory/image" --format oci-judge > /dev/null
     cp -R "$directory/image/oci-judge" "$root/image"
@@ -58,7 +64,7 @@ elif [ "$part" = calibrate ]; then
     # In turns, as the host may be faster now and slower then.
     printf 'works 15; capsule calibrate --seconds 60 --force -o /tmp/c && grep speed /tmp/c; works 15\n' > "$root/part"
 else
-    printf "PATH=%s\nexport PATH\nexec it --include-ignored --test-threads=2 %s\n" "$path" "$tests" > "$root/part"
+    printf "PATH=%s\nexport PATH\nexec it --include-ignored --test-threads=%s %s\n" "$path" "$threads" "$tests" > "$root/part"
 fi
 mkdir -p "$root$(dirname "$tested")"
 ln -s /usr/bin/capsule "$root$tested"
