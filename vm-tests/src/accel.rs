@@ -18,7 +18,7 @@ use crate::frame::Nonce;
 use crate::guest::Guest;
 use crate::initramfs;
 use crate::kernel::Kernel;
-use crate::plan::{Plan, Watch};
+use crate::plan::{Plan, Runner, Watch};
 use crate::processor::Processor;
 use crate::qemu::{Accel, Machine};
 use crate::random::to_hex;
@@ -127,6 +127,7 @@ impl<'a> KvmProbe<'a> {
     /// Boots an agent with an empty plan.
     fn boot(&self, kernel: &Kernel) -> Result<(), String> {
         let plan = Plan {
+            runner: Runner::Once,
             init: "/init".into(),
             root: "/rootfs".into(),
             options: vec![],

@@ -34,6 +34,9 @@ pub struct Cli {
     /// An option for every sandbox run, as in `--option=--cgroup=v1`; may be repeated.
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     pub option: Vec<String>,
+    /// The sandboxes are init-serve's, and stand ready before each run. `all` has such worlds too.
+    #[arg(long)]
+    pub pool: bool,
     /// How guests are executed; KVM only after a probe boot with it has ended well.
     #[arg(long, value_enum, default_value = "auto")]
     pub accel: accel::Choice,

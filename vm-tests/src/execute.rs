@@ -21,7 +21,7 @@ use crate::census;
 use crate::delegation::Delegated;
 use crate::integers::integers;
 use crate::message::{End, Observation};
-use crate::plan::{Peek, Place, Plan, Sink, Stdin, Step};
+use crate::plan::{Peek, Place, Plan, Runner, Sink, Stdin, Step};
 
 /// What is kept of each stream, in bytes; the rest is counted only.
 const KEPT: usize = 64 << 10;
@@ -55,7 +55,7 @@ fn attempt(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Observation>
     let (report_read, report_write) = report_pipe()?;
     // A careless supervisor: the runner inherits a descriptor of a directory outside of the root.
     let careless = rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-    let mut command = command(plan, step, argv, &report_write);
+    let mut command = command(plan, step, argv, &report_write)?;
     // Held to the end of the step: its name has to lead to it.
     let input = input_file(&step.stdin)?;
     if let Some(file) = &input {
@@ -125,7 +125,7 @@ impl Neighbour {
     /// Returns when it has said that it is ready.
     fn start(plan: &Plan, step: &Step, argv: &[String]) -> io::Result<Neighbour> {
         let (report_read, report_write) = report_pipe()?;
-        let mut command = command(plan, step, argv, &report_write);
+        let mut command = command(plan, step, argv, &report_write)?;
         command.stdin(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn()?;
         drop(report_write);
@@ -233,10 +233,23 @@ fn almost_full_pipe() -> io::Result<(PipeReader, PipeWriter)> {
     Ok((read, write))
 }
 
-fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Command {
+/// What the arguments of a run are given to.
+fn runner(plan: &Plan, step: &Step) -> io::Result<Command> {
+    let init = step.init.as_ref().unwrap_or(&plan.init);
+    Ok(match plan.runner {
+        Runner::Once => Command::new(init),
+        Runner::Pool => {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["pooled", init]);
+            command
+        }
+    })
+}
+
+fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> io::Result<Command> {
     let mut command = match step.place {
         Place::Sandbox | Place::User | Place::Delegated => {
-            let mut command = Command::new(step.init.as_ref().unwrap_or(&plan.init));
+            let mut command = runner(plan, step)?;
             command.args(["run", "--root", &plan.root, "--report"]);
             command.arg(format!("fd:{}", report.as_raw_fd()));
             command.args(&plan.options).args(&step.options).arg("--").args(argv);
@@ -261,7 +274,7 @@ fn command(plan: &Plan, step: &Step, argv: &[String], report: &OwnedFd) -> Comma
     // The caller's environment must not get inside: this variable shows it where it does.
     command.env("OUTSIDE", "1");
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+    Ok(command)
 }
 
 /// Returns what has to stay open while the step runs.

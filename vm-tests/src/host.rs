@@ -12,13 +12,14 @@ use crate::frame::{FrameReader, Nonce};
 use crate::guest::Guest;
 use crate::matrix::{CaseResult, judge, ready};
 use crate::message::{Hello, Message, Observation};
-use crate::plan::{Place, Plan, Watch};
+use crate::plan::{Place, Plan, Runner, Watch};
 
-/// Runs `cases` with the bundle's init on this machine. Cases without a sandbox are refused: they are hostile.
+/// Runs `cases` with the bundle's init, or this init-serve, on this machine. Cases without a sandbox are refused: they are hostile.
 pub(crate) fn run(
     world: &str,
     bundle: &Path,
     guest: &Guest,
+    server: Option<&Path>,
     options: &[String],
     cases: &[Case],
 ) -> Result<Vec<CaseResult>, String> {
@@ -29,7 +30,7 @@ pub(crate) fn run(
     }
     let files = tempfile::tempdir().map_err(|cause| format!("no temporary directory: {cause}"))?;
     let nonce = Nonce::random().map_err(|cause| format!("no nonce: {cause}"))?;
-    prepare(files.path(), bundle, guest, options, cases, &nonce)
+    prepare(files.path(), bundle, guest, server, options, cases, &nonce)
         .map_err(|cause| format!("no plan: {cause}"))?;
     let (hello, seen) = listen(files.path(), &nonce)?;
     if seen.len() != cases.len() {
@@ -44,6 +45,7 @@ fn prepare(
     directory: &Path,
     bundle: &Path,
     guest: &Guest,
+    server: Option<&Path>,
     options: &[String],
     cases: &[Case],
     nonce: &Nonce,
@@ -60,7 +62,8 @@ fn prepare(
     let mut all = vec!["--bind".to_string(), probe_bind(&probes.to_string_lossy())];
     all.extend(options.iter().cloned());
     let plan = Plan {
-        init: bundle.join("init").to_string_lossy().into_owned(),
+        init: server.map_or_else(|| bundle.join("init"), Path::to_path_buf).to_string_lossy().into_owned(),
+        runner: if server.is_some() { Runner::Pool } else { Runner::Once },
         root: bundle.join("rootfs").to_string_lossy().into_owned(),
         options: all,
         watch: Watch::Canaries,

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::cpio::{Archive, PROGRAM, SECRET, pad};
 use crate::frame::Nonce;
 use crate::guest::{Guest, GuestError};
-use crate::mutant::{self, Mutant};
+use crate::mutant::{self, Program};
 use crate::plan::Plan;
 
 /// What init reads after the kernel has started it.
@@ -15,8 +15,13 @@ const BOOT_LIST: &[u8] = b"exec /vm-tests/agent\n";
 /// Where the probes lie in the VM, to be bound into a sandbox.
 pub(crate) const PROBES: &str = "/vm-tests/probes";
 
-/// The second segment: boot list, agent, plan, nonce, probes and mutants.
-pub fn segment(guest: &Guest, mutants: &[Mutant], plan: &Plan, nonce: &Nonce) -> Result<Vec<u8>, GuestError> {
+/// The second segment: boot list, agent, plan, nonce, probes and further runners.
+pub fn segment(
+    guest: &Guest,
+    programs: &[Program],
+    plan: &Plan,
+    nonce: &Nonce,
+) -> Result<Vec<u8>, GuestError> {
     let plan = serde_json::to_vec(plan).expect("all keys of a plan are strings");
     let mut archive = Archive::default();
     archive
@@ -29,12 +34,10 @@ pub fn segment(guest: &Guest, mutants: &[Mutant], plan: &Plan, nonce: &Nonce) ->
         .file("/vm-tests/nonce", SECRET, nonce.as_bytes())
         .directory(PROBES)
         .file("/vm-tests/probes/probe", PROGRAM, &guest.program("probe")?);
-    if !mutants.is_empty() {
-        archive.directory(mutant::DIRECTORY);
-    }
-    for Mutant { name, init } in mutants {
-        let program = fs::read(init).map_err(|cause| GuestError::File { path: init.clone(), cause })?;
-        archive.file(&mutant::place(name), PROGRAM, &program);
+    archive.directory(mutant::DIRECTORY);
+    for Program { place, file, .. } in programs {
+        let program = fs::read(file).map_err(|cause| GuestError::File { path: file.clone(), cause })?;
+        archive.file(place, PROGRAM, &program);
     }
     Ok(archive.finish())
 }

@@ -60,6 +60,7 @@ pub mod matrix;
 pub mod message;
 mod mutant;
 pub mod plan;
+pub mod pooled;
 pub mod port;
 pub mod probe;
 pub mod processor;

@@ -46,6 +46,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         kernels: &cli.kernel,
         options: &cli.option,
         accel: cli.accel,
+        pool: cli.pool,
         cpus: cli.cpus,
         jobs: cli.jobs,
         verbose: cli.verbose,

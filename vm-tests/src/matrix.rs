@@ -16,8 +16,8 @@ use crate::guest::Guest;
 use crate::initramfs::{self, PROBES};
 use crate::kernel::Kernel;
 use crate::message::Observation;
-use crate::mutant::Mutant;
-use crate::plan::{Place, Plan, Step, Watch};
+use crate::mutant::{self, Program};
+use crate::plan::{Place, Plan, Runner, Step, Watch};
 use crate::progress::Progress;
 use crate::qemu::{Accel, Machine};
 use crate::suite::Suite;
@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub cpus: u32,
     /// Its control groups.
     pub cgroup: Cgroup,
+    /// What makes the sandboxes.
+    pub runner: Runner,
     /// Who runs init. The cases' steps agree with it.
     pub identity: Identity,
     /// Options of every sandbox run in it.
@@ -84,6 +86,9 @@ impl fmt::Display for World {
         if self.cpus > 1 {
             write!(f, ", {} CPUs", self.cpus)?;
         }
+        if self.runner == Runner::Pool {
+            write!(f, ", pool")?;
+        }
         self.options.iter().try_for_each(|option| write!(f, ", {option}"))
     }
 }
@@ -94,8 +99,8 @@ pub(crate) struct Matrix<'a> {
     pub initramfs: PathBuf,
     /// The agent and the probes.
     pub guest: &'a Guest,
-    /// Broken inits that cases name.
-    pub(crate) mutants: &'a [Mutant],
+    /// Runners of the worlds with a pool, and broken ones that cases name.
+    pub(crate) programs: &'a [Program],
     /// VMs at a time.
     pub jobs: usize,
     /// Hears of cases as they end.
@@ -169,7 +174,9 @@ impl Matrix<'_> {
         let nonce = Nonce::random().map_err(|cause| format!("no nonce: {cause}"))?;
         let files = tempfile::tempdir().map_err(|cause| format!("no temporary directory: {cause}"))?;
         let initramfs = files.path().join("initramfs");
-        let segment = initramfs::segment(self.guest, self.mutants, &plan(world, cases), &nonce)
+        let programs: Vec<Program> =
+            self.programs.iter().filter(|program| program.runner == world.runner).cloned().collect();
+        let segment = initramfs::segment(self.guest, &programs, &plan(world, cases), &nonce)
             .map_err(|cause| cause.to_string())?;
         let archive = initramfs::join(&self.initramfs, &segment, &initramfs)
             .map_err(|cause| format!("`{}`: {cause}", self.initramfs.display()))?;
@@ -194,7 +201,8 @@ fn plan(world: &World, cases: &[Case]) -> Plan {
     let mut options = vec!["--bind".to_string(), probe_bind(PROBES)];
     options.extend(world.options.iter().cloned());
     Plan {
-        init: "/init".into(),
+        init: if world.runner == Runner::Pool { mutant::SERVER } else { "/init" }.into(),
+        runner: world.runner,
         root: "/rootfs".into(),
         options,
         watch: Watch::Machine,

@@ -7,8 +7,11 @@ use crate::workspace::Workspace;
 /// Everything the agent needs to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
-    /// The runner: `init` of the bundle.
+    /// The runner: `init` of the bundle, or an `init-serve`.
     pub init: String,
+    /// Which of the two it is.
+    #[serde(default)]
+    pub runner: Runner,
     /// The sandbox's root.
     pub root: String,
     /// Options of every sandbox run, before those of the step.
@@ -17,6 +20,17 @@ pub struct Plan {
     pub watch: Watch,
     /// The steps, in order.
     pub steps: Vec<Step>,
+}
+
+/// What makes the sandboxes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runner {
+    /// `init run`, once for each.
+    #[default]
+    Once,
+    /// `init-serve`: each step has one that stood ready ([`crate::pooled`]).
+    Pool,
 }
 
 /// How much of the machine the agent's census covers.

@@ -14,7 +14,7 @@ use crate::host;
 use crate::kernel::{Kernel, cache_directory};
 use crate::matrix::{CaseResult, Cgroup, Identity, Matrix, TestRun, World, archive_of};
 use crate::mutant;
-use crate::plan::Place;
+use crate::plan::{Place, Runner};
 use crate::processor::Processor;
 use crate::progress::{self, Progress};
 use crate::qemu::Accel;
@@ -45,6 +45,8 @@ pub struct ProofConfig<'a> {
     pub options: &'a [String],
     /// How guests are executed.
     pub accel: accel::Choice,
+    /// Whether all sandboxes are init-serve's. With [`Scope::All`] some are in any case.
+    pub pool: bool,
     /// Virtual CPUs of each VM.
     pub cpus: u32,
     /// VMs at a time; one per core by default.
@@ -57,18 +59,30 @@ impl ProofConfig<'_> {
     /// The proof from this host, without a VM; with the sandboxes of an ordinary user if `by_user`.
     pub fn on_host(&self, by_user: bool) -> Result<Proof, String> {
         let bundle = Bundle::of(self.bundle, None)?;
-        let rows = self.host_rows(by_user)?;
+        let rows = self.host_rows(by_user, if self.pool { Runner::Pool } else { Runner::Once })?;
         Ok(Proof::new(bundle, &[], rows, Vec::new()))
     }
 
-    fn host_rows(&self, by_user: bool) -> Result<Vec<CaseResult>, String> {
+    fn host_rows(&self, by_user: bool, runner: Runner) -> Result<Vec<CaseResult>, String> {
         let mut cases = self.cases(true)?;
         cases.retain(Case::is_for_hosts);
-        let world = if by_user { "host, ordinary user" } else { "host" };
+        let (who, how) = (
+            if by_user { ", ordinary user" } else { "" },
+            if runner == Runner::Pool { ", pool" } else { "" },
+        );
+        let world = format!("host{who}{how}");
+        let world = world.as_str();
         if by_user {
             cases = cases.iter().filter_map(Case::by_user).collect();
         }
-        let rows = host::run(world, self.bundle, self.guest, self.options, &cases)?;
+        let built = match runner {
+            Runner::Once => Vec::new(),
+            Runner::Pool => {
+                mutant::build(&[(runner, None)], Processor::HERE).map_err(|error| error.to_string())?
+            }
+        };
+        let server = built.first().map(|program| program.file.as_path());
+        let rows = host::run(world, self.bundle, self.guest, server, self.options, &cases)?;
         show(world, &rows, self.verbose);
         Ok(rows)
     }
@@ -82,8 +96,10 @@ impl ProofConfig<'_> {
             println!("# host: not tested, which takes root");
             return Ok(Vec::new());
         }
+        let worlds =
+            self.runners(Processor::HERE).iter().flat_map(|runner| [(false, *runner), (true, *runner)]);
         let rows: Result<Vec<_>, String> =
-            [false, true].map(|by_user| self.host_rows(by_user)).into_iter().collect();
+            worlds.map(|(by_user, runner)| self.host_rows(by_user, runner)).collect();
         Ok(rows?.concat())
     }
 
@@ -95,15 +111,16 @@ impl ProofConfig<'_> {
         let bundle = Bundle::of(self.bundle, Some(&initramfs))?;
         let cases = self.cases(self.scope != Scope::Subset)?;
         let broken: Vec<&str> = mutants::names().into_iter().filter(|name| needs(&cases, name)).collect();
+        let orders = orders(self.runners(processor), &broken);
         // At the same time: the worlds may wait for a download and for a probe of KVM, the builds wait for a CPU.
-        let (worlds, mutants) = thread::scope(|scope| {
-            let mutants =
-                scope.spawn(|| mutant::build(&broken, processor).map_err(|error| error.to_string()));
+        let (worlds, programs) = thread::scope(|scope| {
+            let programs =
+                scope.spawn(|| mutant::build(&orders, processor).map_err(|error| error.to_string()));
             let worlds = self.worlds(&initramfs, processor);
-            let panicked = |_| Err("the build of the mutants panicked".to_string());
-            (worlds, mutants.join().unwrap_or_else(panicked))
+            let panicked = |_| Err("the build of the runners panicked".to_string());
+            (worlds, programs.join().unwrap_or_else(panicked))
         });
-        let (worlds, mutants) = (worlds?, mutants?);
+        let (worlds, programs) = (worlds?, programs?);
         let runs = runs(cases, &worlds);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
@@ -111,7 +128,7 @@ impl ProofConfig<'_> {
         let count = sizes.iter().map(|(_, cases)| cases).sum();
         println!("# {count} cases: {}", progress::estimate(&sizes, jobs));
         let progress = Progress::of(count);
-        let matrix = Matrix { initramfs, guest: self.guest, mutants: &mutants, jobs, progress: &progress };
+        let matrix = Matrix { initramfs, guest: self.guest, programs: &programs, jobs, progress: &progress };
         let mut rows = matrix.run(&runs, |world, rows| {
             progress.above(|| show(&world.to_string(), rows, self.verbose));
         });
@@ -155,6 +172,15 @@ impl ProofConfig<'_> {
         Ok(unproven)
     }
 
+    /// What makes sandboxes. On a processor that is emulated each world takes an hour.
+    fn runners(&self, processor: Processor) -> &'static [Runner] {
+        match (self.pool, self.scope == Scope::All && processor == Processor::HERE) {
+            (true, _) => &[Runner::Pool],
+            (false, true) => &[Runner::Once, Runner::Pool],
+            (false, false) => &[Runner::Once],
+        }
+    }
+
     fn worlds(&self, initramfs: &Path, processor: Processor) -> Result<Vec<World>, String> {
         let mut kernels = Vec::new();
         for path in self.kernels {
@@ -177,19 +203,23 @@ impl ProofConfig<'_> {
         let mut worlds = Vec::new();
         for ((kernel, cgroups), accel) in kernels.iter().zip(self.accels(initramfs, &kernels)) {
             let accel = accel?;
-            let world = |cgroup, identity| World {
+            let world = |cgroup, identity, runner| World {
                 kernel: kernel.clone(),
                 accel,
                 cpus: self.cpus,
                 cgroup,
+                runner,
                 identity,
                 options: self.options.to_vec(),
             };
-            for &cgroup in *cgroups {
-                worlds.push(world(cgroup, Identity::Root));
+            for (&cgroup, &runner) in cgroups
+                .iter()
+                .flat_map(|cgroup| self.runners(processor).iter().map(move |runner| (cgroup, runner)))
+            {
+                worlds.push(world(cgroup, Identity::Root, runner));
                 // Without root there is no cgroup, and so no difference between the hierarchies.
                 if self.all_worlds && cgroup == Cgroup::V2 {
-                    worlds.push(world(cgroup, Identity::User));
+                    worlds.push(world(cgroup, Identity::User, runner));
                 }
             }
         }
@@ -225,11 +255,18 @@ impl ProofConfig<'_> {
 fn runs(cases: Vec<Case>, worlds: &[World]) -> Vec<TestRun> {
     let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
     let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+    // Without a sandbox, nothing is the runner's.
+    let is_its_own =
+        |world: &World, case: &Case| world.runner == Runner::Once || case.step.place != Place::Bare;
     // A cgroup of version 1 cannot be delegated safely (cgroups(7), "Cgroups v2 delegation").
     let is_possible =
         |world: &World, case: &Case| world.cgroup == Cgroup::V2 || case.step.place != Place::Delegated;
     let run = |world: &World, cases: &[Case]| {
-        let possible = cases.iter().filter(|case| is_possible(world, case)).cloned().collect();
+        let possible = cases
+            .iter()
+            .filter(|case| is_possible(world, case) && is_its_own(world, case))
+            .cloned()
+            .collect();
         TestRun { world: world.clone(), cases: possible }
     };
     // Nothing can be shown after such a case. So one of them comes last, and each other one gets its own boot.
@@ -249,6 +286,16 @@ fn runs(cases: Vec<Case>, worlds: &[World]) -> Vec<TestRun> {
 fn lacking_for(case: &Case, processor: Processor) -> Option<String> {
     let lacks = processor.lacks().iter().find(|(what, _)| case.step.name.ends_with(what));
     lacks.map(|(_, why)| (*why).to_string())
+}
+
+/// What is to be built for these runners: their mutants, and the server. The bundle brings its init.
+fn orders<'a>(runners: &[Runner], broken: &[&'a str]) -> Vec<mutant::Order<'a>> {
+    let of = |runner: &Runner| {
+        let server = (*runner == Runner::Pool).then_some((*runner, None));
+        let runner = *runner;
+        server.into_iter().chain(broken.iter().map(move |name| (runner, Some(*name))))
+    };
+    runners.iter().flat_map(of).collect()
 }
 
 /// Whether a case runs this mutant.
@@ -303,5 +350,19 @@ fn show(world: &str, rows: &[CaseResult], verbose: bool) {
             Verdict::Failed(why) => println!("FAIL {}: {}", row.case, why.join("; ")),
             Verdict::Passed | Verdict::NotApplicable(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundle_brings_its_init_and_a_pool_is_built() {
+        let (once, pool) = (Runner::Once, Runner::Pool);
+        assert_eq!(orders(&[once], &["swap"]), [(once, Some("swap"))]);
+        let both = [(once, Some("swap")), (pool, None), (pool, Some("swap"))];
+        assert_eq!(orders(&[once, pool], &["swap"]), both);
+        assert_eq!(orders(&[pool], &[]), [(pool, None)]);
     }
 }

@@ -19,7 +19,7 @@ use vm_tests::probe::judge::{OUTSIDE_KEY, OUTSIDE_NAME};
 use vm_tests::probe::sys::{self, Arg};
 use vm_tests::qemu::{GUEST_DONE, GUEST_FAILED};
 use vm_tests::soak::Soak;
-use vm_tests::{agent, callers, canary, enclosed, ending, port, random, refusals, storm};
+use vm_tests::{agent, callers, canary, enclosed, ending, pooled, port, random, refusals, storm};
 
 const DIRECTORY: &str = "/vm-tests";
 /// Half a minute's work under emulation.
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ["callers", init, root] => callers::all(Path::new(init), Path::new(root)).and_then(none_wrong),
         ["ending", init, root] => ending::all(Path::new(init), Path::new(root), true).and_then(none_wrong),
         ["enclosed", init, root] => enclosed::all(Path::new(init), Path::new(root)).and_then(none_wrong),
+        ["pooled", server, ref args @ ..] => return pooled(server, args),
         ["storm", init, root] => storm::all(Path::new(init), Path::new(root), STORMS).and_then(none_wrong),
         [enclosed::INSIDE, ref argv @ ..] => enclosed::inside(argv),
         [enclosed::ALONE, ref argv @ ..] => enclosed::alone(argv),
@@ -51,6 +52,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Its end is that of the run.
+fn pooled(server: &str, args: &[&str]) -> ExitCode {
+    pooled::run(server, args).map_or_else(
+        |cause| {
+            eprintln!("error: agent: {server}: {cause}");
+            ExitCode::FAILURE
+        },
+        ExitCode::from,
+    )
 }
 
 fn on_host(directory: &Path) -> io::Result<()> {

@@ -66,6 +66,7 @@ fn prove(cli: &Cli) -> Result<Proof, String> {
         kernels: &cli.kernel,
         options: &[],
         accel: cli.accel,
+        pool: false,
         cpus: 1,
         jobs: cli.jobs,
         verbose: cli.verbose,

@@ -7,7 +7,7 @@ use vm_tests::case::{Case, Verdict};
 use vm_tests::cases::attacks;
 use vm_tests::frame::FrameError;
 use vm_tests::message::End;
-use vm_tests::plan::{Plan, Step, Watch};
+use vm_tests::plan::{Plan, Runner, Step, Watch};
 use vm_tests::vm::Cause;
 
 use crate::world::{PATIENT, boot, not_ready};
@@ -45,7 +45,14 @@ fn plan(program: &[&str]) -> Plan {
         Step::bare("liar", &argv),
         Step::bare("honest", &["/vm-tests/probes/probe", "verdict", "hello"]),
     ];
-    Plan { init: "/init".into(), root: "/".into(), options: vec![], watch: Watch::Machine, steps }
+    Plan {
+        init: "/init".into(),
+        runner: Runner::Once,
+        root: "/".into(),
+        options: vec![],
+        watch: Watch::Machine,
+        steps,
+    }
 }
 
 #[test]

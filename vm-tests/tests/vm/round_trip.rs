@@ -5,7 +5,7 @@ use vm_tests::cases::attacks::controls;
 use vm_tests::kernel::Kernel;
 use vm_tests::matrix::judge;
 use vm_tests::message::End;
-use vm_tests::plan::{Plan, Step, Watch};
+use vm_tests::plan::{Plan, Runner, Step, Watch};
 use vm_tests::processor::Processor;
 
 use crate::world::{PATIENT, boot};
@@ -13,7 +13,14 @@ use crate::world::{PATIENT, boot};
 const PROBE: &str = "/vm-tests/probes/probe";
 
 fn plan(steps: Vec<Step>) -> Plan {
-    Plan { init: "/init".into(), root: "/".into(), options: vec![], watch: Watch::Machine, steps }
+    Plan {
+        init: "/init".into(),
+        runner: Runner::Once,
+        root: "/".into(),
+        options: vec![],
+        watch: Watch::Machine,
+        steps,
+    }
 }
 
 #[test]
