@@ -29,6 +29,10 @@ const ROOTS: [&[u8]; 2] = [b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified"];
 /// many as possible of the limits above us keep counting.
 pub(super) fn find(memberships: &[u8], guards: &Guards) -> Option<Place> {
     const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270; // linux/magic.h
+    // A hierarchy of version 1 that has the controller keeps it from this one (cgroups(7), "Cgroups version 2").
+    if membership(memberships, b"memory").is_some() {
+        return None;
+    }
     let own = membership(memberships, b"")?;
     let mut buffer = PathBuffer::new();
     for root in ROOTS {
@@ -88,4 +92,15 @@ fn step_down(directory: BorrowedFd<'_>) {
 pub(super) fn cpu_time(stat: &[u8]) -> Option<CpuTime> {
     let micros = |key: &[u8]| keyed(stat, key).map(|value| value * 1_000);
     Some(CpuTime { total: micros(b"usage_usec")?, user: micros(b"user_usec")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a host with version 2 this process's own line would be enough.
+    #[test]
+    fn memory_that_is_version_1s_is_not_looked_for_here() {
+        assert!(find(b"3:memory:/\n0::/\n", &Guards::ALL_ON).is_none());
+    }
 }
