@@ -69,17 +69,17 @@ struct Account {
 
 /// Files of decimal numbers, whose names may have digits too: those do not change. With each, whether it may be missing.
 const COUNTERS: [(&CStr, bool); 5] = [
-    (c"/proc/self/net/dev", false),
-    (c"/proc/self/net/snmp", false),
-    (c"/proc/self/net/netstat", false),
-    (c"/proc/self/net/snmp6", true), // without IPv6
+    (c"dev", false),
+    (c"snmp", false),
+    (c"netstat", false),
+    (c"snmp6", true), // without IPv6
     // With CONFIG_IP_FIB_TRIE_STATS it counts what connect(2) and bind(2) look up, without a packet (net/ipv4/fib_trie.c).
-    (c"/proc/self/net/fib_triestat", true),
+    (c"fib_triestat", true),
 ];
 /// One of hexadecimal numbers; it is missing without IPv6.
-const ROUTES: &CStr = c"/proc/self/net/rt6_stats";
+const ROUTES: &CStr = c"rt6_stats";
 /// It begins with the number of all sockets that were made by a process.
-const SOCKETS: &CStr = c"/proc/self/net/sockstat";
+const SOCKETS: &CStr = c"sockstat";
 const NO_SOCKET: &[u8] = b"sockets: used 0\n";
 
 /// Bytes with which one is handed on: what it is for, and what it has counted.
@@ -108,7 +108,11 @@ impl Network {
         let namespace = namespaces::make_network()?;
         // Here, before it is looked at: what PID 1 does again then changes nothing.
         namespaces::raise_loopback(setup, namespaces::Network::Supervisor)?;
-        let before = Account::now().map_err(at(Step::Namespaces, Call::Read, Subject::None))?;
+        let before = files().and_then(|files| Account::now(files.as_fd())).map_err(at(
+            Step::Namespaces,
+            Call::Read,
+            Subject::None,
+        ))?;
         Ok(Network { namespace, net: setup.options.net, before })
     }
 
@@ -126,9 +130,10 @@ impl Network {
     /// Whether it is as it was before the run that has just ended, whose processes are all reaped, in this process's network
     /// namespace.
     pub(super) fn is_untouched(&self) -> bool {
+        let Ok(files) = files() else { return false };
         let mut line = [0; NO_SOCKET.len()];
-        kernel_file::read(CWD, SOCKETS, &mut line).is_ok_and(|line| line == NO_SOCKET)
-            && Account::now() == Ok(self.before)
+        kernel_file::read(files.as_fd(), SOCKETS, &mut line).is_ok_and(|line| line == NO_SOCKET)
+            && Account::now(files.as_fd()) == Ok(self.before)
     }
 
     /// Gives it to the server.
@@ -171,20 +176,24 @@ pub(super) fn is_out_of_reach(setup: &Setup<'_>) -> bool {
         && NEEDED.iter().all(|guard| setup.has(*guard))
 }
 
+/// What the kernel says of the network namespace that this process is in.
+fn files() -> Result<Fd, Errno> {
+    kernel_file::open(CWD, c"/proc/self/net", OFlags::PATH | OFlags::DIRECTORY)
+}
+
 impl Account {
-    /// Of the network namespace that this process is in.
-    fn now() -> Result<Account, Errno> {
+    fn now(files: BorrowedFd<'_>) -> Result<Account, Errno> {
         let mut counters = 0u64;
         for (file, is_optional) in COUNTERS {
-            counters = counters.wrapping_add(sum(file, 10, is_optional)?);
+            counters = counters.wrapping_add(sum(files, file, 10, is_optional)?);
         }
-        Ok(Account { counters, routes: sum(ROUTES, 16, true)? })
+        Ok(Account { counters, routes: sum(files, ROUTES, 16, true)? })
     }
 }
 
 /// The sum of all numbers in a file of the kernel's.
-fn sum(file: &CStr, radix: u32, is_optional: bool) -> Result<u64, Errno> {
-    let file = match kernel_file::open(CWD, file, OFlags::RDONLY) {
+fn sum(files: BorrowedFd<'_>, file: &CStr, radix: u64, is_optional: bool) -> Result<u64, Errno> {
+    let file = match kernel_file::open(files, file, OFlags::RDONLY) {
         Err(Errno::NOENT) if is_optional => return Ok(0),
         file => file?,
     };
@@ -200,22 +209,25 @@ fn sum(file: &CStr, radix: u32, is_optional: bool) -> Result<u64, Errno> {
 
 /// A sum of numbers in a text that comes in pieces.
 struct Sum {
-    radix: u32,
+    radix: u64,
     ended: u64,
     /// The one in which the text so far ends.
     number: u64,
 }
 
 impl Sum {
+    /// For ten thousand bytes a run: a call for each of them would take longer than the kernel takes to write them.
+    #[inline(always)]
     fn add(&mut self, byte: u8) {
-        match char::from(byte).to_digit(self.radix) {
-            Some(digit) => {
-                self.number = self.number.wrapping_mul(self.radix.into()).wrapping_add(digit.into());
-            }
-            None => {
-                self.ended = self.ended.wrapping_add(self.number);
-                self.number = 0;
-            }
+        let digit = match byte {
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => byte.wrapping_sub(b'0'),
+        };
+        if u64::from(digit) < self.radix {
+            self.number = self.number.wrapping_mul(self.radix).wrapping_add(digit.into());
+        } else {
+            self.ended = self.ended.wrapping_add(self.number);
+            self.number = 0;
         }
     }
 }
@@ -224,7 +236,7 @@ impl Sum {
 mod tests {
     use super::*;
 
-    fn of(text: &str, radix: u32) -> u64 {
+    fn of(text: &str, radix: u64) -> u64 {
         let mut sum = Sum { radix, ended: 0, number: 0 };
         text.bytes().for_each(|byte| sum.add(byte));
         sum.ended + sum.number
@@ -241,8 +253,9 @@ mod tests {
     #[test]
     fn a_network_that_is_left_alone_has_the_same_account() {
         // This process's own may be busy: what is read is what counts.
-        assert!(Account::now().is_ok());
-        assert!(sum(c"/proc/self/net/none", 10, false).is_err());
-        assert_eq!(sum(c"/proc/self/net/none", 10, true), Ok(0));
+        let files = files().unwrap();
+        assert!(Account::now(files.as_fd()).is_ok());
+        assert!(sum(files.as_fd(), c"none", 10, false).is_err());
+        assert_eq!(sum(files.as_fd(), c"none", 10, true), Ok(0));
     }
 }
