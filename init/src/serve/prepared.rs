@@ -20,7 +20,7 @@ use crate::options::Options;
 use crate::sandbox::Sandbox;
 use crate::setup::Setup;
 use crate::streams::{self, JobStreams};
-use crate::supervise::{Launched, Parts, migrate_off_cpu};
+use crate::supervise::{Launched, Parts};
 use crate::sys::fd::{self, Fd};
 use crate::sys::rights::Descriptors;
 use crate::sys::{self, Forked};
@@ -68,7 +68,6 @@ impl Prepared {
                 // First, so that it ends when any of the following fails.
                 let sandbox = Sandbox::new(pid, pidfd);
                 drop(theirs);
-                migrate_off_cpu();
                 let mut name = [0; 32];
                 Text::new(&mut name)
                     .push(b"/proc/")

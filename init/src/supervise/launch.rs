@@ -98,7 +98,7 @@ pub(super) fn launch(
 
 /// Moves this process to another CPU, if it may run on one. A new process is queued on its parent's CPU and waits there
 /// until the parent sleeps, although another may be idle (sched(7)); and here both have work for a while.
-pub(crate) fn migrate_off_cpu() {
+fn migrate_off_cpu() {
     let mut cpus = sys::affinity();
     let here = sys::current_cpu();
     // Without this CPU, which moves us (EINVAL: there is no other), and with it again, which does not move us back.
