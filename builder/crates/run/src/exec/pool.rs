@@ -56,7 +56,10 @@ struct Shared {
 #[derive(Debug)]
 struct Progress {
     state: Mutex<State>,
-    changed: Condvar,
+    /// For those who wait until a supervisor has it.
+    is_taken: Condvar,
+    /// For those who wait for its end: nothing that comes before wakes them up.
+    is_over: Condvar,
     /// Ready to be read when the run is over, for those that sleep in poll(2).
     over: OwnedFd,
 }
@@ -238,7 +241,7 @@ impl Shared {
 impl Progress {
     fn begin() -> io::Result<Progress> {
         let over = eventfd(0, EventfdFlags::CLOEXEC)?;
-        Ok(Progress { state: Mutex::default(), changed: Condvar::new(), over })
+        Ok(Progress { state: Mutex::default(), is_taken: Condvar::new(), is_over: Condvar::new(), over })
     }
 
     fn change(&self, how: impl FnOnce(&mut State)) {
@@ -247,17 +250,24 @@ impl Progress {
             how(&mut state);
             state.is_over()
         };
-        self.changed.notify_all();
+        self.is_taken.notify_all();
         if is_over {
+            self.is_over.notify_all();
             // No one reads the counter, so it stays ready, and it has room for a second write (eventfd(2)).
             let _has_room = write(&self.over, &1u64.to_ne_bytes());
         }
     }
 
-    /// Sleeps until this is so, or the run is over.
-    fn wait_for(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let is_awaited = |state: &mut State| !(state.is_over() || is_so(state));
-        self.changed.wait_while(lock(&self.state), is_awaited).unwrap_or_else(PoisonError::into_inner)
+    /// Sleeps until a supervisor has it, or it is over.
+    fn until_taken(&self) -> MutexGuard<'_, State> {
+        let is_awaited = |state: &mut State| state.taken.is_none() && !state.is_over();
+        self.is_taken.wait_while(lock(&self.state), is_awaited).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until it is over.
+    fn until_over(&self) -> MutexGuard<'_, State> {
+        let is_awaited = |state: &mut State| !state.is_over();
+        self.is_over.wait_while(lock(&self.state), is_awaited).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -267,7 +277,7 @@ impl PooledRun {
     /// # Errors
     /// The server was killed; nothing of the run is left.
     pub fn wait(&self) -> io::Result<Done> {
-        self.progress.wait_for(|_| false).done.clone().ok_or_else(|| Errno::PIPE.into())
+        self.progress.until_over().done.clone().ok_or_else(|| Errno::PIPE.into())
     }
 
     /// Whether a supervisor has it already.
@@ -292,7 +302,7 @@ impl PooledRun {
 
     /// The pid of its supervisor; `None` when the run is over, as the number may be another process's then.
     pub fn pid(&self) -> Option<i32> {
-        let state = self.progress.wait_for(|state| state.taken.is_some());
+        let state = self.progress.until_taken();
         state.taken.as_ref().filter(|_| !state.is_over()).map(|taken| taken.pid)
     }
 
@@ -300,7 +310,7 @@ impl PooledRun {
     /// supervisor as soon as it has ended, and then its number may be another process's. `None`, too, where there is no
     /// descriptor of it that would tell.
     pub(super) fn observe<T>(&self, look: impl FnOnce(i32) -> T) -> Option<T> {
-        let taken = self.progress.wait_for(|state| state.taken.is_some()).taken.clone();
+        let taken = self.progress.until_taken().taken.clone();
         let Taken { pid, pidfd: Some(pidfd) } = taken? else { return None };
         let seen = look(pid);
         // Ready when it has ended (pidfd_open(2)).
@@ -312,7 +322,7 @@ impl PooledRun {
     /// of the supervisor, all runs of the pool end: by its number, another process could be hit.
     pub fn signal(&self, signal: Signal) {
         let taken = {
-            let state = self.progress.wait_for(|state| state.taken.is_some());
+            let state = self.progress.until_taken();
             state.taken.clone().filter(|_| !state.is_over())
         };
         match taken {

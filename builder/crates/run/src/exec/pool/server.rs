@@ -60,7 +60,8 @@ impl Reader {
                 Ok(server) => {
                     drop((program, theirs));
                     let _it_is_awaited = said.send(Ok(()));
-                    while let Some(answer) = receive(&ours) {
+                    let mut message = vec![0; LONGEST_ANSWER];
+                    while let Some(answer) = receive(&ours, &mut message) {
                         answer.into_iter().for_each(|answer| note(Some(answer)));
                     }
                     note(None);
@@ -74,13 +75,12 @@ impl Reader {
     }
 }
 
-/// The next answer; `None` at the end, `Some(None)` for what is not one.
-fn receive(socket: &OwnedFd) -> Option<Option<Answer>> {
-    let mut message = vec![0; LONGEST_ANSWER];
+/// The next answer; `None` at the end, `Some(None)` for what is not one. It comes into `message`.
+fn receive(socket: &OwnedFd, message: &mut [u8]) -> Option<Option<Answer>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
-        let parts = &mut [IoSliceMut::new(&mut message)];
+        let parts = &mut [IoSliceMut::new(message)];
         match recvmsg(socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => {}
             received => break received.ok()?,
