@@ -7,6 +7,7 @@
 mod bare;
 
 use std::fmt::Write as _;
+use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
@@ -53,8 +54,9 @@ pub(super) fn distance(stage: &Stage, rounds: usize) -> Result<Floor, Error> {
     // The namespace that is used again. It is empty, and nothing here needs another one.
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| fail(errno.into()))?;
     hide_hybrid().map_err(|errno| Error::start("crun without cgroups".as_ref(), errno.into()))?;
-    let most = IN_FLIGHT.into_iter().max().unwrap_or_default();
-    let pool = Pool::start(most).map_err(|error| Error::start("init-serve".as_ref(), error))?;
+    // As many as the CPUs can make at a time: those that wait longer are cold when their turn comes.
+    let ahead = thread::available_parallelism().map_or(1, usize::from);
+    let pool = Pool::start(ahead).map_err(|error| Error::start("init-serve".as_ref(), error))?;
     let mut contenders = contenders(stage, &bare, &pool);
     contenders.extend(others(stage)?);
     let mut field = Field::new(contenders)?;
