@@ -1,15 +1,15 @@
 //! Amounts as users write them: times, sizes and numbers. One grammar for the command line and for recipes.
 
-use crate::text::{parse_number, strip_suffix};
+use crate::text::{Parts, parse_number, strip_suffix};
 
 /// A time with its unit (`250ms`, `1.5s`), in nanoseconds. Decimals are allowed if they come out in whole nanoseconds.
 pub fn duration(text: &[u8]) -> Option<u64> {
     const UNITS: [(&[u8], u64); 3] = [(b"us", 1_000), (b"ms", 1_000_000), (b"s", 1_000_000_000)];
     // The longer units are tried first: each of them ends in `s` too.
     let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((strip_suffix(text, name)?, *unit)))?;
-    let mut parts = number.splitn(2, |byte| *byte == b'.');
+    let mut parts = Parts::new(number, b'.');
     let whole = parse_number(parts.next()?)?.checked_mul(unit)?;
-    let Some(decimals) = parts.next() else { return Some(whole) };
+    let Some(decimals) = parts.rest() else { return Some(whole) };
     let scale = 10u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
     let fraction = parse_number(decimals)?.checked_mul(unit)?;
     (fraction.checked_rem(scale)? == 0).then_some(())?;

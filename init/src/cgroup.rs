@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::options::{CgroupChoice, Options};
 use crate::setup::Setup;
 use crate::sys::fd::Fd;
-use crate::text::{Strings, Text, parse_number, strip_prefix};
+use crate::text::{Parts, Strings, Text, parse_number, strip_prefix};
 use crate::{clock, kernel_file};
 
 /// Files that a failure can be about.
@@ -242,11 +242,10 @@ fn self_and_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Our own path in the hierarchy of `controller` (version 2: empty), from the lines `ID:CONTROLLERS:PATH` of
 /// /proc/self/cgroup (cgroups(7)).
 fn membership<'a>(memberships: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> {
-    memberships.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
-        let controllers = fields.next()?;
-        let path = fields.next()?;
-        controllers.split(|byte| *byte == b',').any(|name| name == controller).then_some(path)
+    Parts::new(memberships, b'\n').find_map(|line| {
+        let mut fields = Parts::new(line, b':');
+        let controllers = fields.nth(1)?;
+        Parts::new(controllers, b',').any(|name| name == controller).then_some(fields.rest()?)
     })
 }
 
@@ -411,8 +410,7 @@ impl Cgroup {
 
 /// The number after `key` in lines of `KEY NUMBER`.
 fn keyed(text: &[u8], key: &[u8]) -> Option<u64> {
-    text.split(|byte| *byte == b'\n')
-        .find_map(|line| parse_number(strip_prefix(strip_prefix(line, key)?, b" ")?))
+    Parts::new(text, b'\n').find_map(|line| parse_number(strip_prefix(strip_prefix(line, key)?, b" ")?))
 }
 
 /// Whether this process may write a file, as access(2) with the effective ids says.

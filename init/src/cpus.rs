@@ -1,6 +1,6 @@
 //! A set of CPUs: read from a list as the kernel writes it, and as sched_setaffinity(2) takes it.
 
-use crate::text::parse_number;
+use crate::text::{Parts, parse_number};
 
 /// CPU numbers end below this, as in the C library (CPU_SET(3), CPU_SETSIZE).
 const MAX: usize = 1024;
@@ -21,10 +21,10 @@ impl Cpus {
     /// A list such as `0-2,5`.
     pub(crate) fn parse(list: &[u8]) -> Option<Cpus> {
         let mut cpus = Cpus::NONE;
-        for range in list.split(|byte| *byte == b',') {
-            let mut ends = range.splitn(2, |byte| *byte == b'-');
+        for range in Parts::new(list, b',') {
+            let mut ends = Parts::new(range, b'-');
             let first = parse_number(ends.next()?)?;
-            let last = ends.next().map_or(Some(first), parse_number)?;
+            let last = ends.rest().map_or(Some(first), parse_number)?;
             if first > last {
                 return None;
             }

@@ -19,7 +19,7 @@ use crate::setup::Setup;
 use crate::streams::JobStreams;
 use crate::sys::fd::Fd;
 use crate::sys::{self, Signals};
-use crate::text::strip_prefix;
+use crate::text::{Parts, strip_prefix};
 use crate::{clock, credentials, rlimits, terminal};
 
 /// Why there is no submission.
@@ -153,7 +153,7 @@ fn search(name: &[u8], options: &Options<'_>, exec: impl Fn(&CStr) -> Errno) -> 
     let path = variables.find_map(|entry| strip_prefix(entry.to_bytes(), b"PATH=")).unwrap_or_default();
     let mut buffer = PathBuffer::new();
     let mut denied = None;
-    for directory in path.split(|byte| *byte == b':') {
+    for directory in Parts::new(path, b':') {
         let Ok(candidate) = buffer.join(&[directory, b"/", name]) else { continue };
         match exec(candidate) {
             // As execvp(3): EACCES is remembered while the search goes on.
@@ -191,5 +191,5 @@ impl<'a> Environment<'a> {
 }
 
 fn name_of(entry: &CStr) -> &[u8] {
-    entry.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
+    Parts::new(entry.to_bytes(), b'=').next().unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use crate::outcome::{Facts, Outcome, Status};
 use crate::packed::{Packed, packed};
 use crate::rlimits::callers_hard_limit;
 use crate::setup::Setup;
-use crate::text::{Text, strip_prefix};
+use crate::text::{Parts, Text, strip_prefix};
 
 /// Version of the report's format.
 pub const VERSION: u64 = 1;
@@ -154,7 +154,7 @@ fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {
     let mut name = Text::new(&mut name);
     push_errno(&mut name, error.errno());
     // Without the explanation in parentheses, which is for terminals.
-    object.string(b"errno", name.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default());
+    object.string(b"errno", Parts::new(name.as_bytes(), b' ').next().unwrap_or_default());
     if let Subject::Resource(index) = error.subject() {
         object.maybe(b"hard_limit", callers_hard_limit(index));
     }

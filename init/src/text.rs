@@ -80,7 +80,38 @@ impl<'a> Text<'a> {
 
 /// The line with this index, counted from 0. A list kept so needs no table of where each item is.
 pub(crate) fn line(lines: &'static [u8], index: usize) -> &'static [u8] {
-    lines.split(|byte| *byte == b'\n').nth(index).unwrap_or_default()
+    Parts::new(lines, b'\n').nth(index).unwrap_or_default()
+}
+
+/// The parts of a text between separators; an empty text is one empty part. (As the slice's own `split`, which is another
+/// function for each closure.)
+pub(crate) struct Parts<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn new(text: &'a [u8], separator: u8) -> Parts<'a> {
+        Parts { rest: Some(text), separator }
+    }
+
+    /// All that has not come yet, with its separators.
+    pub(crate) fn rest(self) -> Option<&'a [u8]> {
+        self.rest
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a [u8];
+
+    // Not inlined: as above.
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.rest?;
+        let end = text.iter().position(|byte| *byte == self.separator);
+        self.rest = end.and_then(|end| text.get(end + 1..));
+        text.get(..end.unwrap_or(text.len()))
+    }
 }
 
 /// Strings that each end with a NUL, one after the other. A list kept so needs no table of where each string is.
@@ -155,6 +186,18 @@ mod tests {
     fn a_prefix_and_a_suffix_are_taken_off_whole() {
         assert_eq!((strip_prefix(b"fd:7", b"fd:"), strip_prefix(b"fd", b"fd:")), (Some(&b"7"[..]), None));
         assert_eq!((strip_suffix(b"1ms", b"ms"), strip_suffix(b"s", b"ms")), (Some(&b"1"[..]), None));
+    }
+
+    #[test]
+    fn parts_are_what_split_gives() {
+        for text in [&b""[..], b",", b"a", b"a,", b",a", b"a,b,,c"] {
+            let parts: Vec<&[u8]> = Parts::new(text, b',').collect();
+            assert_eq!(parts, text.split(|byte| *byte == b',').collect::<Vec<_>>());
+        }
+        let mut parts = Parts::new(b"a,b,c", b',');
+        assert_eq!((parts.next(), parts.rest()), (Some(&b"a"[..]), Some(&b"b,c"[..])));
+        let mut one = Parts::new(b"a", b',');
+        assert_eq!((one.next(), one.next(), one.rest()), (Some(&b"a"[..]), None, None));
     }
 
     #[test]

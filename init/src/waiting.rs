@@ -12,7 +12,7 @@ use rustix::fs::{CWD, OFlags};
 
 use crate::kernel_file;
 use crate::sys::fd::Fd;
-use crate::text::{Text, parse_number};
+use crate::text::{Parts, Text, parse_number};
 
 /// The host's /proc, opened before the submission starts.
 pub(crate) struct Waiting {
@@ -39,8 +39,8 @@ impl Waiting {
     pub(crate) fn of(&self, threads: &[u8]) -> Waited {
         let mut waited = Waited::default();
         let mut buffer = [0; ROOM];
-        for thread in threads.split(|byte| *byte == b'\n') {
-            let mut numbers = self.read(thread, b"/schedstat", &mut buffer).split(|byte| *byte == b' ');
+        for thread in Parts::new(threads, b'\n') {
+            let mut numbers = Parts::new(self.read(thread, b"/schedstat", &mut buffer), b' ');
             waited.time += numbers.nth(1).and_then(parse_number).unwrap_or(0);
             // `PID (NAME) STATE …`: the name may hold anything, and is the last thing in parentheses (proc_pid_stat(5)).
             let mut parts = self.read(thread, b"/stat", &mut buffer).rsplit(|byte| *byte == b')');

@@ -3,7 +3,7 @@
 use super::spec::ValueKind;
 use super::table;
 use crate::packed::packed;
-use crate::text::Text;
+use crate::text::{Parts, Text};
 
 /// What is wrong with a command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +73,7 @@ fn quoted<'a, 'b>(line: &'a mut Text<'b>, option: &str) -> &'a mut Text<'b> {
 /// The option that the caller may have meant: one that differs in one place by at most two characters.
 fn nearest(arg: &[u8]) -> Option<&'static str> {
     // `--memory=64M` is an option with a value: its name is what counts.
-    let arg = arg.split(|byte| *byte == b'=').next()?;
+    let arg = Parts::new(arg, b'=').next()?;
     let near = table::all().map(|spec| (difference(arg, spec.name.as_bytes()), spec.name));
     near.min_by_key(|(difference, _)| *difference)
         .filter(|(difference, _)| *difference <= 2)

@@ -7,7 +7,7 @@ use crate::amount::{count, duration, limit, size};
 use crate::guard::Guard;
 use crate::limits::QUOTA_PERIOD;
 use crate::list::List;
-use crate::text::{parse_number, strip_prefix, strip_suffix};
+use crate::text::{Parts, parse_number, strip_prefix, strip_suffix};
 use crate::user::{DEFAULT_ID, Range};
 
 /// Why a value was not taken.
@@ -33,7 +33,7 @@ pub(super) fn without(options: &mut Options<'_>, value: &CStr) -> Result<(), Ref
 }
 
 pub(super) fn require(options: &mut Options<'_>, value: &CStr) -> Result<(), Refused> {
-    for name in value.to_bytes().split(|byte| *byte == b',') {
+    for name in Parts::new(value.to_bytes(), b',') {
         options.guards.require(Guard::from_name(name).ok_or(Refused::Value)?);
     }
     Ok(())
@@ -109,8 +109,8 @@ pub(super) fn id(value: &[u8]) -> Option<u32> {
 
 /// Without [`DEFAULT_ID`]: the runs that can have no uid of their own share it, and a uid of a range must not be shared.
 pub(super) fn range(value: &CStr) -> Option<Range> {
-    let mut ends = value.to_bytes().splitn(2, |byte| *byte == b'-');
-    let (first, last) = (id(ends.next()?)?, id(ends.next()?)?);
+    let mut ends = Parts::new(value.to_bytes(), b'-');
+    let (first, last) = (id(ends.next()?)?, id(ends.rest()?)?);
     let range = Range { first, last };
     (first <= last && !range.contains(DEFAULT_ID)).then_some(range)
 }
