@@ -19,7 +19,7 @@ use crate::kernel_file;
 use crate::packed::{Packed, packed};
 use crate::print::eprint;
 use crate::sys::{self, Args, Forked};
-use crate::text::{Strings, Text};
+use crate::text::{Parts, Strings, Text};
 
 /// What is mounted, in this order: type, place, data. /run is for the uids in use (`uids::FILE`).
 const MOUNTS: &[u8] = b"devtmpfs\0/dev\0mode=755\0\
@@ -73,9 +73,8 @@ fn prepare() -> Result<(), Error> {
     leave_initial_rootfs().map_err(at(Step::Boot, Call::MoveMount, Subject::None))?;
     mount_all(MOUNTS)?;
     let mut buffer = [0; MAX_KERNEL_LINE];
-    let v1 = read_kernel_line(&mut buffer)
-        .split(u8::is_ascii_whitespace)
-        .any(|option| option == b"capsule.cgroup=v1");
+    let line = read_kernel_line(&mut buffer).trim_ascii_end();
+    let v1 = Parts::new(line, b' ').any(|option| option == b"capsule.cgroup=v1");
     let cgroup = if v1 { CGROUP_V1 } else { CGROUP_V2 };
     mount_all(cgroup)?;
     open_console();

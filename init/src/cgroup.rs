@@ -118,7 +118,8 @@ impl Place {
             *directory = Some(open_directory(parent.as_fd(), self.name()).map_err(&error)?);
         }
         let accounts = setup.has(Guard::CpuAccounting);
-        let cgroup = Cgroup { version: self.version, directories, accounts };
+        let quota = self.quota.filter(|_| setup.options.limits.cpu_quota.is_some());
+        let cgroup = Cgroup { version: self.version, directories, accounts, quota };
         let settings = if self.version == Version::V2 { v2::SETTINGS } else { v1::SETTINGS };
         for setting in settings {
             cgroup.apply(setting, setup)?;
@@ -126,7 +127,7 @@ impl Place {
         if let Some(slot) = self.cpuset {
             cgroup.confine(slot, self.parents.get(slot), setup.options)?;
         }
-        if let (Some(slot), Some(quota)) = (self.quota, setup.options.limits.cpu_quota) {
+        if let (Some(slot), Some(quota)) = (cgroup.quota, setup.options.limits.cpu_quota) {
             cgroup.throttle(slot, quota)?;
         }
         Ok(cgroup)
@@ -255,6 +256,8 @@ pub(crate) struct Cgroup {
     directories: [Option<Fd>; SLOTS],
     /// Whether its CPU account counts (`--without cpu-accounting`).
     accounts: bool,
+    /// The slot in which the quota is, if it has one.
+    quota: Option<usize>,
 }
 
 /// CPU time used, in nanoseconds.
@@ -389,6 +392,14 @@ impl Cgroup {
     /// The most tasks that were ever in it at one time. Linux 6.1 or later.
     pub(crate) fn pids_peak(&self) -> Option<u64> {
         self.number(if self.version == Version::V2 { v2::UNIFIED } else { v1::PIDS }, c"pids.peak")
+    }
+
+    /// How long its quota kept it from its CPUs, in microseconds, if it has one.
+    pub(crate) fn throttled(&self) -> Option<u64> {
+        let mut buffer = [0; 512];
+        let stat = self.read(self.quota?, c"cpu.stat", &mut buffer)?;
+        // In version 1 the key has another name, and nanoseconds.
+        keyed(stat, b"throttled_usec").or_else(|| Some(keyed(stat, b"throttled_time")? / 1_000))
     }
 
     /// A descriptor that becomes readable when the OOM killer strikes in it. Version 1 only: version 2 kills the

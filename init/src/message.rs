@@ -35,6 +35,8 @@ pub(crate) enum Message {
     },
     /// The submission's process has stopped itself: it is warm.
     Warm,
+    /// How the turns of the submission's processes were; comes before their end.
+    Turns(Turns),
     /// A forbidden call was made.
     Forbidden(Notification),
     /// The terminal is made; with the message comes its master.
@@ -43,6 +45,15 @@ pub(crate) enum Message {
     NotExecuted(Errno),
     /// Set-up failed.
     Failed(Error),
+}
+
+/// How often processes had a CPU, and did not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turns {
+    /// See [`crate::waiting::before_reaping`].
+    pub(crate) waited: u64,
+    /// How often one left its CPU because another had its turn.
+    pub(crate) forced: u64,
 }
 
 impl Message {
@@ -54,6 +65,7 @@ impl Message {
                 (2, status, [at, usage.user, usage.system, usage.max_rss])
             }
             Message::Forbidden(call) => (7, 0, [call.number.into(), call.arch.into(), 0, 0]),
+            Message::Turns(Turns { waited, forced }) => (9, 0, [waited, forced, 0, 0]),
             Message::Terminal => (6, 0, [0; 4]),
             Message::Warm => (8, 0, [0; 4]),
             Message::Made { is_heard } => (5, i32::from(is_heard), [0; 4]),
@@ -86,6 +98,7 @@ impl Message {
             5 => Some(Message::Made { is_heard: number != 0 }),
             6 => Some(Message::Terminal),
             8 => Some(Message::Warm),
+            9 => Some(Message::Turns(Turns { waited: first, forced: second })),
             7 => Some(Message::Forbidden(Notification { number: first as u32, arch: second as u32 })),
             _ => None,
         }
@@ -103,6 +116,7 @@ mod tests {
         for message in [
             Message::Started { at: 1 << 40, cpu: 77 },
             Message::Exited { at: 3, status: 0x8b, usage: Usage { user: 4, system: 5, max_rss: 6 } },
+            Message::Turns(Turns { waited: 1, forced: 2 }),
             Message::Made { is_heard: false },
             Message::Made { is_heard: true },
             Message::Forbidden(Notification { number: 169, arch: 0xc000_003e }),

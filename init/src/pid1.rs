@@ -11,7 +11,7 @@ use crate::cgroup::{Place, Version};
 use crate::channel::Inside;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
-use crate::message::Message;
+use crate::message::{Message, Turns};
 use crate::mounts::Devices;
 use crate::namespaces::Network;
 use crate::preparation::Preparation;
@@ -21,7 +21,7 @@ use crate::streams::JobStreams;
 use crate::streams::input::{self, Later};
 use crate::sys::fd::Fd;
 use crate::sys::{self, Forked, Notification, Signals};
-use crate::{clock, credentials, inherited, job, mounts, namespaces, streams, terminal};
+use crate::{clock, credentials, inherited, job, mounts, namespaces, streams, terminal, waiting};
 
 /// The signals that PID 1 sleeps on: a child ended, or (as parent death signal) the supervisor did.
 const AWAITED: Signals = Signals::of(&[SIGCHLD, SIGTERM]);
@@ -69,7 +69,7 @@ pub(crate) fn live(
             preparation.channel.send(Message::Failed(error));
             // Of a submission whose birth could not be reported, too.
             kill_all_others();
-            preparation.channel.send(Message::Exited { at: 0, status: 0, usage: sys::children_usage() });
+            preparation.channel.send(Message::Exited { at: 0, status: 0, usage: sys::children_usage().0 });
         }
     }
     // The supervisor reports, removes the cgroup, and ends us. If it is killed before that, its end of the channel closes
@@ -111,7 +111,7 @@ fn wait_for_go(channel: &Inside, submission: Pid) -> Result<bool, Error> {
         // not seem to have started.
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == submission {
-                report_end(channel, clock::now(), status, None);
+                report_end(channel, clock::now(), status, None, 0);
                 return Ok(false);
             }
         }
@@ -241,14 +241,17 @@ fn reap(
     }
     loop {
         // All that have ended: one SIGCHLD may stand for several, as pending signals do not queue (signal(7)).
-        while let Ok(Some((pid, status))) = wait(options) {
+        loop {
+            // Of a process that is reaped the kernel tells no more.
+            let waited = waiting::before_reaping(submission);
+            let Ok(Some((pid, status))) = wait(options) else { break };
             if cfg!(feature = "serve") && status.stopped() {
                 if pid == submission {
                     return Some(listener);
                 }
             } else if pid == submission {
                 // The run's wall time ends here, whatever it takes to kill the rest.
-                report_end(channel, clock::now(), status, listener);
+                report_end(channel, clock::now(), status, listener, waited);
                 return None;
             }
         }
@@ -269,13 +272,15 @@ fn reap(
 }
 
 /// Kills what the submission left, and reports its end.
-fn report_end(channel: &Inside, at: u64, status: WaitStatus, listener: Option<Listener>) {
+fn report_end(channel: &Inside, at: u64, status: WaitStatus, listener: Option<Listener>, waited: u64) {
     // Before the usage is read: getrusage(2) counts children only once they are reaped.
     kill_all_others();
     if let Some(found) = listener.and_then(|listener| look_for_forbidden(&listener.fd)) {
         channel.send(found);
     }
-    channel.send(Message::Exited { at, status: status.as_raw(), usage: sys::children_usage() });
+    let (usage, forced) = sys::children_usage();
+    channel.send(Message::Turns(Turns { waited, forced }));
+    channel.send(Message::Exited { at, status: status.as_raw(), usage });
 }
 
 /// What to report of an attempt to take a forbidden call that waits.

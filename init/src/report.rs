@@ -7,6 +7,7 @@ use crate::describe::{push_errno, subject_name};
 use crate::error::{Error, Subject};
 use crate::guard::{Guard, State};
 use crate::hint::hint;
+use crate::message::Turns;
 use crate::named::named;
 use crate::options::Net;
 use crate::outcome::{Facts, Outcome, Status};
@@ -37,6 +38,9 @@ pub(crate) struct Measures {
     pub(crate) memory_peak: Option<u64>,
     /// The most tasks at one time.
     pub(crate) pids_peak: Option<u64>,
+    pub(crate) turns: Option<Turns>,
+    /// Time that its quota kept it from its CPUs, in microseconds.
+    pub(crate) throttled: Option<u64>,
     /// Bytes passed on from stdout and stderr; with a terminal the first is both.
     pub(crate) output: [Option<u64>; 2],
     /// Number and name of the forbidden call that ended it.
@@ -70,6 +74,7 @@ impl Report<'_> {
         object.maybe(b"user_us", facts.cpu.map(|cpu| micros(cpu.user)));
         object.maybe(b"system_us", facts.cpu.map(|cpu| micros(cpu.total - cpu.user)));
         object.maybe(b"wall_us", facts.wall.map(micros));
+        turns(measures, &mut object);
         object.maybe(b"setup_us", measures.setup.map(micros));
         object.maybe(b"memory_peak_bytes", measures.memory_peak);
         object.maybe(b"oom_kills", facts.oom_kills);
@@ -141,6 +146,15 @@ pub(crate) fn render_refused(message: &[u8], text: &mut Text<'_>) {
     error.close();
     object.close();
     text.push(b"\n");
+}
+
+/// What is known of a run's turns on a CPU.
+fn turns(measures: &Measures, object: &mut Object<'_, '_>) {
+    if let Some(Turns { waited, forced }) = measures.turns {
+        object.number(b"waited_us", micros(waited));
+        object.number(b"csw_forced", forced);
+    }
+    object.maybe(b"throttled_us", measures.throttled);
 }
 
 fn describe(error: Error, setup: &Setup<'_>, text: &mut Text<'_>) {

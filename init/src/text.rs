@@ -101,16 +101,23 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The last of the parts.
+#[inline(never)] // init's size
+pub(crate) fn last_part(text: &[u8], separator: u8) -> &[u8] {
+    let start = text.iter().rposition(|byte| *byte == separator).map_or(0, |at| at + 1);
+    text.get(start..).unwrap_or_default()
+}
+
 impl<'a> Iterator for Parts<'a> {
     type Item = &'a [u8];
 
     // Not inlined: as above.
     #[inline(never)]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let text = self.rest?;
-        let end = text.iter().position(|byte| *byte == self.separator);
-        self.rest = end.and_then(|end| text.get(end + 1..));
-        text.get(..end.unwrap_or(text.len()))
+        let text = self.rest.take()?;
+        let Some(end) = text.iter().position(|byte| *byte == self.separator) else { return Some(text) };
+        self.rest = text.get(end + 1..);
+        text.get(..end)
     }
 }
 

@@ -9,10 +9,11 @@ use core::ffi::CStr;
 
 use rustix::fd::AsFd;
 use rustix::fs::{CWD, OFlags};
+use rustix::process::Pid;
 
 use crate::kernel_file;
 use crate::sys::fd::Fd;
-use crate::text::{Parts, Text, parse_number};
+use crate::text::{Parts, Text, last_part, parse_number};
 
 /// The host's /proc, opened before the submission starts.
 pub(crate) struct Waiting {
@@ -40,11 +41,10 @@ impl Waiting {
         let mut waited = Waited::default();
         let mut buffer = [0; ROOM];
         for thread in Parts::new(threads, b'\n') {
-            let mut numbers = Parts::new(self.read(thread, b"/schedstat", &mut buffer), b' ');
-            waited.time += numbers.nth(1).and_then(parse_number).unwrap_or(0);
+            waited.time += second_number(self.read(thread, b"/schedstat", &mut buffer));
             // `PID (NAME) STATE …`: the name may hold anything, and is the last thing in parentheses (proc_pid_stat(5)).
-            let mut parts = self.read(thread, b"/stat", &mut buffer).rsplit(|byte| *byte == b')');
-            waited.is_runnable |= parts.next().and_then(|rest| rest.get(1)) == Some(&b'R');
+            let state = last_part(self.read(thread, b"/stat", &mut buffer), b')');
+            waited.is_runnable |= state.get(1) == Some(&b'R');
         }
         waited
     }
@@ -56,6 +56,22 @@ impl Waiting {
         let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
         kernel_file::read(self.proc.as_fd(), path, buffer).unwrap_or_default()
     }
+}
+
+/// Of a schedstat: the time that a thread waited. 0 where there is none.
+fn second_number(schedstat: &[u8]) -> u64 {
+    Parts::new(schedstat, b' ').nth(1).and_then(parse_number).unwrap_or(0)
+}
+
+/// How long a process that has ended, and is not reaped yet, waited for CPUs: its first thread, as the others are gone. In
+/// nanoseconds; 0 where the kernel does not count it.
+pub(crate) fn before_reaping(process: Pid) -> u64 {
+    let mut digits = [0; 20];
+    let mut process_id = Text::new(&mut digits);
+    process_id.number(process.as_raw_nonzero().get() as u64);
+    let mut buffer = [0; ROOM];
+    Waiting::open()
+        .map_or(0, |waiting| second_number(waiting.read(process_id.as_bytes(), b"/schedstat", &mut buffer)))
 }
 
 /// Bytes of a file that are read: numbers, and a name of 15 bytes.

@@ -286,6 +286,11 @@ impl<'a> Watch<'a> {
         self.cgroup.as_ref()?.pids_peak()
     }
 
+    /// See [`Cgroup::throttled`].
+    pub(crate) fn throttled(&self) -> Option<u64> {
+        self.cgroup.as_ref()?.throttled()
+    }
+
     /// See [`Cgroup::oom_notice`].
     pub(crate) fn oom_notice(&self) -> Option<BorrowedFd<'_>> {
         self.oom_notice.as_ref().map(AsFd::as_fd)

@@ -103,11 +103,14 @@ impl Observation {
 
     /// The report without the numbers that differ from run to run: times, peaks and bytes.
     pub(crate) fn report_without_measures(&self) -> String {
-        const MEASURES: [&str; 11] = [
+        const MEASURES: [&str; 14] = [
             "cpu_us",
             "user_us",
             "system_us",
             "wall_us",
+            "waited_us",
+            "csw_forced",
+            "throttled_us",
             "setup_us",
             "memory_peak_bytes",
             "pids_peak",

@@ -87,6 +87,7 @@ mod surroundings;
 mod sysroot;
 mod toolchain;
 mod trace;
+mod turns;
 mod uids;
 mod uninvited;
 mod verdict;

@@ -75,11 +75,14 @@ pub(crate) fn alone(init: &InitCommand, stdin: &fs::File, report: &Path) -> Seen
 
 /// A report without what differs from run to run: amounts that were measured.
 pub(crate) fn verdict(mut report: Value) -> Value {
-    const MEASURED: [&str; 9] = [
+    const MEASURED: [&str; 12] = [
         "cpu_us",
         "user_us",
         "system_us",
         "wall_us",
+        "waited_us",
+        "csw_forced",
+        "throttled_us",
         "setup_us",
         "memory_peak_bytes",
         "pids_peak",

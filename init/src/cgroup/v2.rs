@@ -9,6 +9,7 @@ use super::{
 use crate::guard::{Guard, Guards};
 use crate::kernel_file;
 use crate::path::PathBuffer;
+use crate::text::Parts;
 
 /// The slot of `Place` and `Cgroup` in which the one hierarchy stands.
 pub(super) const UNIFIED: usize = 0;
@@ -70,7 +71,8 @@ fn hands_on(directory: BorrowedFd<'_>, request: &[u8], controllers: &[&[u8]]) ->
         let mut enabled = [0; 256];
         let enabled =
             kernel_file::read(directory, c"cgroup.subtree_control", &mut enabled).unwrap_or_default();
-        let is_enabled = |wanted: &&[u8]| enabled.split(u8::is_ascii_whitespace).any(|word| word == *wanted);
+        let is_enabled =
+            |wanted: &&[u8]| Parts::new(enabled.trim_ascii_end(), b' ').any(|word| word == *wanted);
         controllers.iter().all(is_enabled)
     };
     // A directory that has processes itself hands nothing on, unless it is the root: EBUSY (cgroups(7), "no internal

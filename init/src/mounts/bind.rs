@@ -10,7 +10,7 @@ use crate::options::Bind;
 use crate::path::PathBuffer;
 use crate::sys::fd::Fd;
 use crate::sys::{self, MountAttributes, mount_setattr};
-use crate::text::strip_suffix;
+use crate::text::{last_part, strip_suffix};
 
 /// Shows a host path inside. A target below a writable place is made; anywhere else it must exist.
 // Not inlined: its paths would be room on the stack of every run.
@@ -69,7 +69,7 @@ fn open_or_make(root: &Fd, target: &[u8], kind: FileType) -> Result<Fd, Errno> {
 
 /// Makes one directory or empty file inside the root. Its parent exists.
 fn make(root: &Fd, target: &[u8], kind: FileType) -> Result<(), Errno> {
-    let name = target.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let name = last_part(target, b'/');
     let above = strip_suffix(target, name).unwrap_or_default();
     let mut path = PathBuffer::new();
     let parent = open_inside(root, path.join(&[above])?, OFlags::PATH | OFlags::DIRECTORY)?;

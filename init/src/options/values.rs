@@ -7,7 +7,7 @@ use crate::amount::{count, duration, limit, size};
 use crate::guard::Guard;
 use crate::limits::QUOTA_PERIOD;
 use crate::list::List;
-use crate::text::{Parts, parse_number, strip_prefix, strip_suffix};
+use crate::text::{Parts, last_part, parse_number, strip_prefix, strip_suffix};
 use crate::user::{DEFAULT_ID, Range};
 
 /// Why a value was not taken.
@@ -64,7 +64,7 @@ pub(super) fn descriptor(text: &[u8]) -> Option<i32> {
 pub(super) fn bind(text: &[u8]) -> Option<Bind<'_>> {
     let (text, writable) = strip_suffix(text, b":rw").map_or((text, false), |rest| (rest, true));
     // The source may have colons in it, the target may not: the last one divides.
-    let target = text.rsplit(|byte| *byte == b':').next()?;
+    let target = last_part(text, b':');
     let source = strip_suffix(strip_suffix(text, target)?, b":")?;
     (!source.is_empty() && target.len() > 1 && target.starts_with(b"/")).then_some(Bind {
         source,

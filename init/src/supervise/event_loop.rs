@@ -16,7 +16,7 @@ use crate::channel::{Received, Supervisor};
 use crate::clock;
 use crate::error::{Call, Error, Step, Subject, at};
 use crate::guard::Guard;
-use crate::message::Message;
+use crate::message::{Message, Turns};
 use crate::outcome::{Facts, KillReason, WaitStatus};
 use crate::report::Measures;
 use crate::sandbox::Sandbox;
@@ -57,6 +57,7 @@ pub(super) struct Run<'a> {
     error: Option<Error>,
     not_executed: Option<Errno>,
     exit: Option<Exit>,
+    turns: Option<Turns>,
     killed_for: Option<KillReason>,
     /// Whether every process in the sandbox has closed the channel: it would always be ready.
     peer_hung_up: bool,
@@ -102,6 +103,7 @@ impl<'a> Run<'a> {
             error: None,
             not_executed: None,
             exit: None,
+            turns: None,
             killed_for: None,
             peer_hung_up: false,
             kill_deadline: None,
@@ -347,6 +349,7 @@ impl<'a> Run<'a> {
             Message::Terminal => {
                 received.descriptor.into_iter().for_each(|master| self.connect_terminal(master))
             }
+            Message::Turns(turns) => self.turns = Some(turns),
             Message::NotExecuted(errno) => self.not_executed = Some(errno),
             Message::Failed(error) => self.fail(error),
         }
@@ -420,6 +423,9 @@ impl<'a> Run<'a> {
             setup: started_at.map(|at| at.saturating_sub(self.started)),
             memory_peak: self.watch.memory_peak().or(usage.map(|usage| usage.max_rss)),
             pids_peak: self.watch.pids_peak(),
+            // Those of a warm-up cannot be told from those of the run.
+            turns: self.turns.filter(|_| !self.setup.options.warms_up()),
+            throttled: self.watch.throttled(),
             output: [passed(1), passed(2)],
             forbidden: self.forbidden.map(|call| (call.number, name(call))),
             ..*measures

@@ -159,14 +159,16 @@ pub(crate) struct Usage {
     pub(crate) max_rss: u64,
 }
 
-/// What all reaped children of this process used, getrusage(2) RUSAGE_CHILDREN.
-pub(crate) fn children_usage() -> Usage {
+/// What all reaped children of this process used, and how often one of them left its CPU because another had
+/// its turn. getrusage(2), RUSAGE_CHILDREN.
+pub(crate) fn children_usage() -> (Usage, u64) {
     const RUSAGE_CHILDREN: usize = usize::MAX;
-    // `struct rusage`: two timevals (user, system), then maxrss in KiB, then what we do not read.
+    // `struct rusage`: two timevals (user, system), then maxrss in KiB; nivcsw is the last.
     let mut usage = [0u64; 18];
     // SAFETY: the kernel writes one `struct rusage`, 144 bytes, to `usage`.
     let result = unsafe { syscall(nr::GETRUSAGE, [RUSAGE_CHILDREN, usage.as_mut_ptr() as usize, 0, 0, 0]) };
     debug_assert!(result.is_ok(), "only a bad pointer or a bad `who` can fail");
     let nanoseconds = |at: usize| usage[at] * 1_000_000_000 + usage[at + 1] * 1_000;
-    Usage { user: nanoseconds(0), system: nanoseconds(2), max_rss: usage[4] << 10 }
+    let used = Usage { user: nanoseconds(0), system: nanoseconds(2), max_rss: usage[4] << 10 };
+    (used, usage[17])
 }

@@ -141,7 +141,7 @@ impl StreamCase {
 }
 
 /// The keys of every report.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "version",
     "status",
     "exit_code",
@@ -149,6 +149,8 @@ const KEYS: [&str; 18] = [
     "user_us",
     "system_us",
     "wall_us",
+    "waited_us",
+    "csw_forced",
     "setup_us",
     "memory_peak_bytes",
     "stdout_bytes",

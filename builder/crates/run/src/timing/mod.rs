@@ -88,8 +88,10 @@ impl Observation {
 fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) -> Timing {
     let mut unknown = BTreeMap::from([
         ("instructions", "no event counts them for a run yet".to_owned()),
-        ("waited_us", "init does not report how long the run waited for a CPU".to_owned()),
-        ("switches", "init does not report them".to_owned()),
+        (
+            "migrations",
+            "the kernel tells them of a process that lives, and not of all that a run had".to_owned(),
+        ),
     ]);
     let mut note = |name: &'static str, is_absent: bool, why: &str| {
         if is_absent {
