@@ -231,12 +231,13 @@ bench what="run" *arguments: (_packages "bubblewrap pax-utils libtree") _capsule
         pack-memory) just _languages all && bash builder/benches/pack-memory.sh {{ capsule }} {{ arguments }} ;;
         pack-sizes) just _packages debootstrap && just _languages all && bash builder/benches/pack-sizes.sh {{ capsule }} {{ arguments }} ;;
         judge) bash builder/benches/judge.sh {{ capsule }} {{ arguments }} ;;
+        where) just _packages "python3 gcc libc6-dev" && just size && python3 builder/benches/where.py "{{ target }}/init/init" "{{ target }}/init/init-serve" {{ arguments }} ;;
         timing) just _packages "python3 gcc libc6-dev default-jdk-headless" && python3 builder/benches/timing.py {{ capsule }} {{ arguments }} ;;
         serve) just _packages "curl gcc python3" && bash builder/benches/serve.sh {{ capsule }} {{ arguments }} ;;
         boot) just _packages "qemu-system-x86" && just _bundle && cargo run --release -q -p vm-tests --bin boot -- {{ arguments }} ;;
         builder) cargo bench -q -p builder --bench closure -- {{ arguments }} ;;
         image) cargo bench -q -p builder --bench image -- {{ arguments }} ;;
-        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, curve, guards, report, limits, streams, packs, warm, pack-memory, pack-sizes, judge, timing, serve, boot, builder, image" >&2; exit 1 ;;
+        *) echo "error: \`{{ what }}\` is not a benchmark: run, floor, curve, guards, report, limits, streams, packs, warm, pack-memory, pack-sizes, judge, timing, where, serve, boot, builder, image" >&2; exit 1 ;;
     esac
 
 # Make the tables of docs/packs.md again: from the packs, and with `left-out`, `sizes` or `memory` by measuring (up to a quarter of an hour).
