@@ -7,10 +7,10 @@ use vm_tests::case::{Case, Verdict};
 use vm_tests::cases::attacks;
 use vm_tests::frame::FrameError;
 use vm_tests::message::End;
-use vm_tests::plan::{Plan, Runner, Step, Watch};
+use vm_tests::plan::{Plan, Step};
 use vm_tests::vm::Cause;
 
-use crate::world::{PATIENT, boot, not_ready};
+use crate::world::{self, PATIENT, boot, not_ready};
 
 #[test]
 fn a_kernel_panic_is_a_failure_that_shows_the_panic() {
@@ -45,14 +45,7 @@ fn plan(program: &[&str]) -> Plan {
         Step::bare("liar", &argv),
         Step::bare("honest", &["/vm-tests/probes/probe", "verdict", "hello"]),
     ];
-    Plan {
-        init: "/init".into(),
-        runner: Runner::Once,
-        root: "/".into(),
-        options: vec![],
-        watch: Watch::Machine,
-        steps,
-    }
+    world::plan(steps)
 }
 
 #[test]

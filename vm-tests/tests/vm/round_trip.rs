@@ -5,23 +5,12 @@ use vm_tests::cases::attacks::controls;
 use vm_tests::kernel::Kernel;
 use vm_tests::matrix::judge;
 use vm_tests::message::End;
-use vm_tests::plan::{Plan, Runner, Step, Watch};
+use vm_tests::plan::Step;
 use vm_tests::processor::Processor;
 
-use crate::world::{PATIENT, boot};
+use crate::world::{PATIENT, boot, plan};
 
 const PROBE: &str = "/vm-tests/probes/probe";
-
-fn plan(steps: Vec<Step>) -> Plan {
-    Plan {
-        init: "/init".into(),
-        runner: Runner::Once,
-        root: "/".into(),
-        options: vec![],
-        watch: Watch::Machine,
-        steps,
-    }
-}
 
 #[test]
 fn steps_are_run_in_order_and_reported_as_they_ended() {

@@ -7,7 +7,7 @@ use vm_tests::frame::Nonce;
 use vm_tests::guest::Guest;
 use vm_tests::initramfs;
 use vm_tests::kernel::Kernel;
-use vm_tests::plan::Plan;
+use vm_tests::plan::{Plan, Runner, Step, Watch};
 use vm_tests::processor::Processor;
 use vm_tests::qemu::Machine;
 use vm_tests::vm::{Cause, Deadlines, Failure, Session, Vm};
@@ -23,6 +23,18 @@ pub fn machine() -> Machine {
         Kernel::of_series("6.1", Processor::HERE).expect("a kernel in the cache or from apt")
     });
     Machine { memory_mib: 256, ..Machine::emulated(Processor::HERE, &kernel.file()) }
+}
+
+/// Of these steps, which have no sandbox.
+pub fn plan(steps: Vec<Step>) -> Plan {
+    Plan {
+        init: "/init".into(),
+        runner: Runner::Once,
+        root: "/".into(),
+        options: vec![],
+        watch: Watch::Machine,
+        steps,
+    }
 }
 
 /// No test waits for these: only a VM that hangs takes as long, on the slowest machine too.
