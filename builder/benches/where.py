@@ -11,7 +11,6 @@ import array
 import collections
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -84,6 +83,7 @@ class Tracer:
         if os.path.isdir(self.place):
             os.rmdir(self.place)
         subprocess.run(["umount", self.mount], check=True)
+        os.rmdir(self.mount)
 
 
 LINE = re.compile(r"^\s*.+?-(\d+)\s+\[\d+\]\s+\S+\s+([\d.]+): (\w+): (.*)$")
@@ -136,7 +136,7 @@ class Account:
             self.depth[int(re.search(r"child_pid=(\d+)", rest)[1])] = depth + 1
 
     def table(self, title, roles):
-        roles = {depth: role for depth, role in enumerate(roles, 1) if role}
+        roles = dict(enumerate(roles, 1))
         own = {key: time for key, time in self.time.items() if key[0] in roles}
         whole = sum(own.values())
         kinds = [kind for kind in [*KINDS, "other calls", OWN, START] if any(key[1] == kind for key in own)]
@@ -155,7 +155,7 @@ class Account:
 
 
 def one_shot(root):
-    """Returns what does a run."""
+    """Two functions: one makes a run, the other ends what the first one needs."""
     def once():
         if subprocess.run([INIT, "run", "--root", root, "--report", "/dev/null", "--", "/exit"], check=False).returncode:
             sys.exit("error: a run of init failed")
@@ -211,7 +211,6 @@ def measure(title, roles, starter, root, scratch, kinds):
         account.table(title, roles)
     finally:
         tracer.end()
-        shutil.rmtree(os.path.join(scratch, "tracing"), ignore_errors=True)
 
 
 def main():

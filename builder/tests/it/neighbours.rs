@@ -197,7 +197,7 @@ fn on_one_cpu(scene: &Scene, cpu: &str, options: &[&str]) -> Command {
 }
 
 /// The first CPU that this process may run on.
-fn first_cpu() -> String {
+pub(crate) fn first_cpu() -> String {
     let status = fs::read_to_string("/proc/self/status").expect("read");
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("there");
     list.trim().split([',', '-']).next().expect("one").to_owned()

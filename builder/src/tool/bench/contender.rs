@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use run::exec::pool::PooledRun;
 use run::{Child, InitCommand, Pool};
 
 use super::require_success;
@@ -160,11 +161,25 @@ pub(super) fn program<'a>(args: Vec<OsString>) -> Run<'a> {
     Box::new(move |_| require_success(Child::start(args.clone(), [None; 3], &[])?.wait()?))
 }
 
+/// A pool that holds so many sandboxes ready.
+pub(super) fn pool(ahead: usize) -> Result<Pool, Error> {
+    Pool::start(ahead).map_err(no_pool)
+}
+
+/// The error of a pool that cannot be used.
+pub(super) fn no_pool(error: io::Error) -> Error {
+    Error::start("init-serve".as_ref(), error)
+}
+
+/// Sends a request to the pool.
+pub(super) fn ask(pool: &Pool, init: &InitCommand) -> io::Result<PooledRun> {
+    Ok(pool.run(init, [None; 3])?.ok_or(io::ErrorKind::Unsupported)?)
+}
+
 /// A request to the pool, from sending it to its report.
 pub(super) fn pooled<'a>(pool: &'a Pool, init: InitCommand) -> Run<'a> {
     Box::new(move |_| {
-        let run = pool.run(&init, [None; 3])?.ok_or(io::ErrorKind::Unsupported)?;
-        let done = run.wait()?;
+        let done = ask(pool, &init)?.wait()?;
         if done.code == 0 { Ok(()) } else { Err(io::Error::other(done.report)) }
     })
 }

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use run::{InitCommand, Pool};
+use run::InitCommand;
 
-use super::contender::{Contender, Numbers, pooled, program};
+use super::contender::{Contender, Numbers, pool, pooled, program};
 use super::stage::Stage;
 use super::statistics::Sorted;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(super) struct OverTime {
 }
 
 pub(super) fn curve(stage: &Stage, rounds: usize) -> Result<Curve, Error> {
-    let pool = Pool::start(1).map_err(|error| Error::start("init-serve".as_ref(), error))?;
+    let pool = pool(1)?;
     let mut init = InitCommand::new(&stage.init(), stage.root());
     init.command(["/exit"]);
     let mut contenders = [

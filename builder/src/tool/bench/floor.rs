@@ -7,17 +7,16 @@
 mod bare;
 
 use std::fmt::Write as _;
-use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use run::{InitCommand, Pool};
 
 use self::bare::Bare;
-use super::contender::{Contender, Field, Run, pooled, program, ratio};
+use super::contender::{Contender, Field, Run, pool, pooled, program, ratio};
 use super::millis;
 use super::peers::{bubblewrap, hide_hybrid, others};
-use super::stage::Stage;
+use super::stage::{Stage, cpus};
 use super::statistics::Sorted;
 use crate::error::Error;
 
@@ -55,8 +54,7 @@ pub(super) fn distance(stage: &Stage, rounds: usize) -> Result<Floor, Error> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| fail(errno.into()))?;
     hide_hybrid().map_err(|errno| Error::start("crun without cgroups".as_ref(), errno.into()))?;
     // As many as the CPUs can make at a time: those that wait longer are cold when their turn comes.
-    let ahead = thread::available_parallelism().map_or(1, usize::from);
-    let pool = Pool::start(ahead).map_err(|error| Error::start("init-serve".as_ref(), error))?;
+    let pool = pool(cpus())?;
     let mut contenders = contenders(stage, &bare, &pool);
     contenders.extend(others(stage)?);
     let mut field = Field::new(contenders)?;

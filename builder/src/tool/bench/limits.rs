@@ -2,17 +2,16 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use run::exec::pool::PooledRun;
 use run::report::Report;
 use run::{InitCommand, Pool};
 
+use super::contender::{ask, no_pool, pool};
 use super::millis;
-use super::stage::Stage;
+use super::stage::{Stage, cpus};
 use super::statistics::Sorted;
 use crate::error::Error;
 
@@ -63,7 +62,7 @@ const CASES: [Case; 6] = [
 ];
 
 pub(super) fn overshoot(stage: &Stage, rounds: usize) -> Result<String, Error> {
-    let pool = Pool::start(1).map_err(no_pool)?;
+    let pool = pool(1)?;
     let mut over = CASES.map(|_| Vec::new());
     for _ in 0..rounds {
         for (case, over) in CASES.iter().zip(&mut over) {
@@ -99,9 +98,8 @@ impl Case {
                 alone()
             }
             Beside::BusySlots => {
-                let cpus = thread::available_parallelism().map_or(1, usize::from);
                 let spin = || pooled(stage, pool, &["--cpu-time", "60s"], "/spin");
-                let _killed_after_the_run = (0..cpus).map(|_| spin()).collect::<Result<Vec<_>, _>>()?;
+                let _killed_after_the_run = (0..cpus()).map(|_| spin()).collect::<Result<Vec<_>, _>>()?;
                 let done = pooled(stage, pool, &limited, self.submission)?.wait().map_err(no_pool)?;
                 Ok(Report::parse(done.report.as_bytes(), "init-serve's")?)
             }
@@ -112,12 +110,7 @@ impl Case {
 fn pooled(stage: &Stage, pool: &Pool, options: &[&str], submission: &str) -> Result<PooledRun, Error> {
     let mut init = InitCommand::new(&stage.init(), stage.root());
     init.given(options.iter().map(OsString::from)).command([submission]);
-    let run = pool.run(&init, [None; 3]).and_then(|run| run.ok_or(io::ErrorKind::Unsupported.into()));
-    run.map_err(no_pool)
-}
-
-fn no_pool(error: io::Error) -> Error {
-    Error::start("init-serve".as_ref(), error)
+    ask(pool, &init).map_err(no_pool)
 }
 
 fn report_of(mut command: Command) -> Result<Report, Error> {

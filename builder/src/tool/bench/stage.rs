@@ -69,8 +69,7 @@ impl Stage {
     pub(super) fn busy_cpus(&self) -> Result<Vec<BusyProcess>, Error> {
         let path = self.root().join("spin");
         let start = || Command::new(&path).spawn().map(BusyProcess);
-        let cpus = thread::available_parallelism().map_or(1, NonZero::get);
-        (0..cpus).map(|_| start()).collect::<io::Result<_>>().map_err(|error| Error::start(&path, error))
+        (0..cpus()).map(|_| start()).collect::<io::Result<_>>().map_err(|error| Error::start(&path, error))
     }
 
     /// `init run` of one of the submissions, with the given options.
@@ -81,6 +80,11 @@ impl Stage {
         process.stdin(Stdio::null());
         process
     }
+}
+
+/// CPUs that this process may use.
+pub(super) fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// A process that is killed when this value is dropped.
