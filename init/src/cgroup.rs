@@ -256,7 +256,7 @@ pub(crate) struct Cgroup {
     directories: [Option<Fd>; SLOTS],
     /// Whether its CPU account counts (`--without cpu-accounting`).
     accounts: bool,
-    /// The slot in which the quota is, if it has one.
+    /// The slot whose directory holds the quota; `None` without a quota.
     quota: Option<usize>,
 }
 
@@ -394,11 +394,11 @@ impl Cgroup {
         self.number(if self.version == Version::V2 { v2::UNIFIED } else { v1::PIDS }, c"pids.peak")
     }
 
-    /// How long its quota kept it from its CPUs, in microseconds, if it has one.
+    /// How long its quota throttled it, in microseconds; `None` without a quota.
     pub(crate) fn throttled(&self) -> Option<u64> {
         let mut buffer = [0; 512];
         let stat = self.read(self.quota?, c"cpu.stat", &mut buffer)?;
-        // In version 1 the key has another name, and nanoseconds.
+        // Version 1 has another key, and counts nanoseconds.
         keyed(stat, b"throttled_usec").or_else(|| Some(keyed(stat, b"throttled_time")? / 1_000))
     }
 

@@ -35,7 +35,7 @@ pub(crate) enum Message {
     },
     /// The submission's process has stopped itself: it is warm.
     Warm,
-    /// How the turns of the submission's processes were; comes before their end.
+    /// How long and how often the submission's processes went without a CPU. Sent before [`Message::Exited`].
     Turns(Turns),
     /// A forbidden call was made.
     Forbidden(Notification),
@@ -47,7 +47,7 @@ pub(crate) enum Message {
     Failed(Error),
 }
 
-/// How often processes had a CPU, and did not.
+/// How long and how often processes went without a CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Turns {
     /// See [`crate::waiting::before_reaping`].

@@ -242,7 +242,7 @@ fn reap(
     loop {
         // All that have ended: one SIGCHLD may stand for several, as pending signals do not queue (signal(7)).
         loop {
-            // Of a process that is reaped the kernel tells no more.
+            // Before the process is reaped: its files in /proc go with it.
             let waited = waiting::before_reaping(submission);
             let Ok(Some((pid, status))) = wait(options) else { break };
             if cfg!(feature = "serve") && status.stopped() {

@@ -39,7 +39,7 @@ pub(crate) struct Measures {
     /// The most tasks at one time.
     pub(crate) pids_peak: Option<u64>,
     pub(crate) turns: Option<Turns>,
-    /// Time that its quota kept it from its CPUs, in microseconds.
+    /// Time for which its quota throttled it, in microseconds.
     pub(crate) throttled: Option<u64>,
     /// Bytes passed on from stdout and stderr; with a terminal the first is both.
     pub(crate) output: [Option<u64>; 2],
@@ -148,7 +148,7 @@ pub(crate) fn render_refused(message: &[u8], text: &mut Text<'_>) {
     text.push(b"\n");
 }
 
-/// What is known of a run's turns on a CPU.
+/// How long and how often the run went without a CPU.
 fn turns(measures: &Measures, object: &mut Object<'_, '_>) {
     if let Some(Turns { waited, forced }) = measures.turns {
         object.number(b"waited_us", micros(waited));

@@ -15,7 +15,7 @@ use crate::kernel_file;
 use crate::sys::fd::Fd;
 use crate::text::{Parts, Text, last_part, parse_number};
 
-/// The host's /proc, opened before the submission starts.
+/// /proc: for the supervisor the host's, opened before the submission starts; for PID 1 the sandbox's.
 pub(crate) struct Waiting {
     proc: Fd,
 }
@@ -58,13 +58,13 @@ impl Waiting {
     }
 }
 
-/// Of a schedstat: the time that a thread waited. 0 where there is none.
+/// The waiting time in the text of a schedstat; 0 if it has none.
 fn second_number(schedstat: &[u8]) -> u64 {
     Parts::new(schedstat, b' ').nth(1).and_then(parse_number).unwrap_or(0)
 }
 
-/// How long a process that has ended, and is not reaped yet, waited for CPUs: its first thread, as the others are gone. In
-/// nanoseconds; 0 where the kernel does not count it.
+/// How long the first thread of a process waited for a CPU, in nanoseconds; 0 if the kernel does not measure it. A process
+/// that has ended keeps this file until it is reaped.
 pub(crate) fn before_reaping(process: Pid) -> u64 {
     let mut digits = [0; 20];
     let mut process_id = Text::new(&mut digits);

@@ -233,7 +233,7 @@ fn almost_full_pipe() -> io::Result<(PipeReader, PipeWriter)> {
     Ok((read, write))
 }
 
-/// What the arguments of a run are given to.
+/// The program that takes the arguments of a run: init, or this agent on behalf of a pool.
 fn runner(plan: &Plan, step: &Step) -> io::Result<Command> {
     let init = step.init.as_ref().unwrap_or(&plan.init);
     Ok(match plan.runner {

@@ -28,7 +28,7 @@ pub struct Program {
     pub(crate) file: PathBuf,
 }
 
-/// What is to be built: a runner, and what is broken in it (a name of init/mutations).
+/// A runner to build, and the mutation that breaks it (a name of init/mutations).
 pub(crate) type Order<'a> = (Runner, Option<&'a str>);
 
 /// Builds each, as many at a time as there are CPUs. One build uses one CPU nearly all of the time: only init's own crate

@@ -22,7 +22,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// What makes the sandboxes.
+/// Which program makes the sandboxes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runner {

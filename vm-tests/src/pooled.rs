@@ -28,14 +28,15 @@ const NO_PROGRAM: &str = "/";
 /// Returns the exit code of the run.
 pub fn run(server: &str, args: &[&str]) -> io::Result<u8> {
     let (words, report) = split(args).ok_or(io::ErrorKind::InvalidInput)?;
-    let mut pool = Pool::start(server)?;
+    let pool = Pool::start(server)?;
     let nothing = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
     let of_shape: Vec<&str> = options(&words).iter().copied().chain(["--", NO_PROGRAM]).collect();
-    pool.ask(&of_shape, [nothing.as_fd(); 4])?;
+    pool.send(&of_shape, [nothing.as_fd(); 4])?;
+    pool.answer()?;
     let report = inherited(report)?;
     let streams = [io::stdin().as_fd().try_clone_to_owned()?, io::stdout().as_fd().try_clone_to_owned()?];
     let errors = io::stderr().as_fd().try_clone_to_owned()?;
-    // What this process keeps open does not come to its end when the submission closes it.
+    // A stream that this process kept open would not end when the submission closes it.
     release_streams(&nothing)?;
     pool.send(&words, [streams[0].as_fd(), streams[1].as_fd(), errors.as_fd(), report.as_fd()])?;
     drop((streams, errors, report));
@@ -87,12 +88,6 @@ impl Pool {
         command.args(["serve", "--slots", "1", "--socket"]).arg(format!("fd:{}", theirs.as_raw_fd()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Pool { server: command.spawn()?, socket })
-    }
-
-    /// A request and its answer.
-    fn ask(&mut self, words: &[&str], descriptors: [BorrowedFd<'_>; 4]) -> io::Result<u8> {
-        self.send(words, descriptors)?;
-        self.answer()
     }
 
     fn send(&self, words: &[&str], descriptors: [BorrowedFd<'_>; 4]) -> io::Result<()> {

@@ -172,7 +172,7 @@ impl ProofConfig<'_> {
         Ok(unproven)
     }
 
-    /// What makes sandboxes. On a processor that is emulated each world takes an hour.
+    /// The kinds of runner to prove. A foreign processor is emulated, which takes much longer: it gets one kind.
     fn runners(&self, processor: Processor) -> &'static [Runner] {
         match (self.pool, self.scope == Scope::All && processor == Processor::HERE) {
             (true, _) => &[Runner::Pool],
@@ -255,7 +255,7 @@ impl ProofConfig<'_> {
 fn runs(cases: Vec<Case>, worlds: &[World]) -> Vec<TestRun> {
     let by_user: Vec<Case> = cases.iter().filter_map(Case::by_user).collect();
     let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
-    // Without a sandbox, nothing is the runner's.
+    // A case without a sandbox does not use the runner.
     let is_its_own =
         |world: &World, case: &Case| world.runner == Runner::Once || case.step.place != Place::Bare;
     // A cgroup of version 1 cannot be delegated safely (cgroups(7), "Cgroups v2 delegation").
@@ -288,7 +288,7 @@ fn lacking_for(case: &Case, processor: Processor) -> Option<String> {
     lacks.map(|(_, why)| (*why).to_string())
 }
 
-/// What is to be built for these runners: their mutants, and the server. The bundle brings its init.
+/// What to build for these runners: their mutants, and the server. The bundle has its init already.
 fn orders<'a>(runners: &[Runner], broken: &[&'a str]) -> Vec<mutant::Order<'a>> {
     let of = |runner: &Runner| {
         let server = (*runner == Runner::Pool).then_some((*runner, None));

@@ -21,7 +21,7 @@ pub(crate) struct Fleet {
     small: Small,
     nats: Option<Child>,
     nats_port: u16,
-    /// Where nats-server tells of itself, by HTTP.
+    /// The port of nats-server's monitoring endpoint.
     nats_http_port: u16,
     service: Option<Service>,
     service_port: u16,
@@ -31,7 +31,7 @@ pub(crate) struct Fleet {
     place: Scene,
 }
 
-/// What has its files on a small file system.
+/// Which part of a fleet stores its files on a small disk.
 pub(crate) enum Small {
     Nothing,
     Queue(SmallDisk),
@@ -186,7 +186,7 @@ impl Fleet {
         self.start_nats();
     }
 
-    /// How many messages nats-server was ever sent for the workers.
+    /// How many messages for the workers nats-server has received.
     pub(crate) fn messages(&self) -> u64 {
         let asked = Service::ask(self.nats_http_port, "GET", "/jsz?streams=1", &[], b"");
         let told = asked.expect("an answer").json();

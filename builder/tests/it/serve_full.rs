@@ -1,4 +1,4 @@
-//! A service, and a queue, whose disk is full: what was acknowledged is done when there is room again.
+//! A service or its queue runs out of disk space: it finishes every acknowledged submission once there is space again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

@@ -60,7 +60,7 @@ impl Service {
         command
     }
 
-    /// With a command line that may lead to it by another program.
+    /// Starts one by this command, which may go through another program (nsenter(1)).
     pub(crate) fn launch(mut command: Command, scene: Scene) -> Service {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());

@@ -8,21 +8,21 @@ use std::process::{Child, Command, Stdio};
 
 use crate::scene::Scene;
 
-/// In a mount namespace of its own: it is gone with its keeper and the programs that have it, however the test ends.
+/// It has a mount namespace of its own, so it disappears with its keeper and the programs that use it, however the test ends.
 pub(crate) struct SmallDisk {
     keeper: Child,
     place: PathBuf,
     bytes: usize,
-    /// Its number (stat(2)), which no other file system has meanwhile.
+    /// Its device number (stat(2)), which no other file system has while it is mounted.
     device: u64,
-    /// Who removes the directory detaches what is mounted on it, in other namespaces too (mount_namespaces(7)).
+    /// Kept until the end: removing the directory detaches the mount in every namespace (mount_namespaces(7)).
     _scene: Scene,
 }
 
-/// What keeps room that can be made again, and what takes all the rest.
+/// The file that reserves space to be freed later, and the file that fills the rest.
 const RESERVE: &str = "reserve";
 const FILLER: &str = "filler";
-/// Bytes that it takes at once.
+/// Bytes of one write to the filler.
 const BLOCK: usize = 4096;
 
 impl SmallDisk {
@@ -51,7 +51,7 @@ impl SmallDisk {
         &self.place
     }
 
-    /// The same command for a program that has it.
+    /// The same command, for a program that sees the disk.
     pub(crate) fn has(&self, command: &Command) -> Command {
         let mut entering = Command::new("nsenter");
         entering.arg(format!("--mount=/proc/{}/ns/mnt", self.keeper.id()));
@@ -78,7 +78,7 @@ impl SmallDisk {
         fs::remove_file(self.seen(RESERVE)).unwrap();
     }
 
-    /// A file on it, for who is outside of its namespace.
+    /// The path of a file on it, as seen from outside its namespace.
     fn seen(&self, name: &str) -> PathBuf {
         let inside = self.place.strip_prefix("/").unwrap().join(name);
         Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(inside)

@@ -1,10 +1,11 @@
-//! What a report says of a run's turns on a CPU.
+//! How long and how often a run went without a CPU, by its report.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::neighbours::first_cpu;
 use crate::scene::{Scene, needs_root};
 
 /// Some hundred milliseconds of work.
@@ -27,14 +28,12 @@ fn number(report: &Value, key: &str) -> u64 {
 }
 
 #[test]
-fn waiting_for_a_cpu_is_told_from_sleeping() {
+fn waiting_for_a_cpu_differs_from_sleeping() {
     needs_root!();
     let scene = Scene::with_bash();
-    let status = fs::read_to_string("/proc/self/status").expect("it is read");
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("a list");
-    let one = allowed.trim().split([',', '-']).next().expect("a CPU");
+    let one = first_cpu();
     let names = ["one", "two", "three"];
-    let runs = names.map(|name| start(&scene, name, &["--cpus", one], WORK));
+    let runs = names.map(|name| start(&scene, name, &["--cpus", &one], WORK));
     for (name, run) in names.into_iter().zip(runs) {
         let report = report(&scene, name, run);
         let without_cpu = number(&report, "wall_us") - number(&report, "cpu_us");
@@ -48,7 +47,7 @@ fn waiting_for_a_cpu_is_told_from_sleeping() {
 }
 
 #[test]
-fn what_a_quota_holds_back_is_told() {
+fn a_report_says_how_long_a_quota_throttled_a_run() {
     needs_root!();
     let scene = Scene::with_bash();
     let run = start(&scene, "report", &["--cpu-quota", "10ms"], WORK);

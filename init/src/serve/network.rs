@@ -176,7 +176,7 @@ pub(super) fn is_out_of_reach(setup: &Setup<'_>) -> bool {
         && NEEDED.iter().all(|guard| setup.has(*guard))
 }
 
-/// What the kernel says of the network namespace that this process is in.
+/// The directory in which the kernel describes the network namespace of this process.
 fn files() -> Result<Fd, Errno> {
     kernel_file::open(CWD, c"/proc/self/net", OFlags::PATH | OFlags::DIRECTORY)
 }
@@ -216,7 +216,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// For ten thousand bytes a run: a call for each of them would take longer than the kernel takes to write them.
+    /// Inlined, because a run has ten thousand bytes to add up.
     #[inline(always)]
     fn add(&mut self, byte: u8) {
         let digit = match byte {

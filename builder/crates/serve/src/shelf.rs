@@ -39,7 +39,8 @@ pub(crate) struct Shelf {
     /// Where nothing is kept: the directory goes with the service.
     _scratch: Option<TempDir>,
     ready: Mutex<Ready>,
-    /// The archives that this process was given, in that order. Their times would tell another one after a step of the clock.
+    /// The archives that this process was given, in order of arrival. File times would give another order after the clock is
+    /// stepped.
     arrivals: Mutex<Vec<PathBuf>>,
     /// Of two archives that come at once, the second one sees the first one's bytes.
     puts: Mutex<()>,
@@ -187,7 +188,7 @@ fn bytes_in(place: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|facts| facts.len()).sum()
 }
 
-/// The error of a temporary file names the file, whose place on this host is of no interest to clients.
+/// The error of a temporary file includes its path, which clients must not learn.
 fn without_place(error: io::Error) -> io::Error {
     error.kind().into()
 }

@@ -56,9 +56,9 @@ struct Shared {
 #[derive(Debug)]
 struct Progress {
     state: Mutex<State>,
-    /// For those who wait until a supervisor has it.
+    /// Notified when a supervisor takes the run, and at its end.
     is_taken: Condvar,
-    /// For those who wait for its end: nothing that comes before wakes them up.
+    /// Notified only at its end.
     is_over: Condvar,
     /// Ready to be read when the run is over, for those that sleep in poll(2).
     over: OwnedFd,

@@ -88,10 +88,7 @@ impl Observation {
 fn timing(cpus: &Cpus, model: &Model, found: &Disturbance, cpu_us: Option<u64>) -> Timing {
     let mut unknown = BTreeMap::from([
         ("instructions", "no event counts them for a run yet".to_owned()),
-        (
-            "migrations",
-            "the kernel tells them of a process that lives, and not of all that a run had".to_owned(),
-        ),
+        ("migrations", "the kernel reports them for live processes only".to_owned()),
     ]);
     let mut note = |name: &'static str, is_absent: bool, why: &str| {
         if is_absent {

@@ -135,7 +135,7 @@ pub(super) async fn create_batch(
                 answers.push(json!({ "token": token }));
             }
             Err(Refuse::Form(wrong)) => answers.push(json!(wrong)),
-            // Those before it are kept: their tokens must not be lost.
+            // The earlier ones are stored, so the client must get their tokens.
             Err(Refuse::Error(_, error)) if is_any => answers.push(json!({ "error": error })),
             Err(refusal) => return Err(refusal),
         }

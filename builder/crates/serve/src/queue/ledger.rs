@@ -179,8 +179,8 @@ impl Ledger {
         Begin::Yours
     }
 
-    /// The store could not begin an attempt, as on a full disk. The worker has its message still, and brings it again: another
-    /// one would be one more each time.
+    /// The store could not begin an attempt, for example because the disk is full. The worker still has its message and tries
+    /// again, so no new message is sent: each try would add one.
     pub(crate) fn unbegun(&mut self, id: &str, worker: &str, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id)
             && matches!(&entry.stage, Stage::Leased(lease) if lease.worker == worker && lease.attempt.is_none())

@@ -286,8 +286,9 @@ impl Store {
     }
 }
 
-/// How old results are, and which are the newest. The machine's clock can be stepped, by days and in both directions: then what
-/// is fresh would seem old. This one goes on where the last result was written, and runs while the service does.
+/// Tells how old results are, and which are the newest. When the machine's clock is stepped, by days and in either direction,
+/// fresh results must not look old. So this clock starts at the time of the last stored result, and runs only while the service
+/// does.
 struct Clock {
     start_ms: i64,
     start: Instant,

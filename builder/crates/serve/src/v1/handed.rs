@@ -107,7 +107,7 @@ pub(super) fn of_store(what: String) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, what)
 }
 
-/// What is to be written down, and cannot be, as on a full disk.
+/// The store could not write something, for example because the disk is full.
 fn of_writing(what: String) -> Problem {
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, what)
 }
@@ -187,7 +187,7 @@ pub(super) async fn look(
         (status = 204, description = "It was called off."),
         (status = 404, body = Problem, description = "This tenant has no such submission.", content_type = "application/problem+json"),
         (status = 409, body = Problem, description = "It is finished.", content_type = "application/problem+json"),
-        (status = 507, body = Problem, description = "That cannot be kept.", content_type = "application/problem+json"),
+        (status = 507, body = Problem, description = "The store cannot record the cancellation.", content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn call_off(
